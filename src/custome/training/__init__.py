@@ -1,0 +1,1 @@
+"""Samples and a base model → a run folder. The story begins in finetune.py."""

@@ -1,0 +1,90 @@
+"""What surrounds a training loop on one machine or many: accelerator, signals, randomness, memory reading."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from ..report import NullReporter
+
+
+def make_accelerator(device: str, folder: Path) -> Accelerator:
+    """An accelerator that tracks to TensorBoard in `folder`; mixed precision follows the device."""
+    return Accelerator(cpu=device == "cpu", log_with="tensorboard", project_dir=str(folder))
+
+
+class TrackerReporter(NullReporter):
+    """Metrics to the accelerator's trackers (TensorBoard)."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        accelerator.init_trackers("tensorboard")
+        self._accelerator = accelerator
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        self._accelerator.log(dict(values), step=step)
+
+    def close(self) -> None:
+        self._accelerator.end_training()
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """The randomness of a step depends on (seed, step, rank) only, so a resumed run repeats it without any saved state."""
+    set_seed((seed * 1_000_003 + step * 1009 + rank) % 2**32)
+
+
+class StopRequest:
+    """Set once somebody asked to stop; the loop saves and leaves after the step at hand."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        if self.wanted:  # asked twice: at once
+            raise KeyboardInterrupt
+        self.wanted = True
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[StopRequest]:
+    """SIGINT and SIGTERM ask politely while this is open; elsewhere than in the main thread it does nothing."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def peak_memory_bytes(device: str) -> int:
+    """The most memory used so far: of the card on CUDA, of the process on a CPU."""
+    if device == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    import accelerate
+    import peft
+    import transformers
+
+    from .. import __version__
+
+    modules: dict[str, Any] = {"torch": torch, "transformers": transformers, "peft": peft, "accelerate": accelerate}
+    return {"custome": __version__, **{name: module.__version__ for name, module in modules.items()}}

@@ -1,0 +1,67 @@
+"""Cross-entropy of the reply tokens, without ever holding the logits of all tokens.
+
+B batch, T tokens, N reply tokens, D hidden size, V vocabulary. With V = 262,144 a logit row is a megabyte; a chunk of
+rows at a time keeps memory flat, and since the head is frozen its gradient towards the hidden state is computed in the
+forward pass, where the probabilities are at hand (the idea of Liger Kernel's fused linear cross-entropy,
+https://arxiv.org/abs/2410.10989).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..models.loading import logit_softcap, split_head
+
+IGNORED = -100
+CHUNK_TOKENS = 128
+
+
+class FrozenHeadCrossEntropy(torch.autograd.Function):
+    """Sum of -log p(label) over hidden (N, D), for a frozen head (V, D) and labels (N,)."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
+        gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        for start in range(0, len(hidden), CHUNK_TOKENS):
+            rows = slice(start, start + CHUNK_TOKENS)
+            logits = (hidden[rows] @ head.t()).float()  # (n, V)
+            log_z = torch.logsumexp(logits, dim=-1)  # (n,)
+            target = labels[rows, None]  # (n, 1)
+            total += (log_z - logits.gather(1, target)[:, 0]).sum()
+            if gradient is not None:
+                probabilities = logits.sub_(log_z[:, None]).exp_()
+                probabilities.scatter_add_(1, target, torch.full_like(target, -1, dtype=torch.float32))
+                torch.mm(probabilities.to(head.dtype), head, out=gradient[rows])
+        ctx.gradient = gradient
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.gradient * upstream[0].to(ctx.gradient.dtype), None, None
+
+
+class ReplyLoss(nn.Module):
+    """(ids, mask, labels), each (B, T) → summed loss over labelled tokens. A module, so that it can be distributed."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+        backbone, head = split_head(self.model)
+        hidden = backbone(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]  # (B, T-1, D)
+        wanted = labels[:, 1:] != IGNORED
+        hidden, targets = hidden[wanted], labels[:, 1:][wanted]  # (N, D), (N,)
+        plain = type(head) is nn.Linear and head.bias is None and not head.weight.requires_grad
+        if plain and logit_softcap(self.model) is None:
+            return FrozenHeadCrossEntropy.apply(hidden, head.weight, targets)
+        logits = head(hidden).float()
+        cap = logit_softcap(self.model)
+        if cap is not None:
+            logits = cap * torch.tanh(logits / cap)
+        return F.cross_entropy(logits, targets, reduction="sum")

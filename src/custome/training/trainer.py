@@ -1,0 +1,193 @@
+"""The training loop: one step after another, with validation, checkpoints and a way out. Knows nothing of recipes,
+files of samples or where models come from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from ..errors import TrainingError
+from ..report import Reporter
+from .checkpoint import Checkpoints, Progress
+from .data import BatchPlan, Example, collate, micro_batches
+from .launch import StopRequest, peak_memory_bytes, seed_step
+
+Schedule = Callable[[int], float]
+"""Step (from 1) → learning rate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """What learns: the distributed loss module, the model inside it, its optimizer."""
+
+    accelerator: Accelerator
+    loss: Any
+    model: Any
+    optimizer: Any
+    pad_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """How long, how big, and when to look up."""
+
+    steps: int
+    micro_batch_size: int
+    schedule: Schedule
+    max_grad_norm: float
+    eval_steps: int
+    save_steps: int
+    patience: int
+    seed: int
+
+
+def make_schedule(kind: str, peak: float, steps: int, warmup_steps: int) -> Schedule:
+    """Linear warm-up to `peak`, then constant, linear or cosine decay to zero after the last step."""
+    warmup = min(warmup_steps, steps // 3)
+
+    def rate(step: int) -> float:
+        if step <= warmup:
+            return peak * step / warmup
+        left = (steps + 1 - step) / (steps + 1 - warmup)  # 1 → 0
+        return peak * {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left)}[kind]
+
+    return rate
+
+
+def train(
+    learner: Learner,
+    examples: Sequence[Example],
+    plan: BatchPlan,
+    rhythm: Rhythm,
+    *,
+    validate: Callable[[], float],
+    save_best: Callable[[Progress], None],
+    checkpoints: Checkpoints,
+    progress: Progress,
+    stop: StopRequest,
+    reporter: Reporter,
+) -> Progress:
+    """Train from `progress.step` to the end, to an early stop or to a request to stop, and return where it got.
+
+    Raises:
+        TrainingError: loss or gradient is not finite.
+    """
+    if progress.step == 0:
+        progress = dataclasses.replace(progress, base_loss=validate())
+        reporter.metrics(0, {"valid_loss": progress.base_loss})
+        checkpoints.save(learner.model, learner.optimizer, progress)
+    while progress.step < rhythm.steps and not stop.wanted and not _exhausted(progress, rhythm):
+        step, started = progress.step + 1, time.monotonic()
+        loss, tokens, grad_norm = _one_step(learner, examples, plan.batch(step), step, rhythm, checkpoints)
+        seconds = time.monotonic() - started
+        progress = dataclasses.replace(progress, step=step, tokens_seen=progress.tokens_seen + tokens,
+                                       train_seconds=progress.train_seconds + seconds)  # fmt: skip
+        memory = peak_memory_bytes(learner.accelerator.device.type)
+        reporter.metrics(step, {"loss": loss, "grad_norm": grad_norm, "learning_rate": rhythm.schedule(step),
+                                "tokens_per_s": tokens / seconds, "peak_memory_bytes": memory})  # fmt: skip
+        reporter.progress("训练", step, rhythm.steps, f"损失 {loss:.3f} · {tokens / seconds:.0f} tok/s · {memory / 1e9:.1f} GB")
+        if step == rhythm.steps or (rhythm.eval_steps and step % rhythm.eval_steps == 0):
+            progress = _look_up(validate, save_best, progress, reporter)
+            if _exhausted(progress, rhythm):
+                reporter.note(f"验证损失连续 {rhythm.patience} 次没有变好，在第 {step} 步提前结束")
+        if step % rhythm.save_steps == 0 or step == rhythm.steps or stop.wanted or _exhausted(progress, rhythm):
+            checkpoints.save(learner.model, learner.optimizer, progress)
+    return progress
+
+
+def _exhausted(progress: Progress, rhythm: Rhythm) -> bool:
+    return bool(rhythm.patience) and progress.evals_without_gain >= rhythm.patience
+
+
+def _look_up(
+    validate: Callable[[], float], save_best: Callable[[Progress], None], progress: Progress, reporter: Reporter
+) -> Progress:
+    loss = validate()
+    reporter.metrics(progress.step, {"valid_loss": loss})
+    better = not loss >= progress.best_loss  # without validation data every look is a gain
+    progress = dataclasses.replace(
+        progress,
+        best_loss=loss if better else progress.best_loss,
+        best_step=progress.step if better else progress.best_step,
+        evals_without_gain=0 if better else progress.evals_without_gain + 1,
+    )
+    if better:
+        save_best(progress)
+    if not math.isnan(loss):
+        reporter.note(f"第 {progress.step} 步：验证损失 {loss:.3f}" + ("（最好，已存）" if better else ""))
+    return progress
+
+
+def _one_step(
+    learner: Learner, examples: Sequence[Example], batch: list[int], step: int, rhythm: Rhythm, checkpoints: Checkpoints
+) -> tuple[float, int, float]:
+    """One optimizer step; the loss is the mean over all labelled tokens of the batch, however it is divided.
+
+    Returns (loss, tokens computed, gradient norm).
+    """
+    accelerator = learner.accelerator
+    seed_step(rhythm.seed, step, accelerator.process_index)
+    learner.model.train()
+    lengths = {index: len(examples[index].ids) for index in batch}
+    labelled = max(1, sum(examples[index].labelled for index in batch))
+    mine = batch[accelerator.process_index :: accelerator.num_processes] or batch[:1]
+    weight = 1.0 if batch[accelerator.process_index :: accelerator.num_processes] else 0.0  # more processes than rows
+    total = torch.zeros((), device=accelerator.device)
+    parts = micro_batches(mine, lengths, rhythm.micro_batch_size)
+    for number, part in enumerate(parts, 1):
+        ids, mask, labels = (t.to(accelerator.device) for t in collate([examples[i] for i in part], learner.pad_id))
+        with accelerator.no_sync(learner.loss) if number < len(parts) else nullcontext():
+            loss = learner.loss(ids, mask, labels) * weight
+            if not torch.isfinite(loss):
+                raise _not_finite("损失", step, [examples[i].source for i in part], checkpoints)
+            # Gradients are averaged over processes; the mean wanted is over all tokens of the step.
+            accelerator.backward(loss * (accelerator.num_processes / labelled))
+        total += loss.detach()
+    grad_norm = float(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm))
+    if not math.isfinite(grad_norm):
+        raise _not_finite("梯度", step, [examples[i].source for i in batch], checkpoints)
+    for group in learner.optimizer.param_groups:
+        group["lr"] = rhythm.schedule(step)
+    learner.optimizer.step()
+    learner.optimizer.zero_grad()
+    mean = float(accelerator.reduce(total, "sum")) / labelled
+    return mean, sum(lengths.values()), grad_norm
+
+
+def _trainable(model: Any) -> list[torch.nn.Parameter]:
+    return [p for p in model.parameters() if p.requires_grad]
+
+
+def _not_finite(what: str, step: int, sources: list[str], checkpoints: Checkpoints) -> TrainingError:
+    shown = "、".join(sources[:4]) + (f" 等 {len(sources)} 条" if len(sources) > 4 else "")
+    return TrainingError(
+        f"第 {step} 步的{what}不是有限数；样本：{shown}；最后一个好的检查点：{str(checkpoints.latest())!r}",
+        "看看这几条样本，或调低 --learning-rate，再加 --resume 接着训练",
+    )
+
+
+@torch.no_grad()
+def mean_loss(learner: Learner, examples: Sequence[Example], micro_batch_size: int, reporter: Reporter, title: str) -> float:
+    """Mean loss a token over `examples` (nan without any), shared among the processes."""
+    if not examples:
+        return math.nan
+    accelerator = learner.accelerator
+    learner.model.eval()
+    lengths = [len(e.ids) for e in examples]
+    mine = range(accelerator.process_index, len(examples), accelerator.num_processes)
+    parts = micro_batches(list(mine), lengths, micro_batch_size)
+    total = torch.zeros((), device=accelerator.device)
+    for done, part in enumerate(parts, 1):
+        batch = collate([examples[i] for i in part], learner.pad_id)
+        total += learner.loss(*(t.to(accelerator.device) for t in batch))
+        reporter.progress(title, done, len(parts))
+    return float(accelerator.reduce(total, "sum")) / sum(e.labelled for e in examples)

@@ -9,12 +9,13 @@ PACKAGE = Path(__file__).parents[1] / "src" / "custome"
 
 LEVEL = {
     "errors": 0, "types": 0,
-    "config": 1, "report": 1, "resources": 1, "files": 1,
+    "files": 1, "report": 1,  # the lower half of L1: config and resources read files and report
+    "config": 1.5, "resources": 1.5,
     "corpus": 2, "models": 2, "planning": 2,
     "training": 3, "engine": 3,
     "apps": 4,
     "evaluation": 5, "server": 5, "webui": 5,
-    "cli": 6,
+    "cli": 6, "__main__": 7,
 }  # fmt: skip
 TORCH_ROOMS = ("models/", "training/", "engine/local.py", "apps/image.py")
 HEAVY = {"torch", "transformers", "peft", "accelerate", "bitsandbytes"}
@@ -68,7 +69,7 @@ def violations(package: Path) -> list[str]:
 
 def test_every_room_has_a_level():
     rooms = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
-    assert rooms - {"__init__", "__main__"} <= set(LEVEL)
+    assert rooms - {"__init__"} <= set(LEVEL)
 
 
 def test_imports_point_down():

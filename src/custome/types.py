@@ -98,3 +98,20 @@ class Score:
     logprob: float
     """Sum of natural log probabilities."""
     tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to answer, and as whom."""
+
+    messages: tuple[Message, ...]
+    speaker: str = ""
+    """Cue of the character who answers; empty when the last message ends with a cue of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A reply while it grows: the text so far, and the finished reply with the last piece."""
+
+    text: str
+    reply: Reply | None = None

@@ -28,7 +28,10 @@ def in_validation(novel: str, chapter: int, share: float) -> bool:
 
 def drop_repeats(utterances: Iterable[Utterance]) -> list[Utterance]:
     """Without rows whose context and quotation both occurred before."""
-    return list({(u.context, u.quote): u for u in reversed(list(utterances))}.values())[::-1]
+    first: dict[tuple[str, str], Utterance] = {}
+    for utterance in utterances:
+        first.setdefault((utterance.context, utterance.quote), utterance)
+    return list(first.values())
 
 
 def drop_leaks(valid: Sequence[Utterance], train: Sequence[Utterance]) -> list[Utterance]:

@@ -42,16 +42,22 @@ def is_writing(narration: str) -> bool:
 
 def find_speaker(narration: str, aliases: AliasTable) -> Speaker:
     """The speaker named by the narration before a quotation; both parts empty when nobody is."""
-    clauses = [clause for clause in re.split(r"[，,。！？；;：:、\s”]+", narration) if clause]
-    for distance, clause in enumerate(reversed(clauses[-4:])):
-        clause = _LEADING.sub("", clause)
-        subject = _OBJECT.split(clause, maxsplit=1)[0]
-        mention = aliases.first_in(subject) or aliases.single_at_start(subject)
+    sentences = [sentence for sentence in re.split(r"[。！？；;”\s]+", narration) if sentence.strip("，,：:、")]
+    for distance, sentence in enumerate(reversed(sentences[-2:])):
+        clauses = [_LEADING.sub("", clause) for clause in re.split(r"[，,：:、]+", sentence) if clause]
+        mention = _known_subject(clauses[-1], aliases)
+        for clause in reversed(clauses[:-1]):  # 操大喜，谓众将曰： the subject stands in front
+            mention = mention or _known_subject(clause, aliases)
         if not mention and distance == 0:
-            mention = _unknown_name(clause)
+            mention = _unknown_name(clauses[-1])
         if mention:
             return Speaker(mention, aliases.canonical(mention))
     return Speaker("", "")
+
+
+def _known_subject(clause: str, aliases: AliasTable) -> str:
+    subject = _OBJECT.split(clause, maxsplit=1)[0]
+    return aliases.first_in(subject) or aliases.single_at_start(subject)
 
 
 def _unknown_name(clause: str) -> str:

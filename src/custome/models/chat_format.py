@@ -44,11 +44,15 @@ def normalise(text: str) -> str:
     Spaces are kept only between Latin words. Idempotent.
     """
     text = text.translate(_NARROW).translate(_SAME_MARKS)
-    if re.search(rf"[{_HAN}]", text):
-        text = _to_simplified().convert(text)
-        text = _HALF_WIDTH.sub(lambda mark: mark.group().translate(_WIDE), text)
-        text = _FULL_STOP.sub("。", text)
-        text = _pair_straight_marks(text)
+    if not re.search(rf"[{_HAN}]", text):
+        return _spaces(text)
+    text = _spaces(_pair_straight_marks(_to_simplified().convert(text)))
+    text = _spaces(_HALF_WIDTH.sub(lambda mark: mark.group().translate(_WIDE), text))
+    return _spaces(_FULL_STOP.sub("。", text))
+
+
+def _spaces(text: str) -> str:
+    """At most one blank, and only between two ASCII characters."""
     text = re.sub(r"[\s\u200b\ufeff]+", " ", text).strip()
     return re.sub(r"(?<![!-~]) | (?![!-~])", "", text)
 
@@ -61,6 +65,14 @@ def _pair_straight_marks(text: str) -> str:
 def ends_with_cue(text: str) -> bool:
     """Does the text already say who speaks next (…孔明曰：)?"""
     return bool(_CUE_END.search(normalise(text)))
+
+
+def cued(text: str, speaker: str) -> str:
+    """Normalised text with 某某曰： behind it, unless it ends with a cue of its own or nobody is to speak."""
+    text = normalise(text)
+    if not speaker or ends_with_cue(text):
+        return text
+    return f"{text}{'' if not text or text[-1] in '。！？；”…' else '。'}{normalise(speaker)}曰："
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,15 +128,8 @@ class NovelFormat:
                 ids += self._ids(_quoted(normalise(message.content)))
             else:
                 answer = messages[index + 1].name if index + 1 < len(messages) else speaker
-                ids += self._ids(self.cue(message.content, answer))
+                ids += self._ids(cued(message.content, answer))
         return ids
-
-    def cue(self, text: str, speaker: str) -> str:
-        """The user's words with 某某曰： behind them, unless they end with a cue of their own."""
-        text = normalise(text)
-        if not speaker or ends_with_cue(text):
-            return text
-        return f"{text}{'' if not text or text[-1] in '。！？；”…' else '。'}{speaker}曰："
 
     def is_complete(self, text: str) -> bool:
         return CLOSE in text

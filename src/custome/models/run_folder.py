@@ -3,6 +3,7 @@
     adapter_config.json adapter_model.safetensors   the adapter (peft's own layout), the best one so far
     recipe.yaml      every setting, resolved
     run.json         base model, chat format, people, data, versions, results
+    valid.jsonl      the rows that were held out
     metrics.jsonl    one line a step           tensorboard/   the same as curves
     checkpoints/     where an interrupted run goes on
 """
@@ -19,6 +20,7 @@ from ..errors import RunError
 from ..files import write_json
 from ..types import Character
 
+VALID_FILE = "valid.jsonl"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -32,7 +34,6 @@ class RunInfo:
     base_fingerprint: str
     chat_format: Literal["novel", "template"]
     data_fingerprint: str
-    valid_path: str = ""
     seed: int = 0
     characters: tuple[Character, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
@@ -60,7 +61,8 @@ def read_run(folder: Path) -> RunInfo:
     try:
         raw = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         raw["characters"] = tuple(Character(**person) for person in raw["characters"])
-        return RunInfo(**raw)
+        known = {declared.name for declared in dataclasses.fields(RunInfo)}
+        return RunInfo(**{key: value for key, value in raw.items() if key in known})  # a newer version may say more
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{str(folder / 'run.json')!r} 读不懂：{error}", "换一个运行目录，或重新训练") from error
 

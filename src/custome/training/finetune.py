@@ -19,11 +19,11 @@ from .. import config
 from ..config import Recipe
 from ..corpus.formats import read_samples
 from ..errors import DataError, RunError
-from ..files import write_text
+from ..files import write_jsonl, write_text
 from ..models import adapters
 from ..models.chat_format import open_format
 from ..models.loading import fingerprint, load_base, pick_device
-from ..models.run_folder import RunInfo, has_run, read_run, write_run
+from ..models.run_folder import VALID_FILE, RunInfo, has_run, read_run, write_run
 from ..models.sources import resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..types import Character, Sample
@@ -78,12 +78,13 @@ def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: 
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
         chat_format=chat_format.kind, data_fingerprint=data_fingerprint(train_set, valid_set),
-        valid_path=recipe.data.valid_path, seed=recipe.train.seed, characters=tuple(people(train_samples)),
+        seed=recipe.train.seed, characters=tuple(people(train_samples)),
         versions=launch.versions(),
     )  # fmt: skip
     if resume and has_run(folder):
         _check_same(folder, info)
     write_text(folder / "recipe.yaml", config.dump(recipe))
+    write_jsonl(folder / VALID_FILE, [{"context": s.context, "chat": s.chat} for s in valid_samples])
     write_run(folder, info)
 
     launch.seed_step(recipe.train.seed, 0)

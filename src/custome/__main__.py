@@ -1,0 +1,5 @@
+"""python -m custome."""
+
+from .cli.app import main
+
+raise SystemExit(main())

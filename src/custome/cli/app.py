@@ -1,0 +1,84 @@
+"""`custome …`: finds the command, imports only what it needs, and turns errors into two lines and exit code 2."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+
+from .. import __version__
+from ..errors import CustomeError, InputError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "quickstart": ("quickstart:quickstart", "从小说到聊天页，一条命令走完（内置三国演义和底座）"),
+    "corpus build": ("commands:corpus_build", "小说 → 带说话人的对话语料"),
+    "train": ("commands:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
+    "chat": ("commands:chat", "在终端里和书中人聊天"),
+    "serve": ("commands:serve", "在浏览器里聊天"),
+    "compare": ("commands:compare", "微调前后并排对比，出 Markdown 和网页"),
+}
+"""Name → (module:function taking the flags that follow, one line of help)."""
+
+
+def usage() -> str:
+    """What `custome --help` prints."""
+    lines = [f"custome {__version__} · 大模型定制化：把任意一本书变成自己的语言模型", "", "用法：custome 命令 [选项]", "", "命令："]
+    lines += [f"  {name:<14}{about}" for name, (_, about) in COMMANDS.items()]
+    lines += ["", "每个命令的选项：custome 命令 --help　　出错时看完整经过：加 --debug", "第一次用：custome quickstart"]
+    return "\n".join(lines)
+
+
+def find_command(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """(command name, the flags behind it).
+
+    Raises:
+        InputError: no such command; the nearest is named.
+    """
+    for words in (2, 1):
+        name = " ".join(argv[:words])
+        if len(argv) >= words and name in COMMANDS:
+            return name, list(argv[words:])
+    from ..config import nearest
+
+    close = nearest(" ".join(argv[:2]), list(COMMANDS)) or nearest(argv[0], list(COMMANDS))
+    raise InputError(f"没有命令 {argv[0]!r}", f"是不是 custome {close}？全部命令：custome --help" if close else "全部命令：custome --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in ([], ["--help"], ["-h"], ["help"]):
+        print(usage())
+        return 0
+    if arguments in (["--version"], ["-V"]):
+        print(__version__)
+        return 0
+
+    def run() -> int:
+        name, flags = find_command(arguments)
+        module, function = COMMANDS[name][0].split(":")
+        return int(getattr(importlib.import_module(f"custome.cli.{module}"), function)(flags) or 0)
+
+    return guarded(run, arguments)
+
+
+def guarded(run: Callable[[], int], arguments: list[str]) -> int:
+    """Run a command; a CustomeError becomes two lines on stderr and exit code 2. `--debug` is taken out of `arguments`."""
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    else:
+        warnings.simplefilter("ignore", FutureWarning)  # libraries talking to each other, not to the user
+    try:
+        return run()
+    except CustomeError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"错误：{' '.join(error.message.split())}", file=sys.stderr)
+        print(f"怎么办：{' '.join(error.hint.split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\n已中断；已存下的都在", file=sys.stderr)
+        return 130

@@ -1,0 +1,245 @@
+"""The commands, one flags class and one function each. Heavy imports wait until flags and files have been looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from .. import config
+from ..config import Recipe
+from ..errors import InputError, RunError
+from ..report import ConsoleReporter, Reporter
+from .flags import parse, take
+
+EMBEDDED_NOVEL = "embedded"
+
+
+# -- corpus ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusBuild:
+    """小说 → 带说话人的对话语料。"""
+
+    novels: Positional[tuple[str, ...]]
+    """小说文件（.txt，或章节列表 .json），可以给几本；embedded 是内置的《三国演义》。"""
+    output: Annotated[str, arg(aliases=["-o"])]
+    """语料目录；里面会有 train.jsonl、valid.jsonl、characters.json、funnel.json。"""
+
+
+def corpus_build(argv: list[str]) -> int:
+    flags = parse(CorpusBuild, argv, "custome corpus build")
+    if not flags.novels:
+        raise InputError("没有给小说", "例如：custome corpus build 三国演义.txt -o corpus/sanguo")
+    build_corpus(flags.novels, Path(flags.output), ConsoleReporter())
+    return 0
+
+
+def build_corpus(novels: tuple[str, ...], folder: Path, reporter: Reporter) -> None:
+    """Build a corpus from novel files or the embedded one.
+
+    Raises:
+        RunError: the folder holds something else.
+    """
+    from ..corpus.dialogue import build
+    from ..resources import fetch
+
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "funnel.json").is_file())):
+        raise RunError(f"输出位置 {str(folder)!r} 里有别的东西，不是语料目录", "换一个目录：-o corpus/别的名字")
+    paths = [fetch("sanguo", reporter) if novel == EMBEDDED_NOVEL else Path(novel) for novel in novels]
+    names = ["sanguo" if novel == EMBEDDED_NOVEL else Path(novel).stem for novel in novels]
+    corpus = build(paths, folder, reporter, names=names)
+    reporter.note(f"对话 {corpus.train + corpus.valid:,} 条 → {folder}")
+
+
+# -- train -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """语料 → 运行目录。先后次序：默认值 < 配方文件 < 命令行。"""
+
+    recipe: str = ""
+    """配方文件（YAML）；运行目录里的 recipe.yaml 就是一份。"""
+    method_name: Annotated[str, arg(name="method")] = "lora"
+    """微调方法：lora。"""
+    resume: bool = False
+    """从输出目录里最新的检查点接着训练。"""
+    settings: Recipe = field(default_factory=Recipe)
+
+
+def train(argv: list[str]) -> int:
+    filed = config.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
+    if (name := take(argv, "method")) is not None:
+        method = config.method_class(name)
+        if not isinstance(filed.method, method):
+            filed = Recipe(data=filed.data, model=filed.model, method=method(), train=filed.train, checks=filed.checks)
+    flags = parse(Train, argv, "custome train", default=Train(settings=filed))
+    return run_training(flags.settings, filed, resume=flags.resume)
+
+
+def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
+    """Print where every setting comes from, train, say what to do next."""
+    recipe.check()
+    _check_inputs(recipe)
+    reporter = ConsoleReporter()
+    print_settings(recipe, filed, reporter)
+    from ..training.finetune import finetune
+
+    result = finetune(recipe, reporter, resume=resume)
+    if result.status == "stopped":
+        reporter.note(f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；接着训练：custome train --recipe {result.folder}/recipe.yaml --resume")
+        return 130
+    reporter.note(f"完成 → {result.folder}　聊天：custome serve {result.folder}　对比：custome compare {result.folder}")
+    return 0
+
+
+def _check_inputs(recipe: Recipe) -> None:
+    """Look at files before torch is loaded, so that a typo is answered at once."""
+    from ..corpus.formats import read_samples
+
+    for path in filter(None, (recipe.data.train_path, recipe.data.valid_path)):
+        read_samples(Path(path))
+
+
+def print_settings(recipe: Recipe, filed: Recipe, reporter: Reporter) -> None:
+    reporter.stage("设置（* 命令行　+ 配方　其余默认）")
+    marks = {"命令行": "*", "配方": "+", "默认": ""}
+    sections: dict[str, list[str]] = {}
+    for name, value, source in config.sources(recipe, filed):
+        section, key = name.split(".", 1)
+        sections.setdefault(section, []).append(f"{key}={value}{marks[source]}")
+    for section, values in sections.items():
+        reporter.note(f"{section}: " + "  ".join(values))
+
+
+# -- chat, serve, compare --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFlags:
+    """用哪个模型回答。"""
+
+    base_model: str = ""
+    """换一个底座（默认用训练时的底座）。"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """在哪里算。"""
+    load_8bit: bool = False
+    """底座以 8 位整数载入（需要 bitsandbytes）。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """在终端里和书中人聊天。"""
+
+    run: Positional[str]
+    """运行目录，如 runs/sanguo。"""
+    character: Annotated[str, arg(aliases=["-c"])] = ""
+    """和谁说话；默认是说话最多的人。"""
+    greedy: bool = False
+    """每次取最可能的词，答案固定。"""
+    model: ModelFlags = field(default_factory=ModelFlags)
+
+
+def chat(argv: list[str]) -> int:
+    flags = parse(Chat, argv, "custome chat")
+    engine, people = open_engine(flags.run, flags.model, ConsoleReporter())
+    from .terminal_chat import terminal_chat
+
+    return terminal_chat(engine, people, flags.character, greedy=flags.greedy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve:
+    """在浏览器里聊天。"""
+
+    run: Positional[str]
+    """运行目录，如 runs/sanguo。"""
+    host: str = "127.0.0.1"
+    """监听地址；默认只有本机能访问。"""
+    port: int | None = None
+    """端口；默认从 7860 起找一个空闲的。"""
+    share: bool = False
+    """借 Gradio 的公网隧道给别人一个临时地址。"""
+    model: ModelFlags = field(default_factory=ModelFlags)
+
+
+def serve(argv: list[str]) -> int:
+    flags = parse(Serve, argv, "custome serve")
+    if flags.port is not None:
+        from ..webui.launch import free_port
+
+        free_port(flags.host, flags.port)
+    engine, people = open_engine(flags.run, flags.model, ConsoleReporter())
+    serve_page(engine, people, host=flags.host, port=flags.port, share=flags.share)
+    return 0
+
+
+def serve_page(engine: Any, people: Any, *, host: str, port: int | None, share: bool) -> None:
+    from ..webui.chat_page import build_chat_page
+    from ..webui.launch import open_page
+
+    open_page(build_chat_page(engine, people), host=host, port=port, share=share, say=lambda line: print(line, flush=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """微调前后并排对比，出 Markdown 和网页。"""
+
+    run: Positional[str]
+    """运行目录，如 runs/sanguo。"""
+    prompts: str = ""
+    """提示文件：每行一句，或 {"context": …, "speaker": …}；默认用内置的一组。"""
+    output: Annotated[str, arg(aliases=["-o"])] = ""
+    """结果放在哪个目录；默认放进运行目录。"""
+    valid_rows: int = 160
+    """验证损失最多用多少条。"""
+    model: ModelFlags = field(default_factory=ModelFlags)
+
+
+def compare(argv: list[str]) -> int:
+    flags = parse(Compare, argv, "custome compare")
+    from ..evaluation.compare import read_prompts
+
+    prompts = read_prompts(Path(flags.prompts) if flags.prompts else None)
+    reporter = ConsoleReporter()
+    engine, people = open_engine(flags.run, flags.model, reporter)
+    compare_run(engine, people, Path(flags.run), Path(flags.output or flags.run), prompts, flags.valid_rows, reporter)
+    return 0
+
+
+def compare_run(
+    engine: Any, people: Any, run: Path, output: Path, prompts: list[tuple[str, str]], valid_rows: int, reporter: Reporter
+) -> None:
+    """Base against tuned: tables on the console, files in `output`."""
+    from ..evaluation import compare as effect
+
+    result = effect.compare(engine.base(), engine, prompts, people, effect.valid_samples(run, valid_rows), reporter)
+    if result.valid_rows:
+        reporter.table("", *effect.loss_table(result))
+    for row in result.rows:
+        reporter.note(f"{row.context}【{row.speaker or '—'}】\n    底座：{row.replies[0]}\n    微调：{row.replies[1]}")
+    markdown, page = effect.write(result, output)
+    reporter.note(f"对比表 → {markdown}　{page}")
+
+
+def open_engine(run: str, flags: ModelFlags, reporter: Reporter) -> tuple[Any, tuple[Any, ...]]:
+    """(engine, people) of a run folder; the folder is looked at before torch is loaded."""
+    from ..models.run_folder import check_adapter, has_run, read_run
+
+    folder = Path(run)
+    bare_adapter = not has_run(folder) and (folder / "adapter_config.json").is_file()
+    people = () if bare_adapter else read_run(folder).characters
+    check_adapter(folder)
+    if bare_adapter and not flags.base_model:
+        raise InputError(f"{run!r} 只有适配器，没说底座是什么", "加上 --base-model 训练它的底座")
+    reporter.stage("载入模型")
+    from ..engine.local import open_local
+
+    engine = open_local(run=folder, base_model=flags.base_model, device=flags.device, load_8bit=flags.load_8bit, reporter=reporter)
+    return engine, people
+
+

@@ -1,0 +1,274 @@
+"""An engine on transformers: CPU or CUDA, greedy, sampling and beams, one base with its adapter on or off.
+
+One generation at a time; others wait for the lock. B batch, T tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers.generation.streamers import BaseStreamer
+
+from ..errors import InputError
+from ..models.adapters import load_adapter
+from ..models.chat_format import ChatFormat, cued, open_format
+from ..models.loading import fingerprint, load_base, logit_softcap, pick_device, split_head
+from ..models.run_folder import check_adapter, has_run, read_run
+from ..models.sources import resolve_base
+from ..report import Reporter
+from ..types import GenerateOptions, Piece, Reply, Request, Sample, Score
+from .base import Cancel
+
+SCORE_ROWS = 8
+"""Rows scored in one forward pass."""
+
+
+class LocalEngine:
+    """Answers with a model in this process."""
+
+    def __init__(self, model: Any, tokenizer: Any, chat_format: ChatFormat, name: str, *, adapter_on: bool = True) -> None:
+        self.name = name
+        self.kind: Literal["novel", "template"] = chat_format.kind
+        self._model, self._tokenizer, self._format = model, tokenizer, chat_format
+        self._adapter_on = adapter_on
+        self._lock = threading.Lock()
+        self._ends = _end_tokens(model, tokenizer)
+
+    def base(self) -> LocalEngine:
+        """The same model with its adapter switched off; shares the weights and the lock."""
+        twin = LocalEngine(self._model, self._tokenizer, self._format, f"{self.name}（底座）", adapter_on=False)
+        twin._lock = self._lock
+        return twin
+
+    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+        cancel = cancel or Cancel()
+        pieces: queue.Queue[list[int] | Exception | None] = queue.Queue()
+        prompt = self._prompt(request)
+        result: list[Tensor] = []
+
+        def work() -> None:
+            try:
+                if options.num_beams > 1:
+                    result.append(self._beams([prompt], options, cancel)[0])
+                else:
+                    result.append(self._generate([prompt], options, cancel, _QueueStreamer(pieces))[0])
+            except Exception as error:  # it is raised again where the pieces are read
+                pieces.put(error)
+            pieces.put(None)
+
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        ids: list[int] = []
+        try:
+            while (item := pieces.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                ids += item
+                yield Piece(text=self._format.reply(self._decode(ids)))
+        finally:  # also when the reader goes away
+            finished = bool(result)
+            if not finished:
+                cancel.set()
+            worker.join()
+        reply = self._reply(prompt, result[0].tolist(), options.max_new_tokens, cancelled=cancel.is_set())
+        yield Piece(text=reply.text, reply=reply)
+
+    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+        prompts = [self._prompt(request) for request in requests]
+        rows = self._beams(prompts, options, Cancel()) if options.num_beams > 1 else self._generate(prompts, options, Cancel(), None)
+        return [self._reply(prompt, row.tolist(), options.max_new_tokens, cancelled=False) for prompt, row in zip(prompts, rows, strict=True)]
+
+    def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
+        encoded = [
+            self._format.encode(Sample(context=self._text(request), chat=reply, mention=request.speaker), self._max_length())
+            for request, reply in zip(requests, replies, strict=True)
+        ]
+        return self._logprobs([(list(e.ids), e.reply_start) for e in encoded])
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+    def close(self) -> None:
+        self._model = None
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _prompt(self, request: Request) -> list[int]:
+        return self._format.prompt(request.messages, request.speaker)
+
+    def _text(self, request: Request) -> str:
+        if len(request.messages) != 1:
+            raise InputError("score 只支持单轮请求", "一次给一条上文和一条回答")
+        content = request.messages[0].content
+        return cued(content, request.speaker) if self.kind == "novel" else content
+
+    def _max_length(self) -> int:
+        return int(getattr(self._model.config, "max_position_embeddings", 2048))
+
+    def _adapter(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._adapter_on or not hasattr(self._model, "disable_adapter") else self._model.disable_adapter()
+
+    def _pad(self, rows: list[list[int]], *, left: bool) -> tuple[Tensor, Tensor]:
+        """Ids and mask, each (B, T)."""
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self._tokenizer.pad_token_id)
+        mask = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            where = slice(width - len(row), width) if left else slice(0, len(row))
+            ids[i, where], mask[i, where] = torch.tensor(row), 1
+        return ids.to(self._model.device), mask.to(self._model.device)
+
+    @torch.no_grad()
+    def _generate(
+        self, prompts: list[list[int]], options: GenerateOptions, cancel: Cancel, streamer: BaseStreamer | None
+    ) -> list[Tensor]:
+        """New token ids of each prompt, end tokens and padding removed."""
+        too_long = max(map(len, prompts)) + options.max_new_tokens
+        if too_long > self._max_length():
+            raise InputError(f"提示加回答共 {too_long} token，超过模型的 {self._max_length()}", "清空或删掉一些历史，或减小“最多记住几轮”")
+        with self._lock, self._adapter():
+            ids, mask = self._pad(prompts, left=True)
+            if options.seed is not None:
+                torch.manual_seed(options.seed)
+            out = self._model.generate(
+                input_ids=ids, attention_mask=mask, streamer=streamer,
+                stopping_criteria=StoppingCriteriaList([_Stop(self._tokenizer, self._format, ids.shape[1], cancel)]),
+                eos_token_id=self._ends, pad_token_id=self._tokenizer.pad_token_id, **_sampling(options),
+            )  # fmt: skip
+        ends = torch.tensor([*self._ends, self._tokenizer.pad_token_id])
+        rows = []
+        for row in out[:, ids.shape[1] :].cpu():
+            at_end = torch.isin(row, ends).nonzero()
+            rows.append(row[: int(at_end[0])] if len(at_end) else row)
+        return rows
+
+    def _beams(self, prompts: list[list[int]], options: GenerateOptions, cancel: Cancel) -> list[Tensor]:
+        """The best reply of each prompt: a finished one before an unfinished one, then by mean log probability a token.
+
+        The greedy path is a candidate too, since a beam can lose it. An unfinished reply comes last because one that
+        repeats itself until it is cut off costs almost nothing a token and would win.
+        """
+        n = options.num_beams
+        rows = self._generate(prompts, options, cancel, None)
+        ways = [rows[i * n : (i + 1) * n] for i in range(len(prompts))]
+        if not options.do_sample:
+            greedy = self._generate(prompts, replace(options, num_beams=1), cancel, None)
+            ways = [[*beams, path] for beams, path in zip(ways, greedy, strict=True)]
+        best = []
+        for prompt, candidates in zip(prompts, ways, strict=True):
+            candidates = [c for c in candidates if len(c)] or candidates[:1]
+            scores = self._logprobs([([*prompt, *c.tolist()], len(prompt)) for c in candidates])
+            finished = [len(c) < options.max_new_tokens or self._format.is_complete(self._decode(c.tolist())) for c in candidates]
+            means = [score.logprob / max(1, score.tokens) for score in scores]
+            best.append(candidates[max(range(len(candidates)), key=lambda i: (finished[i], means[i]))])  # noqa: B023
+        return best
+
+    @torch.no_grad()
+    def _logprobs(self, rows: Sequence[tuple[list[int], int]]) -> list[Score]:
+        """Log probability of each row's ids from a position on, given what stands before it."""
+        backbone, head = split_head(self._model)
+        cap = logit_softcap(self._model)
+        scores: list[Score] = []
+        with self._lock, self._adapter():
+            for start in range(0, len(rows), SCORE_ROWS):
+                part = rows[start : start + SCORE_ROWS]
+                ids, mask = self._pad([row for row, _ in part], left=False)
+                hidden = backbone(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state  # (B, T, D)
+                for row, (tokens, reply_start) in enumerate(part):
+                    first, end = max(1, reply_start), len(tokens)
+                    logits = head(hidden[row, first - 1 : end - 1]).float()  # (N, V)
+                    logits = cap * torch.tanh(logits / cap) if cap else logits
+                    log_p = logits.log_softmax(-1).gather(1, ids[row, first:end, None])
+                    scores.append(Score(logprob=log_p.sum().item(), tokens=end - first))
+        return scores
+
+    def _decode(self, ids: list[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return text.removesuffix("\ufffd")  # half a character, still to come
+
+    def _reply(self, prompt: list[int], ids: list[int], limit: int, *, cancelled: bool) -> Reply:
+        text = self._decode(ids)
+        stopped = self._format.is_complete(text) or len(ids) < limit
+        return Reply(text=self._format.reply(text), prompt_tokens=len(prompt), completion_tokens=len(ids),
+                     finish_reason="cancelled" if cancelled else "stop" if stopped else "length")  # fmt: skip
+
+
+def _sampling(options: GenerateOptions) -> dict[str, Any]:
+    """Our options as generate()'s keywords; sampling settings are left out where nothing is sampled."""
+    drawn = {"temperature": options.temperature, "top_p": options.top_p, "top_k": options.top_k}
+    return {
+        "max_new_tokens": options.max_new_tokens,
+        "num_beams": options.num_beams,
+        "num_return_sequences": options.num_beams,
+        "repetition_penalty": options.repetition_penalty,
+        "do_sample": options.do_sample and options.temperature > 0,
+        **(drawn if options.do_sample and options.temperature > 0 else {}),
+    }
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    configured = model.generation_config.eos_token_id
+    ends = set(configured if isinstance(configured, list) else [configured]) | {tokenizer.eos_token_id}
+    return sorted(end for end in ends if end is not None)
+
+
+class _Stop(StoppingCriteria):
+    """A row is done when its reply is complete by its own mark; everybody is done when cancelled."""
+
+    def __init__(self, tokenizer: Any, chat_format: ChatFormat, prompt_width: int, cancel: Cancel) -> None:
+        self._tokenizer, self._format, self._width, self._cancel = tokenizer, chat_format, prompt_width, cancel
+
+    def __call__(self, input_ids: Tensor, scores: Any, **options: Any) -> Any:
+        if self._cancel.is_set():
+            return torch.ones(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        texts = self._tokenizer.batch_decode(input_ids[:, self._width :], skip_special_tokens=True)
+        return torch.tensor([self._format.is_complete(text) for text in texts], device=input_ids.device)
+
+
+class _QueueStreamer(BaseStreamer):
+    """Hands token ids over as they are drawn; the first call carries the prompt and is passed over."""
+
+    def __init__(self, pieces: queue.Queue[Any]) -> None:
+        self._pieces, self._prompt_seen = pieces, False
+
+    def put(self, value: Tensor) -> None:
+        if self._prompt_seen:
+            self._pieces.put(value.flatten().tolist())
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        pass
+
+
+def open_local(
+    *, run: Path | None, base_model: str, reporter: Reporter, device: Literal["auto", "cpu", "cuda"] = "auto",
+    load_8bit: bool = False, chat_format: Literal["auto", "novel", "template"] = "auto", home: Path | None = None,
+) -> LocalEngine:  # fmt: skip
+    """An engine for a run folder, for a bare base model (`run` None), or for an adapter on a base of one's choice.
+
+    Raises:
+        RunError: no adapter there, or it was trained on another base.
+        SourceError: the base cannot be had.
+    """
+    info = None
+    if run is not None:
+        check_adapter(run)
+    if run is not None and has_run(run):
+        info = read_run(run)
+        chat_format = info.chat_format
+    folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
+    base = load_base(folder, pick_device(device), load_8bit=load_8bit)
+    if info is not None and fingerprint(folder) != info.base_fingerprint:
+        reporter.note(f"注意：{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}），效果可能不对")
+    model = load_adapter(base.model, run) if run is not None else base.model
+    name = run.name if run is not None else (base_model or folder.name)
+    return LocalEngine(model, base.tokenizer, open_format(base.tokenizer, chat_format), name)

@@ -1,0 +1,1 @@
+"""Judging what the user sees: base and tuned side by side."""

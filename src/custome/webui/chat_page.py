@@ -1,0 +1,204 @@
+"""The chat page: dialogue, character picker, sampling settings, Stop, Retry, edit, delete, save, load, dark mode.
+
+Each browser tab has its own conversation: it lives in the tab's session on the server and, so that neither a reload nor
+a crash of the server costs it, in the tab's sessionStorage. Knows one engine and the people one can talk to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from ..apps.session import Conversation, compose, load_conversation
+from ..engine.base import Cancel, Engine
+from ..errors import CustomeError, InputError
+from ..types import Character, GenerateOptions
+
+NOBODY = "（自己写提示）"
+_DEFAULTS = GenerateOptions()
+_DOWNLOAD = """(text) => {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], {type: 'application/json'}));
+  link.download = '对话.json'; link.click(); URL.revokeObjectURL(link.href);
+}"""
+_REMEMBER = "(text) => { sessionStorage.setItem('custome-conversation', text); }"
+_RECALL = "() => sessionStorage.getItem('custome-conversation') || ''"
+_DARK = "() => { document.body.classList.toggle('dark'); }"
+
+Shown = list[dict[str, str]]
+
+
+class _Running:
+    """Which tab is generating, so that its Stop reaches its own generation and nobody else's."""
+
+    def __init__(self) -> None:
+        self._cancels: dict[str, Cancel] = {}
+
+    def start(self, tab: str) -> Cancel:
+        self._cancels[tab] = Cancel()
+        return self._cancels[tab]
+
+    def stop(self, request: gr.Request) -> None:
+        cancel = self._cancels.get(str(request.session_hash))
+        if cancel is not None:
+            cancel.set()
+
+    def end(self, tab: str) -> None:
+        self._cancels.pop(tab, None)
+
+
+def show(conversation: Conversation) -> Shown:
+    """A conversation as the chat component's messages: two a turn."""
+    messages = []
+    for turn in conversation.turns:
+        messages += [{"role": "user", "content": turn.user}, {"role": "assistant", "content": turn.reply}]
+    return messages
+
+
+def _options(sample: bool, temperature: float, top_p: float, top_k: float, beams: float, tokens: float) -> GenerateOptions:
+    return GenerateOptions(do_sample=sample, temperature=temperature, top_p=top_p, top_k=int(top_k),
+                           num_beams=int(beams), max_new_tokens=int(tokens))  # fmt: skip
+
+
+def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
+    """The page for one engine."""
+    running = _Running()
+    cues = {person.name: person.cue for person in people}
+
+    def generate(conversation: Conversation, settings: tuple[Any, ...], request: gr.Request) -> Iterator[Conversation]:
+        """Answer the last turn; a Stop keeps what is there."""
+        *sampling, max_history = settings
+        tab = str(request.session_hash)
+        cancel = running.start(tab)
+        try:
+            for piece in engine.stream(conversation.request(int(max_history)), _options(*sampling), cancel):
+                yield conversation.answer(piece.text)
+        finally:
+            running.end(tab)
+
+    def submit(text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any) -> Iterator[tuple[Any, ...]]:
+        if not text.strip():
+            yield gr.skip(), gr.skip(), gr.skip()
+            return
+        asked = conversation.ask(compose(text, cues.get(person, ""), engine.kind), cues.get(person, ""))
+        yield "", show(asked), asked
+        try:
+            for grown in generate(asked, settings, request):
+                yield gr.skip(), show(grown), grown
+        except CustomeError as error:
+            gr.Warning(f"{error.message}。{error.hint}")
+            yield text, show(conversation), conversation
+
+    def retry(conversation: Conversation, request: gr.Request, *settings: Any) -> Iterator[tuple[Any, ...]]:
+        if not conversation.turns:
+            yield gr.skip(), gr.skip()
+            return
+        yield show(conversation.answer("")), gr.skip()  # the old answer is kept until a new one begins
+        try:
+            for grown in generate(conversation, settings, request):
+                yield show(grown), grown
+        except CustomeError as error:
+            gr.Warning(f"{error.message}。{error.hint}")
+            yield show(conversation), conversation
+
+    def edit(conversation: Conversation, event: gr.EditData) -> tuple[Shown, Conversation]:
+        index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
+        changed = {"user" if index % 2 == 0 else "reply": str(event.value)}
+        edited = conversation.edit(index // 2, **changed)
+        return show(edited), edited
+
+    def select(event: gr.SelectData) -> tuple[int, Any]:
+        index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
+        return index // 2, gr.update(value=f"删除第 {index // 2 + 1} 轮")
+
+    def delete(conversation: Conversation, selected: int | None) -> tuple[Any, ...]:
+        if conversation.turns:
+            last = len(conversation.turns) - 1
+            conversation = conversation.delete(last if selected is None or selected > last else selected)
+        return show(conversation), conversation, None, gr.update(value="删除最后一轮")
+
+    def clear() -> tuple[Any, ...]:
+        return [], Conversation(), None, gr.update(value="删除最后一轮")
+
+    def load(raw: bytes | None) -> tuple[Any, Any]:
+        try:
+            conversation = load_conversation((raw or b"").decode("utf-8", errors="replace"), "选中的文件")
+        except InputError as error:
+            gr.Warning(f"{error.message}。{error.hint}")
+            return gr.skip(), gr.skip()
+        return show(conversation), conversation
+
+    def recall(remembered: str) -> tuple[Shown, Conversation]:
+        try:
+            conversation = load_conversation(remembered, "本页记住的对话") if remembered else Conversation()
+        except InputError:
+            conversation = Conversation()  # written by another version of the page
+        return show(conversation), conversation
+
+    with gr.Blocks(title=f"{engine.name} · 大模型定制化", analytics_enabled=False, fill_height=True) as page:
+        conversation = gr.State(Conversation())
+        selected: gr.State = gr.State(None)
+        with gr.Row(elem_id="header"):
+            gr.Markdown(f"## 与书中人对话 · {engine.name}")
+            dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0)
+        with gr.Row():
+            with gr.Column(scale=4):
+                chat = gr.Chatbot(elem_id="chat", show_label=False, editable="all", height="62vh", render_markdown=False,
+                                  buttons=["copy"], feedback_options=None, layout="bubble",
+                                  placeholder="选一个人物，说一句话。也可以自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：")  # fmt: skip
+                with gr.Row():
+                    person = gr.Dropdown([*cues, NOBODY], value=next(iter(cues), NOBODY), label="人物", elem_id="person",
+                                         scale=1, filterable=True, info="替你写好“某某曰：”；自己写了就以你写的为准")  # fmt: skip
+                    text = gr.Textbox(label="你说", elem_id="say", lines=2, max_lines=6, scale=3, submit_btn=False,
+                                      placeholder="回车发送，Shift+回车换行", autofocus=True)  # fmt: skip
+                with gr.Row():
+                    send = gr.Button("发送", variant="primary", elem_id="send")
+                    stop = gr.Button("停止", variant="stop", elem_id="stop")
+                    again = gr.Button("重试", elem_id="retry")
+                    remove = gr.Button("删除最后一轮", elem_id="delete")
+                    wipe = gr.Button("清空", elem_id="clear")
+                with gr.Row():
+                    save = gr.Button("保存对话", size="sm", elem_id="save")
+                    load_file = gr.UploadButton("载入对话", size="sm", file_types=[".json"], type="binary", elem_id="load")
+            with gr.Column(scale=1, min_width=260):
+                settings = _settings()
+        dumped = gr.Textbox(visible="hidden")
+
+        generating = {"concurrency_limit": 1, "concurrency_id": "engine", "show_progress": "minimal"}
+        asks = [text, person, conversation, *settings]
+        keep = {"fn": lambda now: now.dump(), "inputs": [conversation], "outputs": [dumped], "show_progress": "hidden"}
+        changes = [
+            send.click(submit, asks, [text, chat, conversation], **generating),
+            text.submit(submit, asks, [text, chat, conversation], **generating),
+            again.click(retry, [conversation, *settings], [chat, conversation], **generating),
+            chat.retry(retry, [conversation, *settings], [chat, conversation], **generating),
+            chat.edit(edit, [conversation], [chat, conversation]),
+            remove.click(delete, [conversation, selected], [chat, conversation, selected, remove]),
+            wipe.click(clear, None, [chat, conversation, selected, remove]),
+            chat.clear(clear, None, [chat, conversation, selected, remove]),
+            load_file.upload(load, [load_file], [chat, conversation]),
+        ]
+        for change in changes:
+            change.then(**keep).then(None, [dumped], None, js=_REMEMBER)
+        chat.select(select, None, [selected, remove])
+        stop.click(running.stop, None, None, queue=False)
+        save.click(**keep).then(None, [dumped], None, js=_DOWNLOAD)
+        dark.click(None, None, None, js=_DARK)
+        page.load(recall, [dumped], [chat, conversation], js=_RECALL)
+        page.unload(running.stop)
+    return page
+
+
+def _settings() -> list[gr.components.Component]:
+    gr.Markdown("### 生成设置")
+    return [
+        gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
+        gr.Slider(0.1, 2.0, _DEFAULTS.temperature, step=0.05, label="温度 Temperature"),
+        gr.Slider(0.1, 1.0, _DEFAULTS.top_p, step=0.05, label="Top p"),
+        gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
+        gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示"),
+        gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
+        gr.Slider(0, 20, 4, step=1, label="最多记住几轮 Max history"),
+    ]

@@ -1,0 +1,34 @@
+"""Options and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from custome.resources import custome_home
+from tiny import make_tiny_base, make_tiny_novel
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-folder", default=None, help="a trained run folder; browser tests then also talk to it")
+    parser.addoption("--home", default=str(custome_home()), help="cache that holds the run folder's base model")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nobody's cache is read or written by a test."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("CUSTOME_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A two-layer Gemma 3 with a character-level tokenizer, as a folder."""
+    return make_tiny_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
+def tiny_novel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up novel in sixty chapters, as a text file."""
+    return make_tiny_novel(tmp_path_factory.mktemp("novel") / "xiaoshuo.txt")

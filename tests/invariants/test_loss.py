@@ -1,0 +1,88 @@
+"""The chunked loss is the plain loss, in value and gradient; the plan covers everything once an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from custome.models.loading import load_base
+from custome.training import loss as loss_module
+from custome.training.data import BatchPlan, Example, collate, micro_batches
+from custome.training.loss import IGNORED, FrozenHeadCrossEntropy, ReplyLoss
+from custome.training.trainer import make_schedule
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 128, 300])
+def test_chunked_equals_plain(tokens: int):
+    torch.manual_seed(0)
+    head, labels = torch.randn(50, 16), torch.randint(0, 50, (tokens,))
+    one = torch.randn(tokens, 16, requires_grad=True)
+    two = one.detach().clone().requires_grad_()
+    chunked = FrozenHeadCrossEntropy.apply(one, head, labels)
+    plain = F.cross_entropy(two @ head.t(), labels, reduction="sum")
+    (chunked * 3).backward()
+    (plain * 3).backward()
+    torch.testing.assert_close(chunked, plain)
+    torch.testing.assert_close(one.grad, two.grad)
+
+
+def test_reply_loss_equals_the_models_own(tiny_base):
+    model = load_base(tiny_base).model
+    torch.manual_seed(0)
+    ids = torch.randint(3, 200, (3, 20))
+    labels = ids.clone()
+    labels[:, :9] = IGNORED
+    mask = torch.ones_like(ids)
+    ours = ReplyLoss(model)(ids, mask, labels)
+    theirs = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    torch.testing.assert_close(ours / (3 * 11), theirs)
+
+
+def test_a_soft_capped_head_takes_the_plain_path(tiny_base, monkeypatch):
+    model = load_base(tiny_base).model
+    ids = torch.randint(3, 200, (2, 10))
+    mask = torch.ones_like(ids)
+    model.config.final_logit_softcapping = 5.0
+    ours = ReplyLoss(model)(ids, mask, ids)
+    theirs = model(input_ids=ids, attention_mask=mask, labels=ids).loss
+    torch.testing.assert_close(ours / 18, theirs)
+    assert loss_module.logit_softcap(model) == 5.0
+
+
+def test_padding_changes_nothing(tiny_base):
+    model = load_base(tiny_base).model
+    examples = [Example(ids=tuple(range(10, 10 + n)), labelled_from=2, source="") for n in (5, 17, 9)]
+    together = ReplyLoss(model)(*collate(examples, 0))
+    alone = sum(ReplyLoss(model)(*collate([e], 0)) for e in examples)
+    torch.testing.assert_close(together, alone)
+
+
+@settings(max_examples=50)
+@given(count=st.integers(1, 60), batch=st.integers(1, 20), grouped=st.booleans(), seed=st.integers(0, 5))
+def test_every_epoch_uses_everything_once(count: int, batch: int, grouped: bool, seed: int):
+    plan = BatchPlan(lengths=[(i * 7) % 13 for i in range(count)], batch_size=batch, seed=seed, group_by_length=grouped)
+    for epoch in range(2):
+        steps = range(epoch * plan.steps_per_epoch + 1, (epoch + 1) * plan.steps_per_epoch + 1)
+        assert Counter(i for step in steps for i in plan.batch(step)) == Counter(range(count))
+
+
+def test_micro_batches_divide_and_group_by_length():
+    lengths = [5, 1, 9, 2, 8]
+    parts = micro_batches(range(5), lengths, 2)
+    assert sorted(i for part in parts for i in part) == list(range(5))
+    assert [[lengths[i] for i in part] for part in parts] == [[1, 2], [5, 8], [9]]
+
+
+@pytest.mark.parametrize("kind", ["linear", "constant", "cosine"])
+def test_schedules(kind: str):
+    rate = make_schedule(kind, 1.0, 60, 10)
+    assert rate(1) == pytest.approx(0.1) and rate(10) == pytest.approx(1.0)
+    assert all(0 < rate(step) <= 1 + 1e-9 for step in range(1, 61))
+    assert rate(60) == (1.0 if kind == "constant" else pytest.approx(1 / 51 if kind == "linear" else 0.5 - 0.5 * math.cos(math.pi / 51)))
+    assert make_schedule(kind, 1.0, 1, 10)(1) > 0

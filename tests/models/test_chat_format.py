@@ -1,0 +1,114 @@
+"""Messages → tokens: masks, cutting, normalisation, both kinds of format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import make_tiny_tokenizer
+from transformers import AutoTokenizer
+
+from custome.models.chat_format import NovelFormat, TemplateFormat, cued, ends_with_cue, normalise, open_format
+from custome.types import Message, Sample
+
+SAMPLE = Sample(context="今夜可取粮草否？张三曰：", chat="“去。”", mention="张三")
+TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+
+
+@pytest.fixture
+def novel(tiny_base: Path) -> NovelFormat:
+    chosen = open_format(AutoTokenizer.from_pretrained(tiny_base))
+    assert isinstance(chosen, NovelFormat)
+    return chosen
+
+
+@pytest.fixture
+def template() -> TemplateFormat:
+    tokenizer = make_tiny_tokenizer("今夜可取粮草否？张三曰：去来不得<>usermantyi\n你是，用的口吻说话。")
+    tokenizer.chat_template = TEMPLATE
+    chosen = open_format(tokenizer)
+    assert isinstance(chosen, TemplateFormat)
+    return chosen
+
+
+def test_the_loss_begins_at_the_reply_and_the_end_is_learnt(novel: NovelFormat):
+    encoded = novel.encode(SAMPLE, 512)
+    tokenizer = novel._tokenizer
+    assert tokenizer.decode(encoded.ids[encoded.reply_start :]) == "“去。”<eos>"
+    assert tokenizer.decode(encoded.ids[: encoded.reply_start]) == "<bos>今夜可取粮草否？张三曰："
+
+
+def test_training_and_serving_agree_on_the_prompt(novel: NovelFormat, template: TemplateFormat):
+    message = Message(role="user", content=SAMPLE.context)
+    for chat_format in (novel, template):
+        encoded = chat_format.encode(SAMPLE, 512)
+        assert list(encoded.ids[: encoded.reply_start]) == chat_format.prompt([message], "张三")
+
+
+@given(cutoff=st.integers(8, 40), context=st.integers(0, 40), reply=st.integers(1, 40))
+def test_the_cutoff_is_kept_and_the_end_token_survives(tiny_base: Path, cutoff: int, context: int, reply: int):
+    novel = NovelFormat(_tokenizer(tiny_base))
+    encoded = novel.encode(Sample(context="取" * context, chat="“" + "去" * reply + "”"), cutoff)
+    assert len(encoded.ids) <= cutoff
+    assert encoded.ids[-1] == novel._tokenizer.eos_token_id and encoded.ids[0] == novel._tokenizer.bos_token_id
+    assert 1 <= encoded.reply_start < len(encoded.ids)
+    assert encoded.cut == (context + reply + 4 > cutoff)
+
+
+_loaded: dict[Path, object] = {}
+
+
+def _tokenizer(folder: Path):
+    return _loaded.setdefault(folder, AutoTokenizer.from_pretrained(folder))
+
+
+def test_a_conversation_reads_like_the_book(novel: NovelFormat):
+    messages = [Message(role="user", content="今夜何在？张三曰："), Message(role="assistant", content="在西山。", name="张三"),
+                Message(role="user", content="可去否？")]  # fmt: skip
+    text = novel._tokenizer.decode(novel.prompt(messages, "李四"))
+    assert text == "<bos>今夜何在？张三曰：“在西山。”可去否？李四曰："
+
+
+SAME = [
+    "曹操见博物馆大火，救名画还是救猫？曹操曰：", " 曹操见 博物馆大火 , 救名画还是救猫?曹操曰:", "曹操見博物館大火，救名畫還是救貓？曹操曰：",
+    "曹操见博物馆大火,救名画还是救猫？\n曹操曰：\u3000", "曹操见博物馆大火，救名画还是救猫?曹操曰： ",
+]  # fmt: skip
+
+
+def test_spacing_width_and_script_do_not_matter():
+    assert {normalise(text) for text in SAME} == {SAME[0]}
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("I have a dog, ok? 3.14", "I have a dog, ok? 3.14"), ("用 Windows 10 系统", "用Windows 10系统"), ("他说\"好的.\"", "他说“好的。”"),
+    ("「汝等」", "“汝等”"), ("ＡＢＣ１２３", "ABC123"), ("比例3:4，去", "比例3:4，去"), ("", ""),
+])  # fmt: skip
+def test_what_normalisation_does_and_leaves_alone(text: str, expected: str):
+    assert normalise(text) == expected
+
+
+@given(st.text(alphabet="曹操 a1,.:?!“”\"「\n\u3000ｂ３見", max_size=30))
+def test_normalisation_is_idempotent(text: str):
+    assert normalise(normalise(text)) == normalise(text)
+
+
+def test_cues():
+    assert ends_with_cue("孔明曰：") and ends_with_cue("曹操笑道:") and ends_with_cue("玄德谓云长曰：")
+    assert not ends_with_cue("救名画还是救猫？") and not ends_with_cue("如下：")
+    assert cued("救猫?", "孔明") == "救猫？孔明曰：" and cued("救猫", "孔明") == "救猫。孔明曰："
+    assert cued("操曰：", "孔明") == "操曰：" and cued("救猫", "") == "救猫" and cued("", "孔明") == "孔明曰："
+
+
+def test_a_reply_ends_at_its_mark(novel: NovelFormat):
+    assert novel.is_complete("“去。”") and not novel.is_complete("“去。")
+    assert novel.reply("“去。”玄德") == "去。" and novel.reply("“去") == "去"
+
+
+def test_template_format_masks_the_prompt_and_ends_with_the_end_token(template: TemplateFormat):
+    encoded = template.encode(SAMPLE, 512)
+    assert template._tokenizer.decode(encoded.ids[encoded.reply_start :]) == "去。<eos>"
+    assert "你是张三" in template._tokenizer.decode(encoded.ids[: encoded.reply_start])
+    short = template.encode(SAMPLE, 12)
+    assert len(short.ids) <= 12 and short.ids[-1] == template._tokenizer.eos_token_id and short.cut

@@ -1,0 +1,107 @@
+"""Naming a base model: what is found, and what is said when it is not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from custome.errors import InputError, RunError, SourceError
+from custome.models.gguf import prepare_gguf
+from custome.models.loading import fingerprint, load_base, pick_device
+from custome.models.run_folder import RunInfo, check_adapter, read_run, write_run
+from custome.models.sources import resolve_base
+from custome.report import NullReporter
+from custome.types import Character
+
+
+def test_a_folder_is_itself(tiny_base: Path):
+    assert resolve_base(str(tiny_base), NullReporter()) == tiny_base
+    base = load_base(tiny_base)
+    assert not any(p.requires_grad for p in base.model.parameters()) and not base.model.training
+
+
+def test_a_missing_shard_is_named(tiny_base: Path, tmp_path: Path):
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    with pytest.raises(SourceError, match="model-00002-of-00002"):
+        resolve_base(str(folder), NullReporter())
+
+
+def test_folders_that_are_no_model(tmp_path: Path, tiny_base: Path):
+    with pytest.raises(SourceError, match="config.json"):
+        resolve_base(str(tmp_path), NullReporter())
+    shutil.copy(tiny_base / "config.json", tmp_path)
+    with pytest.raises(SourceError, match="没有权重"):
+        resolve_base(str(tmp_path), NullReporter())
+
+
+def test_damaged_weights_are_a_source_error(tiny_base: Path, tmp_path: Path):
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    (folder / "model.safetensors").write_bytes(b"\x00" * 64)
+    with pytest.raises(SourceError, match="base"):
+        load_base(folder)
+
+
+@pytest.mark.parametrize("spec", ["./nowhere", "/no/such/model", "一个不存在的名字"])
+def test_an_unknown_name_lists_what_is_possible(spec: str):
+    with pytest.raises(InputError) as caught:
+        resolve_base(spec, NullReporter())
+    assert repr(spec) in caught.value.message and "embedded" in caught.value.hint
+
+
+def test_without_the_hub_three_ways_on_are_named(monkeypatch: pytest.MonkeyPatch):
+    import huggingface_hub
+
+    def unreachable(*args: object, **options: object) -> str:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    with pytest.raises(SourceError) as caught:
+        resolve_base("hf:org/name", NullReporter())
+    assert "org/name" in caught.value.message and "unreachable" in caught.value.message
+    assert all(way in caught.value.hint for way in ("--base-model", "HF_ENDPOINT", "embedded"))
+
+
+def test_a_file_that_is_not_gguf_is_refused(tmp_path: Path):
+    path = tmp_path / "a.gguf"
+    path.write_bytes(b"nonsense")
+    with pytest.raises(SourceError, match="不是 GGUF"):
+        prepare_gguf(path, tmp_path / "out", NullReporter())
+    assert not (tmp_path / "out").exists()
+
+
+def test_fingerprints_tell_models_apart(tiny_base: Path, tmp_path: Path):
+    copy = shutil.copytree(tiny_base, tmp_path / "copy")
+    assert fingerprint(copy) == fingerprint(tiny_base)
+    config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    (copy / "config.json").write_text(json.dumps({**config, "rope_theta": 1}), encoding="utf-8")
+    assert fingerprint(copy) != fingerprint(tiny_base)
+
+
+def test_asking_for_a_card_that_is_not_there():
+    import torch
+
+    if torch.cuda.is_available():
+        assert pick_device("auto") == "cuda"
+    else:
+        with pytest.raises(InputError, match="cuda"):
+            pick_device("cuda")
+
+
+def test_run_folders_are_read_back_or_explained(tmp_path: Path):
+    info = RunInfo(status="complete", base_model="embedded", base_fingerprint="f", chat_format="novel", data_fingerprint="d",
+                   characters=(Character(name="曹操", cue="操公", utterances=3),))  # fmt: skip
+    write_run(tmp_path, info)
+    assert read_run(tmp_path) == info
+    with pytest.raises(RunError, match="adapter_config"):
+        check_adapter(tmp_path)
+    with pytest.raises(RunError, match="找不到"):
+        read_run(tmp_path / "nowhere")
+    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RunError, match="读不懂"):
+        read_run(tmp_path)

@@ -1,0 +1,64 @@
+"""Recipes: shipped ones load, wrong ones are named, dumping and loading agree."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from custome import config
+from custome.config import Recipe, TrainConfig
+from custome.errors import InputError, RecipeError
+
+SHIPPED = sorted(Path(str(files("custome") / "recipes")).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_recipes_load_and_have_no_problem_but_missing_data(path: Path):
+    recipe = config.load_recipe(path)
+    assert [p for p in recipe.problems() if "train_path" not in p] == []
+
+
+def test_there_are_shipped_recipes():
+    assert 5 <= len(SHIPPED) <= 8
+
+
+def test_dump_and_load_agree(tmp_path: Path):
+    recipe = dataclasses.replace(Recipe(), train=TrainConfig(learning_rate=1e-4, output_dir="某处/目录", num_epochs=0.5))
+    (tmp_path / "r.yaml").write_text(config.dump(recipe), encoding="utf-8")
+    assert config.load_recipe(tmp_path / "r.yaml") == recipe
+
+
+def test_every_setting_is_explained_once():
+    for cls in config.SECTIONS.values():
+        assert set(config.field_docs(cls)) == {f.name for f in dataclasses.fields(cls)}
+        assert len(dataclasses.fields(cls)) <= 15
+
+
+def test_all_problems_come_at_once():
+    recipe = Recipe(train=TrainConfig(batch_size=0, learning_rate=-1, micro_batch_size=0))
+    with pytest.raises(RecipeError) as caught:
+        recipe.check()
+    for name in ("train_path", "batch_size", "learning_rate", "micro_batch_size"):
+        assert name in caught.value.message
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("train: {stepz: 3}", "steps"), ("trian: {}", "train"), ("train: {steps: many}", "steps"), ("- 1", "train"),
+    ("method: {name: lorra}", "lora"), ("data: {train_on_inputs: 3}", "train_on_inputs"), ("a: [", "YAML"),
+])  # fmt: skip
+def test_wrong_recipes_are_named(tmp_path: Path, text: str, words: str):
+    path = tmp_path / "r.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        config.load_recipe(path)
+    assert words in caught.value.message + caught.value.hint
+
+
+def test_sources_say_where_each_value_comes_from():
+    filed = dataclasses.replace(Recipe(), train=TrainConfig(steps=60))
+    final = dataclasses.replace(filed, train=dataclasses.replace(filed.train, batch_size=16))
+    rows = {name: source for name, _, source in config.sources(final, filed)}
+    assert rows["train.steps"] == "配方" and rows["train.batch_size"] == "命令行" and rows["data.cutoff_len"] == "默认"

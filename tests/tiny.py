@@ -1,0 +1,68 @@
+"""Tiny models and novels, built in code: nothing is downloaded, nothing is committed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+PEOPLE = ("张三", "李四", "王五", "赵六娘")
+PLACES = ("东门", "西山", "南桥", "北寺", "酒楼", "渡口", "城隍庙", "后园")
+THINGS = ("粮草", "书信", "宝剑", "药材", "地图", "马匹", "银两", "灯笼")
+WHEN = ("今夜", "明早", "三日之内", "雨停之后", "月圆之时", "天亮以前")
+
+
+def make_tiny_tokenizer(text: str) -> PreTrainedTokenizerFast:
+    """One token a character, bytes for the rest."""
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{i:02X}>" for i in range(256)), *sorted(set(text))]
+    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>",
+                                   unk_token="<unk>")  # fmt: skip
+
+
+def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
+    """A random base model and tokenizer in `folder`."""
+    torch.manual_seed(0)
+    alphabet = "".join([*PEOPLE, *PLACES, *THINGS, *WHEN]) + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
+    tokenizer = make_tiny_tokenizer(alphabet)
+    shape = dict(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+                 num_key_value_heads=1, head_dim=16, max_position_embeddings=512, pad_token_id=0, eos_token_id=1,
+                 bos_token_id=2, tie_word_embeddings=True)  # fmt: skip
+    if kind == "gemma":
+        model = Gemma3ForCausalLM(Gemma3TextConfig(**shape, sliding_window=64))
+    else:
+        model = LlamaForCausalLM(LlamaConfig(**shape))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_tiny_novel(path: Path, chapters: int = 60) -> Path:
+    """People ask for things at places; every sentence is made from word lists."""
+    dice = random.Random(1)
+    lines = []
+    for number in range(1, chapters + 1):
+        lines += ["", f"第{number}回　{dice.choice(PLACES)}{dice.choice(THINGS)}", ""]
+        for _ in range(6):
+            asks, answers = dice.sample(PEOPLE, 2)
+            thing, place, when, other = dice.choice(THINGS), dice.choice(PLACES), dice.choice(WHEN), dice.choice(PLACES)
+            lines.append(f"　　{asks}到{place}。{asks}曰：“{when}可取{thing}否？”{answers}曰：“{thing}在{other}，{when}送来。”")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def make_tiny_rows(path: Path, count: int = 80) -> Path:
+    """Rows with the seed's two keys."""
+    combinations = itertools.product(PEOPLE, THINGS, PLACES, WHEN)
+    chosen = random.Random(2).sample(list(combinations), count)
+    rows = [{"context": f"{thing}何在？{who}曰：", "chat": f"“{when}送到{place}。”"} for who, thing, place, when in chosen]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from custome.resources import custome_home
 from tiny import make_tiny_base, make_tiny_novel
 

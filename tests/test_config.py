@@ -26,7 +26,9 @@ def test_there_are_shipped_recipes():
 
 
 def test_dump_and_load_agree(tmp_path: Path):
-    recipe = dataclasses.replace(Recipe(), train=TrainConfig(learning_rate=1e-4, output_dir="某处/目录", num_epochs=0.5))
+    recipe = dataclasses.replace(
+        Recipe(), train=TrainConfig(learning_rate=1e-4, output_dir="某处/目录", num_epochs=0.5)
+    )
     (tmp_path / "r.yaml").write_text(config.dump(recipe), encoding="utf-8")
     assert config.load_recipe(tmp_path / "r.yaml") == recipe
 

@@ -50,7 +50,6 @@ def test_a_full_disk_is_a_disk_error_and_costs_nothing(tmp_path: Path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-
 @pytest.mark.parametrize(("make", "words"), [
     (lambda p: None, "找不到"), (lambda p: p.mkdir(), "目录"), (lambda p: p.write_bytes(b" \n"), "空"),
 ])  # fmt: skip

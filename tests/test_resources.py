@@ -22,10 +22,20 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path.parent.mkdir(exist_ok=True)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("data/part", content)
-        wheels.append(Wheel(package=f"part{number}", version="1", sha256=sha256_of(path), member="data/part", bytes=path.stat().st_size))
+        wheels.append(
+            Wheel(
+                package=f"part{number}",
+                version="1",
+                sha256=sha256_of(path),
+                member="data/part",
+                bytes=path.stat().st_size,
+            )
+        )
     whole = tmp_path / "whole"
     whole.write_bytes(b"one two")
-    resource = Resource(name="thing", title="t", file="thing.bin", sha256=sha256_of(whole), licence="-", wheels=tuple(wheels))
+    resource = Resource(
+        name="thing", title="t", file="thing.bin", sha256=sha256_of(whole), licence="-", wheels=tuple(wheels)
+    )
     monkeypatch.setattr(resources, "catalogue", lambda: {"thing": resource})
 
     def download(wheel: Wheel, folder: Path) -> Path:

@@ -7,6 +7,7 @@ import json
 import random
 from pathlib import Path
 
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -31,11 +32,16 @@ def make_tiny_tokenizer(text: str) -> PreTrainedTokenizerFast:
 def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
     """A random base model and tokenizer in `folder`."""
     torch.manual_seed(0)
-    alphabet = "".join([*PEOPLE, *PLACES, *THINGS, *WHEN]) + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
+    alphabet = (
+        "".join([*PEOPLE, *PLACES, *THINGS, *WHEN])
+        + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
+    )
     tokenizer = make_tiny_tokenizer(alphabet)
-    shape = dict(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-                 num_key_value_heads=1, head_dim=16, max_position_embeddings=512, pad_token_id=0, eos_token_id=1,
-                 bos_token_id=2, tie_word_embeddings=True)  # fmt: skip
+    shape = {
+        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 512,
+        "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True,
+    }  # fmt: skip
     if kind == "gemma":
         model = Gemma3ForCausalLM(Gemma3TextConfig(**shape, sliding_window=64))
     else:
@@ -54,7 +60,9 @@ def make_tiny_novel(path: Path, chapters: int = 60) -> Path:
         for _ in range(6):
             asks, answers = dice.sample(PEOPLE, 2)
             thing, place, when, other = dice.choice(THINGS), dice.choice(PLACES), dice.choice(WHEN), dice.choice(PLACES)
-            lines.append(f"　　{asks}到{place}。{asks}曰：“{when}可取{thing}否？”{answers}曰：“{thing}在{other}，{when}送来。”")
+            lines.append(
+                f"　　{asks}到{place}。{asks}曰：“{when}可取{thing}否？”{answers}曰：“{thing}在{other}，{when}送来。”"
+            )
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
@@ -63,6 +71,8 @@ def make_tiny_rows(path: Path, count: int = 80) -> Path:
     """Rows with the seed's two keys."""
     combinations = itertools.product(PEOPLE, THINGS, PLACES, WHEN)
     chosen = random.Random(2).sample(list(combinations), count)
-    rows = [{"context": f"{thing}何在？{who}曰：", "chat": f"“{when}送到{place}。”"} for who, thing, place, when in chosen]
+    rows = [
+        {"context": f"{thing}何在？{who}曰：", "chat": f"“{when}送到{place}。”"} for who, thing, place, when in chosen
+    ]
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path

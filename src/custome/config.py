@@ -153,7 +153,9 @@ class Recipe:
         """Raise RecipeError with all problems at once."""
         wrong = self.problems()
         if wrong:
-            raise RecipeError(f"配方有 {len(wrong)} 处不对：" + "；".join(wrong), "改正后重跑；各项含义：custome train --help")
+            raise RecipeError(
+                f"配方有 {len(wrong)} 处不对：" + "；".join(wrong), "改正后重跑；各项含义：custome train --help"
+            )
 
 
 SECTIONS: dict[str, type] = {
@@ -165,11 +167,11 @@ def field_docs(cls: type) -> dict[str, str]:
     """Docstring of every field of a dataclass, read from the source."""
     body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
     assert isinstance(body, ast.ClassDef)
-    docs = {}
+    docs: dict[str, str] = {}
     for declared, following in zip(body.body, body.body[1:], strict=False):
-        if isinstance(declared, ast.AnnAssign) and isinstance(declared.target, ast.Name):
-            if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-                docs[declared.target.id] = str(following.value.value)
+        named = isinstance(declared, ast.AnnAssign) and isinstance(declared.target, ast.Name)
+        if named and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            docs[declared.target.id] = str(following.value.value)  # type: ignore[attr-defined]
     return docs
 
 
@@ -200,13 +202,17 @@ def load_recipe(path: Path) -> Recipe:
     try:
         raw = yaml.safe_load(read_bytes(path, "配方").decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"配方 {str(path)!r} 不是合法的 YAML：{str(error).splitlines()[0]}", "对照 docs/train.md 里的例子") from error
+        raise InputError(
+            f"配方 {str(path)!r} 不是合法的 YAML：{str(error).splitlines()[0]}", "对照 docs/train.md 里的例子"
+        ) from error
     if not isinstance(raw, dict):
         raise InputError(f"配方 {str(path)!r} 的最外层应是若干节：{', '.join(SECTIONS)}", "对照 docs/train.md 里的例子")
     sections = {}
     for name, values in raw.items():
         if name not in SECTIONS:
-            raise InputError(f"配方 {str(path)!r} 里没有 {name!r} 这一节", f"是不是 {nearest(str(name), list(SECTIONS))!r}？")
+            raise InputError(
+                f"配方 {str(path)!r} 里没有 {name!r} 这一节", f"是不是 {nearest(str(name), list(SECTIONS))!r}？"
+            )
         cls = SECTIONS[name]
         values = dict(values or {})
         if name == "method":
@@ -220,7 +226,9 @@ def _section(cls: type, values: dict[str, Any], where: str) -> Any:
     converted = {}
     for key, value in values.items():
         if key not in known:
-            raise InputError(f"{where} 里没有 {key!r} 这一项", f"是不是 {nearest(str(key), list(known)) or list(known)}？")
+            raise InputError(
+                f"{where} 里没有 {key!r} 这一项", f"是不是 {nearest(str(key), list(known)) or list(known)}？"
+            )
         converted[key] = _convert(value, known[key], where)
     return cls(**converted)
 

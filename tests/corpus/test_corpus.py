@@ -70,7 +70,12 @@ def test_marks_of_other_styles_keep_their_offsets():
     text = '甲道：「来。」乙道：“去。”\n丙道："好。"丁道：＂走。＂'
     unified = unify_marks(text)
     assert len(unified) == len(text)
-    assert [unified[q.start : q.end] for q in find_quotations(unified, 0, len(unified))[0]] == ["“来。”", "“去。”", "“好。”", "“走。”"]
+    assert [unified[q.start : q.end] for q in find_quotations(unified, 0, len(unified))[0]] == [
+        "“来。”",
+        "“去。”",
+        "“好。”",
+        "“走。”",
+    ]
 
 
 def test_a_missing_mark_spoils_only_its_paragraph():
@@ -80,7 +85,7 @@ def test_a_missing_mark_spoils_only_its_paragraph():
     assert unpaired == 2
 
 
-@given(st.text(alphabet="甲曰：“”「」\"\n，。", max_size=60))
+@given(st.text(alphabet='甲曰：“”「」"\n，。', max_size=60))
 def test_quotations_never_cross_paragraphs_and_stay_ordered(text: str):
     unified = unify_marks(text)
     assert len(unified) == len(text)
@@ -136,7 +141,11 @@ def test_repeats_go_and_the_first_stays():
 
 def test_leaks_are_found_whether_exact_or_near():
     train = [row("“今夜三更可取粮草，不可有误。”")]
-    exact, near, other = row("“今夜三更可取粮草不可有误”"), row("“今夜三更可取粮草，不可耽误。”"), row("“明日再来与你说话。”")
+    exact, near, other = (
+        row("“今夜三更可取粮草不可有误”"),
+        row("“今夜三更可取粮草，不可耽误。”"),
+        row("“明日再来与你说话。”"),
+    )
     assert drop_leaks([exact, near, other], train) == [other]
 
 
@@ -147,7 +156,10 @@ def test_the_split_is_by_chapter_and_always_the_same():
 
 
 def test_characters_prefer_a_cue_of_two_characters():
-    rows = [Utterance(novel="n", chapter=1, offset=0, context="", quote="", mention=m, speaker="曹操") for m in ["操"] * 9 + ["曹操"] * 2]
+    rows = [
+        Utterance(novel="n", chapter=1, offset=0, context="", quote="", mention=m, speaker="曹操")
+        for m in ["操"] * 9 + ["曹操"] * 2
+    ]
     assert [(c.name, c.cue, c.utterances) for c in characters(rows)] == [("曹操", "曹操", 11)]
 
 

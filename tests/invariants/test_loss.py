@@ -84,5 +84,7 @@ def test_schedules(kind: str):
     rate = make_schedule(kind, 1.0, 60, 10)
     assert rate(1) == pytest.approx(0.1) and rate(10) == pytest.approx(1.0)
     assert all(0 < rate(step) <= 1 + 1e-9 for step in range(1, 61))
-    assert rate(60) == (1.0 if kind == "constant" else pytest.approx(1 / 51 if kind == "linear" else 0.5 - 0.5 * math.cos(math.pi / 51)))
+    assert rate(60) == (
+        1.0 if kind == "constant" else pytest.approx(1 / 51 if kind == "linear" else 0.5 - 0.5 * math.cos(math.pi / 51))
+    )
     assert make_schedule(kind, 1.0, 1, 10)(1) > 0

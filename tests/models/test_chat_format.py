@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import make_tiny_tokenizer
 from transformers import AutoTokenizer
 
 from custome.models.chat_format import NovelFormat, TemplateFormat, cued, ends_with_cue, normalise, open_format
 from custome.types import Message, Sample
+from tiny import make_tiny_tokenizer
 
 SAMPLE = Sample(context="今夜可取粮草否？张三曰：", chat="“去。”", mention="张三")
 TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -89,7 +89,7 @@ def test_what_normalisation_does_and_leaves_alone(text: str, expected: str):
     assert normalise(text) == expected
 
 
-@given(st.text(alphabet="曹操 a1,.:?!“”\"「\n\u3000ｂ３見", max_size=30))
+@given(st.text(alphabet='曹操 a1,.:?!“”"「\n\u3000ｂ３見', max_size=30))
 def test_normalisation_is_idempotent(text: str):
     assert normalise(normalise(text)) == normalise(text)
 

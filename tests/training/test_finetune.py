@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import make_tiny_rows
 
 from custome.config import CheckConfig, DataConfig, LoraConfig, ModelConfig, Recipe, TrainConfig, dump
 from custome.errors import DataError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
+from tiny import make_tiny_rows
 
 
 def make_recipe(base: Path, folder: Path, *, method: LoraConfig | None = None, data: dict | None = None, checks: dict | None = None,
@@ -53,7 +53,9 @@ def assert_same_weights(one: Path, two: Path) -> None:
 def straight(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run from start to end, with dropout so that randomness matters."""
     folder = tmp_path_factory.mktemp("straight") / "run"
-    finetune(make_recipe(tiny_base, folder, method=LoraConfig(lora_r=4, lora_alpha=8, lora_dropout=0.1)), NullReporter())
+    finetune(
+        make_recipe(tiny_base, folder, method=LoraConfig(lora_r=4, lora_alpha=8, lora_dropout=0.1)), NullReporter()
+    )
     return folder
 
 
@@ -131,7 +133,13 @@ def test_micro_batches_do_not_change_the_result(tiny_base: Path, tmp_path: Path)
 
 
 def test_early_stop_and_best_adapter(tiny_base: Path, tmp_path: Path):
-    recipe = make_recipe(tiny_base, tmp_path / "run", steps=40, learning_rate=3.0, checks={"eval_steps": 2, "patience": 2, "save_steps": 50})
+    recipe = make_recipe(
+        tiny_base,
+        tmp_path / "run",
+        steps=40,
+        learning_rate=3.0,
+        checks={"eval_steps": 2, "patience": 2, "save_steps": 50},
+    )
     result = finetune(recipe, NullReporter())
     assert result.status == "complete" and result.progress.step < 40
     assert result.progress.best_step < result.progress.step
@@ -139,7 +147,9 @@ def test_early_stop_and_best_adapter(tiny_base: Path, tmp_path: Path):
     assert again.progress.step == result.progress.step  # an early stop stays a stop
 
 
-def test_a_loss_that_is_not_finite_names_step_samples_and_checkpoint(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_loss_that_is_not_finite_names_step_samples_and_checkpoint(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     from custome.training import loss as loss_module
 
     real, calls = loss_module.ReplyLoss.forward, []
@@ -182,7 +192,9 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tiny_base: Path, tmp_path: Pa
         "from custome.cli.app import main\n"
         "raise SystemExit(main(['train', '--recipe', sys.argv[1]]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "recipe.yaml")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "recipe.yaml")], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2, done.stderr
     assert "写不进" in done.stderr and "--resume" in done.stderr
     kept = sorted(p.name for p in (folder / "checkpoints").iterdir())
@@ -242,5 +254,3 @@ def test_unknown_targets_list_the_known_ones(tiny_base: Path, tmp_path: Path):
     with pytest.raises(TrainingError) as caught:
         finetune(make_recipe(tiny_base, tmp_path / "run", method=method), NullReporter())
     assert "q_proj" in caught.value.hint
-
-

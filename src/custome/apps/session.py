@@ -83,5 +83,7 @@ def load_conversation(text: str, name: str) -> Conversation:
                 raise ValueError("user、speaker、reply 都应是文字")
             turns.append(Turn(**values))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{name!r} 不是保存的对话：{error}", f"需要本页“保存对话”得到的文件（format 为 {FORMAT!r}）") from error
+        raise InputError(
+            f"{name!r} 不是保存的对话：{error}", f"需要本页“保存对话”得到的文件（format 为 {FORMAT!r}）"
+        ) from error
     return Conversation(turns=tuple(turns))

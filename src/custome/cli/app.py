@@ -24,7 +24,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def usage() -> str:
     """What `custome --help` prints."""
-    lines = [f"custome {__version__} · 大模型定制化：把任意一本书变成自己的语言模型", "", "用法：custome 命令 [选项]", "", "命令："]
+    lines = [
+        f"custome {__version__} · 大模型定制化：把任意一本书变成自己的语言模型",
+        "",
+        "用法：custome 命令 [选项]",
+        "",
+        "命令：",
+    ]
     lines += [f"  {name:<14}{about}" for name, (_, about) in COMMANDS.items()]
     lines += ["", "每个命令的选项：custome 命令 --help　　出错时看完整经过：加 --debug", "第一次用：custome quickstart"]
     return "\n".join(lines)
@@ -43,7 +49,10 @@ def find_command(argv: Sequence[str]) -> tuple[str, list[str]]:
     from ..config import nearest
 
     close = nearest(" ".join(argv[:2]), list(COMMANDS)) or nearest(argv[0], list(COMMANDS))
-    raise InputError(f"没有命令 {argv[0]!r}", f"是不是 custome {close}？全部命令：custome --help" if close else "全部命令：custome --help")
+    raise InputError(
+        f"没有命令 {argv[0]!r}",
+        f"是不是 custome {close}？全部命令：custome --help" if close else "全部命令：custome --help",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

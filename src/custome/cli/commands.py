@@ -91,7 +91,9 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
 
     result = finetune(recipe, reporter, resume=resume)
     if result.status == "stopped":
-        reporter.note(f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；接着训练：custome train --recipe {result.folder}/recipe.yaml --resume")
+        reporter.note(
+            f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；接着训练：custome train --recipe {result.folder}/recipe.yaml --resume"
+        )
         return 130
     reporter.note(f"完成 → {result.folder}　聊天：custome serve {result.folder}　对比：custome compare {result.folder}")
     return 0
@@ -182,7 +184,9 @@ def serve_page(engine: Any, people: Any, *, host: str, port: int | None, share: 
     from ..webui.chat_page import build_chat_page
     from ..webui.launch import open_page
 
-    open_page(build_chat_page(engine, people), host=host, port=port, share=share, say=lambda line: print(line, flush=True))
+    open_page(
+        build_chat_page(engine, people), host=host, port=port, share=share, say=lambda line: print(line, flush=True)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +216,13 @@ def compare(argv: list[str]) -> int:
 
 
 def compare_run(
-    engine: Any, people: Any, run: Path, output: Path, prompts: list[tuple[str, str]], valid_rows: int, reporter: Reporter
+    engine: Any,
+    people: Any,
+    run: Path,
+    output: Path,
+    prompts: list[tuple[str, str]],
+    valid_rows: int,
+    reporter: Reporter,
 ) -> None:
     """Base against tuned: tables on the console, files in `output`."""
     from ..evaluation import compare as effect
@@ -239,7 +249,7 @@ def open_engine(run: str, flags: ModelFlags, reporter: Reporter) -> tuple[Any, t
     reporter.stage("载入模型")
     from ..engine.local import open_local
 
-    engine = open_local(run=folder, base_model=flags.base_model, device=flags.device, load_8bit=flags.load_8bit, reporter=reporter)
+    engine = open_local(
+        run=folder, base_model=flags.base_model, device=flags.device, load_8bit=flags.load_8bit, reporter=reporter
+    )
     return engine, people
-
-

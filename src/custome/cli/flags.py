@@ -36,11 +36,15 @@ def parse(cls: type[T], argv: list[str], prog: str, default: T | None = None) ->
         if not exit_.code:
             print(_help(out.getvalue()), end="")
             raise
-        raise InputError(f"{prog} 的参数不对：{_reason(err.getvalue() or out.getvalue())}", f"全部选项：{prog} --help") from None
+        raise InputError(
+            f"{prog} 的参数不对：{_reason(err.getvalue() or out.getvalue())}", f"全部选项：{prog} --help"
+        ) from None
     if unknown:
         names = [f"--{name.replace('_', '-')}" for name in flag_names(cls)]
         close = nearest(unknown[0].split("=")[0].replace("_", "-"), names) if unknown[0].startswith("-") else ""
-        raise InputError(f"{prog} 没有选项 {unknown[0]!r}", (f"是不是 {close}？" if close else "") + f"全部选项：{prog} --help")
+        raise InputError(
+            f"{prog} 没有选项 {unknown[0]!r}", (f"是不是 {close}？" if close else "") + f"全部选项：{prog} --help"
+        )
     return parsed
 
 

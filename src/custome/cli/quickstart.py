@@ -55,7 +55,9 @@ def quickstart(argv: list[str]) -> int:
 
         reporter.stage("对比：底座与微调")
         compare_run(engine, people, run, run, read_prompts(None), recipe.checks.eval_samples, reporter)
-    if flags.serve:
+    if not flags.serve:
+        reporter.note(f"聊天：custome serve {run}　终端：custome chat {run}（命令在 .venv/bin 里）")
+    else:
         reporter.stage("聊天页")
         serve_page(engine, people, host=flags.host, port=flags.port, share=False)
     return 0
@@ -66,7 +68,9 @@ def _recipe(flags: Quickstart) -> Recipe:
     base = config.load_recipe(Path(str(files("custome") / "recipes" / "sanguo.yaml")))
     name = Path(base.train.output_dir).name if flags.novel == EMBEDDED_NOVEL else Path(flags.novel).stem
     run = f"runs/{name}" + (f"-{flags.steps}steps" if flags.steps else "")
-    data = dataclasses.replace(base.data, train_path=f"corpus/{name}/train.jsonl", valid_path=f"corpus/{name}/valid.jsonl")
+    data = dataclasses.replace(
+        base.data, train_path=f"corpus/{name}/train.jsonl", valid_path=f"corpus/{name}/valid.jsonl"
+    )
     model = dataclasses.replace(base.model, base_model=flags.model.base_model or base.model.base_model,
                                 device=flags.model.device, load_8bit=flags.model.load_8bit)  # fmt: skip
     train = dataclasses.replace(base.train, output_dir=run, steps=flags.steps or base.train.steps)
@@ -79,7 +83,9 @@ def _train(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
 
     if has_run(run):
         if config.load_recipe(run / "recipe.yaml") != recipe:
-            raise RunError(f"{str(run)!r} 里是用别的设置训练的", f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}")
+            raise RunError(
+                f"{str(run)!r} 里是用别的设置训练的", f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}"
+            )
         if read_run(run).status == "complete":
             reporter.note(f"已训练好，直接用：{run}")
             return True

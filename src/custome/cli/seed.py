@@ -143,7 +143,9 @@ def _train(cls: Any, recipe_name: str, argv: list[str], prog: str) -> int:
     filed = config.load_recipe(Path(str(files("custome") / "recipes" / f"{recipe_name}.yaml")))
     flags = parse(cls, spell_out_booleans(cls, argv), f"python {prog}", default=_defaults(cls, filed))
     if not flags.base_model:
-        raise InputError("没有给 --base_model", f"例如：python {prog} --base_model embedded（内置底座），或本地目录、hf:组织/模型")
+        raise InputError(
+            "没有给 --base_model", f"例如：python {prog} --base_model embedded（内置底座），或本地目录、hf:组织/模型"
+        )
     recipe = Recipe(
         data=replace(filed.data, cutoff_len=flags.cutoff_len, train_on_inputs=flags.train_on_inputs,
                      train_path=getattr(flags, "data_path", "") or getattr(flags, "train_path", ""),
@@ -168,14 +170,20 @@ def _resume(wanted: str, output: Path) -> bool:
     if not path.is_dir():
         raise InputError(f"找不到检查点 {wanted!r}", f"看看有哪些：ls {output}/checkpoints")
     if output.resolve() not in (path.resolve(), *path.resolve().parents):
-        raise InputError(f"检查点 {wanted!r} 不在输出目录 {str(output)!r} 里", "接着训练时，--output_dir 要指向那个检查点所在的运行目录")
+        raise InputError(
+            f"检查点 {wanted!r} 不在输出目录 {str(output)!r} 里",
+            "接着训练时，--output_dir 要指向那个检查点所在的运行目录",
+        )
     return True
 
 
 def _chat(argv: list[str]) -> int:
     flags = parse(SeedChat, spell_out_booleans(SeedChat, argv), "python chat_server.py")
     if not flags.lora_weights:
-        raise InputError("没有给 --lora_weights", "例如：python chat_server.py --lora_weights runs/sanguo；还没训练过先跑 custome quickstart")
+        raise InputError(
+            "没有给 --lora_weights",
+            "例如：python chat_server.py --lora_weights runs/sanguo；还没训练过先跑 custome quickstart",
+        )
     if flags.server_port is not None:
         from ..webui.launch import free_port
 

@@ -1,8 +1,8 @@
 """One novel → its utterances, in story order; and several novels → a corpus folder.
 
-    train.jsonl  valid.jsonl   the seed's rows {"context", "chat"} + speaker, mention, novel, chapter, offset
-    characters.json            who can be talked to
-    funnel.json                what was found, kept and dropped
+train.jsonl  valid.jsonl   the seed's rows {"context", "chat"} + speaker, mention, novel, chapter, offset
+characters.json            who can be talked to
+funnel.json                what was found, kept and dropped
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ def build(paths: Sequence[Path], folder: Path, reporter: Reporter, *, names: Seq
         utterances += find_utterances(novel, counts, reporter)
     if not utterances:
         marks = f"引号 {counts['引文']} 处，带“某某曰/道”提示的 0 处"
-        raise InputError(f"{', '.join(repr(str(p)) for p in paths)} 里没有找到对话（{marks}）", "需要带引号对话的小说；看看文件内容是否正确")
+        raise InputError(
+            f"{', '.join(repr(str(p)) for p in paths)} 里没有找到对话（{marks}）",
+            "需要带引号对话的小说；看看文件内容是否正确",
+        )
     unique = drop_repeats(utterances)
     train = [u for u in unique if not in_validation(u.novel, u.chapter, VALID_SHARE)]
     held_out = [u for u in unique if in_validation(u.novel, u.chapter, VALID_SHARE)]

@@ -24,7 +24,10 @@ def read_samples(path: Path) -> list[Sample]:
     except UnicodeDecodeError as error:
         raise DataError(f"数据文件 {str(path)!r} 不是 UTF-8 文本（第 {error.start} 字节起）",
                         "小说原文请先做语料：custome corpus build 小说.txt -o corpus/我的书") from error  # fmt: skip
-    return [_sample(row, f"{path}:{line}") for line, row in _rows(text, path)]
+    samples = [_sample(row, f"{path}:{line}") for line, row in _rows(text, path)]
+    if not samples:
+        raise DataError(f"数据文件 {str(path)!r} 里没有样本", '每行应形如 {"context": "…曹洪曰：", "chat": "“…”"}')
+    return samples
 
 
 def _rows(text: str, path: Path) -> list[tuple[int, Any]]:
@@ -49,7 +52,9 @@ def _rows(text: str, path: Path) -> list[tuple[int, Any]]:
 
 def _sample(row: Any, where: str) -> Sample:
     if not isinstance(row, dict):
-        raise DataError(f"{where}: 一行应是一个对象，这里是 {type(row).__name__}", '每行应形如 {"context": "…", "chat": "…"}')
+        raise DataError(
+            f"{where}: 一行应是一个对象，这里是 {type(row).__name__}", '每行应形如 {"context": "…", "chat": "…"}'
+        )
     for key in ("context", "chat"):
         if key not in row:
             raise DataError(f"{where}: 缺少键 {key!r}，现有 {list(row)}", '每行应形如 {"context": "…", "chat": "…"}')

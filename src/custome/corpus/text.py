@@ -71,7 +71,9 @@ def _decode(raw: bytes, path: Path) -> str:
             return text
     best = from_bytes(raw).best()
     if best is None:
-        raise InputError(f"认不出小说文件 {str(path)!r} 的编码", f"先转成 UTF-8：iconv -f GBK -t UTF-8 {path} > 新文件.txt")
+        raise InputError(
+            f"认不出小说文件 {str(path)!r} 的编码", f"先转成 UTF-8：iconv -f GBK -t UTF-8 {path} > 新文件.txt"
+        )
     return str(best)
 
 
@@ -86,9 +88,13 @@ def _join_chapters(text: str, path: Path) -> str:
     try:
         chapters = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{str(path)!r} 不是合法的 JSON：第 {error.lineno} 行 {error.msg}", "小说的 JSON 应是若干章正文组成的列表") from error
+        raise InputError(
+            f"{str(path)!r} 不是合法的 JSON：第 {error.lineno} 行 {error.msg}", "小说的 JSON 应是若干章正文组成的列表"
+        ) from error
     if not isinstance(chapters, list) or not all(isinstance(chapter, str) for chapter in chapters):
-        raise InputError(f"{str(path)!r} 不是由章节正文组成的列表", "小说的 JSON 应形如 [\"第一回 …\", \"第二回 …\"]；或直接给 .txt")
+        raise InputError(
+            f"{str(path)!r} 不是由章节正文组成的列表", '小说的 JSON 应形如 ["第一回 …", "第二回 …"]；或直接给 .txt'
+        )
     return "\n".join(chapters)
 
 

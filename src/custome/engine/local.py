@@ -35,7 +35,9 @@ SCORE_ROWS = 8
 class LocalEngine:
     """Answers with a model in this process."""
 
-    def __init__(self, model: Any, tokenizer: Any, chat_format: ChatFormat, name: str, *, adapter_on: bool = True) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, chat_format: ChatFormat, name: str, *, adapter_on: bool = True
+    ) -> None:
         self.name = name
         self.kind: Literal["novel", "template"] = chat_format.kind
         self._model, self._tokenizer, self._format = model, tokenizer, chat_format
@@ -84,12 +86,21 @@ class LocalEngine:
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
         prompts = [self._prompt(request) for request in requests]
-        rows = self._beams(prompts, options, Cancel()) if options.num_beams > 1 else self._generate(prompts, options, Cancel(), None)
-        return [self._reply(prompt, row.tolist(), options.max_new_tokens, cancelled=False) for prompt, row in zip(prompts, rows, strict=True)]
+        rows = (
+            self._beams(prompts, options, Cancel())
+            if options.num_beams > 1
+            else self._generate(prompts, options, Cancel(), None)
+        )
+        return [
+            self._reply(prompt, row.tolist(), options.max_new_tokens, cancelled=False)
+            for prompt, row in zip(prompts, rows, strict=True)
+        ]
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         encoded = [
-            self._format.encode(Sample(context=self._text(request), chat=reply, mention=request.speaker), self._max_length())
+            self._format.encode(
+                Sample(context=self._text(request), chat=reply, mention=request.speaker), self._max_length()
+            )
             for request, reply in zip(requests, replies, strict=True)
         ]
         return self._logprobs([(list(e.ids), e.reply_start) for e in encoded])
@@ -115,7 +126,11 @@ class LocalEngine:
         return int(getattr(self._model.config, "max_position_embeddings", 2048))
 
     def _adapter(self) -> AbstractContextManager[Any]:
-        return nullcontext() if self._adapter_on or not hasattr(self._model, "disable_adapter") else self._model.disable_adapter()
+        return (
+            nullcontext()
+            if self._adapter_on or not hasattr(self._model, "disable_adapter")
+            else self._model.disable_adapter()
+        )
 
     def _pad(self, rows: list[list[int]], *, left: bool) -> tuple[Tensor, Tensor]:
         """Ids and mask, each (B, T)."""
@@ -134,7 +149,10 @@ class LocalEngine:
         """New token ids of each prompt, end tokens and padding removed."""
         too_long = max(map(len, prompts)) + options.max_new_tokens
         if too_long > self._max_length():
-            raise InputError(f"提示加回答共 {too_long} token，超过模型的 {self._max_length()}", "清空或删掉一些历史，或减小“最多记住几轮”")
+            raise InputError(
+                f"提示加回答共 {too_long} token，超过模型的 {self._max_length()}",
+                "清空或删掉一些历史，或减小“最多记住几轮”",
+            )
         with self._lock, self._adapter():
             ids, mask = self._pad(prompts, left=True)
             if options.seed is not None:
@@ -163,14 +181,18 @@ class LocalEngine:
         if not options.do_sample:
             greedy = self._generate(prompts, replace(options, num_beams=1), cancel, None)
             ways = [[*beams, path] for beams, path in zip(ways, greedy, strict=True)]
-        best = []
-        for prompt, candidates in zip(prompts, ways, strict=True):
-            candidates = [c for c in candidates if len(c)] or candidates[:1]
-            scores = self._logprobs([([*prompt, *c.tolist()], len(prompt)) for c in candidates])
-            finished = [len(c) < options.max_new_tokens or self._format.is_complete(self._decode(c.tolist())) for c in candidates]
-            means = [score.logprob / max(1, score.tokens) for score in scores]
-            best.append(candidates[max(range(len(candidates)), key=lambda i: (finished[i], means[i]))])  # noqa: B023
-        return best
+        return [
+            self._likeliest(prompt, candidates, n_max=options.max_new_tokens)
+            for prompt, candidates in zip(prompts, ways, strict=True)
+        ]
+
+    def _likeliest(self, prompt: list[int], candidates: list[Tensor], n_max: int) -> Tensor:
+        rows = [row.tolist() for row in candidates]
+        finished = [len(row) < n_max or self._format.is_complete(self._decode(row)) for row in rows]
+        ended = [[*row, self._tokenizer.eos_token_id] if end else row for row, end in zip(rows, finished, strict=True)]
+        scores = self._logprobs([([*prompt, *row], len(prompt)) for row in ended])
+        means = [score.logprob / max(1, score.tokens) for score in scores]
+        return candidates[max(range(len(rows)), key=lambda i: (len(rows[i]) > 0, finished[i], means[i]))]
 
     @torch.no_grad()
     def _logprobs(self, rows: Sequence[tuple[list[int], int]]) -> list[Score]:

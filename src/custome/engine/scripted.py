@@ -29,7 +29,11 @@ class ScriptedEngine:
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         self.requests.append(request)
         asked = request.messages[-1].content
-        text = self._replies[(len(self.requests) - 1) % len(self._replies)] if self._replies else f"{request.speaker}闻：{asked}"
+        text = (
+            self._replies[(len(self.requests) - 1) % len(self._replies)]
+            if self._replies
+            else f"{request.speaker}闻：{asked}"
+        )
         text, shown = text[: options.max_new_tokens], ""
         for character in text:
             if cancel is not None and cancel.is_set():

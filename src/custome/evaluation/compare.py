@@ -68,9 +68,13 @@ def read_prompts(path: Path | None) -> list[tuple[str, str]]:
             row = json.loads(line)
             prompts.append((str(row["context"]), str(row.get("speaker") or "")))
         except json.JSONDecodeError as error:
-            raise DataError(f"{where}:{number}: 不是合法的 JSON：{error.msg}", '每行应形如 {"context": "…", "speaker": "曹操"}') from error
+            raise DataError(
+                f"{where}:{number}: 不是合法的 JSON：{error.msg}", '每行应形如 {"context": "…", "speaker": "曹操"}'
+            ) from error
         except KeyError as error:
-            raise DataError(f"{where}:{number}: 缺少键 'context'", '每行应形如 {"context": "…", "speaker": "曹操"}') from error
+            raise DataError(
+                f"{where}:{number}: 缺少键 'context'", '每行应形如 {"context": "…", "speaker": "曹操"}'
+            ) from error
     return prompts
 
 
@@ -116,8 +120,8 @@ def valid_samples(run: Path, limit: int) -> list[Sample]:
 def loss_table(result: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """(head, rows) of the numbers."""
     base, tuned = result.losses
-    head = (f"验证集 {result.valid_rows} 条", "底座", "微调", "差")
-    rows = [("损失（nat/token）", f"{base:.3f}", f"{tuned:.3f}", f"{tuned - base:+.3f}"),
+    head: tuple[str, ...] = (f"验证集 {result.valid_rows} 条", "底座", "微调", "差")
+    rows: list[tuple[str, ...]] = [("损失（nat/token）", f"{base:.3f}", f"{tuned:.3f}", f"{tuned - base:+.3f}"),
             ("困惑度", f"{math.exp(base):.1f}", f"{math.exp(tuned):.1f}", f"×{math.exp(tuned - base):.2f}")]  # fmt: skip
     return head, rows
 

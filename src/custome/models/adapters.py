@@ -17,7 +17,6 @@ from ..files import disk_errors, flush
 from .run_folder import ADAPTER_FILES
 
 
-
 def attach_lora(model: Any, *, r: int, alpha: int, dropout: float, targets: tuple[str, ...]) -> PeftModel:
     """A new LoRA on a frozen model; its product starts at zero.
 
@@ -80,5 +79,8 @@ def check_adapter_works(model: PeftModel, folder: Path, ids: list[int]) -> float
     model.train(was_training)
     change = (tuned - plain).abs().max().item()
     if not change > 0:
-        raise TrainingError(f"存下的适配器 {str(folder)!r} 不改变模型的输出", "学习率可能太小或步数太少：试试 --learning-rate 2e-3 --steps 60")
+        raise TrainingError(
+            f"存下的适配器 {str(folder)!r} 不改变模型的输出",
+            "学习率可能太小或步数太少：试试 --learning-rate 2e-3 --steps 60",
+        )
     return change

@@ -22,7 +22,9 @@ from ..types import Message, Sample
 OPEN, CLOSE = "“", "”"
 
 _HAN = "\u3400-\u9fff\uf900-\ufaff"
-_WIDE = str.maketrans({",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）", "｡": "。", "､": "、"})
+_WIDE = str.maketrans(
+    {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）", "｡": "。", "､": "、"}
+)
 _SAME_MARKS = str.maketrans({"「": "“", "」": "”", "『": "‘", "』": "’", "．": "。"})
 _NARROW = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 _HALF_WIDTH = re.compile(r"(?<![A-Za-z0-9])[,:;?!()]|[,:;?!()](?![A-Za-z0-9])")
@@ -193,4 +195,6 @@ def _fit(bos: list[int], context: list[int], reply: list[int], cutoff_len: int) 
     if room < 0:
         reply = [*reply[: cutoff_len - len(bos) - 1], reply[-1]]
     kept = context[max(0, len(context) - max(0, room)) :] if room > 0 else []
-    return Encoded(ids=(*bos, *kept, *reply), reply_start=len(bos) + len(kept), cut=len(kept) < len(context) or room < 0)
+    return Encoded(
+        ids=(*bos, *kept, *reply), reply_start=len(bos) + len(kept), cut=len(kept) < len(context) or room < 0
+    )

@@ -35,7 +35,9 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
         reporter.progress(task, 65, 100, "分词器")
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     except (ValueError, KeyError, NotImplementedError) as error:
-        raise SourceError(f"读不了 {str(source)!r}：{error}", "换一个架构受支持的 GGUF，或用 safetensors 目录") from error
+        raise SourceError(
+            f"读不了 {str(source)!r}：{error}", "换一个架构受支持的 GGUF，或用 safetensors 目录"
+        ) from error
     reporter.progress(task, 95, 100, "写盘")
     # The weights are plain fp32 now; without this the model would refuse to be saved as anything but GGUF.
     model.hf_quantizer, model.is_quantized, model.quantization_method = None, False, None

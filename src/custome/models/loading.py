@@ -75,7 +75,9 @@ def _eight_bit() -> Any:
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
-        raise SourceError("8 位载入需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或去掉 --load_8bit") from error
+        raise SourceError(
+            "8 位载入需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或去掉 --load_8bit"
+        ) from error
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(load_in_8bit=True)

@@ -1,11 +1,11 @@
 """What a run folder says of itself (run.json). Written by training, read by everything downstream.
 
-    adapter_config.json adapter_model.safetensors   the adapter (peft's own layout), the best one so far
-    recipe.yaml      every setting, resolved
-    run.json         base model, chat format, people, data, versions, results
-    valid.jsonl      the rows that were held out
-    metrics.jsonl    one line a step           tensorboard/   the same as curves
-    checkpoints/     where an interrupted run goes on
+adapter_config.json adapter_model.safetensors   the adapter (peft's own layout), the best one so far
+recipe.yaml      every setting, resolved
+run.json         base model, chat format, people, data, versions, results
+valid.jsonl      the rows that were held out
+metrics.jsonl    one line a step           tensorboard/   the same as curves
+checkpoints/     where an interrupted run goes on
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def read_run(folder: Path) -> RunInfo:
         RunError: no run folder, or it holds no adapter.
     """
     if not folder.is_dir():
-        raise RunError(f"找不到运行目录 {str(folder)!r}", "先训练一个：custome quickstart，或 custome train --train-path 数据.jsonl")
+        raise RunError(
+            f"找不到运行目录 {str(folder)!r}",
+            "先训练一个：custome quickstart，或 custome train --train-path 数据.jsonl",
+        )
     if not has_run(folder):
         raise RunError(f"目录 {str(folder)!r} 里没有 run.json，不是训练得到的运行目录", f"看看里面有什么：ls {folder}")
     try:

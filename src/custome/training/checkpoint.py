@@ -77,4 +77,6 @@ class Checkpoints:
             optimizer.load_state_dict(torch.load(path / "optimizer.pt", weights_only=True))
             return Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
-            raise RunError(f"检查点 {str(path)!r} 用不了：{error}", f"删掉它再接着训练，会用更早的一个：rm -r {path}") from error
+            raise RunError(
+                f"检查点 {str(path)!r} 用不了：{error}", f"删掉它再接着训练，会用更早的一个：rm -r {path}"
+            ) from error

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,13 @@ class EncodedSet:
 
 
 def encode_samples(
-    samples: Sequence[Sample], chat_format: ChatFormat, *, cutoff_len: int, whole_text: bool, reporter: Reporter, title: str
+    samples: Sequence[Sample],
+    chat_format: ChatFormat,
+    *,
+    cutoff_len: int,
+    whole_text: bool,
+    reporter: Reporter,
+    title: str,
 ) -> EncodedSet:
     """Samples → token ids of at most `cutoff_len`; with `whole_text` the context is learnt as well."""
     examples, cut = [], 0
@@ -93,7 +99,7 @@ class BatchPlan:
         return np.concatenate([*blocks, by_length[full * self.batch_size :]])
 
 
-def micro_batches(indices: Sequence[int], lengths: Sequence[int], size: int) -> list[list[int]]:
+def micro_batches(indices: Iterable[int], lengths: Sequence[int] | Mapping[int, int], size: int) -> list[list[int]]:
     """A step's examples in groups of `size`, neighbours in length together, so that little is padded."""
     ordered = sorted(indices, key=lambda index: (lengths[index], index))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
@@ -121,5 +127,3 @@ def data_fingerprint(*sets: EncodedSet) -> str:
             digest.update(np.asarray((example.labelled_from, *example.ids), dtype=np.int64).tobytes())
         digest.update(b"|")
     return digest.hexdigest()[:16]
-
-

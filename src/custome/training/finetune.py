@@ -1,6 +1,6 @@
 """The main path: recipe → run folder. Read it from top to bottom.
 
-    check → claim the folder → base model → samples → encode → method → train → best adapter, proven to work
+check → claim the folder → base model → samples → encode → method → train → best adapter, proven to work
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def _run(
     trainable = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=train.learning_rate, weight_decay=train.weight_decay)
     loss, optimizer = accelerator.prepare(ReplyLoss(model), optimizer)
-    learner = trainer.Learner(accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, pad_id=tokenizer.pad_token_id)
+    learner = trainer.Learner(
+        accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, pad_id=tokenizer.pad_token_id
+    )
     plan = BatchPlan(lengths=[len(e.ids) for e in train_set.examples], batch_size=train.batch_size, seed=train.seed,
                      group_by_length=train.group_by_length)  # fmt: skip
     steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
@@ -144,7 +146,9 @@ def _run(
     early = bool(checks.patience) and progress.evals_without_gain >= checks.patience
     if progress.step < steps and not early:
         return TrainResult(folder=folder, status="stopped", progress=progress, steps=steps)
-    change = adapters.check_adapter_works(model, folder, list(train_set.examples[0].ids[: train_set.examples[0].labelled_from or 1]))
+    change = adapters.check_adapter_works(
+        model, folder, list(train_set.examples[0].ids[: train_set.examples[0].labelled_from or 1])
+    )
     reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
     write_run(folder, dataclasses.replace(info, status="complete", results=_results(progress, device)))
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)

@@ -94,7 +94,9 @@ def train(
         memory = peak_memory_bytes(learner.accelerator.device.type)
         reporter.metrics(step, {"loss": loss, "grad_norm": grad_norm, "learning_rate": rhythm.schedule(step),
                                 "tokens_per_s": tokens / seconds, "peak_memory_bytes": memory})  # fmt: skip
-        reporter.progress("训练", step, rhythm.steps, f"损失 {loss:.3f} · {tokens / seconds:.0f} tok/s · {memory / 1e9:.1f} GB")
+        reporter.progress(
+            "训练", step, rhythm.steps, f"损失 {loss:.3f} · {tokens / seconds:.0f} tok/s · {memory / 1e9:.1f} GB"
+        )
         if step == rhythm.steps or (rhythm.eval_steps and step % rhythm.eval_steps == 0):
             progress = _look_up(validate, save_best, progress, reporter)
             if _exhausted(progress, rhythm):
@@ -176,7 +178,9 @@ def _not_finite(what: str, step: int, sources: list[str], checkpoints: Checkpoin
 
 
 @torch.no_grad()
-def mean_loss(learner: Learner, examples: Sequence[Example], micro_batch_size: int, reporter: Reporter, title: str) -> float:
+def mean_loss(
+    learner: Learner, examples: Sequence[Example], micro_batch_size: int, reporter: Reporter, title: str
+) -> float:
     """Mean loss a token over `examples` (nan without any), shared among the processes."""
     if not examples:
         return math.nan

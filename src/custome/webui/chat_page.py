@@ -57,7 +57,9 @@ def show(conversation: Conversation) -> Shown:
     return messages
 
 
-def _options(sample: bool, temperature: float, top_p: float, top_k: float, beams: float, tokens: float) -> GenerateOptions:
+def _options(
+    sample: bool, temperature: float, top_p: float, top_k: float, beams: float, tokens: float
+) -> GenerateOptions:
     return GenerateOptions(do_sample=sample, temperature=temperature, top_p=top_p, top_k=int(top_k),
                            num_beams=int(beams), max_new_tokens=int(tokens))  # fmt: skip
 
@@ -78,7 +80,9 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
         finally:
             running.end(tab)
 
-    def submit(text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any) -> Iterator[tuple[Any, ...]]:
+    def submit(
+        text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
+    ) -> Iterator[tuple[Any, ...]]:
         if not text.strip():
             yield gr.skip(), gr.skip(), gr.skip()
             return
@@ -161,7 +165,9 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
                     wipe = gr.Button("清空", elem_id="clear")
                 with gr.Row():
                     save = gr.Button("保存对话", size="sm", elem_id="save")
-                    load_file = gr.UploadButton("载入对话", size="sm", file_types=[".json"], type="binary", elem_id="load")
+                    load_file = gr.UploadButton(
+                        "载入对话", size="sm", file_types=[".json"], type="binary", elem_id="load"
+                    )
             with gr.Column(scale=1, min_width=260):
                 settings = _settings()
         dumped = gr.Textbox(visible="hidden")
@@ -194,7 +200,9 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
 def _settings() -> list[gr.components.Component]:
     gr.Markdown("### 生成设置")
     return [
-        gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
+        gr.Checkbox(
+            _DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"
+        ),
         gr.Slider(0.1, 2.0, _DEFAULTS.temperature, step=0.05, label="温度 Temperature"),
         gr.Slider(0.1, 1.0, _DEFAULTS.top_p, step=0.05, label="Top p"),
         gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),

@@ -26,7 +26,9 @@ def free_port(host: str, wanted: int | None) -> int:
             try:
                 probe.bind((host, port))
             except socket.gaierror as error:
-                raise ServeError(f"不认识的地址 {host!r}：{error.strerror}", "本机用 127.0.0.1，对外用 0.0.0.0") from error
+                raise ServeError(
+                    f"不认识的地址 {host!r}：{error.strerror}", "本机用 127.0.0.1，对外用 0.0.0.0"
+                ) from error
             except OverflowError as error:
                 raise ServeError(f"端口 {port!r} 不在 1–65535 之间", "换一个端口：--port 7860") from error
             except PermissionError as error:
@@ -39,7 +41,9 @@ def free_port(host: str, wanted: int | None) -> int:
     raise ServeError(f"{FIRST_PORT}–{LAST_PORT} 的端口都被占用", "指定一个空闲端口：--port 9000")
 
 
-def open_page(page: gr.Blocks, *, host: str, port: int | None, share: bool, say: Callable[[str], None], block: bool = True) -> str:
+def open_page(
+    page: gr.Blocks, *, host: str, port: int | None, share: bool, say: Callable[[str], None], block: bool = True
+) -> str:
     """Serve a page and return its address; with `block` only after Ctrl-C.
 
     Raises:

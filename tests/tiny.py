@@ -7,7 +7,6 @@ import json
 import random
 from pathlib import Path
 
-
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

@@ -6,6 +6,8 @@ is why the result is kept: 60 s the first time, 5 s from then on (Gemma 3 270M, 
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr
 from pathlib import Path
 
 from ..errors import SourceError
@@ -31,7 +33,8 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
     task = "反量化底座（只做一次，约一分钟）"
     reporter.progress(task, 0, 100, "权重")
     try:
-        model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+        with redirect_stderr(io.StringIO()):  # transformers draws a bar of its own here that cannot be turned off
+            model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
         reporter.progress(task, 65, 100, "分词器")
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     except (ValueError, KeyError, NotImplementedError) as error:

@@ -1,0 +1,63 @@
+"""docs/reference.md, generated from the commands' flags: `python -m custome.cli.reference > docs/reference.md`."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any, get_type_hints
+
+from ..config import field_docs
+from .app import COMMANDS
+
+_FLAGS = {
+    "quickstart": "quickstart:Quickstart",
+    "corpus build": "commands:CorpusBuild",
+    "train": "commands:Train",
+    "chat": "commands:Chat",
+    "serve": "commands:Serve",
+    "compare": "commands:Compare",
+}
+
+
+def reference() -> str:
+    """The page as Markdown."""
+    lines = [
+        "# 全部命令",
+        "",
+        "由 `python -m custome.cli.reference` 生成。位置参数没有 `--`；布尔选项的反面是 `--no-…`。",
+        "",
+    ]
+    for command, (_, about) in COMMANDS.items():
+        module, name = _FLAGS[command].split(":")
+        flags = getattr(importlib.import_module(f"custome.cli.{module}"), name)
+        lines += [
+            f"## custome {command}",
+            "",
+            f"{about}。",
+            "",
+            "| 选项 | 默认 | 含义 |",
+            "|---|---|---|",
+            *_rows(flags),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _rows(cls: Any) -> list[str]:
+    docs, hints, rows = field_docs(cls), get_type_hints(cls, include_extras=True), []
+    for declared in dataclasses.fields(cls):
+        section = declared.default_factory
+        if isinstance(section, type) and dataclasses.is_dataclass(section):
+            rows += _rows(section)
+            continue
+        marks = str(hints[declared.name])
+        name = {"method_name": "method"}.get(declared.name, declared.name).replace("_", "-")
+        shown = f"`{name}`" if "Positional" in marks or "positional" in marks.lower() else f"`--{name}`"
+        required = declared.default is dataclasses.MISSING
+        default = "必需" if required else f"`{declared.default}`" if declared.default not in ("", None, ()) else ""
+        rows.append(f"| {shown} | {default} | {docs.get(declared.name, '').replace('|', '／')} |")
+    return rows
+
+
+if __name__ == "__main__":
+    print(reference())

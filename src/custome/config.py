@@ -13,12 +13,12 @@ import inspect
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
 from .errors import InputError, RecipeError
-from .files import read_bytes
+from .files import read_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +145,10 @@ class Recipe:
             wrong.append(f"steps=0 时 num_epochs={train.num_epochs} 应大于 0")
         if not 0 <= method.lora_dropout < 1:
             wrong.append(f"lora_dropout={method.lora_dropout} 应在 [0, 1) 内")
+        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay))
+                  if not value >= 0]  # fmt: skip
+        if train.steps == 0 and train.num_epochs == float("inf"):
+            wrong.append("num_epochs 不能是无穷")
         if train.micro_batch_size > train.batch_size >= 1:
             wrong.append(f"micro_batch_size={train.micro_batch_size} 大于 batch_size={train.batch_size}")
         return wrong
@@ -200,8 +204,8 @@ def load_recipe(path: Path) -> Recipe:
         InputError: not readable, not YAML, unknown section or key, or a value of the wrong type.
     """
     try:
-        raw = yaml.safe_load(read_bytes(path, "配方").decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = yaml.safe_load(read_text(path, "配方"))
+    except yaml.YAMLError as error:
         raise InputError(
             f"配方 {str(path)!r} 不是合法的 YAML：{str(error).splitlines()[0]}", "对照 docs/train.md 里的例子"
         ) from error
@@ -214,15 +218,22 @@ def load_recipe(path: Path) -> Recipe:
                 f"配方 {str(path)!r} 里没有 {name!r} 这一节", f"是不是 {nearest(str(name), list(SECTIONS))!r}？"
             )
         cls = SECTIONS[name]
+        if name == "method" and isinstance(values, str):
+            values = {"name": values}
+        if not isinstance(values or {}, dict):
+            raise InputError(
+                f"配方 {str(path)!r} 的 {name} 应是若干“键: 值”，这里是 {values!r}", "对照 docs/train.md 里的例子"
+            )
         values = dict(values or {})
         if name == "method":
-            cls = method_class(values.pop("name", "lora"))
+            cls = method_class(str(values.pop("name", "lora")))
         sections[name] = _section(cls, values, f"配方 {str(path)!r} 的 {name}")
     return Recipe(**sections)
 
 
 def _section(cls: type, values: dict[str, Any], where: str) -> Any:
     known = {f.name: f for f in dataclasses.fields(cls)}
+    hints = get_type_hints(cls)
     converted = {}
     for key, value in values.items():
         if key not in known:
@@ -230,6 +241,12 @@ def _section(cls: type, values: dict[str, Any], where: str) -> Any:
                 f"{where} 里没有 {key!r} 这一项", f"是不是 {nearest(str(key), list(known)) or list(known)}？"
             )
         converted[key] = _convert(value, known[key], where)
+        allowed = get_args(hints[key]) if get_origin(hints[key]) is Literal else ()
+        if allowed and converted[key] not in allowed:
+            raise InputError(
+                f"{where}.{key} = {value!r}，只能是 {'、'.join(map(str, allowed))}",
+                f"是不是 {nearest(str(value), list(allowed))}？",
+            )
     return cls(**converted)
 
 

@@ -16,7 +16,10 @@ from typing import Any
 
 from .errors import DiskError, InputError
 
-_DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+_DISK_ERRNOS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTEMPTY,
+}  # fmt: skip
 # Rust and C++ writers (safetensors, torch) report the same conditions as text of their own exception types.
 _DISK_WORDS = ("No space left", "os error 28", "os error 27", "File too large", "PytorchStreamWriter failed")
 
@@ -66,7 +69,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder; an existing folder of that name is replaced."""
+    """The same for a folder that does not exist yet."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path):
         try:
@@ -76,11 +79,23 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             for file in temporary.rglob("*"):
                 if file.is_file():
                     flush(file)
-            if path.exists():
-                shutil.rmtree(path)
             os.replace(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Drop temporary files and folders that processes no longer alive left below `folder`."""
+    import psutil
+
+    for path in folder.rglob(".*.tmp"):
+        owner = path.name.removesuffix(".tmp").rpartition(".")[2]
+        if not owner.isdigit() or psutil.pid_exists(int(owner)):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -104,14 +119,22 @@ def read_bytes(path: Path, what: str) -> bytes:
     Raises:
         InputError: it is missing, a folder, unreadable or empty.
     """
-    if path.is_dir():
-        raise InputError(f"{what} {str(path)!r} 是一个目录，需要的是文件", f"看看里面有什么：ls {path}")
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"找不到{what} {str(path)!r}", f"检查路径：ls {path.parent}") from None
+    except IsADirectoryError:
+        raise InputError(f"{what} {str(path)!r} 是一个目录，需要的是文件", f"看看里面有什么：ls {path}") from None
     except OSError as error:
-        raise InputError(f"读不了{what} {str(path)!r}：{error.strerror}", f"检查权限：ls -l {path}") from error
+        raise InputError(f"读不了{what} {str(path)!r}：{error.strerror}", "检查路径和权限") from error
     if not raw.strip():
         raise InputError(f"{what} {str(path)!r} 是空的", "换一个有内容的文件")
     return raw
+
+
+def read_text(path: Path, what: str, *, hint: str = "先转成 UTF-8：iconv -f GB18030 -t UTF-8 旧文件 > 新文件") -> str:
+    """The same as UTF-8 text, with or without a byte order mark; `hint` is given when it is in another encoding."""
+    try:
+        return read_bytes(path, what).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {str(path)!r} 不是 UTF-8 文本（第 {error.start} 字节起）", hint) from error

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from .files import disk_errors
+
 QUIET_LINE_EVERY_S = 15.0
 
 
@@ -90,7 +92,9 @@ class ConsoleReporter(NullReporter):
         self._console = console or Console(highlight=False)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._quiet: dict[str, tuple[float, float]] = {}  # task → (started, last line), both monotonic seconds
+        self._quiet: dict[
+            str, tuple[float, float, float]
+        ] = {}  # task → (started at, done then, last line at), monotonic s
 
     def stage(self, title: str) -> None:
         self._end_bars()
@@ -128,15 +132,15 @@ class ConsoleReporter(NullReporter):
 
     def _progress_line(self, task: str, done: float, total: float, detail: str) -> None:
         now = time.monotonic()
-        started, last = self._quiet.setdefault(task, (now, now))
+        started, before, last = self._quiet.setdefault(task, (now, done, now))
         if done < total and now - last < QUIET_LINE_EVERY_S:
             return
         if done >= total:
             del self._quiet[task]
             eta = f"用时 {now - started:.0f} 秒"
         else:
-            self._quiet[task] = (started, now)
-            eta = f"剩余约 {(now - started) / max(done, 1e-9) * (total - done):.0f} 秒" if done else "…"
+            self._quiet[task] = (started, before, now)
+            eta = f"剩余约 {(now - started) / (done - before) * (total - done):.0f} 秒" if done > before else "…"
         self.note(f"{task} {100 * done / max(total, 1e-9):.0f}% {eta} {detail}".rstrip())
 
     def _end_bars(self) -> None:
@@ -152,6 +156,7 @@ class JsonlReporter(NullReporter):
     """metrics.jsonl: one line a call, flushed, so that a crash loses nothing. A resumed run drops what it will redo."""
 
     def __init__(self, path: Path, keep_through_step: int = -1) -> None:
+        self._path = path
         kept = []
         if path.exists() and keep_through_step >= 0:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -162,8 +167,9 @@ class JsonlReporter(NullReporter):
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         row: dict[str, Any] = {"step": step, "time": round(time.time(), 3), **values}
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        with disk_errors(self._path):
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
         self._file.close()

@@ -21,7 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .errors import DiskError, SourceError
-from .files import atomic_file
+from .files import atomic_file, disk_errors
 from .report import Reporter
 
 
@@ -95,7 +95,8 @@ def fetch(name: str, reporter: Reporter, *, home: Path | None = None, download: 
 
 def _check_space(folder: Path, resource: Resource) -> None:
     needed = 3 * sum(wheel.bytes for wheel in resource.wheels)
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskError(

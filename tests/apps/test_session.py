@@ -26,6 +26,15 @@ def test_history_is_cut_at_whole_turns(history: int, users: list[str]):
     assert request.messages[-1].role == "user" and request.speaker == "孔明"
 
 
+def test_the_last_turn_can_be_deleted_from_the_end():
+    assert TALK.delete(-1).turns == TALK.turns[:-1]
+
+
+def test_unanswered_turns_are_not_told_to_the_model():
+    request = TALK.edit(2, reply="").request(9)
+    assert [m.content for m in request.messages if m.role == "user"] == ["问0", "问1", "问3", "问4"]
+
+
 def test_files_round_trip():
     assert load_conversation(TALK.dump(), "a.json") == TALK
 

@@ -136,6 +136,37 @@ def test_retry_edit_delete_and_clear(tab: Page, engine: ScriptedEngine):
     expect(answers(tab)).to_have_count(0)
 
 
+def test_clearing_ends_a_generation_for_good(tab: Page, engine: ScriptedEngine):
+    ask(tab, "一")
+    expect(answers(tab).first).to_have_text("先救猫。", timeout=20_000)
+    ask(tab, "二")
+    expect(answers(tab).nth(1)).to_contain_text("此事", timeout=20_000)
+    tab.locator("#clear").click()
+    expect(answers(tab)).to_have_count(0)
+    tab.wait_for_timeout(1_500)
+    expect(answers(tab)).to_have_count(0)  # the old generation does not come back
+    ask(tab, "三")
+    expect(answers(tab).first).to_have_text("第三次回答。", timeout=20_000)
+    assert [m.content for m in engine.requests[-1].messages] == ["三。操公曰："]
+
+
+def test_stop_reaches_a_question_that_still_waits(browser: Browser, address: str, engine: ScriptedEngine):
+    context = browser.new_context()
+    one, two = open_tab(context.new_page(), address), open_tab(context.new_page(), address)
+    ask(one, "一")
+    expect(answers(one).first).to_have_text("先救猫。", timeout=20_000)
+    ask(one, "长")
+    expect(answers(one).nth(1)).to_contain_text("此事", timeout=20_000)
+    two.locator("#say textarea").fill("等")
+    two.locator("#send").click()
+    two.wait_for_timeout(300)
+    two.locator("#stop").click()
+    expect(answers(one).nth(1)).to_have_text(LONG, timeout=30_000)
+    two.wait_for_timeout(1_000)
+    assert len(engine.requests) == 2  # the waiting one was never asked
+    context.close()
+
+
 def test_save_reload_and_load(tab: Page, address: str, tmp_path: Path):
     ask(tab, "记住这句")
     expect(answers(tab).first).to_have_text("先救猫。", timeout=20_000)

@@ -116,7 +116,7 @@ def test_bad_novels(tmp_path: Path):
 
 @pytest.mark.parametrize(("content", "words"), [
     (None, "找不到"), (b"", "空"), (b"\xff\xfe\x00" * 9, "UTF-8"), (b'{"context": "a", "chat": "b"}\n{oops', ":2"),
-    (b'{"context": "a"}', "'chat'"), (b"[]", "没有"),
+    (b'{"context": "a"}', "'chat'"), (b"[]", "没有"), ("“来。”".encode("gb18030"), "corpus build"),
 ])  # fmt: skip
 def test_bad_training_data(tmp_path: Path, content: bytes | None, words: str):
     path = tmp_path / "d.jsonl"
@@ -124,6 +124,26 @@ def test_bad_training_data(tmp_path: Path, content: bytes | None, words: str):
         path.write_bytes(content)
     refused(run("train", "--train-path", path, "--output-dir", tmp_path / "run"), str(path), words)
     assert not (tmp_path / "run").exists()
+
+
+def test_recipes_that_cannot_be(tmp_path: Path):
+    recipe = tmp_path / "r.yaml"
+    refused(run("train", "--recipe", tmp_path), "目录")
+    for text, words in (
+        ("train: [1]", "train"),
+        ("train: {schedule: exponential}", "linear"),
+        ("method: lorra", "lora"),
+    ):
+        recipe.write_text(text, encoding="utf-8")
+        refused(run("train", "--recipe", recipe), words)
+
+
+def test_an_output_below_a_file(tiny_base: Path, tmp_path: Path):
+    rows = make_tiny_rows(tmp_path / "rows.jsonl")
+    done = run(
+        "train", "--train-path", rows, "--base-model", tiny_base, "--output-dir", rows / "run", "--val-set-size", 8
+    )
+    refused(done, str(rows))
 
 
 def test_training_data_that_is_a_folder(tmp_path: Path):
@@ -256,13 +276,33 @@ def test_the_seeds_scripts_train_and_their_runs_are_ordinary(tiny_base: Path, tm
         assert line in text
     again = run(f"--base_model={tiny_base}", "--data-path", rows, "--output_dir", tmp_path / "s", "--num_epochs", "1", "--val_set_size=20",
                 "--train_on_inputs", "--batch_size", "16", "--resume_from_checkpoint", program=sanguo)  # fmt: skip
-    assert again.returncode == 2 and "resume" in again.stderr.replace("_", "-") or again.returncode == 0
+    assert again.returncode == 0 and "接着训练" in again.stdout, again.stderr
     mingzhu = [sys.executable, str(REPOSITORY / "train_mingzhu.py")]
     done = run("--base_model", tiny_base, "--train_path", rows, "--valid_path", rows, "--output_dir", tmp_path / "m", "--batch_size", "40",
                program=mingzhu)  # fmt: skip
     assert done.returncode == 0, done.stderr
     done = run("compare", tmp_path / "m")
     assert done.returncode == 0 and (tmp_path / "m" / "compare.html").exists(), done.stderr
+
+
+def test_seed_booleans_are_spelt_out():
+    from custome.cli.seed import SeedChat, SeedSanguo, spell_out_booleans
+
+    assert spell_out_booleans(SeedChat, ["--load_8bit", "--share-gradio=False"]) == [
+        "--load_8bit",
+        "True",
+        "--share_gradio",
+        "False",
+    ]
+    assert spell_out_booleans(SeedChat, ["--load_8bit", "None", "--base_model", "x"]) == [
+        "--load_8bit",
+        "False",
+        "--base_model",
+        "x",
+    ]
+    for words, value in ((["--resume_from_checkpoint"], "True"), (["--resume-from-checkpoint", "a/step-1"], "a/step-1"),
+                         (["--resume_from_checkpoint=b"], "b")):  # fmt: skip
+        assert spell_out_booleans(SeedSanguo, words) == ["--resume_from_checkpoint", value]
 
 
 @pytest.mark.slow
@@ -281,3 +321,20 @@ def test_quickstart_from_a_novel_and_again(tiny_novel: Path, tiny_base: Path, tm
         (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 42", "seed: 1"), encoding="utf-8"
     )
     refused(run(*words, cwd=tmp_path), "别的设置")
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / tiny_novel.name
+    other.write_text(tiny_novel.read_text(encoding="utf-8").replace("张三", "张五"), encoding="utf-8")
+    (folder / "recipe.yaml").write_text(
+        (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 1", "seed: 42"), encoding="utf-8"
+    )
+    refused(run("quickstart", other, *words[2:], cwd=tmp_path), "另一本书")
+
+
+@pytest.mark.slow
+def test_quickstart_on_a_short_story_without_chapters(tiny_base: Path, tmp_path: Path):
+    story = tmp_path / "story.txt"
+    story.write_text(
+        "张三曰：“今夜可取粮草否？”李四曰：“粮草在西山，明早送来。”\n" * 3 + "王五曰：“去。”\n", encoding="utf-8"
+    )
+    done = run("quickstart", story, "--base-model", tiny_base, "--steps", "2", "--no-serve", cwd=tmp_path)
+    assert done.returncode == 0 and "compare.html" in done.stdout, done.stderr

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custome.corpus.aliases import AliasTable, alias_table
-from custome.corpus.dataset import characters, drop_leaks, drop_repeats, in_validation
+from custome.corpus.dataset import characters, drop_leaks, drop_repeats, held_out, with_units
 from custome.corpus.dialogue import build, find_utterances
 from custome.corpus.quotes import find_quotations, unify_marks
 from custome.corpus.speakers import find_speaker, is_cue, is_writing
@@ -150,17 +150,37 @@ def test_leaks_are_found_whether_exact_or_near():
 
 
 def test_the_split_is_by_chapter_and_always_the_same():
-    held = [c for c in range(1, 401) if in_validation("书", c, 0.05)]
-    assert 8 <= len(held) <= 36
-    assert held == [c for c in range(1, 401) if in_validation("书", c, 0.05)]
+    rows = [row(f"“{c}”", chapter=c) for c in range(1, 101) for _ in range(3)]
+    kept = held_out(rows, 0.05)
+    assert len(kept) == 5 and kept == held_out(rows[::-1], 0.05)
+    units = [unit for unit, _ in with_units(rows)]
+    assert {unit[1] for unit in units} == set(range(1, 101))
+
+
+@pytest.mark.parametrize("count", [1, 30, 200])
+def test_a_book_of_few_chapters_is_split_by_blocks(count: int):
+    rows = [row(f"“{i}”", chapter=1) for i in range(count)]
+    kept = held_out(rows, 0.05)
+    out = [u for unit, u in with_units(rows) if unit in kept]
+    assert len(out) < count and (count < 40 or 20 <= len(out) <= 40)
+    assert bool(out) == (count > 20)
 
 
 def test_characters_prefer_a_cue_of_two_characters():
     rows = [
         Utterance(novel="n", chapter=1, offset=0, context="", quote="", mention=m, speaker="曹操")
-        for m in ["操"] * 9 + ["曹操"] * 2
+        for m in ["操"] * 9 + ["曹公"] * 2
     ]
-    assert [(c.name, c.cue, c.utterances) for c in characters(rows)] == [("曹操", "曹操", 11)]
+    assert [(c.name, c.cue, c.utterances) for c in characters(rows)] == [("曹操", "曹公", 11)]
+    assert [c.cue for c in characters(rows[:9] * 2)] == ["曹操"]
+    assert characters(rows[:9]) == []
+
+
+def test_a_book_too_short_to_hold_anything_out_has_no_validation_file(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text("甲曰：“来。”\n乙曰：“去。”\n", encoding="utf-8")
+    corpus = build([path], tmp_path / "out", NullReporter())
+    assert (corpus.train, corpus.valid) == (2, 0) and not (tmp_path / "out" / "valid.jsonl").exists()
 
 
 def test_building_a_corpus_twice_gives_the_same_bytes(tiny_novel: Path, tmp_path: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from custome.corpus.formats import read_samples
-from custome.errors import DataError
+from custome.errors import DataError, InputError
 
 GOOD = '{"context": "甲曰：", "chat": "“来。”"}'
 
@@ -41,6 +41,6 @@ def test_a_bad_row_names_line_and_reason(tmp_path: Path, bad: str, words: str):
 def test_text_in_another_encoding_points_to_the_corpus_command(tmp_path: Path):
     path = tmp_path / "a.txt"
     path.write_bytes("第一回　甲曰".encode("gb18030"))
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(InputError) as caught:
         read_samples(path)
     assert "custome corpus build" in caught.value.hint

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from custome.errors import InputError
 from custome.models.chat_format import NovelFormat, TemplateFormat, cued, ends_with_cue, normalise, open_format
 from custome.types import Message, Sample
 from tiny import make_tiny_tokenizer
 
-SAMPLE = Sample(context="今夜可取粮草否？张三曰：", chat="“去。”", mention="张三")
+SAMPLE = Sample(context="今夜可取粮草否？张三曰：", chat="“去。”", speaker="张三", mention="三")
 TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
 
 
@@ -83,20 +84,25 @@ def test_spacing_width_and_script_do_not_matter():
 
 @pytest.mark.parametrize(("text", "expected"), [
     ("I have a dog, ok? 3.14", "I have a dog, ok? 3.14"), ("用 Windows 10 系统", "用Windows 10系统"), ("他说\"好的.\"", "他说“好的。”"),
-    ("「汝等」", "“汝等”"), ("ＡＢＣ１２３", "ABC123"), ("比例3:4，去", "比例3:4，去"), ("", ""),
+    ("「汝等」", "“汝等”"), ("ＡＢＣ１２３", "ABC123"), ("比例3:4，去", "比例3:4，去"), ("", ""), ("圆周率是３．１４吗", "圆周率是3.14吗"),
+    ("见 https://a.b/c?d=1 吧", "见https://a.b/c?d=1吧"), ("设f(x)=1，求x", "设f(x)=1，求x"), ("他(玄德)说", "他（玄德）说"),
+    ("孙乾、麴义都是人名", "孙乾、麴义都是人名"), ("Hello, my name is Tom, 你好", "Hello, my name is Tom，你好"),
+    ("还遭到老板pua怎么办?", "还遭到老板pua怎么办？"), ("被老板pua,怎么办?!", "被老板pua，怎么办？！"),
 ])  # fmt: skip
 def test_what_normalisation_does_and_leaves_alone(text: str, expected: str):
     assert normalise(text) == expected
 
 
-@given(st.text(alphabet='曹操 a1,.:?!“”"「\n\u3000ｂ３見', max_size=30))
+@given(st.text(alphabet='曹操 a1,.:?!“”"「\n\u3000ｂ３見()（，：/乾', max_size=30))
 def test_normalisation_is_idempotent(text: str):
     assert normalise(normalise(text)) == normalise(text)
 
 
 def test_cues():
     assert ends_with_cue("孔明曰：") and ends_with_cue("曹操笑道:") and ends_with_cue("玄德谓云长曰：")
-    assert not ends_with_cue("救名画还是救猫？") and not ends_with_cue("如下：")
+    for text in ("救名画还是救猫？", "如下：", "请回答这个问题：", "请说："):
+        assert not ends_with_cue(text)
+    assert cued("Hello!", "孔明") == "Hello!孔明曰：" and cued("你好，", "孔明") == "你好，孔明曰："
     assert cued("救猫?", "孔明") == "救猫？孔明曰：" and cued("救猫", "孔明") == "救猫。孔明曰："
     assert cued("操曰：", "孔明") == "操曰：" and cued("救猫", "") == "救猫" and cued("", "孔明") == "孔明曰："
 
@@ -110,5 +116,22 @@ def test_template_format_masks_the_prompt_and_ends_with_the_end_token(template: 
     encoded = template.encode(SAMPLE, 512)
     assert template._tokenizer.decode(encoded.ids[encoded.reply_start :]) == "去。<eos>"
     assert "你是张三" in template._tokenizer.decode(encoded.ids[: encoded.reply_start])
-    short = template.encode(SAMPLE, 12)
-    assert len(short.ids) <= 12 and short.ids[-1] == template._tokenizer.eos_token_id and short.cut
+    long_sample = Sample(context="取" * 100 + "去否？", chat="“去。”", speaker="张三")
+    short = template.encode(long_sample, 60)
+    text = template._tokenizer.decode(short.ids)
+    assert len(short.ids) <= 60 and short.ids[-1] == template._tokenizer.eos_token_id and short.cut
+    assert text.startswith("<system>你是张三") and "去否？" in text  # the question gave way, not the persona
+
+
+def test_a_template_without_a_system_role_gets_the_persona_in_the_question(template: TemplateFormat):
+    tokenizer = template._tokenizer
+    tokenizer.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
+    )
+    text = tokenizer.decode(TemplateFormat(tokenizer).prompt([Message(role="user", content="可去否?")], "张三"))
+    assert text.startswith("<user>你是张三") and "可去否？<eos>" in text
+
+
+def test_a_template_is_asked_for_where_there_is_none(tiny_base: Path):
+    with pytest.raises(InputError, match="对话模板"):
+        open_format(AutoTokenizer.from_pretrained(tiny_base), "template")

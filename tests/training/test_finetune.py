@@ -254,3 +254,47 @@ def test_unknown_targets_list_the_known_ones(tiny_base: Path, tmp_path: Path):
     with pytest.raises(TrainingError) as caught:
         finetune(make_recipe(tiny_base, tmp_path / "run", method=method), NullReporter())
     assert "q_proj" in caught.value.hint
+
+
+def test_resuming_with_other_settings_is_refused_before_anything_is_written(tiny_base: Path, tmp_path: Path):
+    recipe = make_recipe(tiny_base, tmp_path / "run", steps=3)
+    finetune(recipe, NullReporter())
+    before = (tmp_path / "run" / "recipe.yaml").read_bytes()
+    with pytest.raises(RunError, match="微调设置"):
+        finetune(dataclasses.replace(recipe, method=LoraConfig(lora_r=8)), NullReporter(), resume=True)
+    assert (tmp_path / "run" / "recipe.yaml").read_bytes() == before
+
+
+def test_a_start_that_was_interrupted_before_run_json_can_be_repeated(tiny_base: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text("half", encoding="utf-8")
+    (folder / ".run.json.999999999.tmp").write_text("half", encoding="utf-8")
+    finetune(make_recipe(tiny_base, folder, steps=2), NullReporter())
+    assert not [p for p in folder.iterdir() if p.suffix == ".tmp"]
+
+
+def test_a_run_without_validation_data_keeps_the_last_adapter(tiny_base: Path, tmp_path: Path):
+    recipe = make_recipe(tiny_base, tmp_path / "run", steps=2, data={"val_set_size": 0})
+    result = finetune(recipe, NullReporter())
+    assert result.status == "complete" and result.progress.best_step == 2 and weights(tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path):
+    """Gradients are averaged over processes, so the mean over all tokens of the step is the same."""
+    for name in ("one", "two"):
+        recipe = make_recipe(tiny_base, tmp_path / name / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2})
+        (tmp_path / f"{name}.yaml").write_text(dump(recipe), encoding="utf-8")
+    finetune(
+        make_recipe(tiny_base, tmp_path / "one" / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}),
+        NullReporter(),
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0",
+               "-m", "custome", "train", "--recipe", str(tmp_path / "two.yaml")]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = weights(tmp_path / "one" / "run"), weights(tmp_path / "two" / "run")
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], atol=2e-4, rtol=1e-3)
+    assert read_run(tmp_path / "two" / "run").status == "complete"

@@ -9,14 +9,21 @@ from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..models.chat_format import cued
-from ..types import Message, Request
+from ..types import Character, Message, Request
 
 FORMAT = "custome-conversation-1"
+DEFAULT_HISTORY = 4
+"""Answered turns a model is reminded of."""
 
 
 def compose(text: str, cue: str, kind: str) -> str:
     """What a user's words become: with 某某曰： behind them for a novel-like model, unchanged for an instruct model."""
     return cued(text, cue) if kind == "novel" else text.strip()
+
+
+def cue_of(person: Character, kind: str) -> str:
+    """What to call a character: a novel needs the words the book uses before 曰, an instruct model the name."""
+    return person.name if kind == "template" else person.cue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +55,15 @@ class Conversation:
         return Conversation(turns=(*self.turns[:index], new, *self.turns[index + 1 :]))
 
     def delete(self, index: int) -> Conversation:
+        index %= len(self.turns)
         return Conversation(turns=(*self.turns[:index], *self.turns[index + 1 :]))
 
     def request(self, max_history: int) -> Request:
         """The last turn as a request, with at most `max_history` answered turns before it."""
         *before, last = self.turns
+        answered = [turn for turn in before if turn.reply]
         messages = []
-        for turn in before[len(before) - max_history :] if max_history < len(before) else before:
+        for turn in answered[max(0, len(answered) - max_history) :]:
             messages.append(Message(role="user", content=turn.user))
             messages.append(Message(role="assistant", content=turn.reply, name=turn.speaker))
         messages.append(Message(role="user", content=last.user))

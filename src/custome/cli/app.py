@@ -58,7 +58,7 @@ def find_command(argv: Sequence[str]) -> tuple[str, list[str]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments in ([], ["--help"], ["-h"], ["help"]):
+    if arguments in ([], ["--debug"], ["--help"], ["-h"], ["help"]):
         print(usage())
         return 0
     if arguments in (["--version"], ["-V"]):
@@ -73,9 +73,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(run, arguments)
 
 
+def _explain(message: str, hint: str, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"错误：{' '.join(message.split())}", file=sys.stderr)
+    print(f"怎么办：{' '.join(hint.split())}", file=sys.stderr)
+    return 2
+
+
 def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     """Run a command; a CustomeError becomes two lines on stderr and exit code 2. `--debug` is taken out of `arguments`."""
-    debug = "--debug" in arguments
+    debug = "--debug" in arguments  # find_command has not run yet: `run` reads the list later
     if debug:
         arguments.remove("--debug")
     else:
@@ -83,11 +91,17 @@ def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     try:
         return run()
     except CustomeError as error:
-        if debug:
-            traceback.print_exc()
-        print(f"错误：{' '.join(error.message.split())}", file=sys.stderr)
-        print(f"怎么办：{' '.join(error.hint.split())}", file=sys.stderr)
-        return 2
+        return _explain(error.message, error.hint, debug)
+    except (OSError, MemoryError, RuntimeError) as error:
+        short = isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error)
+        if not short and not isinstance(error, OSError):
+            raise
+        hint = (
+            "减小 --micro-batch-size 或 --cutoff-len，加 --resume 接着训练"
+            if short
+            else "检查路径、权限和磁盘空间；完整经过：加 --debug"
+        )
+        return _explain(str(error) or "内存不够", hint, debug)
     except KeyboardInterrupt:
         print("\n已中断；已存下的都在", file=sys.stderr)
         return 130

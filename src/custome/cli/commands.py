@@ -199,7 +199,7 @@ class Compare:
     """提示文件：每行一句，或 {"context": …, "speaker": …}；默认用内置的一组。"""
     output: Annotated[str, arg(aliases=["-o"])] = ""
     """结果放在哪个目录；默认放进运行目录。"""
-    valid_rows: int = 160
+    valid_rows: int = config.CheckConfig.eval_samples
     """验证损失最多用多少条。"""
     model: ModelFlags = field(default_factory=ModelFlags)
 

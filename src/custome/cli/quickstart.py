@@ -46,6 +46,8 @@ def quickstart(argv: list[str]) -> int:
 
     reporter.stage("语料")
     build_corpus((flags.novel,), Path(recipe.data.train_path).parent, reporter)
+    if not Path(recipe.data.valid_path).is_file():  # a book too short to hold anything out
+        recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, valid_path="", val_set_size=0))
     recipe.check()
     if not _train(recipe, run, reporter):
         return 130
@@ -82,11 +84,16 @@ def _train(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
     from ..models.run_folder import has_run, read_run
 
     if has_run(run):
+        from ..training.finetune import data_files
+
         if config.load_recipe(run / "recipe.yaml") != recipe:
             raise RunError(
                 f"{str(run)!r} 里是用别的设置训练的", f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}"
             )
-        if read_run(run).status == "complete":
+        info = read_run(run)
+        if info.data_files != data_files(recipe):
+            raise RunError(f"{str(run)!r} 里是用另一本书（或改过的书）训练的", f"给书换个文件名，或先删掉：rm -r {run}")
+        if info.status == "complete":
             reporter.note(f"已训练好，直接用：{run}")
             return True
     print_settings(recipe, recipe, reporter)

@@ -16,12 +16,14 @@ from typing import Annotated, Any
 import tyro
 
 from .. import config
-from ..config import CheckConfig, LoraConfig, Recipe
+from ..config import LoraConfig, Recipe
 from ..errors import InputError
 from .app import guarded
 from .commands import ModelFlags, open_engine, run_training, serve_page
 from .flags import parse
 
+RESUME = "resume_from_checkpoint"
+_WORDS = ("true", "false", "1", "0", "none")
 Bool = Annotated[bool, tyro.conf.FlagConversionOff]
 
 
@@ -113,8 +115,8 @@ def _main(run: Any, argv: Sequence[str] | None) -> int:
 
 
 def spell_out_booleans(cls: type, argv: Sequence[str]) -> list[str]:
-    """`--flag` of a boolean becomes `--flag True`; `=False`, `=0`, `False` and so on are kept as words tyro knows."""
-    booleans = {f.name for f in fields(cls) if "bool" in str(f.type).lower()}
+    """`--flag` of a boolean becomes `--flag True`; `=False`, `=0`, `None` become False. Resuming takes True or a path."""
+    booleans = {f.name for f in fields(cls) if "bool" in str(f.type).lower()} | {RESUME}
     words: list[str] = []
     waiting = list(argv)
     while waiting:
@@ -124,9 +126,16 @@ def spell_out_booleans(cls: type, argv: Sequence[str]) -> list[str]:
         if not word.startswith("--") or name not in booleans:
             words.append(word)
             continue
-        if not equals and waiting and waiting[0].lower() in ("true", "false", "1", "0"):
+        if (
+            not equals
+            and waiting
+            and (waiting[0].lower() in _WORDS or (name == RESUME and not waiting[0].startswith("--")))
+        ):
             value = waiting.pop(0)
-        words += [f"--{name}", "False" if value.lower() in ("false", "0") else "True"]
+        if name == RESUME:
+            words += [f"--{name}", value or "True"]
+        else:
+            words += [f"--{name}", "False" if value.lower() in ("false", "0", "none") else "True"]
     return words
 
 
@@ -146,9 +155,14 @@ def _train(cls: Any, recipe_name: str, argv: list[str], prog: str) -> int:
         raise InputError(
             "没有给 --base_model", f"例如：python {prog} --base_model embedded（内置底座），或本地目录、hf:组织/模型"
         )
+    data_flag = "data_path" if cls is SeedSanguo else "train_path"
+    if not getattr(flags, data_flag):
+        raise InputError(
+            f"没有给 --{data_flag}（训练数据）", f"例如：python {prog} --{data_flag} corpus/sanguo/train.jsonl"
+        )
     recipe = Recipe(
         data=replace(filed.data, cutoff_len=flags.cutoff_len, train_on_inputs=flags.train_on_inputs,
-                     train_path=getattr(flags, "data_path", "") or getattr(flags, "train_path", ""),
+                     train_path=getattr(flags, data_flag),
                      valid_path=getattr(flags, "valid_path", ""),
                      val_set_size=getattr(flags, "val_set_size", filed.data.val_set_size)),
         model=replace(filed.model, base_model=flags.base_model),
@@ -156,7 +170,7 @@ def _train(cls: Any, recipe_name: str, argv: list[str], prog: str) -> int:
                           lora_targets=filed.method.lora_targets),
         train=replace(filed.train, **{name: getattr(flags, name) for name in (
             "output_dir", "batch_size", "micro_batch_size", "num_epochs", "learning_rate", "group_by_length")}),
-        checks=CheckConfig(),
+        checks=filed.checks,
     )  # fmt: skip
     return run_training(recipe, filed, resume=_resume(flags.resume_from_checkpoint, Path(flags.output_dir)))
 
@@ -173,6 +187,12 @@ def _resume(wanted: str, output: Path) -> bool:
         raise InputError(
             f"检查点 {wanted!r} 不在输出目录 {str(output)!r} 里",
             "接着训练时，--output_dir 要指向那个检查点所在的运行目录",
+        )
+    newer = [p.name for p in path.parent.glob("step-*") if path.name.startswith("step-") and p.name > path.name]
+    if newer:
+        raise InputError(
+            f"{wanted!r} 之后还有检查点 {max(newer)!r}，总是从最新的接着来",
+            f"要从它重来，先删掉更新的：rm -r {path.parent}/{max(newer)}",
         )
     return True
 

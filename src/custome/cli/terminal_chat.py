@@ -6,13 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..apps.session import Conversation, compose, load_conversation
+from ..apps.session import DEFAULT_HISTORY, Conversation, compose, cue_of, load_conversation
 from ..engine.base import Cancel, Engine
 from ..errors import CustomeError, InputError
-from ..files import read_bytes, write_text
+from ..files import read_text, write_text
 from ..types import Character, GenerateOptions
 
-MAX_HISTORY = 4
 HELP = "/人物 名字　/重试　/删除　/清空　/保存 文件　/载入 文件　/退出"
 
 
@@ -22,7 +21,7 @@ def terminal_chat(engine: Engine, people: Sequence[Character], character: str, *
     Raises:
         InputError: no such character; the known ones are named.
     """
-    cues = {person.name: person.cue for person in people}
+    cues = {person.name: cue_of(person, engine.kind) for person in people}
     name = _pick(character, cues) if character else next(iter(cues), "")
     options = GenerateOptions(do_sample=not greedy)
     conversation = Conversation()
@@ -48,7 +47,7 @@ def terminal_chat(engine: Engine, people: Sequence[Character], character: str, *
                 write_text(Path(rest or "对话.json"), conversation.dump())
                 print(f"已存 → {rest or '对话.json'}")
             elif command == "/载入":
-                conversation = load_conversation(read_bytes(Path(rest), "对话文件").decode("utf-8"), rest)
+                conversation = load_conversation(read_text(Path(rest), "对话文件"), rest)
                 print(f"已载入 {len(conversation.turns)} 轮")
             elif command == "/重试" and conversation.turns:
                 conversation = _answer(engine, conversation, options)
@@ -74,12 +73,12 @@ def _answer(engine: Engine, conversation: Conversation, options: GenerateOptions
     """Print the reply while it grows; Ctrl-C keeps what is there."""
     cancel, shown = Cancel(), ""
     print("“", end="", flush=True)
-    stream = engine.stream(conversation.request(MAX_HISTORY), options, cancel)
+    stream = engine.stream(conversation.request(DEFAULT_HISTORY), options, cancel)
     while True:
         try:
             for piece in stream:
                 print(piece.text[len(shown) :], end="", flush=True)
-                shown = piece.text
+                shown = max(shown, piece.text, key=len)
             break
         except KeyboardInterrupt:
             cancel.set()

@@ -9,21 +9,50 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from ..types import Character, Utterance
 
 SHINGLE = 4
 """Characters per shingle of the near-duplicate check."""
+CHARACTER_LEAST = 10
+"""A person needs this many utterances to be offered as a character."""
+CHAPTERS_ENOUGH = 20
+"""A book with fewer chapters is split by blocks of utterances."""
+BLOCK = 20
+"""Utterances in such a block."""
 NEAR_DUPLICATE = 0.7
 """A validation quotation that shares this much of its shingles with one training quotation is a leak."""
 
 _NOT_LETTERS = re.compile(r"[^\w]")
 
 
-def in_validation(novel: str, chapter: int, share: float) -> bool:
-    """Is this chapter held out? The same answer on every machine and in every order."""
-    digest = hashlib.sha256(f"{novel}/{chapter}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") < share * 2**32
+def held_out(utterances: Sequence[Utterance], share: float) -> set[tuple[str, int, int]]:
+    """Which units are kept for validation: about `share` of them, at least one where there are two.
+
+    A unit is a chapter; in a book of few chapters, a block of neighbouring utterances. The same answer on every machine
+    and in every order.
+    """
+    units = {unit for unit, _ in with_units(utterances)}
+    if len(units) < 2:
+        return set()
+    order = sorted(units, key=lambda unit: hashlib.sha256(repr(unit).encode()).digest())
+    return set(order[: max(1, round(share * len(units)))])
+
+
+def with_units(utterances: Sequence[Utterance]) -> list[tuple[tuple[str, int, int], Utterance]]:
+    """Every utterance with the unit (novel, chapter, block) it belongs to."""
+    chapters: dict[str, set[int]] = defaultdict(set)
+    for utterance in utterances:
+        chapters[utterance.novel].add(utterance.chapter)
+    seen: Counter[str] = Counter()
+    found = []
+    for utterance in utterances:
+        by_chapter = len(chapters[utterance.novel]) >= CHAPTERS_ENOUGH
+        block = 0 if by_chapter else seen[utterance.novel] // BLOCK
+        seen[utterance.novel] += 1
+        found.append(((utterance.novel, utterance.chapter if by_chapter else 0, block), utterance))
+    return found
 
 
 def drop_repeats(utterances: Iterable[Utterance]) -> list[Utterance]:
@@ -53,17 +82,26 @@ def _shingles(text: str) -> set[str]:
     return {text[i : i + SHINGLE] for i in range(len(text) - SHINGLE + 1)}
 
 
-def characters(utterances: Iterable[Utterance], least: int = 5) -> list[Character]:
+class Spoken(Protocol):
+    """Anything that knows who speaks: an utterance of a novel, a row of training data."""
+
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def mention(self) -> str: ...
+
+
+def characters(spoken: Iterable[Spoken]) -> list[Character]:
     """The people of a data set, most talkative first; `cue` is what the text calls them most (two characters or more)."""
     counts: Counter[str] = Counter()
     mentions: dict[str, Counter[str]] = defaultdict(Counter)
-    for utterance in utterances:
-        if utterance.speaker:
-            counts[utterance.speaker] += 1
-            mentions[utterance.speaker][utterance.mention] += 1
+    for row in spoken:
+        if row.speaker:
+            counts[row.speaker] += 1
+            mentions[row.speaker][row.mention] += len(row.mention) > 1
     people = []
     for name, count in counts.most_common():
-        long = [(mention, n) for mention, n in mentions[name].most_common() if len(mention) > 1]
-        if count >= least:
-            people.append(Character(name=name, cue=long[0][0] if long else name, utterances=count))
+        cue, times = mentions[name].most_common(1)[0]
+        if count >= CHARACTER_LEAST:
+            people.append(Character(name=name, cue=cue if times else name, utterances=count))
     return people

@@ -19,7 +19,7 @@ from ..files import write_json, write_jsonl
 from ..report import Reporter
 from ..types import Utterance
 from .aliases import alias_table
-from .dataset import characters, drop_leaks, drop_repeats, in_validation
+from .dataset import characters, drop_leaks, drop_repeats, held_out, with_units
 from .quotes import find_quotations, unify_marks
 from .speakers import find_speaker, is_cue, is_writing
 from .text import Novel, read_novel, split_chapters
@@ -57,11 +57,12 @@ def build(paths: Sequence[Path], folder: Path, reporter: Reporter, *, names: Seq
             "需要带引号对话的小说；看看文件内容是否正确",
         )
     unique = drop_repeats(utterances)
-    train = [u for u in unique if not in_validation(u.novel, u.chapter, VALID_SHARE)]
-    held_out = [u for u in unique if in_validation(u.novel, u.chapter, VALID_SHARE)]
-    valid = drop_leaks(held_out, train)
+    kept_out = held_out(unique, VALID_SHARE)
+    train = [u for unit, u in with_units(unique) if unit not in kept_out]
+    candidates = [u for unit, u in with_units(unique) if unit in kept_out]
+    valid = drop_leaks(candidates, train)
     counts["弃：完全重复"] = len(utterances) - len(unique)
-    counts["弃：与训练近重复"] = len(held_out) - len(valid)
+    counts["弃：与训练近重复"] = len(candidates) - len(valid)
     counts["对话（训练）"], counts["对话（验证）"] = len(train), len(valid)
     _write(folder, train, valid, dict(counts))
     reporter.table("语料漏斗", ("", "数目"), [(name, f"{count:,}") for name, count in counts.items()])
@@ -110,10 +111,13 @@ def _context(narration: str) -> str:
 
 
 def _write(folder: Path, train: list[Utterance], valid: list[Utterance], funnel: dict[str, int]) -> None:
+    write_json(folder / "funnel.json", funnel)  # first: it marks the folder as ours
     write_jsonl(folder / "train.jsonl", [_row(u) for u in train])
-    write_jsonl(folder / "valid.jsonl", [_row(u) for u in valid])
+    if valid:
+        write_jsonl(folder / "valid.jsonl", [_row(u) for u in valid])
+    else:
+        (folder / "valid.jsonl").unlink(missing_ok=True)
     write_json(folder / "characters.json", [asdict(person) for person in characters(train)])
-    write_json(folder / "funnel.json", funnel)
 
 
 def _row(utterance: Utterance) -> dict[str, Any]:

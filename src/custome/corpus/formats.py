@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..files import read_bytes
+from ..files import read_text
 from ..types import Sample
 
 
@@ -18,12 +18,7 @@ def read_samples(path: Path) -> list[Sample]:
         InputError: the file is missing, a folder, empty or not UTF-8 text.
         DataError: a row is not JSON, lacks a key, or a value is not text.
     """
-    raw = read_bytes(path, "数据文件")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"数据文件 {str(path)!r} 不是 UTF-8 文本（第 {error.start} 字节起）",
-                        "小说原文请先做语料：custome corpus build 小说.txt -o corpus/我的书") from error  # fmt: skip
+    text = read_text(path, "数据文件", hint="小说原文请先做语料：custome corpus build 小说.txt -o corpus/我的书")
     samples = [_sample(row, f"{path}:{line}") for line, row in _rows(text, path)]
     if not samples:
         raise DataError(f"数据文件 {str(path)!r} 里没有样本", '每行应形如 {"context": "…曹洪曰：", "chat": "“…”"}')
@@ -37,7 +32,7 @@ def _rows(text: str, path: Path) -> list[tuple[int, Any]]:
         except json.JSONDecodeError as error:
             raise DataError(f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}", "改正这一行后重跑") from error
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

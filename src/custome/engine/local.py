@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +21,15 @@ from transformers.generation.streamers import BaseStreamer
 from ..errors import InputError
 from ..models.adapters import load_adapter
 from ..models.chat_format import ChatFormat, cued, open_format
-from ..models.loading import fingerprint, load_base, logit_softcap, pick_device, split_head
+from ..models.loading import fingerprint, has_plain_head, load_base, pick_device, split_head
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..models.sources import resolve_base
 from ..report import Reporter
 from ..types import GenerateOptions, Piece, Reply, Request, Sample, Score
 from .base import Cancel
 
+MAX_CONTEXT = 4096
+"""Longest prompt and reply, in tokens; a longer prompt would keep everybody waiting while it is read."""
 SCORE_ROWS = 8
 """Rows scored in one forward pass."""
 
@@ -99,7 +101,7 @@ class LocalEngine:
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         encoded = [
             self._format.encode(
-                Sample(context=self._text(request), chat=reply, mention=request.speaker), self._max_length()
+                Sample(context=self._text(request), chat=reply, speaker=request.speaker), self._max_length()
             )
             for request, reply in zip(requests, replies, strict=True)
         ]
@@ -123,7 +125,8 @@ class LocalEngine:
         return cued(content, request.speaker) if self.kind == "novel" else content
 
     def _max_length(self) -> int:
-        return int(getattr(self._model.config, "max_position_embeddings", 2048))
+        trained = getattr(self._model.config.get_text_config(), "max_position_embeddings", MAX_CONTEXT)
+        return min(int(trained), MAX_CONTEXT)
 
     def _adapter(self) -> AbstractContextManager[Any]:
         return (
@@ -194,28 +197,40 @@ class LocalEngine:
         means = [score.logprob / max(1, score.tokens) for score in scores]
         return candidates[max(range(len(rows)), key=lambda i: (len(rows[i]) > 0, finished[i], means[i]))]
 
+    def _logits(self, ids: Tensor, mask: Tensor) -> Callable[[int, slice], Tensor]:
+        """(row, positions) → logits (N, V); where the head is plain only those positions are computed."""
+        if not has_plain_head(self._model):
+            logits = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits  # (B, T, V)
+            return lambda row, where: logits[row, where]
+        backbone, head = split_head(self._model)
+        hidden = backbone(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state  # (B, T, D)
+        return lambda row, where: head(hidden[row, where])
+
     @torch.no_grad()
     def _logprobs(self, rows: Sequence[tuple[list[int], int]]) -> list[Score]:
         """Log probability of each row's ids from a position on, given what stands before it."""
-        backbone, head = split_head(self._model)
-        cap = logit_softcap(self._model)
-        scores: list[Score] = []
+        scores = [Score(logprob=0.0, tokens=0)] * len(rows)
+        by_length = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # neighbours in length waste no padding
         with self._lock, self._adapter():
             for start in range(0, len(rows), SCORE_ROWS):
-                part = rows[start : start + SCORE_ROWS]
+                chosen = by_length[start : start + SCORE_ROWS]
+                part = [rows[i] for i in chosen]
                 ids, mask = self._pad([row for row, _ in part], left=False)
-                hidden = backbone(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state  # (B, T, D)
+                logits_at = self._logits(ids, mask)
                 for row, (tokens, reply_start) in enumerate(part):
                     first, end = max(1, reply_start), len(tokens)
-                    logits = head(hidden[row, first - 1 : end - 1]).float()  # (N, V)
-                    logits = cap * torch.tanh(logits / cap) if cap else logits
-                    log_p = logits.log_softmax(-1).gather(1, ids[row, first:end, None])
-                    scores.append(Score(logprob=log_p.sum().item(), tokens=end - first))
+                    log_p = (
+                        logits_at(row, slice(first - 1, end - 1))
+                        .float()
+                        .log_softmax(-1)
+                        .gather(1, ids[row, first:end, None])
+                    )
+                    scores[chosen[row]] = Score(logprob=log_p.sum().item(), tokens=end - first)
         return scores
 
     def _decode(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
-        return text.removesuffix("\ufffd")  # half a character, still to come
+        return text.rstrip("\ufffd")  # the bytes of half a character; the rest is still to come
 
     def _reply(self, prompt: list[int], ids: list[int], limit: int, *, cancelled: bool) -> Reply:
         text = self._decode(ids)

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from ..apps.session import cue_of
 from ..corpus.formats import read_samples
 from ..engine.base import Engine
 from ..errors import DataError
-from ..files import read_bytes, write_text
+from ..files import read_text, write_text
 from ..models.run_folder import VALID_FILE
 from ..report import Reporter
 from ..types import Character, GenerateOptions, Message, Request, Sample
 
 GREEDY = GenerateOptions(do_sample=False, max_new_tokens=64)
 SAMPLED = GenerateOptions(do_sample=True, max_new_tokens=64, seed=42)
-_SCORE_AT_ONCE = 16
+_AT_ONCE = 32
+"""Rows handed over together."""
 _HEAD = ("上文", "人物", "底座 · 贪心", "微调 · 贪心", "底座 · 采样", "微调 · 采样")
 
 
@@ -56,9 +58,9 @@ def read_prompts(path: Path | None) -> list[tuple[str, str]]:
     if path is None:
         text, where = (files("custome") / "data" / "prompts.jsonl").read_text(encoding="utf-8"), "内置提示"
     else:
-        text, where = read_bytes(path, "提示文件").decode("utf-8-sig", errors="replace"), str(path)
+        text, where = read_text(path, "提示文件"), str(path)
     prompts = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         if not line.lstrip().startswith("{"):
@@ -83,7 +85,7 @@ def compare(
     valid: Sequence[Sample], reporter: Reporter,
 ) -> Comparison:  # fmt: skip
     """Ask both engines everything."""
-    cues = {person.name: person.cue for person in people}
+    cues = {person.name: cue_of(person, tuned.kind) for person in people}
     requests = [
         Request(messages=(Message(role="user", content=context),), speaker=cues.get(speaker, speaker))
         for context, speaker in prompts
@@ -92,7 +94,8 @@ def compare(
     ways = [(base, GREEDY), (tuned, GREEDY), (base, SAMPLED), (tuned, SAMPLED)]
     for done, (engine, options) in enumerate(ways):
         reporter.progress("对比回答", done, len(ways), engine.name)
-        columns.append([reply.text for reply in engine.generate(requests, options)] if requests else [])
+        parts = [requests[start : start + _AT_ONCE] for start in range(0, len(requests), _AT_ONCE)]
+        columns.append([reply.text for part in parts for reply in engine.generate(part, options)])
     reporter.progress("对比回答", len(ways), len(ways))
     rows = [Row(context=context, speaker=speaker, replies=replies)
             for (context, speaker), replies in zip(prompts, zip(*columns, strict=True), strict=True)]  # fmt: skip
@@ -102,9 +105,13 @@ def compare(
 
 def _loss(engine: Engine, valid: Sequence[Sample], title: str, reporter: Reporter) -> float:
     logprob, tokens = 0.0, 0
-    for start in range(0, len(valid), _SCORE_AT_ONCE):
-        part = valid[start : start + _SCORE_AT_ONCE]
-        requests = [Request(messages=(Message(role="user", content=s.context),), speaker="") for s in part]
+    for start in range(0, len(valid), _AT_ONCE):
+        part = valid[start : start + _AT_ONCE]
+        speakers = [
+            (s.speaker or s.mention) if engine.kind == "template" else "" for s in part
+        ]  # a novel's context has the cue
+        requests = [Request(messages=(Message(role="user", content=s.context),), speaker=speaker)
+                    for s, speaker in zip(part, speakers, strict=True)]  # fmt: skip
         for score in engine.score(requests, [sample.chat for sample in part]):
             logprob, tokens = logprob + score.logprob, tokens + score.tokens
         reporter.progress(title, start + len(part), len(valid))

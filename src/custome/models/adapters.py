@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from peft import LoraConfig as PeftLoraConfig
 from peft import PeftModel, get_peft_model
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..errors import RunError, TrainingError
@@ -53,7 +54,7 @@ def load_adapter(model: Any, folder: Path) -> PeftModel:
     """
     try:
         return PeftModel.from_pretrained(model, str(folder)).eval()
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise RunError(f"适配器 {str(folder)!r} 装不到这个底座上：{str(error).splitlines()[0][:160]}", "换成训练时用的底座（见 run.json 的 base_model）") from error  # fmt: skip
 
 

@@ -14,22 +14,29 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+from jinja2 import TemplateError
+
+from ..errors import InputError
 from ..types import Message, Sample
 
 OPEN, CLOSE = "“", "”"
 
 _HAN = "\u3400-\u9fff\uf900-\ufaff"
-_WIDE = str.maketrans(
-    {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）", "｡": "。", "､": "、"}
+_PAIRS = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！"}
+_NARROW_MARKS = {wide: narrow for narrow, wide in _PAIRS.items()}
+_MARKS = set(_PAIRS) | set(_NARROW_MARKS)
+_SAME = str.maketrans(
+    {"「": "“", "」": "”", "『": "‘", "』": "’", "．": ".", "｡": "。", "､": "、", "（": "(", "）": ")"}
 )
-_SAME_MARKS = str.maketrans({"「": "“", "」": "”", "『": "‘", "』": "’", "．": "。"})
 _NARROW = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
-_HALF_WIDTH = re.compile(r"(?<![A-Za-z0-9])[,:;?!()]|[,:;?!()](?![A-Za-z0-9])")
+_CJK = re.compile(rf"[{_HAN}。、“”‘’《》（）—…]")
+_BRACKETS = re.compile(rf"\((?=[^()]*[{_HAN}])([^()]*)\)|(?<=[{_HAN}])\(([^()]*)\)|\(([^()]*)\)(?=[{_HAN}])")
 _FULL_STOP = re.compile(rf"(?<=[{_HAN}”])\.(?![A-Za-z0-9.])")
-_CUE_END = re.compile(r"[曰道云言说问答叫喝骂叹谓告谏奏呼笑][^，。！？；：”]{0,4}：$")
+_CUE_END = re.compile(r"(?<![请要想])[曰道云言说喝骂叹笑叫喊]：$")
+_SENTENCE_ENDS = "。！？；…，、：”!?;,:~"
 
 
 @functools.lru_cache(maxsize=1)
@@ -45,12 +52,51 @@ def normalise(text: str) -> str:
 
     Spaces are kept only between Latin words. Idempotent.
     """
-    text = text.translate(_NARROW).translate(_SAME_MARKS)
+    text = text.translate(_NARROW).translate(_SAME)
     if not re.search(rf"[{_HAN}]", text):
         return _spaces(text)
-    text = _spaces(_pair_straight_marks(_to_simplified().convert(text)))
-    text = _spaces(_HALF_WIDTH.sub(lambda mark: mark.group().translate(_WIDE), text))
-    return _spaces(_FULL_STOP.sub("。", text))
+    text = _spaces(_pair_straight_marks(_simplify(text)))
+    text = _BRACKETS.sub(lambda found: f"（{found[1] or found[2] or found[3] or ''}）", text)
+    return _spaces(_set_width(_spaces(_FULL_STOP.sub("。", text))))
+
+
+def _simplify(text: str) -> str:
+    """Traditional text to simplified. Text in which only characters of the simplified set would change stays as it is:
+    孙乾 is a name, not a 孙干."""
+    converted: str = _to_simplified().convert(text)
+    if len(converted) == len(text) and all(
+        new == old or _in_simplified_set(old) for new, old in zip(converted, text, strict=True)
+    ):
+        return text
+    return converted
+
+
+def _in_simplified_set(character: str) -> bool:
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _set_width(text: str) -> str:
+    """A comma and its like is wide beside Chinese (blanks and other such marks looked through) and narrow between Latin."""
+    rest = [c for c in text if c not in _MARKS and c != " "]
+    seen, out = 0, []
+    for position, character in enumerate(text):
+        if character not in _MARKS:
+            seen += character != " "
+            out.append(character)
+            continue
+        beside = [rest[seen - 1]] if seen else []
+        beside += [rest[seen]] if seen < len(rest) else []
+        tight = text[position - 1 : position].isalnum() and text[position + 1 : position + 2].isalnum()  # 3:4, a,b
+        latin = tight and not _CJK.match(text[position - 1]) and not _CJK.match(text[position + 1])
+        if any(_CJK.match(c) for c in beside) and not latin and text[position : position + 3] != "://":
+            out.append(_PAIRS.get(character, character))
+        else:
+            out.append(_NARROW_MARKS.get(character, character))
+    return "".join(out)
 
 
 def _spaces(text: str) -> str:
@@ -74,7 +120,7 @@ def cued(text: str, speaker: str) -> str:
     text = normalise(text)
     if not speaker or ends_with_cue(text):
         return text
-    return f"{text}{'' if not text or text[-1] in '。！？；”…' else '。'}{normalise(speaker)}曰："
+    return f"{text}{'' if not text or text[-1] in _SENTENCE_ENDS else '。'}{normalise(speaker)}曰："
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +187,18 @@ class NovelFormat:
 
 
 class TemplateFormat:
-    """The base model's own chat template, with the character as its system message."""
+    """The base model's own chat template, with the character as its system message (or, where the template knows none,
+    at the head of the first question)."""
 
     kind: Literal["novel", "template"] = "template"
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self._has_system = True
+        try:
+            self._ids([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}])
+        except TemplateError:
+            self._has_system = False
 
     def _ids(self, messages: list[dict[str, str]], **options: Any) -> list[int]:
         text = self._tokenizer.apply_chat_template(messages, tokenize=False, **options)
@@ -154,10 +206,19 @@ class TemplateFormat:
         return ids
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
-        asked = self._turns([Message(role="user", content=sample.context)], sample.mention or sample.speaker)
-        answer = {"role": "assistant", "content": self.reply(sample.chat)}
+        speaker, context = sample.speaker or sample.mention, sample.context
+        encoded = self._encode(context, speaker, sample.chat, cutoff_len)
+        if not encoded.cut:
+            return encoded
+        words = self._tokenizer(context, add_special_tokens=False).input_ids
+        over = len(self._encode(context, speaker, sample.chat, 10**9).ids) - cutoff_len
+        shorter = self._tokenizer.decode(words[min(over, len(words)) :])  # the question gives way, never the persona
+        return replace(self._encode(shorter, speaker, sample.chat, cutoff_len), cut=True)
+
+    def _encode(self, context: str, speaker: str, chat: str, cutoff_len: int) -> Encoded:
+        asked = self._turns([Message(role="user", content=context)], speaker)
         prompt = self._ids(asked, add_generation_prompt=True)
-        whole = self._ids([*asked, answer])
+        whole = self._ids([*asked, {"role": "assistant", "content": self.reply(_lines(chat))}])
         if self._tokenizer.eos_token_id in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
             whole = whole[: len(whole) - whole[::-1].index(self._tokenizer.eos_token_id)]
         start = next((i for i, pair in enumerate(zip(prompt, whole, strict=False)) if pair[0] != pair[1]), len(prompt))
@@ -167,9 +228,13 @@ class TemplateFormat:
         return self._ids(self._turns(messages, speaker), add_generation_prompt=True)
 
     def _turns(self, messages: Sequence[Message], speaker: str) -> list[dict[str, str]]:
-        turns = [{"role": m.role, "content": m.content.strip()} for m in messages]
+        turns = [{"role": m.role, "content": _lines(m.content)} for m in messages]
+        if not speaker:
+            return turns
         persona = f"你是{speaker}，用{speaker}的口吻说话。"
-        return [{"role": "system", "content": persona}, *turns] if speaker else turns
+        if self._has_system:
+            return [{"role": "system", "content": persona}, *turns]
+        return [{"role": turns[0]["role"], "content": f"{persona}\n{turns[0]['content']}"}, *turns[1:]]
 
     def is_complete(self, text: str) -> bool:
         return False  # its end-of-turn token says so
@@ -179,10 +244,22 @@ class TemplateFormat:
 
 
 def open_format(tokenizer: Any, kind: Literal["auto", "novel", "template"] = "auto") -> ChatFormat:
-    """The format for a tokenizer; `auto` takes its chat template when it has one."""
+    """The format for a tokenizer; `auto` takes its chat template when it has one.
+
+    Raises:
+        InputError: `template` is asked for and there is none.
+    """
+    has_template = bool(getattr(tokenizer, "chat_template", None))
+    if kind == "template" and not has_template:
+        raise InputError("这个底座没有自带的对话模板", "改用 --chat-format novel（或 auto），或换一个对话类底座")
     if kind == "auto":
-        kind = "template" if getattr(tokenizer, "chat_template", None) else "novel"
+        kind = "template" if has_template else "novel"
     return TemplateFormat(tokenizer) if kind == "template" else NovelFormat(tokenizer)
+
+
+def _lines(text: str) -> str:
+    """Normalised line by line."""
+    return "\n".join(normalise(line) for line in text.strip().splitlines())
 
 
 def _quoted(text: str) -> str:

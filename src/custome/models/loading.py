@@ -6,13 +6,14 @@ bf16 products are hundreds of times slower than fp32 on CPUs without AVX512-BF16
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
 from ..errors import InputError, SourceError
@@ -43,7 +44,7 @@ def pick_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
 def compute_dtype(device: str) -> torch.dtype:
     if device == "cpu":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def load_base(folder: Path, device: str = "cpu", *, load_8bit: bool = False) -> Base:
@@ -66,6 +67,12 @@ def load_base(folder: Path, device: str = "cpu", *, load_8bit: bool = False) -> 
     except Exception as error:  # safetensors and tokenizers raise bare Exception subclasses for damaged files
         raise SourceError(f"底座模型 {str(folder)!r} 的文件损坏：{error}", "重新下载这个底座模型") from error
     model.requires_grad_(False)
+    given = (
+        model.generation_config
+    )  # its sampling settings would leak into every generate() that does not name them all
+    model.generation_config = GenerationConfig(
+        bos_token_id=given.bos_token_id, eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id
+    )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Base(model=model.eval(), tokenizer=tokenizer, folder=folder)
@@ -89,15 +96,21 @@ def split_head(model: Any) -> tuple[Any, nn.Module]:
     return inner.base_model, inner.get_output_embeddings()
 
 
-def logit_softcap(model: Any) -> float | None:
-    """Gemma 2 squashes its logits; everybody else does not."""
-    cap = getattr(model.config, "final_logit_softcapping", None)
-    return float(cap) if cap else None
+def has_plain_head(model: Any) -> bool:
+    """Are the logits nothing but head(hidden)? Gemma 2 caps them, Granite and Cohere scale them, and so on."""
+    config = model.config.get_text_config()
+    extras = [
+        getattr(config, name, None)
+        for name in ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
+    ]
+    return all(value in (None, 1, 1.0) for value in extras)
 
 
 def fingerprint(folder: Path) -> str:
     """Tells one base model from another without reading gigabytes: configuration, file sizes and weight headers."""
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config.pop("transformers_version", None)  # says who wrote the file, not what the model is
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
         digest.update(f"{path.name}:{path.stat().st_size}".encode())
         with path.open("rb") as weights:

@@ -34,6 +34,8 @@ class RunInfo:
     base_fingerprint: str
     chat_format: Literal["novel", "template"]
     data_fingerprint: str
+    data_files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the data files, by part (train, valid)."""
     seed: int = 0
     characters: tuple[Character, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)

@@ -58,9 +58,13 @@ def check_folder(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise SourceError(f"目录 {str(folder)!r} 里没有 config.json，不是底座模型", f"看看里面有什么：ls {folder}；或用内置底座 --base-model embedded")  # fmt: skip
     indexes = [*folder.glob("*.safetensors.index.json"), *folder.glob("*.bin.index.json")]
-    shards = {
-        shard for index in indexes[:1] for shard in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-    }
+    try:
+        maps = [json.loads(index.read_text(encoding="utf-8"))["weight_map"] for index in indexes[:1]]
+        shards = {shard for weight_map in maps for shard in weight_map.values()}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise SourceError(
+            f"底座模型 {str(folder)!r} 的索引 {indexes[0].name!r} 损坏：{error}", "重新下载这个文件"
+        ) from error
     missing = sorted(shard for shard in shards if not (folder / shard).is_file())
     if missing:
         raise SourceError(f"底座模型 {str(folder)!r} 缺少权重分片 {missing[0]!r}（共缺 {len(missing)} 个）", "重新下载缺少的分片，放进同一个目录")  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import RunError
@@ -51,6 +52,8 @@ class Checkpoints:
     def save(self, model: Any, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:
         """Write a checkpoint, then drop the ones that are too old."""
         path = self._folder / f"step-{progress.step:07d}"
+        if path.exists():  # a resumed run has just come from here
+            return path
         with atomic_folder(path) as temporary:
             weights = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
             save_file(weights, temporary / "trainable.safetensors")
@@ -70,13 +73,24 @@ class Checkpoints:
         try:
             weights = load_file(path / "trainable.safetensors")
             parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
-            if set(weights) != set(parameters):
-                raise ValueError("权重名字与现在的模型不一样")
+            if {n: w.shape for n, w in weights.items()} != {n: p.shape for n, p in parameters.items()}:
+                raise RunError(
+                    f"检查点 {str(path)!r} 是用别的微调设置存的", "用当初的配方接着训练，或换一个 --output-dir"
+                )
             for name, parameter in parameters.items():
                 parameter.data.copy_(weights[name])
             optimizer.load_state_dict(torch.load(path / "optimizer.pt", weights_only=True))
             return Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RuntimeError,
+            pickle.UnpicklingError,
+            SafetensorError,
+        ) as error:
             raise RunError(
                 f"检查点 {str(path)!r} 用不了：{error}", f"删掉它再接着训练，会用更早的一个：rm -r {path}"
             ) from error

@@ -7,34 +7,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from accelerate import Accelerator
 
 from .. import config
 from ..config import Recipe
+from ..corpus.dataset import characters
 from ..corpus.formats import read_samples
 from ..errors import DataError, RunError
-from ..files import write_jsonl, write_text
+from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters
 from ..models.chat_format import open_format
 from ..models.loading import fingerprint, load_base, pick_device
-from ..models.run_folder import VALID_FILE, RunInfo, has_run, read_run, write_run
+from ..models.run_folder import ADAPTER_FILES, VALID_FILE, RunInfo, has_run, read_run, write_run
 from ..models.sources import resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
-from ..types import Character, Sample
+from ..resources import sha256_of
+from ..types import Sample
 from . import launch, trainer
 from .checkpoint import Checkpoints, Progress
 from .data import BatchPlan, EncodedSet, data_fingerprint, encode_samples
 from .loss import ReplyLoss
 from .methods import attach
 
-CHARACTER_LEAST = 10
-"""A person needs this many samples to be offered as a character."""
+OWN_FILES = {"recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", "tensorboard", "checkpoints", *ADAPTER_FILES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +60,14 @@ def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: 
     device = pick_device(recipe.model.device)
     train_samples, valid_samples = load_samples(recipe)
     folder = Path(recipe.train.output_dir)
-    _claim(folder, recipe, resume)
+    _claim(folder, resume)
+    accelerator = launch.make_accelerator(device, folder)
+    main = accelerator.is_main_process
+    reporter = reporter if main else NullReporter()
 
     reporter.stage("载入底座模型")
-    base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
+    with accelerator.main_process_first():  # the others find it fetched
+        base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
     base = load_base(base_folder, device, load_8bit=recipe.model.load_8bit)
     chat_format = open_format(base.tokenizer, recipe.model.chat_format)
 
@@ -78,28 +82,30 @@ def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: 
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
         chat_format=chat_format.kind, data_fingerprint=data_fingerprint(train_set, valid_set),
-        seed=recipe.train.seed, characters=tuple(people(train_samples)),
-        versions=launch.versions(),
+        seed=recipe.train.seed, characters=tuple(characters(train_samples)),
+        data_files=data_files(recipe), versions=launch.versions(),
     )  # fmt: skip
     if resume and has_run(folder):
-        _check_same(folder, info)
-    write_text(folder / "recipe.yaml", config.dump(recipe))
-    write_jsonl(folder / VALID_FILE, [{"context": s.context, "chat": s.chat} for s in valid_samples])
-    write_run(folder, info)
+        _check_same(folder, info, recipe)
+    if main:
+        remove_leftovers(folder)
+        write_text(folder / "recipe.yaml", config.dump(recipe))
+        write_jsonl(folder / VALID_FILE, [_row(s) for s in valid_samples])
+        write_run(folder, info)
+    accelerator.wait_for_everyone()
 
     launch.seed_step(recipe.train.seed, 0)
     model = attach(base.model, recipe.method)
     _report_trainable(model, reporter)
-    return _run(recipe, folder, info, model, base.tokenizer, train_set, valid_set, device, reporter, resume=resume)
+    return _run(recipe, folder, info, model, base.tokenizer, train_set, valid_set, accelerator, reporter, resume=resume)
 
 
 def _run(
     recipe: Recipe, folder: Path, info: RunInfo, model: Any, tokenizer: Any,
-    train_set: EncodedSet, valid_set: EncodedSet, device: str, reporter: Reporter, *, resume: bool,
+    train_set: EncodedSet, valid_set: EncodedSet, accelerator: Accelerator, reporter: Reporter, *, resume: bool,
 ) -> TrainResult:  # fmt: skip
     """Build what the loop needs, run it, finish the folder."""
     train, checks = recipe.train, recipe.checks
-    accelerator = launch.make_accelerator(device, folder)
     trainable = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=train.learning_rate, weight_decay=train.weight_decay)
     loss, optimizer = accelerator.prepare(ReplyLoss(model), optimizer)
@@ -124,7 +130,7 @@ def _run(
 
     main = accelerator.is_main_process
     metrics = FanOut([
-        reporter if main else NullReporter(),
+        reporter,
         *([JsonlReporter(folder / "metrics.jsonl", progress.step if newest else -1)] if main else []),
         launch.TrackerReporter(accelerator),
     ])  # fmt: skip
@@ -146,12 +152,25 @@ def _run(
     early = bool(checks.patience) and progress.evals_without_gain >= checks.patience
     if progress.step < steps and not early:
         return TrainResult(folder=folder, status="stopped", progress=progress, steps=steps)
+    if not (folder / ADAPTER_FILES[1]).is_file():  # resumed with fewer steps, before anything was validated
+        save_best(progress)
+    accelerator.wait_for_everyone()
     change = adapters.check_adapter_works(
         model, folder, list(train_set.examples[0].ids[: train_set.examples[0].labelled_from or 1])
     )
     reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
-    write_run(folder, dataclasses.replace(info, status="complete", results=_results(progress, device)))
+    if main:
+        write_run(
+            folder, dataclasses.replace(info, status="complete", results=_results(progress, accelerator.device.type))
+        )
+    accelerator.wait_for_everyone()
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
+
+
+def data_files(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of the files a recipe learns from."""
+    paths = {"train": recipe.data.train_path, "valid": recipe.data.valid_path}
+    return {name: sha256_of(Path(path)) for name, path in paths.items() if path}
 
 
 def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
@@ -171,18 +190,11 @@ def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
     return [samples[i] for i in sorted(order[:cut])], [samples[i] for i in sorted(order[cut:])]
 
 
-def people(samples: Sequence[Sample]) -> list[Character]:
-    """Who can be talked to after training on these samples, most talkative first."""
-    counts = Counter(sample.speaker for sample in samples if sample.speaker)
-    mentions = Counter((sample.speaker, sample.mention) for sample in samples if len(sample.mention) > 1)
-    cues: dict[str, str] = {}
-    for (speaker, mention), _ in mentions.most_common():
-        cues.setdefault(speaker, mention)
-    return [Character(name=name, cue=cues.get(name, name), utterances=count)
-            for name, count in counts.most_common() if count >= CHARACTER_LEAST]  # fmt: skip
+def _row(sample: Sample) -> dict[str, str]:
+    return {"context": sample.context, "chat": sample.chat, "speaker": sample.speaker, "mention": sample.mention}
 
 
-def _claim(folder: Path, recipe: Recipe, resume: bool) -> None:
+def _claim(folder: Path, resume: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise RunError(f"输出位置 {str(folder)!r} 是一个文件", "换一个目录：--output-dir runs/别的名字")
     if has_run(folder) and not resume:
@@ -190,15 +202,22 @@ def _claim(folder: Path, recipe: Recipe, resume: bool) -> None:
             f"输出目录 {str(folder)!r} 里已有一次训练（状态：{read_run(folder).status}）",
             f"接着训练加 --resume；另起一次换目录 --output-dir；不要了就删掉：rm -r {folder}",
         )
-    if folder.is_dir() and not has_run(folder) and any(folder.iterdir()):
-        raise RunError(f"输出目录 {str(folder)!r} 不是空的，也不是训练目录", "换一个目录：--output-dir runs/别的名字")
+    foreign = (
+        [p.name for p in folder.iterdir() if p.name not in OWN_FILES and p.suffix != ".tmp"] if folder.is_dir() else []
+    )
+    if foreign and not has_run(folder):
+        raise RunError(
+            f"输出目录 {str(folder)!r} 不是空的，也不是训练目录：里面有 {foreign[0]!r}",
+            "换一个目录：--output-dir runs/别的名字",
+        )
 
 
-def _check_same(folder: Path, info: RunInfo) -> None:
+def _check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
     before = read_run(folder)
+    method = config.load_recipe(folder / "recipe.yaml").method
     for what, old, new in (("底座模型", before.base_fingerprint, info.base_fingerprint),
                            ("数据", before.data_fingerprint, info.data_fingerprint),
-                           ("种子", before.seed, info.seed)):  # fmt: skip
+                           ("种子", before.seed, info.seed), ("微调设置", method, recipe.method)):  # fmt: skip
         if old != new:
             raise RunError(f"{str(folder)!r} 当初的{what}与现在的不同（{old} → {new}），接不上", "用当初的配方：custome train --recipe "
                            f"{folder}/recipe.yaml --resume；或换一个 --output-dir")  # fmt: skip

@@ -16,12 +16,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
+from ..models.loading import compute_dtype
 from ..report import NullReporter
 
 
 def make_accelerator(device: str, folder: Path) -> Accelerator:
     """An accelerator that tracks to TensorBoard in `folder`; mixed precision follows the device."""
-    return Accelerator(cpu=device == "cpu", log_with="tensorboard", project_dir=str(folder))
+    precision = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}[compute_dtype(device)]
+    return Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with="tensorboard", project_dir=str(folder))
 
 
 class TrackerReporter(NullReporter):

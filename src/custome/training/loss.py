@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.loading import logit_softcap, split_head
+from ..models.loading import has_plain_head, split_head
 
 IGNORED = -100
 CHUNK_TOKENS = 128
@@ -36,7 +36,7 @@ class FrozenHeadCrossEntropy(torch.autograd.Function):
             if gradient is not None:
                 probabilities = logits.sub_(log_z[:, None]).exp_()
                 probabilities.scatter_add_(1, target, torch.full_like(target, -1, dtype=torch.float32))
-                torch.mm(probabilities.to(head.dtype), head, out=gradient[rows])
+                gradient[rows] = probabilities.to(head.dtype) @ head
         ctx.gradient = gradient
         return total
 
@@ -53,15 +53,14 @@ class ReplyLoss(nn.Module):
         self.model = model
 
     def forward(self, ids: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
-        backbone, head = split_head(self.model)
-        hidden = backbone(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]  # (B, T-1, D)
         wanted = labels[:, 1:] != IGNORED
-        hidden, targets = hidden[wanted], labels[:, 1:][wanted]  # (N, D), (N,)
+        targets = labels[:, 1:][wanted]  # (N,)
+        backbone, head = split_head(self.model)
         plain = type(head) is nn.Linear and head.bias is None and not head.weight.requires_grad
-        if plain and logit_softcap(self.model) is None:
-            return FrozenHeadCrossEntropy.apply(hidden, head.weight, targets)
-        logits = head(hidden).float()
-        cap = logit_softcap(self.model)
-        if cap is not None:
-            logits = cap * torch.tanh(logits / cap)
-        return F.cross_entropy(logits, targets, reduction="sum")
+        if plain and has_plain_head(self.model):
+            hidden = backbone(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[
+                :, :-1
+            ]  # (B, T-1, D)
+            return FrozenHeadCrossEntropy.apply(hidden[wanted], head.weight, targets)
+        logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1]  # (B, T-1, V)
+        return F.cross_entropy(logits[wanted].float(), targets, reduction="sum")

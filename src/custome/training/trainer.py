@@ -84,8 +84,9 @@ def train(
     if progress.step == 0:
         progress = dataclasses.replace(progress, base_loss=validate())
         reporter.metrics(0, {"valid_loss": progress.base_loss})
-        checkpoints.save(learner.model, learner.optimizer, progress)
-    while progress.step < rhythm.steps and not stop.wanted and not _exhausted(progress, rhythm):
+        _save(learner, checkpoints, progress)
+    stopping = False
+    while progress.step < rhythm.steps and not stopping and not _exhausted(progress, rhythm):
         step, started = progress.step + 1, time.monotonic()
         loss, tokens, grad_norm = _one_step(learner, examples, plan.batch(step), step, rhythm, checkpoints)
         seconds = time.monotonic() - started
@@ -101,9 +102,23 @@ def train(
             progress = _look_up(validate, save_best, progress, reporter)
             if _exhausted(progress, rhythm):
                 reporter.note(f"验证损失连续 {rhythm.patience} 次没有变好，在第 {step} 步提前结束")
-        if step % rhythm.save_steps == 0 or step == rhythm.steps or stop.wanted or _exhausted(progress, rhythm):
-            checkpoints.save(learner.model, learner.optimizer, progress)
+        stopping = _anybody(learner.accelerator, stop.wanted)
+        if step % rhythm.save_steps == 0 or step == rhythm.steps or stopping or _exhausted(progress, rhythm):
+            _save(learner, checkpoints, progress)
     return progress
+
+
+def _save(learner: Learner, checkpoints: Checkpoints, progress: Progress) -> None:
+    if learner.accelerator.is_main_process:
+        checkpoints.save(learner.model, learner.optimizer, progress)
+    learner.accelerator.wait_for_everyone()
+
+
+def _anybody(accelerator: Accelerator, wanted: bool) -> bool:
+    """Has any process been asked to stop? All must leave after the same step."""
+    if accelerator.num_processes == 1:
+        return wanted
+    return bool(accelerator.reduce(torch.tensor(float(wanted), device=accelerator.device), "sum") > 0)
 
 
 def _exhausted(progress: Progress, rhythm: Rhythm) -> bool:
@@ -155,7 +170,7 @@ def _one_step(
             accelerator.backward(loss * (accelerator.num_processes / labelled))
         total += loss.detach()
     grad_norm = float(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm))
-    if not math.isfinite(grad_norm):
+    if not math.isfinite(grad_norm) and accelerator.scaler is None:  # an fp16 scaler skips such a step and goes on
         raise _not_finite("梯度", step, [examples[i].source for i in batch], checkpoints)
     for group in learner.optimizer.param_groups:
         group["lr"] = rhythm.schedule(step)
@@ -190,8 +205,11 @@ def mean_loss(
     mine = range(accelerator.process_index, len(examples), accelerator.num_processes)
     parts = micro_batches(list(mine), lengths, micro_batch_size)
     total = torch.zeros((), device=accelerator.device)
+    loss = accelerator.unwrap_model(
+        learner.loss
+    )  # processes have different numbers of batches: nothing may wait for others
     for done, part in enumerate(parts, 1):
         batch = collate([examples[i] for i in part], learner.pad_id)
-        total += learner.loss(*(t.to(accelerator.device) for t in batch))
+        total += loss(*(t.to(accelerator.device) for t in batch))
         reporter.progress(title, done, len(parts))
     return float(accelerator.reduce(total, "sum")) / sum(e.labelled for e in examples)

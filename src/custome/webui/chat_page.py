@@ -11,11 +11,13 @@ from typing import Any
 
 import gradio as gr
 
-from ..apps.session import Conversation, compose, load_conversation
+from ..apps.session import DEFAULT_HISTORY, Conversation, compose, cue_of, load_conversation
 from ..engine.base import Cancel, Engine
 from ..errors import CustomeError, InputError
 from ..types import Character, GenerateOptions
 
+LONGEST = 2_000
+"""Characters one may say at once."""
 NOBODY = "（自己写提示）"
 _DEFAULTS = GenerateOptions()
 _DOWNLOAD = """(text) => {
@@ -49,6 +51,13 @@ class _Running:
         self._cancels.pop(tab, None)
 
 
+def _warn(error: Exception) -> None:
+    """Tell the user what they can act on; anything else is for the log."""
+    if not isinstance(error, CustomeError):
+        raise error
+    gr.Warning(f"{error.message}。{error.hint}")
+
+
 def show(conversation: Conversation) -> Shown:
     """A conversation as the chat component's messages: two a turn."""
     messages = []
@@ -67,7 +76,7 @@ def _options(
 def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
     """The page for one engine."""
     running = _Running()
-    cues = {person.name: person.cue for person in people}
+    cues = {person.name: cue_of(person, engine.kind) for person in people}
 
     def generate(conversation: Conversation, settings: tuple[Any, ...], request: gr.Request) -> Iterator[Conversation]:
         """Answer the last turn; a Stop keeps what is there."""
@@ -83,7 +92,9 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
     def submit(
         text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
     ) -> Iterator[tuple[Any, ...]]:
-        if not text.strip():
+        if not text.strip() or len(text) > LONGEST:
+            if text.strip():
+                gr.Warning(f"一次最多 {LONGEST} 字，这里有 {len(text)} 字")
             yield gr.skip(), gr.skip(), gr.skip()
             return
         asked = conversation.ask(compose(text, cues.get(person, ""), engine.kind), cues.get(person, ""))
@@ -91,9 +102,13 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
         try:
             for grown in generate(asked, settings, request):
                 yield gr.skip(), show(grown), grown
-        except CustomeError as error:
-            gr.Warning(f"{error.message}。{error.hint}")
-            yield text, show(conversation), conversation
+        except Exception as error:
+            yield (
+                text,
+                show(conversation),
+                conversation,
+            )  # the words go back into the box, the conversation is as before
+            _warn(error)
 
     def retry(conversation: Conversation, request: gr.Request, *settings: Any) -> Iterator[tuple[Any, ...]]:
         if not conversation.turns:
@@ -103,9 +118,9 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
         try:
             for grown in generate(conversation, settings, request):
                 yield show(grown), grown
-        except CustomeError as error:
-            gr.Warning(f"{error.message}。{error.hint}")
+        except Exception as error:
             yield show(conversation), conversation
+            _warn(error)
 
     def edit(conversation: Conversation, event: gr.EditData) -> tuple[Shown, Conversation]:
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
@@ -175,21 +190,26 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
         generating = {"concurrency_limit": 1, "concurrency_id": "engine", "show_progress": "minimal"}
         asks = [text, person, conversation, *settings]
         keep = {"fn": lambda now: now.dump(), "inputs": [conversation], "outputs": [dumped], "show_progress": "hidden"}
-        changes = [
+        answers = [
             send.click(submit, asks, [text, chat, conversation], **generating),
             text.submit(submit, asks, [text, chat, conversation], **generating),
             again.click(retry, [conversation, *settings], [chat, conversation], **generating),
             chat.retry(retry, [conversation, *settings], [chat, conversation], **generating),
-            chat.edit(edit, [conversation], [chat, conversation]),
-            remove.click(delete, [conversation, selected], [chat, conversation, selected, remove]),
-            wipe.click(clear, None, [chat, conversation, selected, remove]),
-            chat.clear(clear, None, [chat, conversation, selected, remove]),
-            load_file.upload(load, [load_file], [chat, conversation]),
         ]
-        for change in changes:
+        # Whatever changes the conversation ends a generation first, running or still waiting: it would write the old one back.
+        changes = [
+            stop.click(lambda now: show(now), [conversation], [chat], cancels=answers),
+            chat.edit(edit, [conversation], [chat, conversation], cancels=answers),
+            remove.click(delete, [conversation, selected], [chat, conversation, selected, remove], cancels=answers),
+            wipe.click(clear, None, [chat, conversation, selected, remove], cancels=answers),
+            chat.clear(clear, None, [chat, conversation, selected, remove], cancels=answers),
+            load_file.upload(load, [load_file], [chat, conversation], cancels=answers),
+        ]
+        for change in [*answers, *changes]:
             change.then(**keep).then(None, [dumped], None, js=_REMEMBER)
         chat.select(select, None, [selected, remove])
-        stop.click(running.stop, None, None, queue=False)
+        for ending in (stop.click, remove.click, wipe.click, chat.clear, chat.edit, load_file.upload):
+            ending(running.stop, None, None, queue=False)
         save.click(**keep).then(None, [dumped], None, js=_DOWNLOAD)
         dark.click(None, None, None, js=_DARK)
         page.load(recall, [dumped], [chat, conversation], js=_RECALL)
@@ -208,5 +228,5 @@ def _settings() -> list[gr.components.Component]:
         gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
         gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示"),
         gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
-        gr.Slider(0, 20, 4, step=1, label="最多记住几轮 Max history"),
+        gr.Slider(0, 20, DEFAULT_HISTORY, step=1, label="最多记住几轮 Max history"),
     ]

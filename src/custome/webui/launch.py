@@ -11,6 +11,10 @@ import gradio as gr
 from ..errors import ServeError
 
 FIRST_PORT, LAST_PORT = 7860, 7959
+MOST_WAITING = 64
+"""People who may wait in the queue; the next one is told to come back."""
+LARGEST_FILE = "2mb"
+"""Of a conversation that is loaded."""
 
 
 def free_port(host: str, wanted: int | None) -> int:
@@ -51,11 +55,16 @@ def open_page(
     """
     port = free_port(host, port)
     css = (files("custome") / "webui" / "page.css").read_text(encoding="utf-8")
-    page.queue()
-    _, address, public = page.launch(
-        server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=True,
-        ssr_mode=False, css=css, theme=gr.themes.Soft(), footer_links=[], run_history=False,
-    )  # fmt: skip
+    page.queue(max_size=MOST_WAITING)
+    try:
+        _, address, public = page.launch(
+            server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=True,
+            ssr_mode=False, css=css, theme=gr.themes.Soft(), footer_links=[], run_history=False, max_file_size=LARGEST_FILE,
+        )  # fmt: skip
+    except Exception as error:  # gradio asks its own address through any proxy that is set, and fails in a dozen ways
+        raise ServeError(
+            f"聊天页打不开：{error}", "设了代理的话，让本机不走代理：export no_proxy=127.0.0.1,localhost"
+        ) from error
     say(f"聊天页已打开：{address}" + (f"　公网：{public}" if public else ""))
     if host not in ("127.0.0.1", "localhost", "::1"):
         say("注意：这个地址不只本机可见，页面没有口令")

@@ -21,6 +21,7 @@ from custome.errors import DataError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
+from custome.webui.launch import free_port
 from tiny import make_tiny_rows
 
 
@@ -290,7 +291,7 @@ def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path):
         make_recipe(tiny_base, tmp_path / "one" / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}),
         NullReporter(),
     )
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0",
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port("127.0.0.1", None)),
                "-m", "custome", "train", "--recipe", str(tmp_path / "two.yaml")]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]

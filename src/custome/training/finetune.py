@@ -97,7 +97,11 @@ def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: 
     launch.seed_step(recipe.train.seed, 0)
     model = attach(base.model, recipe.method)
     _report_trainable(model, reporter)
-    return _run(recipe, folder, info, model, base.tokenizer, train_set, valid_set, accelerator, reporter, resume=resume)
+    result = _run(
+        recipe, folder, info, model, base.tokenizer, train_set, valid_set, accelerator, reporter, resume=resume
+    )
+    accelerator.end_training()
+    return result
 
 
 def _run(

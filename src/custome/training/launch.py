@@ -37,7 +37,8 @@ class TrackerReporter(NullReporter):
         self._accelerator.log(dict(values), step=step)
 
     def close(self) -> None:
-        self._accelerator.end_training()
+        for tracker in self._accelerator.trackers:  # end_training() would also take the processes' connection down
+            tracker.finish()
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:

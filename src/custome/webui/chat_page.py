@@ -6,7 +6,9 @@ a crash of the server costs it, in the tab's sessionStorage. Knows one engine an
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -16,6 +18,8 @@ from ..engine.base import Cancel, Engine
 from ..errors import CustomeError, InputError
 from ..types import Character, GenerateOptions
 
+STOP_WAIT_S = 30.0
+"""Longest wait for a generation to end; it looks after every token."""
 LONGEST = 2_000
 """Characters one may say at once."""
 NOBODY = "（自己写提示）"
@@ -36,19 +40,29 @@ class _Running:
     """Which tab is generating, so that its Stop reaches its own generation and nobody else's."""
 
     def __init__(self) -> None:
-        self._cancels: dict[str, Cancel] = {}
+        self._running: dict[str, tuple[Cancel, threading.Event]] = {}
 
-    def start(self, tab: str) -> Cancel:
-        self._cancels[tab] = Cancel()
-        return self._cancels[tab]
+    @contextmanager
+    def generation(self, tab: str) -> Iterator[Cancel]:
+        """Open while a tab's reply is being generated."""
+        cancel, over = self._running[tab] = (Cancel(), threading.Event())
+        try:
+            yield cancel
+        finally:
+            self._running.pop(tab, None)
+            over.set()
 
     def stop(self, request: gr.Request) -> None:
-        cancel = self._cancels.get(str(request.session_hash))
-        if cancel is not None:
-            cancel.set()
+        """Ask the tab's generation to stop; what is there stays."""
+        cancel, _ = self._running.get(str(request.session_hash), (Cancel(), None))
+        cancel.set()
 
-    def end(self, tab: str) -> None:
-        self._cancels.pop(tab, None)
+    def end(self, request: gr.Request) -> None:
+        """Stop the tab's generation and wait until it has written its last."""
+        cancel, over = self._running.get(str(request.session_hash), (Cancel(), None))
+        cancel.set()
+        if over is not None:
+            over.wait(timeout=STOP_WAIT_S)
 
 
 def _warn(error: Exception) -> None:
@@ -81,13 +95,9 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
     def generate(conversation: Conversation, settings: tuple[Any, ...], request: gr.Request) -> Iterator[Conversation]:
         """Answer the last turn; a Stop keeps what is there."""
         *sampling, max_history = settings
-        tab = str(request.session_hash)
-        cancel = running.start(tab)
-        try:
+        with running.generation(str(request.session_hash)) as cancel:
             for piece in engine.stream(conversation.request(int(max_history)), _options(*sampling), cancel):
                 yield conversation.answer(piece.text)
-        finally:
-            running.end(tab)
 
     def submit(
         text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
@@ -122,7 +132,8 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
             yield show(conversation), conversation
             _warn(error)
 
-    def edit(conversation: Conversation, event: gr.EditData) -> tuple[Shown, Conversation]:
+    def edit(conversation: Conversation, request: gr.Request, event: gr.EditData) -> tuple[Shown, Conversation]:
+        running.end(request)
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
         changed = {"user" if index % 2 == 0 else "reply": str(event.value)}
         edited = conversation.edit(index // 2, **changed)
@@ -196,20 +207,18 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
             again.click(retry, [conversation, *settings], [chat, conversation], **generating),
             chat.retry(retry, [conversation, *settings], [chat, conversation], **generating),
         ]
-        # Whatever changes the conversation ends a generation first, running or still waiting: it would write the old one back.
+        # Whatever changes the conversation ends a running generation first: it would write the old one back.
         changes = [
-            stop.click(lambda now: show(now), [conversation], [chat], cancels=answers),
-            chat.edit(edit, [conversation], [chat, conversation], cancels=answers),
-            remove.click(delete, [conversation, selected], [chat, conversation, selected, remove], cancels=answers),
-            wipe.click(clear, None, [chat, conversation, selected, remove], cancels=answers),
-            chat.clear(clear, None, [chat, conversation, selected, remove], cancels=answers),
-            load_file.upload(load, [load_file], [chat, conversation], cancels=answers),
+            stop.click(running.stop, None, None, queue=False, cancels=answers),
+            chat.edit(edit, [conversation], [chat, conversation]),
+            remove.click(running.end).then(delete, [conversation, selected], [chat, conversation, selected, remove]),
+            wipe.click(running.end).then(clear, None, [chat, conversation, selected, remove]),
+            chat.clear(running.end).then(clear, None, [chat, conversation, selected, remove]),
+            load_file.upload(running.end).then(load, [load_file], [chat, conversation]),
         ]
         for change in [*answers, *changes]:
             change.then(**keep).then(None, [dumped], None, js=_REMEMBER)
         chat.select(select, None, [selected, remove])
-        for ending in (stop.click, remove.click, wipe.click, chat.clear, chat.edit, load_file.upload):
-            ending(running.stop, None, None, queue=False)
         save.click(**keep).then(None, [dumped], None, js=_DOWNLOAD)
         dark.click(None, None, None, js=_DARK)
         page.load(recall, [dumped], [chat, conversation], js=_RECALL)

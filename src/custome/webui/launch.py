@@ -59,7 +59,7 @@ def open_page(
     try:
         _, address, public = page.launch(
             server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=True,
-            ssr_mode=False, css=css, theme=gr.themes.Soft(), footer_links=[], run_history=False, max_file_size=LARGEST_FILE,
+            ssr_mode=False, css=css, theme=gr.themes.Default(primary_hue="indigo"), footer_links=[], run_history=False, max_file_size=LARGEST_FILE,
         )  # fmt: skip
     except Exception as error:  # gradio asks its own address through any proxy that is set, and fails in a dozen ways
         raise ServeError(

@@ -26,7 +26,7 @@ def run(
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=300, **options)
 
 
-def refused(done: subprocess.CompletedProcess, *expected: str) -> None:
+def assert_refused(done: subprocess.CompletedProcess, *expected: str) -> None:
     """Two lines, exit 2, and the words that must be there."""
     assert done.returncode == 2, done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
@@ -91,14 +91,14 @@ def test_debug_shows_the_traceback(tmp_path: Path):
 
 
 def test_unknown_commands_flags_and_methods_name_the_nearest():
-    refused(run("trian"), "'trian'", "custome train")
-    refused(run("train", "--stepz", "3"), "'--stepz'", "--steps")
-    refused(run("train", "--method", "lorra"), "'lorra'", "lora")
-    refused(run("train", "--steps", "abc"), "--steps", "abc")
-    refused(run("train", "--device", "tpu"), "tpu", "cuda")
-    refused(run("corpus", "build"), "--output")
-    refused(run("serve"), "runs/sanguo")
-    refused(run("--data_pth", "x", program=[sys.executable, str(REPOSITORY / "train_sanguo.py")]), "--data-path")
+    assert_refused(run("trian"), "'trian'", "custome train")
+    assert_refused(run("train", "--stepz", "3"), "'--stepz'", "--steps")
+    assert_refused(run("train", "--method", "lorra"), "'lorra'", "lora")
+    assert_refused(run("train", "--steps", "abc"), "--steps", "abc")
+    assert_refused(run("train", "--device", "tpu"), "tpu", "cuda")
+    assert_refused(run("corpus", "build"), "--output")
+    assert_refused(run("serve"), "runs/sanguo")
+    assert_refused(run("--data_pth", "x", program=[sys.executable, str(REPOSITORY / "train_sanguo.py")]), "--data-path")
 
 
 def test_bad_novels(tmp_path: Path):
@@ -106,11 +106,11 @@ def test_bad_novels(tmp_path: Path):
     binary.write_bytes(b"\x00\x01\x02" * 500)
     empty.write_bytes(b"")
     for given, words in ((tmp_path / "nowhere.txt", "找不到"), (tmp_path, "目录"), (empty, "空"), (binary, "二进制")):
-        refused(run("corpus", "build", given, "-o", tmp_path / "out"), repr(str(given)), words)
+        assert_refused(run("corpus", "build", given, "-o", tmp_path / "out"), repr(str(given)), words)
         assert not (tmp_path / "out").exists()
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "diary.txt").write_text("x", encoding="utf-8")
-    refused(run("corpus", "build", binary, "-o", tmp_path / "taken"), "taken")
+    assert_refused(run("corpus", "build", binary, "-o", tmp_path / "taken"), "taken")
     assert [p.name for p in (tmp_path / "taken").iterdir()] == ["diary.txt"]
 
 
@@ -122,20 +122,20 @@ def test_bad_training_data(tmp_path: Path, content: bytes | None, words: str):
     path = tmp_path / "d.jsonl"
     if content is not None:
         path.write_bytes(content)
-    refused(run("train", "--train-path", path, "--output-dir", tmp_path / "run"), str(path), words)
+    assert_refused(run("train", "--train-path", path, "--output-dir", tmp_path / "run"), str(path), words)
     assert not (tmp_path / "run").exists()
 
 
 def test_recipes_that_cannot_be(tmp_path: Path):
     recipe = tmp_path / "r.yaml"
-    refused(run("train", "--recipe", tmp_path), "目录")
+    assert_refused(run("train", "--recipe", tmp_path), "目录")
     for text, words in (
         ("train: [1]", "train"),
         ("train: {schedule: exponential}", "linear"),
         ("method: lorra", "lora"),
     ):
         recipe.write_text(text, encoding="utf-8")
-        refused(run("train", "--recipe", recipe), words)
+        assert_refused(run("train", "--recipe", recipe), words)
 
 
 def test_an_output_below_a_file(tiny_base: Path, tmp_path: Path):
@@ -143,11 +143,11 @@ def test_an_output_below_a_file(tiny_base: Path, tmp_path: Path):
     done = run(
         "train", "--train-path", rows, "--base-model", tiny_base, "--output-dir", rows / "run", "--val-set-size", 8
     )
-    refused(done, str(rows))
+    assert_refused(done, str(rows))
 
 
 def test_training_data_that_is_a_folder(tmp_path: Path):
-    refused(run("train", "--train-path", tmp_path), "目录")
+    assert_refused(run("train", "--train-path", tmp_path), "目录")
 
 
 def test_settings_are_refused_all_at_once(tmp_path: Path):
@@ -155,7 +155,7 @@ def test_settings_are_refused_all_at_once(tmp_path: Path):
     done = run(
         "train", "--train-path", rows, "--batch-size", "0", "--learning-rate", "-1", "--output-dir", tmp_path / "run"
     )
-    refused(done, "batch_size", "learning_rate")
+    assert_refused(done, "batch_size", "learning_rate")
     assert not (tmp_path / "run").exists()
 
 
@@ -172,7 +172,7 @@ def test_a_folder_that_holds_another_run_is_left_alone(trained: Path, tiny_base:
     before = {p.name: p.stat().st_mtime_ns for p in trained.iterdir()}
     rows = trained.parent / "rows.jsonl"
     done = run("train", "--train-path", rows, "--base-model", tiny_base, "--output-dir", trained, "--val-set-size", 8)
-    refused(done, repr(str(trained)), "--resume")
+    assert_refused(done, repr(str(trained)), "--resume")
     assert {p.name: p.stat().st_mtime_ns for p in trained.iterdir()} == before
 
 
@@ -186,7 +186,7 @@ def test_a_base_model_with_a_missing_shard(tiny_base: Path, tmp_path: Path):
     done = run(
         "train", "--train-path", rows, "--base-model", base, "--output-dir", tmp_path / "run", "--val-set-size", 8
     )
-    refused(done, "model-00001-of-00001.safetensors")
+    assert_refused(done, "model-00001-of-00001.safetensors")
     assert not (tmp_path / "run").exists()
 
 
@@ -195,16 +195,16 @@ def test_a_port_in_use(trained: Path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused(run("serve", trained, "--port", port), str(port))
+        assert_refused(run("serve", trained, "--port", port), str(port))
         script = [sys.executable, str(REPOSITORY / "chat_server.py")]
-        refused(run("--lora_weights", trained, "--server_port", port, program=script), str(port))
+        assert_refused(run("--lora_weights", trained, "--server_port", port, program=script), str(port))
 
 
 def test_no_run_folder(tmp_path: Path):
     for command in ("serve", "chat", "compare"):
-        refused(run(command, tmp_path / "nowhere"), "找不到运行目录", "custome quickstart")
-        refused(run(command, tmp_path), "run.json")
-    refused(run(program=[sys.executable, str(REPOSITORY / "chat_server.py")]), "--lora_weights")
+        assert_refused(run(command, tmp_path / "nowhere"), "找不到运行目录", "custome quickstart")
+        assert_refused(run(command, tmp_path), "run.json")
+    assert_refused(run(program=[sys.executable, str(REPOSITORY / "chat_server.py")]), "--lora_weights")
 
 
 def test_no_space_for_the_download(tmp_path: Path):
@@ -214,7 +214,7 @@ def test_no_space_for_the_download(tmp_path: Path):
         "from custome.cli.app import main\n"
         f"raise SystemExit(main(['corpus', 'build', 'embedded', '-o', {str(tmp_path / 'out')!r}]))\n"
     )
-    refused(run(program=[sys.executable, "-c", code]), "MB", "CUSTOME_HOME")
+    assert_refused(run(program=[sys.executable, "-c", code]), "MB", "CUSTOME_HOME")
     assert not (tmp_path / "out").exists()
 
 
@@ -227,7 +227,9 @@ def test_a_full_disk_while_writing_a_corpus(tiny_novel: Path, tmp_path: Path):
         "from custome.cli.app import main\n"
         f"raise SystemExit(main(['corpus', 'build', {str(tiny_novel)!r}, '-o', {str(tmp_path / 'out')!r}]))\n"
     )
-    refused(run(program=[sys.executable, "-c", code], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}), "写不进")
+    assert_refused(
+        run(program=[sys.executable, "-c", code], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}), "写不进"
+    )
     assert (tmp_path / "out" / "train.jsonl").read_bytes() == before
     assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".")]
 
@@ -320,14 +322,14 @@ def test_quickstart_from_a_novel_and_again(tiny_novel: Path, tiny_base: Path, tm
     (folder / "recipe.yaml").write_text(
         (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 42", "seed: 1"), encoding="utf-8"
     )
-    refused(run(*words, cwd=tmp_path), "别的设置")
+    assert_refused(run(*words, cwd=tmp_path), "别的设置")
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / tiny_novel.name
     other.write_text(tiny_novel.read_text(encoding="utf-8").replace("张三", "张五"), encoding="utf-8")
     (folder / "recipe.yaml").write_text(
         (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 1", "seed: 42"), encoding="utf-8"
     )
-    refused(run("quickstart", other, *words[2:], cwd=tmp_path), "另一本书")
+    assert_refused(run("quickstart", other, *words[2:], cwd=tmp_path), "另一本书")
 
 
 @pytest.mark.slow

@@ -87,72 +87,75 @@ def _options(
                            num_beams=int(beams), max_new_tokens=int(tokens))  # fmt: skip
 
 
-def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
-    """The page for one engine."""
-    running = _Running()
-    cues = {person.name: cue_of(person, engine.kind) for person in people}
+class _Actions:
+    """What the page's events do. Those that generate yield (text box, chat, conversation) as the reply grows."""
 
-    def generate(conversation: Conversation, settings: tuple[Any, ...], request: gr.Request) -> Iterator[Conversation]:
+    def __init__(self, engine: Engine, people: Sequence[Character]) -> None:
+        self._engine = engine
+        self._running = _Running()
+        self.cues = {person.name: cue_of(person, engine.kind) for person in people}
+        self.stop, self.end = self._running.stop, self._running.end
+
+    def generate(
+        self, conversation: Conversation, settings: tuple[Any, ...], request: gr.Request
+    ) -> Iterator[Conversation]:
         """Answer the last turn; a Stop keeps what is there."""
         *sampling, max_history = settings
-        with running.generation(str(request.session_hash)) as cancel:
-            for piece in engine.stream(conversation.request(int(max_history)), _options(*sampling), cancel):
+        with self._running.generation(str(request.session_hash)) as cancel:
+            for piece in self._engine.stream(conversation.request(int(max_history)), _options(*sampling), cancel):
                 yield conversation.answer(piece.text)
 
     def submit(
-        text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
+        self, text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
     ) -> Iterator[tuple[Any, ...]]:
         if not text.strip() or len(text) > LONGEST:
             if text.strip():
                 gr.Warning(f"一次最多 {LONGEST} 字，这里有 {len(text)} 字")
             yield gr.skip(), gr.skip(), gr.skip()
             return
-        asked = conversation.ask(compose(text, cues.get(person, ""), engine.kind), cues.get(person, ""))
+        asked = conversation.ask(compose(text, self.cues.get(person, ""), self._engine.kind), self.cues.get(person, ""))
         yield "", show(asked), asked
         try:
-            for grown in generate(asked, settings, request):
+            for grown in self.generate(asked, settings, request):
                 yield gr.skip(), show(grown), grown
         except Exception as error:
-            yield (
-                text,
-                show(conversation),
-                conversation,
-            )  # the words go back into the box, the conversation is as before
+            # The words go back into the box, the conversation is as before.
+            yield text, show(conversation), conversation
             _warn(error)
 
-    def retry(conversation: Conversation, request: gr.Request, *settings: Any) -> Iterator[tuple[Any, ...]]:
+    def retry(self, conversation: Conversation, request: gr.Request, *settings: Any) -> Iterator[tuple[Any, ...]]:
         if not conversation.turns:
             yield gr.skip(), gr.skip()
             return
         yield show(conversation.answer("")), gr.skip()  # the old answer is kept until a new one begins
         try:
-            for grown in generate(conversation, settings, request):
+            for grown in self.generate(conversation, settings, request):
                 yield show(grown), grown
         except Exception as error:
             yield show(conversation), conversation
             _warn(error)
 
-    def edit(conversation: Conversation, request: gr.Request, event: gr.EditData) -> tuple[Shown, Conversation]:
-        running.end(request)
+    def edit(self, conversation: Conversation, request: gr.Request, event: gr.EditData) -> tuple[Shown, Conversation]:
+        self._running.end(request)
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
         changed = {"user" if index % 2 == 0 else "reply": str(event.value)}
         edited = conversation.edit(index // 2, **changed)
         return show(edited), edited
 
-    def select(event: gr.SelectData) -> tuple[int, Any]:
+    def select(self, event: gr.SelectData) -> tuple[int, Any]:
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
         return index // 2, gr.update(value=f"删除第 {index // 2 + 1} 轮")
 
-    def delete(conversation: Conversation, selected: int | None) -> tuple[Any, ...]:
+    def delete(self, conversation: Conversation, selected: int | None) -> tuple[Any, ...]:
         if conversation.turns:
             last = len(conversation.turns) - 1
             conversation = conversation.delete(last if selected is None or selected > last else selected)
         return show(conversation), conversation, None, gr.update(value="删除最后一轮")
 
-    def clear() -> tuple[Any, ...]:
+    def clear(self) -> tuple[Any, ...]:
         return [], Conversation(), None, gr.update(value="删除最后一轮")
 
-    def load(raw: bytes | None) -> tuple[Any, Any]:
+    def load(self, raw: bytes | None) -> tuple[Any, Any]:
         try:
             conversation = load_conversation((raw or b"").decode("utf-8", errors="replace"), "选中的文件")
         except InputError as error:
@@ -160,13 +163,17 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
             return gr.skip(), gr.skip()
         return show(conversation), conversation
 
-    def recall(remembered: str) -> tuple[Shown, Conversation]:
+    def recall(self, remembered: str) -> tuple[Shown, Conversation]:
         try:
             conversation = load_conversation(remembered, "本页记住的对话") if remembered else Conversation()
         except InputError:
             conversation = Conversation()  # written by another version of the page
         return show(conversation), conversation
 
+
+def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
+    """The page for one engine."""
+    actions = _Actions(engine, people)
     with gr.Blocks(title=f"{engine.name} · 大模型定制化", analytics_enabled=False, fill_height=True) as page:
         conversation = gr.State(Conversation())
         selected: gr.State = gr.State(None)
@@ -179,7 +186,7 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
                                   buttons=["copy"], feedback_options=None, layout="bubble",
                                   placeholder="选一个人物，说一句话。也可以自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：")  # fmt: skip
                 with gr.Row():
-                    person = gr.Dropdown([*cues, NOBODY], value=next(iter(cues), NOBODY), label="人物", elem_id="person",
+                    person = gr.Dropdown([*actions.cues, NOBODY], value=next(iter(actions.cues), NOBODY), label="人物", elem_id="person",
                                          scale=1, filterable=True, info="替你写好“某某曰：”；自己写了就以你写的为准")  # fmt: skip
                     text = gr.Textbox(label="你说", elem_id="say", lines=2, max_lines=6, scale=3, submit_btn=False,
                                       placeholder="回车发送，Shift+回车换行", autofocus=True)  # fmt: skip
@@ -202,27 +209,29 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
         asks = [text, person, conversation, *settings]
         keep = {"fn": lambda now: now.dump(), "inputs": [conversation], "outputs": [dumped], "show_progress": "hidden"}
         answers = [
-            send.click(submit, asks, [text, chat, conversation], **generating),
-            text.submit(submit, asks, [text, chat, conversation], **generating),
-            again.click(retry, [conversation, *settings], [chat, conversation], **generating),
-            chat.retry(retry, [conversation, *settings], [chat, conversation], **generating),
+            send.click(actions.submit, asks, [text, chat, conversation], **generating),
+            text.submit(actions.submit, asks, [text, chat, conversation], **generating),
+            again.click(actions.retry, [conversation, *settings], [chat, conversation], **generating),
+            chat.retry(actions.retry, [conversation, *settings], [chat, conversation], **generating),
         ]
         # Whatever changes the conversation ends a running generation first: it would write the old one back.
         changes = [
-            stop.click(running.stop, None, None, queue=False, cancels=answers),
-            chat.edit(edit, [conversation], [chat, conversation]),
-            remove.click(running.end).then(delete, [conversation, selected], [chat, conversation, selected, remove]),
-            wipe.click(running.end).then(clear, None, [chat, conversation, selected, remove]),
-            chat.clear(running.end).then(clear, None, [chat, conversation, selected, remove]),
-            load_file.upload(running.end).then(load, [load_file], [chat, conversation]),
+            stop.click(actions.stop, None, None, queue=False, cancels=answers),
+            chat.edit(actions.edit, [conversation], [chat, conversation]),
+            remove.click(actions.end).then(
+                actions.delete, [conversation, selected], [chat, conversation, selected, remove]
+            ),
+            wipe.click(actions.end).then(actions.clear, None, [chat, conversation, selected, remove]),
+            chat.clear(actions.end).then(actions.clear, None, [chat, conversation, selected, remove]),
+            load_file.upload(actions.end).then(actions.load, [load_file], [chat, conversation]),
         ]
         for change in [*answers, *changes]:
             change.then(**keep).then(None, [dumped], None, js=_REMEMBER)
-        chat.select(select, None, [selected, remove])
+        chat.select(actions.select, None, [selected, remove])
         save.click(**keep).then(None, [dumped], None, js=_DOWNLOAD)
         dark.click(None, None, None, js=_DARK)
-        page.load(recall, [dumped], [chat, conversation], js=_RECALL)
-        page.unload(running.stop)
+        page.load(actions.recall, [dumped], [chat, conversation], js=_RECALL)
+        page.unload(actions.stop)
     return page
 
 

@@ -1,23 +1,46 @@
-"""A novel's text and its chapters. Knows files and encodings, not quotations.
+"""A novel's text, its chapters and paragraphs. Knows encodings, headings and line breaks, not quotations.
 
-Offsets everywhere are characters into `Novel.text`, which is the file's text with line ends normalised and nothing else
-changed.
+Offsets everywhere are characters into `Novel.text`: the file's text with line ends normalised (for epub and html, the
+text taken out of it). Whatever cleans a text for reading keeps its length, so an offset never moves.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from charset_normalizer import from_bytes
+Span = tuple[int, int]
+"""Start and end (exclusive), in characters."""
 
-from ..errors import InputError
-from ..files import read_bytes
-
-_HEADING = re.compile(r"^[ \t\u3000]*第[〇零一二三四五六七八九十百千两0-9０-９]{1,9}[回章节卷集部][ \t\u3000:：].{0,60}$|"
-                      r"^[ \t\u3000]*第[〇零一二三四五六七八九十百千两0-9０-９]{1,9}[回章节卷集部]$", re.MULTILINE)  # fmt: skip
+_NUMBER = "〇零一二三四五六七八九十百千两廿卅0-9０-９"
+_UNIT = "回章节節卷集部篇折幕话話"
+_APART = r"(?:序[章言幕曲]?|楔子|引[子首言]|前言|自序|代序|尾[声聲]|[后後][记記]|[终終]章|番外(?:篇)?|附[录錄])"
+_HEADING = re.compile(
+    rf"^[ \t\u3000]*(?:(?:正文[ \u3000]*)?第[ ]?[{_NUMBER}]{{1,9}}[ ]?[{_UNIT}](?:[ \t\u3000:：、.．\-—]+.{{0,60}})?"
+    rf"|[卷回][ ]?[{_NUMBER}]{{1,5}}(?:[ \t\u3000:：]+.{{0,60}})?"
+    rf"|{_APART}(?:[ \t\u3000:：{_NUMBER}]+.{{0,40}})?"
+    r"|#{1,4} .{1,80}|Chapter [0-9IVXLC]{1,6}\b.{0,60})[ \t\u3000]*$",
+    re.MULTILINE,
+)
+_TIGHT_HEADING = re.compile(
+    rf"^[ \t\u3000]*第[{_NUMBER}]{{1,9}}[回章][^ \t\n。！？!?，,；;]{{1,30}}$", re.MULTILINE
+)  # no space: 第一章风起
+_BARE_HEADING = re.compile(
+    rf"^[ \t\u3000]*(?:[（(]?[{_NUMBER}]{{1,4}}[）)、.．]?)(?:[ \t\u3000]+[^。！？\n]{{1,30}}|[^。！？，\n]{{0,20}})$",
+    re.MULTILINE,
+)  # 一、某某   12  （三）
+_INLINE_HEADING = re.compile(rf"(?:^|(?<=[。！？!?”」』…\s]))第([{_NUMBER}]{{1,9}})[回章](?=[\s\u3000:：])")
+_CONTENTS = re.compile(r"^[ \t\u3000]*目[ \t\u3000]*[录錄次][ \t\u3000]*$", re.MULTILINE)
+_ADVERTISEMENT = re.compile(
+    r"(?:https?://|www\.)[\w./?=&%\-]+"
+    r"|[（(【\[][^（）()【】\[\]\n。]{0,30}(?:www\.|https?://|\.com|\.net|\.org|\.cn)[^（）()【】\[\]\n]{0,40}[）)】\]]"
+    r"|[^。！？\n“”「」：]{0,30}(?:请(?:记住|收藏|访问|登[录陆])(?:本站|本网|网址|我们)|(?:最新|全文)(?:章节|阅读)(?:请|尽在|就在|首发)"
+    r"|(?:手机|电脑)(?:阅读|看书|用户)请|(?:txt|TXT|全集)(?:电子书)?(?:免费)?下载|本书(?:由|来自)[^。！？\n]{0,30}(?:网|整理|制作|首发|提供|下载)"
+    r"|求(?:推荐票|月票|收藏)|(?:更多|更新)[^。！？\n]{0,20}(?:小说|章节)[^。！？\n]{0,10}(?:请|尽在|网))[^。！？\n“”「」]{0,50}[。！？]?"
+)
+_END = "。！？!?…”」』）)：:—"
+_BLANK = " \t\u3000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,75 +62,128 @@ class Chapter:
     end: int
 
 
-def read_novel(path: Path, name: str = "") -> Novel:
-    """Read a text file in any common Chinese encoding, or a JSON list of chapters.
+def without_advertisements(text: str) -> str:
+    """Text of the same length with what a download site added replaced by blanks."""
+    return _ADVERTISEMENT.sub(lambda match: "\u3000" * len(match.group()), text)
 
-    Raises:
-        InputError: missing, a folder, empty, binary, or JSON of another shape.
+
+def split_chapters(text: str) -> list[Chapter]:
+    """Chapters in reading order; a book without headings is one chapter.
+
+    A heading with nothing below it (a table of contents, a volume's title, a heading printed twice) is no chapter.
     """
-    raw = read_bytes(path, "小说文件")
-    text = _decode(raw, path)
-    if path.suffix == ".json":
-        text = _join_chapters(text, path)
-    return Novel(name=name or path.stem, text=text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _decode(raw: bytes, path: Path) -> str:
-    for encoding in ("utf-8-sig",) if not raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-16",):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    if b"\0" in raw[:4096]:
-        raise InputError(f"小说文件 {str(path)!r} 是二进制文件，不是文本", "需要 .txt 文本；电子书请先另存为纯文本")
-    for encoding in ("gb18030", "big5"):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if _mostly_common(text):
-            return text
-    best = from_bytes(raw).best()
-    if best is None:
-        raise InputError(
-            f"认不出小说文件 {str(path)!r} 的编码", f"先转成 UTF-8：iconv -f GBK -t UTF-8 {path} > 新文件.txt"
-        )
-    return str(best)
-
-
-def _mostly_common(text: str) -> bool:
-    """Wrongly decoded text has few of the commonest characters."""
-    sample = text[:20000]
-    common = sum(sample.count(c) for c in "的一是不了在人有我他这之也，。曰道")
-    return common > 0.05 * len(sample)
-
-
-def _join_chapters(text: str, path: Path) -> str:
-    try:
-        chapters = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{str(path)!r} 不是合法的 JSON：第 {error.lineno} 行 {error.msg}", "小说的 JSON 应是若干章正文组成的列表"
-        ) from error
-    if not isinstance(chapters, list) or not all(isinstance(chapter, str) for chapter in chapters):
-        raise InputError(
-            f"{str(path)!r} 不是由章节正文组成的列表", '小说的 JSON 应形如 ["第一回 …", "第二回 …"]；或直接给 .txt'
-        )
-    return "\n".join(chapters)
-
-
-def split_chapters(novel: Novel) -> list[Chapter]:
-    """Chapters in reading order; a book without headings is one chapter."""
-    heads = list(_HEADING.finditer(novel.text))
+    if len(text) > 20_000 * (text.count("\n") + 1):
+        heads = _inline_headings(text)
+    else:
+        heads = [(m.start(), m.end()) for m in _HEADING.finditer(text)]
+        if len(heads) < 2:
+            heads = [(m.start(), m.end()) for m in _TIGHT_HEADING.finditer(text)] or heads
+        if not heads:
+            heads = _numbered_lines(text)
     if not heads:
-        return [Chapter(number=1, title="", start=0, end=len(novel.text))]
-    ends = [head.start() for head in heads[1:]] + [len(novel.text)]
-    chapters = [
-        Chapter(number=number, title=head.group().strip(), start=head.end(), end=end)
-        for number, (head, end) in enumerate(zip(heads, ends, strict=True), 1)
-    ]
-    if novel.text[: heads[0].start()].strip():
-        chapters.insert(0, Chapter(number=0, title="", start=0, end=heads[0].start()))
+        return [Chapter(number=1, title="", start=0, end=len(text))]
+    ends = [start for start, _ in heads[1:]] + [len(text)]
+    chapters = []
+    front = text[: heads[0][0]]
+    if _CONTENTS.sub("", front).strip():
+        chapters.append(Chapter(number=0, title="", start=0, end=heads[0][0]))
+    number = 0
+    for (start, body), end in zip(heads, ends, strict=True):
+        if text[body:end].strip():
+            number += 1
+            title = text[start:body].strip().lstrip("# ")
+            chapters.append(Chapter(number=number, title=title, start=body, end=end))
     return chapters
+
+
+def _numbered_lines(text: str) -> list[Span]:
+    """Lines that are little more than a number, where they count up as headings do."""
+    lines = [(m.start(), m.end()) for m in _BARE_HEADING.finditer(text)]
+    numbers = [_value(re.sub(rf"[^{_NUMBER}].*", "", text[s:e].strip(" \t\u3000（("))) for s, e in lines]
+    rising = sum(b == a + 1 for a, b in zip(numbers, numbers[1:], strict=False))
+    return lines if len(lines) >= 3 and rising >= 0.8 * (len(lines) - 1) else []
+
+
+def _inline_headings(text: str) -> list[Span]:
+    """Headings in a book without line breaks: 第N回 where N goes on counting."""
+    chain: list[tuple[int, Span]] = []
+    for match in _INLINE_HEADING.finditer(text):
+        value = _value(match[1])
+        restarts = value == 1 and chain and match.start() - chain[0][1][0] < 200 * len(chain)  # after the contents
+        if restarts:
+            chain = []
+        if not chain or value == chain[-1][0] + 1 or value == 1:
+            gap = re.compile(r"[\u3000 ]{2}|[\u3000 ](?=[^\u3000 ]{20})|[。！？，“]").search(text, match.end() + 1)
+            end = gap.start() if gap and gap.start() - match.end() < 40 else match.end()
+            chain.append((value, (match.start(), end)))
+    return [span for _, span in chain]
+
+
+def _value(number: str) -> int:
+    """二十一, 121, １２ → int; 0 where it is none."""
+    number = number.translate(str.maketrans("０１２３４５６７８９〇两", "0123456789零二")).replace("廿", "二十")
+    if number.isdigit() and number.isascii():
+        return int(number)
+    digits = {c: i for i, c in enumerate("零一二三四五六七八九")}
+    units = {"十": 10, "百": 100, "千": 1000}
+    if not any(c in units for c in number):
+        return int("".join(str(digits.get(c, 0)) for c in number) or 0)
+    total = current = 0
+    for c in number:
+        if c in units:
+            total += (current or 1) * units[c]
+            current = 0
+        else:
+            current = digits.get(c, 0)
+    return total + current
+
+
+def is_hard_wrapped(text: str) -> bool:
+    """Are the lines broken at a width rather than at paragraphs? (most long lines end inside a sentence)"""
+    lines = [line.rstrip() for line in text[:200_000].split("\n") if len(line.strip()) > 15]
+    return len(lines) > 20 and sum(line[-1] not in _END for line in lines) > 0.4 * len(lines)
+
+
+def paragraphs(text: str, start: int, end: int, *, hard_wrapped: bool = False) -> list[Span]:
+    """Paragraphs of text[start:end] without the blanks around them; wrapped lines are put together again."""
+    lines = [(s, e) for s, e in _lines(text, start, end)]
+    if not hard_wrapped:
+        return [(s, e) for s, e in lines if s < e]
+    width = sorted(e - s for s, e in lines)[int(0.9 * len(lines))] if lines else 0
+    joined: list[Span] = []
+    fresh = True
+    for s, e in lines:
+        if s == e:
+            fresh = True
+            continue
+        indented = s > 0 and text[s - 1] in _BLANK
+        if fresh or indented or not joined:
+            joined.append((s, e))
+        else:
+            joined[-1] = (joined[-1][0], e)
+        fresh = text[e - 1] in _END and e - s < 0.85 * width
+    return joined
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[Span]:
+    """Lines without surrounding blanks; blank lines as empty spans."""
+    while start < end:
+        stop = text.find("\n", start, end)
+        stop = end if stop < 0 else stop
+        s, e = start, stop
+        while s < e and text[s] in _BLANK:
+            s += 1
+        while e > s and text[e - 1] in _BLANK:
+            e -= 1
+        yield s, e
+        start = stop + 1
+
+
+def tidy(text: str) -> str:
+    """Line breaks and indents taken out; blanks stay only between two Latin words."""
+    return re.sub(r"(?<=[!-~])[ \t\u3000\n]+(?=[!-~])|[ \t\u3000\n]+", _blank, text)
+
+
+def _blank(match: re.Match[str]) -> str:
+    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
+    return " " if len(around) == 2 and around.isascii() else ""

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from custome.corpus.dialogue import build
+from custome.corpus.build import build
 from custome.report import ConsoleReporter, NullReporter
 from custome.resources import fetch
 

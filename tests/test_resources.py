@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -34,7 +37,13 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     whole = tmp_path / "whole"
     whole.write_bytes(b"one two")
     resource = Resource(
-        name="thing", title="t", file="thing.bin", sha256=sha256_of(whole), licence="-", wheels=tuple(wheels)
+        name="thing",
+        kind="novel",
+        title="t",
+        file="thing.bin",
+        sha256=sha256_of(whole),
+        licence="-",
+        wheels=tuple(wheels),
     )
     monkeypatch.setattr(resources, "catalogue", lambda: {"thing": resource})
 
@@ -87,8 +96,10 @@ def test_a_wrong_wheel_is_refused_and_not_kept(shop):
 def test_the_catalogue_is_pinned():
     for resource in resources.catalogue().values():
         assert resource.licence and resource.title
-        for digest in (resource.sha256, *(wheel.sha256 for wheel in resource.wheels)):
-            assert len(digest) == 64 and int(digest, 16)
+        digests = [wheel.sha256 for wheel in resource.wheels] + ([resource.sha256] if resource.wheels else [])
+        assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
+        assert bool(digests) != bool(resource.url)
+        assert not resource.url or re.search(r"/[0-9a-f]{40}/", resource.url)  # a commit, which pins the content
         assert all(wheel.version and wheel.bytes > 0 for wheel in resource.wheels)
 
 
@@ -97,3 +108,33 @@ def test_an_unreachable_index_is_explained(tmp_path: Path):
     with pytest.raises(SourceError) as caught:
         resources._pip_download(wheel, tmp_path / "d")
     assert "no-such-package-for-custome" in caught.value.message and "pip config" in caught.value.hint
+
+
+class _Shelf(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/book" else 404)
+        self.end_headers()
+        self.wfile.write(b"text" if self.path == "/book" else b"")
+
+    def log_message(self, *args: object) -> None: ...
+
+
+@pytest.mark.parametrize(("path", "there"), [("/book", True), ("/gone", False), ("nowhere", False)])
+def test_a_resource_at_an_address_is_fetched_or_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, there: bool
+):
+    server = HTTPServer(("127.0.0.1", 0), _Shelf)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}{path}" if path.startswith("/") else "http://127.0.0.1:9/book"
+    resource = Resource(name="book", kind="novel", title="书", file="book.txt", licence="-", url=url)
+    monkeypatch.setattr(resources, "catalogue", lambda: {"book": resource})
+    try:
+        if there:
+            assert fetch("book", NullReporter(), home=tmp_path).read_bytes() == b"text"
+        else:
+            with pytest.raises(SourceError) as caught:
+                fetch("book", NullReporter(), home=tmp_path)
+            assert url in caught.value.message and "custome corpus build" in caught.value.hint
+            assert list((tmp_path / "downloads" / "book").iterdir()) == []
+    finally:
+        server.shutdown()

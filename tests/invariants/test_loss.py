@@ -56,7 +56,7 @@ def test_a_soft_capped_head_takes_the_plain_path(tiny_base):
 
 def test_padding_changes_nothing(tiny_base):
     model = load_base(tiny_base).model
-    examples = [Example(ids=tuple(range(10, 10 + n)), labelled_from=2, source="") for n in (5, 17, 9)]
+    examples = [Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)]
     together = ReplyLoss(model)(*collate(examples, 0))
     alone = sum(ReplyLoss(model)(*collate([e], 0)) for e in examples)
     torch.testing.assert_close(together, alone)

@@ -37,15 +37,15 @@ def template() -> TemplateFormat:
 def test_the_loss_begins_at_the_reply_and_the_end_is_learnt(novel: NovelFormat):
     encoded = novel.encode(SAMPLE, 512)
     tokenizer = novel._tokenizer
-    assert tokenizer.decode(encoded.ids[encoded.reply_start :]) == "“去。”<eos>"
-    assert tokenizer.decode(encoded.ids[: encoded.reply_start]) == "<bos>今夜可取粮草否？张三曰："
+    assert tokenizer.decode(encoded.ids[encoded.replies[0][0] :]) == "“去。”<eos>"
+    assert tokenizer.decode(encoded.ids[: encoded.replies[0][0]]) == "<bos>今夜可取粮草否？张三曰："
 
 
 def test_training_and_serving_agree_on_the_prompt(novel: NovelFormat, template: TemplateFormat):
     message = Message(role="user", content=SAMPLE.context)
     for chat_format in (novel, template):
         encoded = chat_format.encode(SAMPLE, 512)
-        assert list(encoded.ids[: encoded.reply_start]) == chat_format.prompt([message], "张三")
+        assert list(encoded.ids[: encoded.replies[0][0]]) == chat_format.prompt([message], "张三")
 
 
 @given(cutoff=st.integers(8, 40), context=st.integers(0, 40), reply=st.integers(1, 40))
@@ -54,7 +54,7 @@ def test_the_cutoff_is_kept_and_the_end_token_survives(tiny_base: Path, cutoff: 
     encoded = novel.encode(Sample(context="取" * context, chat="“" + "去" * reply + "”"), cutoff)
     assert len(encoded.ids) <= cutoff
     assert encoded.ids[-1] == novel._tokenizer.eos_token_id and encoded.ids[0] == novel._tokenizer.bos_token_id
-    assert 1 <= encoded.reply_start < len(encoded.ids)
+    assert 1 <= encoded.replies[0][0] < len(encoded.ids)
     assert encoded.cut == (context + reply + 4 > cutoff)
 
 
@@ -114,8 +114,8 @@ def test_a_reply_ends_at_its_mark(novel: NovelFormat):
 
 def test_template_format_masks_the_prompt_and_ends_with_the_end_token(template: TemplateFormat):
     encoded = template.encode(SAMPLE, 512)
-    assert template._tokenizer.decode(encoded.ids[encoded.reply_start :]) == "去。<eos>"
-    assert "你是张三" in template._tokenizer.decode(encoded.ids[: encoded.reply_start])
+    assert template._tokenizer.decode(encoded.ids[encoded.replies[0][0] :]) == "去。<eos>"
+    assert "你是张三" in template._tokenizer.decode(encoded.ids[: encoded.replies[0][0]])
     long_sample = Sample(context="取" * 100 + "去否？", chat="“去。”", speaker="张三")
     short = template.encode(long_sample, 60)
     text = template._tokenizer.decode(short.ids)

@@ -13,7 +13,12 @@ from ..errors import CustomeError, InputError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart:quickstart", "从小说到聊天页，一条命令走完（内置三国演义和底座）"),
-    "corpus build": ("commands:corpus_build", "小说 → 带说话人的对话语料"),
+    "corpus build": ("corpus:corpus_build", "小说 → 带说话人的多轮对话语料"),
+    "corpus inspect": ("corpus:corpus_inspect", "看语料：一章原文标出说话人，或按说话人、规则、可信度找句子"),
+    "corpus fix": ("corpus:corpus_fix", "改别名表，就地重做语料"),
+    "corpus convert": ("corpus:corpus_convert", "数据换格式：seed、多轮、alpaca、sharegpt、openai"),
+    "corpus report": ("corpus:corpus_report", "语料画成一个网页"),
+    "corpus fetch": ("corpus:corpus_fetch", "取四大名著的原文"),
     "train": ("commands:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
     "chat": ("commands:chat", "在终端里和书中人聊天"),
     "serve": ("commands:serve", "在浏览器里聊天"),
@@ -31,7 +36,7 @@ def usage() -> str:
         "",
         "命令：",
     ]
-    lines += [f"  {name:<14}{about}" for name, (_, about) in COMMANDS.items()]
+    lines += [f"  {name:<16}{about}" for name, (_, about) in COMMANDS.items()]
     lines += ["", "每个命令的选项：custome 命令 --help　　出错时看完整经过：加 --debug", "第一次用：custome quickstart"]
     return "\n".join(lines)
 

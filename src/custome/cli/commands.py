@@ -10,50 +10,9 @@ from tyro.conf import Positional, arg
 
 from .. import config
 from ..config import Recipe
-from ..errors import InputError, RunError
+from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
 from .flags import parse, take
-
-EMBEDDED_NOVEL = "embedded"
-
-
-# -- corpus ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusBuild:
-    """小说 → 带说话人的对话语料。"""
-
-    novels: Positional[tuple[str, ...]]
-    """小说文件（.txt，或章节列表 .json），可以给几本；embedded 是内置的《三国演义》。"""
-    output: Annotated[str, arg(aliases=["-o"])]
-    """语料目录；里面会有 train.jsonl、valid.jsonl、characters.json、funnel.json。"""
-
-
-def corpus_build(argv: list[str]) -> int:
-    flags = parse(CorpusBuild, argv, "custome corpus build")
-    if not flags.novels:
-        raise InputError("没有给小说", "例如：custome corpus build 三国演义.txt -o corpus/sanguo")
-    build_corpus(flags.novels, Path(flags.output), ConsoleReporter())
-    return 0
-
-
-def build_corpus(novels: tuple[str, ...], folder: Path, reporter: Reporter) -> None:
-    """Build a corpus from novel files or the embedded one.
-
-    Raises:
-        RunError: the folder holds something else.
-    """
-    from ..corpus.dialogue import build
-    from ..resources import fetch
-
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "funnel.json").is_file())):
-        raise RunError(f"输出位置 {str(folder)!r} 里有别的东西，不是语料目录", "换一个目录：-o corpus/别的名字")
-    paths = [fetch("sanguo", reporter) if novel == EMBEDDED_NOVEL else Path(novel) for novel in novels]
-    names = ["sanguo" if novel == EMBEDDED_NOVEL else Path(novel).stem for novel in novels]
-    corpus = build(paths, folder, reporter, names=names)
-    reporter.note(f"对话 {corpus.train + corpus.valid:,} 条 → {folder}")
-
 
 # -- train -----------------------------------------------------------------------------------------------------------
 

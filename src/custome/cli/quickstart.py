@@ -13,7 +13,8 @@ from .. import config
 from ..config import Recipe
 from ..errors import RunError
 from ..report import ConsoleReporter
-from .commands import EMBEDDED_NOVEL, ModelFlags, build_corpus, compare_run, open_engine, print_settings, serve_page
+from .commands import ModelFlags, compare_run, open_engine, print_settings, serve_page
+from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
 
 

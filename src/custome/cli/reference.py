@@ -9,15 +9,6 @@ from typing import Any, get_type_hints
 from ..config import field_docs
 from .app import COMMANDS
 
-_FLAGS = {
-    "quickstart": "quickstart:Quickstart",
-    "corpus build": "commands:CorpusBuild",
-    "train": "commands:Train",
-    "chat": "commands:Chat",
-    "serve": "commands:Serve",
-    "compare": "commands:Compare",
-}
-
 
 def reference() -> str:
     """The page as Markdown."""
@@ -27,9 +18,9 @@ def reference() -> str:
         "由 `python -m custome.cli.reference` 生成。位置参数没有 `--`；布尔选项的反面是 `--no-…`。",
         "",
     ]
-    for command, (_, about) in COMMANDS.items():
-        module, name = _FLAGS[command].split(":")
-        flags = getattr(importlib.import_module(f"custome.cli.{module}"), name)
+    for command, (place, about) in COMMANDS.items():
+        module = importlib.import_module(f"custome.cli.{place.split(':')[0]}")
+        flags = getattr(module, "".join(word.title() for word in command.split()))  # corpus build → CorpusBuild
         lines += [
             f"## custome {command}",
             "",

@@ -55,7 +55,11 @@ def table_from(data: Any, where: str) -> AliasTable:
     if not isinstance(data, dict) or not isinstance(data.get("people"), dict):
         raise DataError(f"{where}: 不是别名表", hint)
     for name, aliases in data["people"].items():
-        if not name.strip() or not isinstance(aliases, list) or not all(isinstance(a, str) and a.strip() for a in aliases):
+        if (
+            not name.strip()
+            or not isinstance(aliases, list)
+            or not all(isinstance(a, str) and a.strip() for a in aliases)
+        ):
             raise DataError(f"{where}: {name!r} 的别名应是一列文字，这里是 {aliases!r}", hint)
     people = {name: tuple(dict.fromkeys(a for a in aliases if a != name)) for name, aliases in data["people"].items()}
     return AliasTable(title=str(data.get("title", "")), people=people)
@@ -70,7 +74,9 @@ def read_table(path: Path) -> AliasTable:
     try:
         data = json.loads(read_text(path, "别名表"))
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}", "改正这一行后重跑；删掉文件会重新生成") from error
+        raise DataError(
+            f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}", "改正这一行后重跑；删掉文件会重新生成"
+        ) from error
     return table_from(data, str(path))
 
 
@@ -126,7 +132,9 @@ def find_aliases(text: str, names: Iterable[tuple[str, int]], surnames: frozense
     for name in known:
         if name[0] in surnames or name[:2] in surnames:
             continue
-        fulls = Counter(m.group() for m in re.finditer(f"[{''.join(s for s in surnames if len(s) == 1)}]{re.escape(name)}", text))
+        fulls = Counter(
+            m.group() for m in re.finditer(f"[{''.join(s for s in surnames if len(s) == 1)}]{re.escape(name)}", text)
+        )
         if fulls and len(name) == 2:
             (first, count), *others = fulls.most_common(2)
             if count >= 3 and (not others or count >= 4 * others[0][1]):

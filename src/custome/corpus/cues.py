@@ -155,6 +155,9 @@ def name_guess(clause: str, *, singles: bool) -> str:
     ok = predicate_starts(clause)
     if ok[0]:
         return ""
+    wife = re.match(r"[\u4e00-\u9fff]{1,3}家的", clause)  # 周瑞家的: the wife of
+    if wife and wife.end() < len(ok) and ok[wife.end()]:
+        return wife.group()
     ends = [i for i in range(1, min(6, len(clause))) if ok[i]]
     if ends[:2] == [1, 2] and (clause[0] in surnames() or not singles):
         ends = ends[1:]
@@ -163,8 +166,6 @@ def name_guess(clause: str, *, singles: bool) -> str:
 
 def may_be_name(name: str) -> bool:
     w = _w()
-    if name.endswith("家的"):  # 周瑞家的: the wife of
-        name = name[:-2]
     return not (
         _NOT_A_NAME.search(name) or not _CJK.fullmatch(name) or name in w.never or name in w.adverbs and len(name) > 1
         or w.crowd.at(name, 0) or name[-1] in "道曰说问" or name in w.lead_words
@@ -220,8 +221,10 @@ def subject_of(clause: str, lexicon: Lexicon, ok: list[bool] | None = None) -> S
             if at >= 0:
                 found = _subject_at(clause, at + 1, lexicon, None)
                 break
+    if ok is None and clause.startswith(_SUBORDINATE):  # 因紫鹃正做针线，便问: not who asks
+        return None
     if found is None and ok is None:
-        found = _introduced(clause, lexicon)
+        found = _introduced(clause, lexicon) or _placed(clause)
     if found is None and ok is not None:
         found = _described(clause, start + len(short), ok)
     return found
@@ -247,7 +250,11 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
             return Subject(clause[position:end], "crowd", end)
     single = clause[start]
     if single in lexicon.singles and (
-        ok is not None and ok[start + 1] or single not in w.adverbs and single not in w.verbs and clause[start : start + 2] not in w.adverbs
+        ok is not None
+        and ok[start + 1]
+        or single not in w.adverbs
+        and single not in w.verbs
+        and clause[start : start + 2] not in w.adverbs
     ):
         return _owned(clause, Subject(single, "name", start + 1), lexicon, ok)
     role = _role_end(clause, bare, ok)
@@ -282,7 +289,9 @@ def _titled(clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: 
 
 
 _WHICH = re.compile(r"[那这](?:一)?个(?![一-龥]{1,2}[的])")
-_DEMONSTRATIVE = re.compile(r"(?:那|这|其|此|某|好|他|她)?(?:(?P<many>[伙班群些]|几个|一干|一伙|一班|一群|[两三四五六七八九十数]个)|(?:一|两)?(?:个|位|名|员)|一)?")
+_DEMONSTRATIVE = re.compile(
+    r"(?:那|这|其|此|某|好|他|她)?(?:(?P<many>[伙班群些]|几个|一干|一伙|一班|一群|[两三四五六七八九十数]个)|(?:一|两)?(?:个|位|名|员)|一)?"
+)
 
 
 def _crowd_end(clause: str, position: int, ok: list[bool] | None) -> int:
@@ -336,13 +345,31 @@ def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
     for position in range(at + len(word), len(clause) - 1):
         name = lexicon.names.at(clause, position)
         between = clause[at + len(word) : position]
-        if name and position + len(name) == len(clause) and not re.search(r"[令命教使召唤请遣差叫见与和对向、]", between):
+        if (
+            name
+            and position + len(name) == len(clause)
+            and not re.search(r"[令命教使召唤请遣差叫见与和对向、]", between)
+        ):
             return Subject(name, "name", len(clause))
     tail = re.search(r"(?:一|那|这)(?:个|位|名|员|伙)?(?P<role>[^，一那这]{1,6})$", clause[at:])
-    if tail and word != "见" and any(_role_end(tail["role"], i, None) == len(tail["role"]) for i in range(len(tail["role"]))):
+    if (
+        tail
+        and word != "见"
+        and any(_role_end(tail["role"], i, None) == len(tail["role"]) for i in range(len(tail["role"])))
+    ):
         role = re.sub(r".*的", "", tail["role"])
         return Subject(role, "role", len(clause))
     return None
+
+
+_SUBORDINATE = ("因", "见", "虽", "若", "恐", "怕", "料", "以为", "只当", "不知", "闻", "听")
+_PLACED = re.compile(r"[里中上下内外前后旁边处](?P<who>一(?:[人将女僧汉]|(?:个|员|位|名)[^，]{1,5}?)(?=$|[^\u4e00-\u9fff]|[手头身纶出大厉高跳]))")
+
+
+def _placed(clause: str) -> Subject | None:
+    """Somebody at a place: 只见船舱中一人纶巾道服."""
+    match = _PLACED.search(clause)
+    return Subject(match["who"], "role", match.end()) if match else None
 
 
 def _owned(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool] | None) -> Subject:
@@ -358,7 +385,24 @@ def _owned(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool] | Non
     return subject
 
 
-_GROUPS = ("等", "们", "二人", "两个", "两人", "三人", "三个", "师徒", "父子", "兄弟", "夫妻", "夫妇", "一干", "一行", "众人", "一班")
+_GROUPS = (
+    "等",
+    "们",
+    "二人",
+    "两个",
+    "两人",
+    "三人",
+    "三个",
+    "师徒",
+    "父子",
+    "兄弟",
+    "夫妻",
+    "夫妇",
+    "一干",
+    "一行",
+    "众人",
+    "一班",
+)
 
 
 def _unknown(clause: str, lexicon: Lexicon, ok: list[bool]) -> Subject | None:
@@ -418,7 +462,9 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
     clauses = [c.strip() for c in _CLAUSE.split(sentences[-1]) if c.strip()] if sentences else []
     if not clauses:
         return NO_CUE
-    clause = clauses[-1][-LONGEST_CLAUSE:]
+    clause, head = clauses[-1][-LONGEST_CLAUSE:], clauses[-1][:-LONGEST_CLAUSE]
+    if head:
+        clauses.insert(-1, head)
     ok = predicate_starts(clause)
     subject, rule = subject_of(clause, lexicon, ok), "cue"
     if subject is None or subject.kind in ("role", "pronoun") and subject.end < len(ok) and not ok[subject.end]:
@@ -436,23 +482,23 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
     guess = None if pronoun else _unknown(clause, lexicon, ok)
     if guess is not None and (guess.mention[0] in surnames() or guess.mention[:2] in surnames()):
         return Cue(guess, (), addressee, clause, "guess")
-    subject = _first_subject(clauses[:-1], lexicon, addressee)
+    subject, others = _first_subject(clauses[:-1], lexicon, addressee)
     if subject is not None:
-        return Cue(subject, (), addressee, clause, "sentence")
+        return Cue(subject, others, addressee, clause, "sentence")
     for sentence in reversed(sentences[-4:-1]):
-        subject = _first_subject([c.strip() for c in _CLAUSE.split(sentence) if c.strip()], lexicon, addressee)
+        subject, others = _first_subject([c.strip() for c in _CLAUSE.split(sentence) if c.strip()], lexicon, addressee)
         if subject is not None:
-            return Cue(subject, (), addressee, clause, "earlier")
+            return Cue(subject, others, addressee, clause, "earlier")
     return Cue(pronoun, (), addressee, clause, "pronoun" if pronoun else "")
 
 
-def _first_subject(clauses: list[str], lexicon: Lexicon, addressee: str) -> Subject | None:
-    """The nearest clause, going back, that opens with a subject."""
+def _first_subject(clauses: list[str], lexicon: Lexicon, addressee: str) -> tuple[Subject | None, tuple[str, ...]]:
+    """The subject of the nearest clause, going back, that opens with one, and others named beside it."""
     for clause in reversed(clauses):
         subject = subject_of(clause[:LONGEST_CLAUSE], lexicon)
         if subject is not None and subject.kind != "pronoun" and subject.mention != addressee:
-            return subject
-    return None
+            return subject, _joint(clause, subject, lexicon, [False] * (len(clause) + 1))
+    return None, ()
 
 
 def _joint(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool]) -> tuple[str, ...]:
@@ -461,7 +507,9 @@ def _joint(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool]) -> t
     end = subject.end
     while end < len(clause) and clause[end] in "、与和同并及":
         link = clause[end]
-        name = lexicon.names.at(clause, end + 1) or (clause[end + 1 : end + 2] if clause[end + 1 : end + 2] in lexicon.singles else "")
+        name = lexicon.names.at(clause, end + 1) or (
+            clause[end + 1 : end + 2] if clause[end + 1 : end + 2] in lexicon.singles else ""
+        )
         after = end + 1 + len(name)
         if not name or after > len(clause):
             break
@@ -480,7 +528,11 @@ def _addressee(clause: str, start: int, lexicon: Lexicon) -> str:
         for word in _w().addressing.all_at(clause, position):
             after = position + len(word)
             name = lexicon.names.at(clause, after)
-            if not name and clause[after : after + 1] in lexicon.singles and predicate_starts(clause[after + 1 :])[0:1] == [True]:
+            if (
+                not name
+                and clause[after : after + 1] in lexicon.singles
+                and predicate_starts(clause[after + 1 :])[0:1] == [True]
+            ):
                 name = clause[after]
             if not name:
                 match = _DEMONSTRATIVE.match(clause, after)

@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from ..types import Character, Utterance
+from ..types import Character, Portrait, Sample, Utterance
 
 SHINGLE = 4
 """Characters per shingle of the near-duplicate check."""
 CHARACTER_LEAST = 10
 """A person needs this many utterances to be offered as a character."""
+OPENING_LONGEST = 8
+"""A favourite opening is a first clause of at most so many characters."""
 CHAPTERS_ENOUGH = 20
 """A book with fewer chapters is split by blocks of utterances."""
 BLOCK = 20
@@ -27,20 +30,31 @@ NEAR_DUPLICATE = 0.7
 _NOT_LETTERS = re.compile(r"[^\w]")
 
 
-def held_out(utterances: Sequence[Utterance], share: float) -> set[tuple[str, int, int]]:
-    """Which units are kept for validation: about `share` of them, at least one where there are two.
+Unit = tuple[str, int, int]
+"""Novel, chapter, block."""
+
+
+def held_out(units: Iterable[Unit], share: float) -> tuple[set[Unit], set[Unit]]:
+    """Which units are kept for validation and which for the test: about `share` of each novel's, at least one where there
+    are enough.
 
     A unit is a chapter; in a book of few chapters, a block of neighbouring utterances. The same answer on every machine
-    and in every order.
+    and in every order, and for a book whatever other books stand beside it.
     """
-    units = {unit for unit, _ in with_units(utterances)}
-    if len(units) < 2:
-        return set()
-    order = sorted(units, key=lambda unit: hashlib.sha256(repr(unit).encode()).digest())
-    return set(order[: max(1, round(share * len(units)))])
+    valid: set[Unit] = set()
+    test: set[Unit] = set()
+    by_novel: dict[str, set[Unit]] = defaultdict(set)
+    for unit in units:
+        by_novel[unit[0]].add(unit)
+    for own in by_novel.values():
+        order = sorted(own, key=lambda unit: hashlib.sha256(repr(unit).encode()).digest())
+        count = max(1, round(share * len(order)))
+        valid.update(order[:count] if len(order) > 1 else ())
+        test.update(order[count : 2 * count] if len(order) > 2 * count else ())
+    return valid, test
 
 
-def with_units(utterances: Sequence[Utterance]) -> list[tuple[tuple[str, int, int], Utterance]]:
+def with_units(utterances: Sequence[Utterance]) -> list[tuple[Unit, Utterance]]:
     """Every utterance with the unit (novel, chapter, block) it belongs to."""
     chapters: dict[str, set[int]] = defaultdict(set)
     for utterance in utterances:
@@ -91,12 +105,18 @@ class Spoken(Protocol):
     def mention(self) -> str: ...
 
 
+LAST_SENTENCE = 24
+"""A name this close to the end of a context is the one its cue uses."""
+NOBODY = frozenset({"群体", "某人"})
+"""Speakers who are nobody to talk to: a crowd, somebody unnamed."""
+
+
 def characters(spoken: Iterable[Spoken]) -> list[Character]:
     """The people of a data set, most talkative first; `cue` is what the text calls them most (two characters or more)."""
     counts: Counter[str] = Counter()
     mentions: dict[str, Counter[str]] = defaultdict(Counter)
     for row in spoken:
-        if row.speaker:
+        if row.speaker and row.speaker not in NOBODY and "、" not in row.speaker:
             counts[row.speaker] += 1
             mentions[row.speaker][row.mention] += len(row.mention) > 1
     people = []
@@ -105,3 +125,55 @@ def characters(spoken: Iterable[Spoken]) -> list[Character]:
         if count >= CHARACTER_LEAST:
             people.append(Character(name=name, cue=cue if times else name, utterances=count))
     return people
+
+
+def canonical_cue(sample: Sample) -> Sample:
+    """The sample with its speaker's canonical name in the cue: 操曰 → 曹操曰, and where the cue names nobody, 遂问曰 →
+    曹操遂问曰. A crowd, somebody unnamed and rows without a speaker stay as they are."""
+    name, mention, context = sample.speaker, sample.mention, sample.context
+    if not name or name in NOBODY or "、" in name or name in context[-LAST_SENTENCE:]:
+        return replace(sample, mention=name) if name and name in context[-LAST_SENTENCE:] else sample
+    place = context.rfind(mention, max(0, len(context) - LAST_SENTENCE)) if mention else -1
+    if place < 0:
+        place = max(context.rfind(mark, 0, len(context) - 1) for mark in "，。！？；”") + 1
+        mention = ""
+    return replace(sample, context=context[:place] + name + context[place + len(mention) :], mention=name)
+
+
+def portraits(utterances: Sequence[Utterance], aliases: Mapping[str, Sequence[str]]) -> list[Portrait]:
+    """The people of a corpus with what it knows of them.
+
+    Args:
+        utterances: in story order; whom somebody answers is the speaker before, in the same chapter.
+        aliases: canonical name → other names.
+    """
+    chapters: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    partners: dict[str, Counter[str]] = defaultdict(Counter)
+    openings: dict[str, Counter[str]] = defaultdict(Counter)
+    before = None
+    for utterance in utterances:
+        name = utterance.speaker
+        chapters[name].add((utterance.novel, utterance.chapter))
+        opening = _NOT_LETTERS.split(utterance.quote.lstrip("“‘"), maxsplit=1)[0]
+        openings[name][opening] += 1 < len(opening) <= OPENING_LONGEST
+        partner = utterance.addressee
+        if (
+            not partner
+            and before is not None
+            and (before.novel, before.chapter) == (utterance.novel, utterance.chapter)
+        ):
+            partner = before.speaker
+        partners[name][partner] += partner not in NOBODY and partner not in ("", name)
+        before = utterance
+    return [
+        Portrait(
+            name=person.name,
+            cue=person.cue,
+            utterances=person.utterances,
+            aliases=tuple(aliases.get(person.name, ())),
+            chapters=len(chapters[person.name]),
+            speaks_to=tuple(pair for pair in partners[person.name].most_common(8) if pair[1]),
+            openings=tuple(words for words, count in openings[person.name].most_common(6) if count > 1),
+        )
+        for person in characters(utterances)
+    ]

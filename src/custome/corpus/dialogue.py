@@ -1,8 +1,7 @@
-"""One novel → its utterances, in story order; and several novels → a corpus folder.
+"""One novel → its utterances in story order, and scenes of several turns. Knows no file.
 
-train.jsonl  valid.jsonl   the seed's rows {"context", "chat"} + speaker, mention, novel, chapter, offset
-characters.json            who can be talked to
-funnel.json                what was found, kept and dropped
+Everything is read from one view of the text (simplified, advertisements blanked, marks unified) that is as long as the
+text itself, so that offsets need no translation.
 """
 
 from __future__ import annotations
@@ -10,117 +9,173 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from ..errors import InputError
-from ..files import write_json, write_jsonl
-from ..report import Reporter
-from ..types import Utterance
-from .aliases import alias_table
-from .dataset import characters, drop_leaks, drop_repeats, held_out, with_units
-from .quotes import find_quotations, unify_marks
-from .speakers import find_speaker, is_cue, is_writing
-from .text import Novel, read_novel, split_chapters
+from ..types import Dialogue, Turn, Utterance
+from .aliases import AliasTable, shipped_table_for
+from .quotes import Quotation, find_quotations, unify_marks
+from .script import Script, convert, is_traditional
+from .speakers import Adjudicator, Book, ChapterReader
+from .text import Chapter, Novel, Span, is_hard_wrapped, paragraphs, split_chapters, tidy, without_advertisements
 
-VALID_SHARE = 0.05
 CONTEXT_CHARACTERS = 100
 """Longest narration kept before a quotation; cut at a sentence where one ends in reach."""
+SCENE_GAP_CHARACTERS = 160
+"""More narration than this between two quotations ends the scene."""
+WINDOW_TURNS = 8
+"""Longest dialogue; a longer scene becomes several that overlap …"""
+OVERLAP_TURNS = 2
+"""… by so many turns, so that each begins with what it answers."""
+SPOKEN = ("speech", "thought")
+"""Kinds that are learnt by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """What `build` made, and where."""
+class Extract:
+    """What one novel gave."""
 
-    folder: Path
-    train: int
-    valid: int
+    utterances: list[Utterance]
+    table: AliasTable
+    """The alias table that was used, shipped, found or given."""
     funnel: dict[str, int]
+    chapters: int
 
 
-def build(paths: Sequence[Path], folder: Path, reporter: Reporter, *, names: Sequence[str] = ()) -> Corpus:
-    """Read novels and write a corpus folder.
+def extract(
+    novel: Novel,
+    table: AliasTable | None = None,
+    *,
+    script: Script = "keep",
+    adjudicator: Adjudicator | None = None,
+) -> Extract:
+    """All quotations of a novel, with who speaks.
 
-    Raises:
-        InputError: a novel cannot be read, or no quotation with a cue was found in any.
+    Args:
+        table: names of its people; without one a shipped table that fits, or else one found from the text.
+        script: the characters of the output; offsets point into `novel.text` in any case.
+        adjudicator: asked about what the grammar is not sure of.
     """
-    counts: Counter[str] = Counter()
-    utterances: list[Utterance] = []
-    for index, path in enumerate(paths):
-        novel = read_novel(path, names[index] if index < len(names) else "")
-        utterances += find_utterances(novel, counts, reporter)
-    if not utterances:
-        marks = f"引号 {counts['引文']} 处，带“某某曰/道”提示的 0 处"
-        raise InputError(
-            f"{', '.join(repr(str(p)) for p in paths)} 里没有找到对话（{marks}）",
-            "需要带引号对话的小说；看看文件内容是否正确",
-        )
-    unique = drop_repeats(utterances)
-    kept_out = held_out(unique, VALID_SHARE)
-    train = [u for unit, u in with_units(unique) if unit not in kept_out]
-    candidates = [u for unit, u in with_units(unique) if unit in kept_out]
-    valid = drop_leaks(candidates, train)
-    counts["弃：完全重复"] = len(utterances) - len(unique)
-    counts["弃：与训练近重复"] = len(candidates) - len(valid)
-    counts["对话（训练）"], counts["对话（验证）"] = len(train), len(valid)
-    _write(folder, train, valid, dict(counts))
-    reporter.table("语料漏斗", ("", "数目"), [(name, f"{count:,}") for name, count in counts.items()])
-    return Corpus(folder=folder, train=len(train), valid=len(valid), funnel=dict(counts))
-
-
-def find_utterances(novel: Novel, counts: Counter[str], reporter: Reporter) -> list[Utterance]:
-    """All quotations of a novel that a cue announces; `counts` gets what was found and why the rest went."""
-    text, aliases = unify_marks(novel.text), alias_table(novel.name)
-    chapters = split_chapters(novel)
-    found = []
-    for done, chapter in enumerate(chapters, 1):
-        quotations, unpaired = find_quotations(text, chapter.start, chapter.end)
-        counts["章"] += chapter.number > 0
-        counts["引文"] += len(quotations)
+    shown, view = _views(novel.text, script)
+    wrapped = is_hard_wrapped(view)
+    chapters = split_chapters(view)
+    table = table or shipped_table_for(novel.name, view)
+    counts: Counter[str] = Counter({"章": sum(chapter.number > 0 for chapter in chapters)})
+    found: list[tuple[Chapter, list[Span], list[Quotation]]] = []
+    for chapter in chapters:
+        spans = paragraphs(view, chapter.start, chapter.end, hard_wrapped=wrapped)
+        quotations, unpaired = find_quotations(view, spans)
         counts["未配对的引号"] += unpaired
-        for quotation in quotations:
-            narration = text[quotation.narration_start : quotation.start]
-            quote = text[quotation.start : quotation.end]
-            if not is_cue(narration):
-                counts["弃：前面没有“曰/道”类提示"] += 1
-                continue
-            if is_writing(narration):
-                counts["弃：诗文书信"] += 1
-                continue
-            if not re.search(r"\w", quote):
-                counts["弃：空引文"] += 1
-                continue
-            speaker = find_speaker(narration, aliases)
-            counts["认出说话人"] += bool(speaker.name)
-            found.append(Utterance(novel=novel.name, chapter=chapter.number, offset=quotation.start,
-                                   context=_context(narration), quote=quote,
-                                   mention=speaker.mention, speaker=speaker.name))  # fmt: skip
-        reporter.progress(f"读 {novel.name}", done, len(chapters))
+        counts["修补的引文"] += sum(q.repaired for q in quotations)
+        found.append((chapter, spans, quotations))
+    book = Book(view, [q for _, _, quotations in found for q in quotations], table)
+    utterances: list[Utterance] = []
+    for chapter, spans, quotations in found:
+        reader = ChapterReader(book, chapter.start, chapter.end, adjudicator)
+        starts = _narration_starts(spans, quotations)
+        for quotation, start, who in zip(quotations, starts, reader.read(quotations), strict=True):
+            utterances.append(
+                Utterance(
+                    novel=novel.name, chapter=chapter.number, offset=quotation.start, end=quotation.end,
+                    context=_context(tidy(shown[start : quotation.start]), who.mention or who.speaker, book.classical),
+                    quote=_quoted(tidy(shown[quotation.start : quotation.end])),
+                    kind=who.kind if quotation.depth == 0 else "name" if who.kind == "name" else "nested",
+                    mention=who.mention, speaker=who.speaker, addressee=who.addressee,
+                    rule=who.rule, confidence=round(who.confidence, 2),
+                )
+            )  # fmt: skip
+    _count(utterances, counts)
+    return Extract(utterances=utterances, table=book.table, funnel=dict(counts), chapters=counts["章"])
+
+
+def _views(text: str, script: Script) -> tuple[str, str]:
+    """(what rows are cut from, what is read), both as long as `text`."""
+    traditional = is_traditional(text)
+    clean = unify_marks(without_advertisements(text))
+    view = convert(clean, "t2s") if traditional else clean
+    shown = clean
+    if script == "simplified":
+        shown = view
+    elif script == "traditional" and not traditional:
+        shown = convert(clean, "s2t")
+    return shown, view
+
+
+def _narration_starts(spans: Sequence[Span], quotations: Sequence[Quotation]) -> list[int]:
+    """For every quotation, where the narration before it begins: its paragraph's start, or the end of the one before."""
+    starts, paragraph, last_end = [], 0, 0
+    for quotation in quotations:
+        while paragraph + 1 < len(spans) and spans[paragraph + 1][0] <= quotation.start:
+            paragraph += 1
+        starts.append(max(spans[paragraph][0], last_end if quotation.depth == 0 else 0))
+        if quotation.depth == 0:
+            last_end = quotation.end
+    return [min(start, quotation.start) for start, quotation in zip(starts, quotations, strict=True)]
+
+
+def _context(narration: str, who: str, classical: bool) -> str:
+    """The last CONTEXT_CHARACTERS of a narration, from the start of a sentence where possible, ending with a cue."""
+    if len(narration) > CONTEXT_CHARACTERS:
+        tail = narration[-CONTEXT_CHARACTERS:]
+        sentence = re.search(r"[。！？；](?=.)", tail)
+        narration = tail[sentence.end() :] if sentence else tail
+    if narration.endswith(("：", ":")) or not who:
+        return narration
+    return f"{narration}{who}{'曰' if classical else '道'}："
+
+
+def _quoted(text: str) -> str:
+    """With both outer marks, and without those that only open each paragraph of a long quotation."""
+    inner = text.removeprefix("“").removesuffix("”")
+    return f"“{inner}”"
+
+
+def _count(utterances: Sequence[Utterance], counts: Counter[str]) -> None:
+    counts["引文"] = len(utterances)
+    counts["弃：书名、绰号、强调词"] = sum(u.kind == "name" for u in utterances)
+    counts["弃：引文中的引文"] = sum(u.kind == "nested" for u in utterances)
+    counts["弃：诗词文书"] = sum(u.kind in ("verse", "writing") for u in utterances)
+    counts["说话"] = sum(u.kind == "speech" for u in utterances)
+    counts["心想"] = sum(u.kind == "thought" for u in utterances)
+    counts["说话或心想，有说话人"] = sum(is_spoken(u) for u in utterances)
+    counts["弃：没找到说话人"] = sum(u.kind in SPOKEN and not u.speaker for u in utterances)
+
+
+def is_spoken(utterance: Utterance) -> bool:
+    """Said or thought by somebody we know."""
+    return utterance.kind in SPOKEN and bool(utterance.speaker)
+
+
+def dialogues(utterances: Sequence[Utterance]) -> list[Dialogue]:
+    """Consecutive utterances of one scene as conversations of two turns and more."""
+    scenes: list[list[Utterance]] = []
+    for utterance in utterances:
+        if not is_spoken(utterance):
+            continue
+        last = scenes[-1][-1] if scenes else None
+        same = (
+            last is not None and (last.novel, last.chapter) == (utterance.novel, utterance.chapter)
+            and utterance.offset - last.end <= SCENE_GAP_CHARACTERS
+        )  # fmt: skip
+        if same:
+            scenes[-1].append(utterance)
+        else:
+            scenes.append([utterance])
+    found = []
+    for scene in scenes:
+        for begin in range(0, max(1, len(scene) - OVERLAP_TURNS), WINDOW_TURNS - OVERLAP_TURNS):
+            window = scene[begin : begin + WINDOW_TURNS]
+            if len(window) > 1:
+                found.append(_dialogue(window))
     return found
 
 
-def _context(narration: str) -> str:
-    """The last CONTEXT_CHARACTERS of a narration, from the start of a sentence where possible."""
-    narration = re.sub(r"\s+", "", narration)
-    if len(narration) <= CONTEXT_CHARACTERS:
-        return narration
-    tail = narration[-CONTEXT_CHARACTERS:]
-    sentence = re.search(r"[。！？；](?=.)", tail)
-    return tail[sentence.end() :] if sentence else tail
-
-
-def _write(folder: Path, train: list[Utterance], valid: list[Utterance], funnel: dict[str, int]) -> None:
-    write_json(folder / "funnel.json", funnel)  # first: it marks the folder as ours
-    write_jsonl(folder / "train.jsonl", [_row(u) for u in train])
-    if valid:
-        write_jsonl(folder / "valid.jsonl", [_row(u) for u in valid])
-    else:
-        (folder / "valid.jsonl").unlink(missing_ok=True)
-    write_json(folder / "characters.json", [asdict(person) for person in characters(train)])
-
-
-def _row(utterance: Utterance) -> dict[str, Any]:
-    return {"context": utterance.context, "chat": utterance.quote, "speaker": utterance.speaker,
-            "mention": utterance.mention, "novel": utterance.novel, "chapter": utterance.chapter,
-            "offset": utterance.offset}  # fmt: skip
+def _dialogue(window: Sequence[Utterance]) -> Dialogue:
+    first = window[0]
+    cut = max(first.context.rfind(mark) for mark in "。！？；")
+    turns = tuple(
+        Turn(speaker=u.speaker, cue=u.context if index else u.context[cut + 1 :], text=u.quote[1:-1])
+        for index, u in enumerate(window)
+    )
+    return Dialogue(
+        novel=first.novel, chapter=first.chapter, offset=first.offset, scene=first.context[: cut + 1], turns=turns
+    )

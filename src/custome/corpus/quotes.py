@@ -18,7 +18,7 @@ LONGEST_PARAGRAPHS = 20
 _MARK = re.compile("[“”]")
 _STRAIGHT = re.compile('["＂]')
 _SENTENCE_END = re.compile(r"[。！？!?…；]")
-_PAIRS = (("“", "”"), ("「", "」"), ("『", "』"), ("‘", "’"), ("〝", "〞"), ("﹁", "﹂"), ("﹃", "﹄"), ("《", "》"))
+_PAIRS = (("“", "”"), ("「", "」"), ("『", "』"), ("‘", "’"), ("〝", "〞"), ("﹁", "﹂"), ("﹃", "﹄"))
 _CUE_MARKS = "：:"
 _BLANK = " \t\u3000\n"
 
@@ -39,18 +39,18 @@ class Quotation:
 
 def unify_marks(text: str) -> str:
     """Text of the same length whose outer quotation marks are “ ”; straight ones are paired by what surrounds them."""
-    counts = {opening: text.count(opening) for opening, _ in _PAIRS[:-1]}
+    counts: dict[str, int] = {opening: text.count(opening) for opening, _ in _PAIRS}
     straight = len(_STRAIGHT.findall(text))
     if straight > 2 * sum(counts.values()):
         return _pair_straight(text)
     outer = _outer_style(text, counts)
     inner = {"“": "‘", "「": "『", "『": "「", "‘": "“"}.get(outer, "")
-    table = {}
-    for opening, closing in _PAIRS[:-1]:
+    table: dict[str, str] = {}
+    for opening, closing in _PAIRS:
         if opening == inner:
-            table |= {opening: "‘", closing: "’"}
+            table[opening], table[closing] = "‘", "’"
         elif opening == outer or opening not in "‘『﹃":
-            table |= {opening: "“", closing: "”"}
+            table[opening], table[closing] = "“", "”"
     text = text.translate(str.maketrans(table))
     return _pair_straight(text) if straight else text
 
@@ -91,10 +91,10 @@ def find_quotations(text: str, paragraphs: Sequence[Span]) -> tuple[list[Quotati
         start, end = paragraphs[index]
         marks = [match.start() for match in _MARK.finditer(text, start, end)]
         index += 1
-        if len(marks) % 2 == 0 and all(text[m] == "“”"[i % 2] for i, m in enumerate(marks)):
-            if not any(text[m - 1] in _CUE_MARKS for m in marks[1::2]):  # …曰：” is no closing mark
-                found += [Quotation(start=o, end=c + 1) for o, c in zip(marks[::2], marks[1::2], strict=True)]
-                continue
+        alternate = len(marks) % 2 == 0 and all(text[m] == "“”"[i % 2] for i, m in enumerate(marks))
+        if alternate and not any(text[m - 1] in _CUE_MARKS for m in marks[1::2]):  # …曰：” is no closing mark
+            found += [Quotation(start=o, end=c + 1) for o, c in zip(marks[::2], marks[1::2], strict=True)]
+            continue
         last = _runs_on(text, marks, paragraphs, index)
         if last >= index:
             end, index = paragraphs[last][1], last + 1
@@ -108,8 +108,7 @@ def find_quotations(text: str, paragraphs: Sequence[Span]) -> tuple[list[Quotati
 
 def _reopens(text: str, mark: int) -> bool:
     """Is this the mark that starts each further paragraph of one long quotation?"""
-    return text[mark] == "“" and text[:mark].rstrip(" \t\u3000").endswith("\n") if mark < 64 else (
-        text[mark] == "“" and text[mark - 64 : mark].rstrip(" \t\u3000").endswith("\n"))  # fmt: skip
+    return text[mark] == "“" and text[max(0, mark - 64) : mark].rstrip(" \t\u3000").endswith("\n")
 
 
 def _runs_on(text: str, marks: list[int], paragraphs: Sequence[Span], following: int) -> int:
@@ -152,8 +151,11 @@ class _Repair:
             before = self._text[self._start : mark][-12:].rstrip(_BLANK)
             cued = before.endswith(tuple(_CUE_MARKS)) or not before
             opening = self._text[mark] == "“"
-            if opening and before.endswith("“") or not opening and before.endswith("”"):
-                self.unpaired += 1  # doubled
+            if opening and before.endswith("“") and self._open:
+                self.unpaired += 1
+                self._open[-1] = mark  # doubled
+            elif not opening and before.endswith("”") and not self._open:
+                self.unpaired += 1
             elif not self._open:
                 if opening or cued:
                     self._open.append(mark)

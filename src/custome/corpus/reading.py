@@ -41,7 +41,9 @@ def read_novel(path: Path, name: str = "") -> Novel:
         text = _decode(raw, path)
         if path.suffix.lower() == ".json":
             text = _join_chapters(text, path)
-        elif path.suffix.lower() in (".html", ".htm", ".xhtml") or re.match(r"\s*<(?:!doctype html|html)\b", text, re.I):
+        elif path.suffix.lower() in (".html", ".htm", ".xhtml") or re.match(
+            r"\s*<(?:!doctype html|html)\b", text, re.I
+        ):
             text = html_text(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
@@ -82,7 +84,10 @@ def _wide_encoding(raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     sample = raw[:8192]
-    for encoding, signs in (("utf-16-le", (b"\x0c\xff", b"\x02\x30", b"\n\0")), ("utf-16-be", (b"\xff\x0c", b"\x30\x02", b"\0\n"))):
+    for encoding, signs in (
+        ("utf-16-le", (b"\x0c\xff", b"\x02\x30", b"\n\0")),
+        ("utf-16-be", (b"\xff\x0c", b"\x30\x02", b"\0\n")),
+    ):
         if len(raw) % 2 == 0 and sum(sample[i : i + 2] in signs for i in range(0, len(sample), 2)) > len(sample) // 200:
             return encoding
     return ""
@@ -161,9 +166,7 @@ def _epub(raw: bytes, path: Path) -> str:
             pages = []
             for item in spine:
                 if item in items and "nav" not in items[item].get("properties", ""):
-                    member = posixpath.normpath(
-                        posixpath.join(posixpath.dirname(opf), unquote(items[item]["href"]))
-                    )
+                    member = posixpath.normpath(posixpath.join(posixpath.dirname(opf), unquote(items[item]["href"])))
                     pages.append(html_text(_decode(_member(book, member), path)))
             return "\n".join(pages)
     except (zipfile.BadZipFile, KeyError, StopIteration, ElementTree.ParseError, RuntimeError, OSError) as error:

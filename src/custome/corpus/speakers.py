@@ -43,14 +43,20 @@ ADJUDICATE_BELOW = 0.7
 """Below this confidence an adjudicator is asked, where there is one."""
 
 _SPEECH_END = re.compile(r"[曰道云言说问叫声喝骂念报嚷喊答]$")
-_NAMING = re.compile(r"(?:[为做作是名号称呼曰]|叫做|唤做|名唤|绰号|书|写|题|着|上书|大书|乃|即|有|这|那|此|个|的|一|改|读作|作为)$")
+_NAMING = re.compile(
+    r"(?:[为做作是名号称呼曰]|叫做|唤做|名唤|绰号|书|写|题|着|上书|大书|乃|即|有|这|那|此|个|的|一|改|读作|作为)$"
+)
 _WRITING = re.compile(
     r"(?:[诗词赋歌书表诏文略檄疏赞铭祭谣偈联谶碑帖简启状榜曲令签序判批条札单牌匾额符咒旨][^，。]{0,2}(?:[曰云道][：:]|[：:])|略[曰云]?[：:]|(?:写|题|书|注|刻|镌|批)(?:着|道|曰|云|的是|了)?[^，。：“]{0,6}[：:])$"
 )
 _ANONYMOUS = re.compile(r"(?:后人|有诗|有词|古人|诗曰|赞曰|诗云|有赋|有赞|史官|胡曾|邵康节|为证|俗语|古语|常言|谚)")
 _INSCRIBED = re.compile(r"(?:匾|额|牌|石碣|碑|上写|大书|字|题着|上面|旗|联)[^，。“]{0,12}[：:]?$")
-_AFTER_NAME = re.compile(r"^(?:[二两三四五六七八九十数几]{0,2}个?(?:大?字|个字)|之|的|等|者|也|一[词语句联]|[一-龥]{0,2}(?:诗|词))")
-_REPORT = re.compile(r"^(?:忽然|忽|又|早|忽又|又见|忽见|见|只见|只听|听)?(?:有?人)?(?:来|飞|入|回|传)*(?:报|回)(?:道|曰|说|称|言|到)?$")
+_AFTER_NAME = re.compile(
+    r"^(?:[二两三四五六七八九十数几]{0,2}个?(?:大?字|个字)|之|的|等|者|也|一[词语句联]|[一-龥]{0,2}(?:诗|词))"
+)
+_REPORT = re.compile(
+    r"^(?:忽然|忽|又|早|忽又|又见|忽见|见|只见|只听|听)?(?:有?人)?(?:来|飞|入|回|传)*(?:报|回)(?:道|曰|说|称|言|到)?$"
+)
 _REPORT_OF_SOMEBODY = re.compile(r"^(?:忽|又|早|见|只|听|人|有)")
 _ANSWERS = re.compile(r"^(?:便|忙|遂|乃|因|即|只得|方|就|一齐|连忙)?(?:答应|答|应|回|对|覆|道|曰)(?:道|曰|言|说|声)?$")
 _HEARS = re.compile(r"^(?:听|闻|见说|见问|见如此|忙答|答)")
@@ -83,7 +89,9 @@ class Book:
 
     def __init__(self, text: str, quotations: Sequence[Quotation], table: AliasTable | None) -> None:
         self.text = text
-        cues = [_clause_before(text, q.start) for q in quotations if q.depth == 0 and text[q.start - 1 : q.start] in "：:"]
+        cues = [
+            _clause_before(text, q.start) for q in quotations if q.depth == 0 and text[q.start - 1 : q.start] in "：:"
+        ]
         self.classical = sum(clause.endswith("曰") for clause, _ in cues) > 0.5 * len(cues)
         self.found = _names_of_cues(cues, self.classical)
         self.table = table if table is not None else find_aliases(text, self.found.items(), surnames())
@@ -91,18 +99,23 @@ class Book:
         self._singles: set[str] = set()
         if self.classical:
             self._singles = {name for name in (*self._owners, *self.found) if len(name) == 1}
-            self._singles |= {name[1] for name, count in self.found.items() if len(name) == 2 and name[0] in surnames() and count >= 3}
-        names = [n for n, c in self.found.items() if len(n) > 1 and (c >= 3 or n[0] in surnames())]
+            self._singles |= {
+                name[1] for name, count in self.found.items() if len(name) == 2 and name[0] in surnames() and count >= 3
+            }
+        names = [n for n in self.found if len(n) > 1]
         self.lexicon = Lexicon([*self._owners, *names])
 
     def lexicon_of(self, start: int, end: int) -> Lexicon:
         """The lexicon for one chapter: one character is a name only where somebody who bears it is named in full."""
         chapter = self.text[start:end]
-        families = set(chapter[m.start() - 1] + single for single in self._singles for m in re.finditer(single, chapter))
-        bearers = {single for single in self._singles
-                   if any(pair[1] == single and pair[0] in surnames() for pair in families if len(pair) == 2)
-                   or any(name in chapter for owner in self._owners.get(single, ()) for name in (owner, *self.table.people[owner]) if len(name) > 1)}  # fmt: skip
+        bearers = {single for single in self._singles if self._is_borne(single, chapter)}
         return self.lexicon.with_singles(bearers)
+
+    def _is_borne(self, single: str, chapter: str) -> bool:
+        owners = self._owners.get(single, ())
+        if any(name in chapter for owner in owners for name in (owner, *self.table.people[owner]) if len(name) > 1):
+            return True
+        return any(chapter[m.start() - 1 : m.start()] in surnames() for m in re.finditer(single, chapter))
 
     def canonical(self, mention: str, chapter: int, position: int) -> str:
         """The person a mention at `position` means: by the table, else by the last full name that ends with it.
@@ -152,6 +165,10 @@ def _clause_before(text: str, position: int) -> tuple[str, bool]:
     return stretch[cut + 1 :], cut < 0 or stretch[cut] not in "，,："
 
 
+LEAST_CUES = 3
+"""What does not begin with a surname must be called so often to be a name …"""
+FEW_CUES = 200
+"""… except in a text with fewer cues than this."""
 FIRST_SHARE = 0.35
 """A name opens its sentence at least so often; 拍案 and 鼓掌 follow a comma."""
 
@@ -162,11 +179,13 @@ def _names_of_cues(cues: Sequence[tuple[str, bool]], classical: bool) -> dict[st
     firsts: Counter[str] = Counter()
     for clause, first in cues:
         name = name_guess(clause, singles=classical)
-        counts[name] += bool(name)
-        firsts[name] += first
+        if name:
+            counts[name] += 1
+            firsts[name] += first
+    least = 1 if len(cues) < FEW_CUES else LEAST_CUES
     kept: dict[str, int] = {}
     for name, count in counts.items():
-        if count < 2 and name[0] not in surnames() or firsts[name] < FIRST_SHARE * count:
+        if count < least and name[0] not in surnames() or firsts[name] < FIRST_SHARE * count:
             continue
         if len(name) == 2 and counts[name[0]] > 2 * count and is_predicate_word(name[1]):
             continue  # 云笑 beside 云
@@ -192,7 +211,11 @@ class ChapterReader:
         for index, quotation in enumerate(quotations):
             following = quotations[index + 1].start if index + 1 < len(quotations) else self._end
             attribution = self._attribute(quotation, following)
-            if self._adjudicator is not None and attribution.confidence < ADJUDICATE_BELOW and attribution.kind != "name":
+            if (
+                self._adjudicator is not None
+                and attribution.confidence < ADJUDICATE_BELOW
+                and attribution.kind != "name"
+            ):
                 before = self._book.text[max(self._start, quotation.start - 400) : quotation.start]
                 attribution = self._adjudicator(before, self._book.text[quotation.start : quotation.end], attribution)
             if quotation.depth == 0 and attribution.kind != "name":
@@ -228,9 +251,9 @@ class ChapterReader:
                 cue, cued = trailing, True
         if kind == "speech" and is_thought(cue.clause):
             kind = "thought"
-        if _REPORT.match(cue.clause) and cue.rule not in ("cue", "inside", "guess"):
-            if cue.subject is None or _REPORT_OF_SOMEBODY.match(cue.clause):
-                return Attribution(SOMEBODY, "", "", kind, "report", CONFIDENCE["report"])
+        reported = _REPORT.match(cue.clause) and cue.rule not in ("cue", "inside", "guess")
+        if reported and (cue.subject is None or _REPORT_OF_SOMEBODY.match(cue.clause)):
+            return Attribution(SOMEBODY, "", "", kind, "report", CONFIDENCE["report"])
         if cue.subject is not None:
             return self._named(cue, quotation, kind, after)
         if cued:
@@ -253,7 +276,14 @@ class ChapterReader:
             revealed = self._revealed(after)
             if revealed:
                 return Attribution(revealed, subject.mention, addressee, kind, "reveal", CONFIDENCE["reveal"])
-        return Attribution(speaker, subject.mention, addressee, kind, rule, CONFIDENCE[rule] * (0.9 if subject.kind == "unknown" else 1))
+        return Attribution(
+            speaker,
+            subject.mention,
+            addressee,
+            kind,
+            rule,
+            CONFIDENCE[rule] * (0.9 if subject.kind == "unknown" else 1),
+        )
 
     def _who(self, subject: Subject, position: int) -> str:
         if subject.kind == "crowd":
@@ -290,7 +320,9 @@ class ChapterReader:
         cue = read_cue(narration, self._lexicon)
         paragraph = "\n" not in narration[-NARRATION:] or narration.rsplit("\n", 1)[1].strip()
         if paragraph and cue.subject is not None and cue.subject.kind != "unknown":
-            return Attribution(self._who(cue.subject, quotation.start), cue.subject.mention, "", kind, "nearby", CONFIDENCE["nearby"])
+            return Attribution(
+                self._who(cue.subject, quotation.start), cue.subject.mention, "", kind, "nearby", CONFIDENCE["nearby"]
+            )
         if self._last.speaker and self._other and self._other != self._last.speaker:
             return Attribution(self._other, "", self._last.speaker, kind, "turns", CONFIDENCE["turns"])
         return Attribution("", "", "", kind, "none", 0.0)
@@ -298,7 +330,9 @@ class ChapterReader:
 
 def tidy_lines(text: str) -> str:
     """Blanks out, line breaks kept."""
-    return "\n".join(tidy(line) for line in text.split("\n") if line.strip()) + ("\n" if text.rstrip(" \t\u3000").endswith("\n") else "")
+    return "\n".join(tidy(line) for line in text.split("\n") if line.strip()) + (
+        "\n" if text.rstrip(" \t\u3000").endswith("\n") else ""
+    )
 
 
 def _kind(narration: str, inside: str, after: str, quotation: Quotation) -> str:

@@ -56,7 +56,8 @@ class Chapter:
     """A stretch of a novel, heading excluded."""
 
     number: int
-    """From 1 in reading order; 0 is what stands before the first heading."""
+    """The heading's own where all headings count up, else from 1 in reading order; 0 is what stands before the first. An
+    appendix belongs to the chapter before it."""
     title: str
     start: int
     end: int
@@ -87,13 +88,23 @@ def split_chapters(text: str) -> list[Chapter]:
     front = text[: heads[0][0]]
     if _CONTENTS.sub("", front).strip():
         chapters.append(Chapter(number=0, title="", start=0, end=heads[0][0]))
-    number = 0
-    for (start, body), end in zip(heads, ends, strict=True):
-        if text[body:end].strip():
-            number += 1
-            title = text[start:body].strip().lstrip("# ")
-            chapters.append(Chapter(number=number, title=title, start=body, end=end))
+    bodies = [(start, body, end) for (start, body), end in zip(heads, ends, strict=True) if text[body:end].strip()]
+    titles = [text[start:body].strip().lstrip("# ") for start, body, _ in bodies]
+    for (_, body, end), title, number in zip(bodies, titles, _chapter_numbers(titles), strict=True):
+        chapters.append(Chapter(number=number, title=title, start=body, end=end))
     return chapters
+
+
+def _chapter_numbers(titles: list[str]) -> list[int]:
+    found = [re.match(rf"(?:正文)?\s*第\s?([{_NUMBER}]{{1,9}})", title) for title in titles]
+    values = [_value(match[1]) for match in found if match]
+    if len(values) < 2 or any(later <= earlier for earlier, later in zip(values, values[1:], strict=False)):
+        return list(range(1, len(titles) + 1))
+    numbers, last = [], 0
+    for match in found:
+        last = _value(match[1]) if match else last
+        numbers.append(last)
+    return numbers
 
 
 def _numbered_lines(text: str) -> list[Span]:

@@ -105,7 +105,7 @@ class LocalEngine:
             )
             for request, reply in zip(requests, replies, strict=True)
         ]
-        return self._logprobs([(list(e.ids), e.reply_start) for e in encoded])
+        return self._logprobs([(list(e.ids), e.replies[-1][0]) for e in encoded])
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False).input_ids)

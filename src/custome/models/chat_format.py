@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 from jinja2 import TemplateError
 
 from ..errors import InputError
-from ..types import Message, Sample
+from ..types import Exchange, Message, Sample
 
 OPEN, CLOSE = "“", "”"
 
@@ -125,10 +125,11 @@ def cued(text: str, speaker: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """Token ids of one training example; the loss counts `ids[reply_start:]`."""
+    """Token ids of one training example and where its replies stand; the loss counts these."""
 
     ids: tuple[int, ...]
-    reply_start: int
+    replies: tuple[tuple[int, int], ...]
+    """Start and end (exclusive) of every reply, in order; the last ends with the end token."""
     cut: bool = False
     """True when tokens were cut away to fit."""
 
@@ -139,7 +140,11 @@ class ChatFormat(Protocol):
     kind: Literal["novel", "template"]
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
-        """A training example of at most `cutoff_len` tokens that always ends with the end token."""
+        """A training example of at most `cutoff_len` tokens that always ends with the end token.
+
+        A conversation that is too long loses its first exchanges; what then is still too long loses the beginning of
+        its context.
+        """
 
     def prompt(self, messages: Sequence[Message], speaker: str) -> list[int]:
         """Token ids up to where `speaker`'s reply begins."""
@@ -167,7 +172,9 @@ class NovelFormat:
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
         context = self._ids(normalise(sample.context))
         reply = [*self._ids(_quoted(normalise(sample.chat))), self._tokenizer.eos_token_id]
-        return _fit(self._bos, context, reply, cutoff_len)
+        last = _fit(self._bos, context, reply, cutoff_len)
+        parts = [(self._ids(normalise(e.context)), self._ids(_quoted(normalise(e.chat)))) for e in sample.earlier]
+        return _with_earlier(last, len(self._bos), parts, cutoff_len)
 
     def prompt(self, messages: Sequence[Message], speaker: str) -> list[int]:
         ids = list(self._bos)
@@ -206,23 +213,37 @@ class TemplateFormat:
         return ids
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
-        speaker, context = sample.speaker or sample.mention, sample.context
-        encoded = self._encode(context, speaker, sample.chat, cutoff_len)
-        if not encoded.cut:
-            return encoded
-        words = self._tokenizer(context, add_special_tokens=False).input_ids
-        over = len(self._encode(context, speaker, sample.chat, 10**9).ids) - cutoff_len
+        speaker, exchanges = (
+            sample.speaker or sample.mention,
+            [*sample.earlier, Exchange(context=sample.context, chat=sample.chat)],
+        )
+        for first in range(len(exchanges)):
+            encoded = self._encode(exchanges[first:], speaker, cutoff_len)
+            if not encoded.cut:
+                return replace(encoded, cut=first > 0)
+        words = self._tokenizer(sample.context, add_special_tokens=False).input_ids
+        over = len(self._encode(exchanges[-1:], speaker, 10**9).ids) - cutoff_len
         shorter = self._tokenizer.decode(words[min(over, len(words)) :])  # the question gives way, never the persona
-        return replace(self._encode(shorter, speaker, sample.chat, cutoff_len), cut=True)
+        return replace(self._encode([Exchange(context=shorter, chat=sample.chat)], speaker, cutoff_len), cut=True)
 
-    def _encode(self, context: str, speaker: str, chat: str, cutoff_len: int) -> Encoded:
-        asked = self._turns([Message(role="user", content=context)], speaker)
-        prompt = self._ids(asked, add_generation_prompt=True)
-        whole = self._ids([*asked, {"role": "assistant", "content": self.reply(_lines(chat))}])
-        if self._tokenizer.eos_token_id in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
-            whole = whole[: len(whole) - whole[::-1].index(self._tokenizer.eos_token_id)]
-        start = next((i for i, pair in enumerate(zip(prompt, whole, strict=False)) if pair[0] != pair[1]), len(prompt))
-        return _fit([], whole[:start], whole[start:], cutoff_len)
+    def _encode(self, exchanges: Sequence[Exchange], speaker: str, cutoff_len: int) -> Encoded:
+        messages: list[Message] = []
+        replies: list[tuple[int, int]] = []
+        whole: list[int] = []
+        for exchange in exchanges:
+            messages.append(Message(role="user", content=exchange.context))
+            prompt = self._ids(self._turns(messages, speaker), add_generation_prompt=True)
+            messages.append(Message(role="assistant", content=self.reply(_lines(exchange.chat))))
+            whole = self._ids(self._turns(messages, speaker))
+            if self._tokenizer.eos_token_id in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
+                whole = whole[: len(whole) - whole[::-1].index(self._tokenizer.eos_token_id)]
+            start = next(
+                (i for i, pair in enumerate(zip(prompt, whole, strict=False)) if pair[0] != pair[1]), len(prompt)
+            )
+            replies.append((start, len(whole)))
+        start = replies[-1][0]
+        last = _fit([], whole[:start], whole[start:], cutoff_len)
+        return last if last.cut else replace(last, replies=tuple(replies))
 
     def prompt(self, messages: Sequence[Message], speaker: str) -> list[int]:
         return self._ids(self._turns(messages, speaker), add_generation_prompt=True)
@@ -272,6 +293,23 @@ def _fit(bos: list[int], context: list[int], reply: list[int], cutoff_len: int) 
     if room < 0:
         reply = [*reply[: cutoff_len - len(bos) - 1], reply[-1]]
     kept = context[max(0, len(context) - max(0, room)) :] if room > 0 else []
-    return Encoded(
-        ids=(*bos, *kept, *reply), reply_start=len(bos) + len(kept), cut=len(kept) < len(context) or room < 0
+    ids = (*bos, *kept, *reply)
+    return Encoded(ids=ids, replies=((len(bos) + len(kept), len(ids)),), cut=len(kept) < len(context) or room < 0)
+
+
+def _with_earlier(last: Encoded, bos: int, parts: Sequence[tuple[list[int], list[int]]], cutoff_len: int) -> Encoded:
+    """As many whole earlier exchanges (context, reply) in front of the last one as fit; `bos` tokens stay first."""
+    head, body, replies = (
+        last.ids[:bos],
+        list(last.ids[bos:]),
+        [(start - bos, end - bos) for start, end in last.replies],
     )
+    cut = last.cut
+    for context, reply in reversed(parts):
+        size = len(context) + len(reply)
+        if cut or bos + len(body) + size > cutoff_len:
+            cut = True
+            break
+        body = [*context, *reply, *body]
+        replies = [(len(context), size), *((start + size, end + size) for start, end in replies)]
+    return Encoded(ids=(*head, *body), replies=tuple((start + bos, end + bos) for start, end in replies), cut=cut)

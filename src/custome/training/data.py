@@ -27,13 +27,14 @@ class Example:
     """One encoded sample and where it was read."""
 
     ids: tuple[int, ...]
-    labelled_from: int
+    replies: tuple[tuple[int, int], ...]
+    """Start and end (exclusive) of the stretches the loss counts."""
     source: str
 
     @property
     def labelled(self) -> int:
         """Tokens the loss counts (the first token of all is never predicted)."""
-        return len(self.ids) - max(1, self.labelled_from)
+        return sum(end - max(1, start) for start, end in self.replies)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +62,8 @@ def encode_samples(
     for done, sample in enumerate(samples, 1):
         encoded: Encoded = chat_format.encode(sample, cutoff_len)
         cut += encoded.cut
-        start = 0 if whole_text else encoded.reply_start
-        examples.append(Example(ids=encoded.ids, labelled_from=start, source=sample.source))
+        replies = ((0, len(encoded.ids)),) if whole_text else encoded.replies
+        examples.append(Example(ids=encoded.ids, replies=replies, source=sample.source))
         if done % 500 == 0 or done == len(samples):
             reporter.progress(title, done, len(samples))
     return EncodedSet(examples=examples, cut=cut)
@@ -115,7 +116,8 @@ def collate(examples: Sequence[Example], pad_id: int) -> tuple[Tensor, Tensor, T
         n = len(example.ids)
         ids[row, :n] = torch.tensor(example.ids)
         mask[row, :n] = 1
-        labels[row, example.labelled_from : n] = ids[row, example.labelled_from : n]
+        for start, end in example.replies:
+            labels[row, start:end] = ids[row, start:end]
     return ids, mask, labels
 
 
@@ -124,6 +126,6 @@ def data_fingerprint(*sets: EncodedSet) -> str:
     digest = hashlib.sha256()
     for encoded in sets:
         for example in encoded.examples:
-            digest.update(np.asarray((example.labelled_from, *example.ids), dtype=np.int64).tobytes())
+            digest.update(np.asarray((*sum(example.replies, ()), *example.ids), dtype=np.int64).tobytes())
         digest.update(b"|")
     return digest.hexdigest()[:16]

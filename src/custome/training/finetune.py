@@ -16,8 +16,8 @@ from accelerate import Accelerator
 
 from .. import config
 from ..config import Recipe
-from ..corpus.dataset import characters
-from ..corpus.formats import read_samples
+from ..corpus.dataset import canonical_cue, characters
+from ..corpus.formats import read_samples, sample_row
 from ..errors import DataError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters
@@ -90,7 +90,7 @@ def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: 
     if main:
         remove_leftovers(folder)
         write_text(folder / "recipe.yaml", config.dump(recipe))
-        write_jsonl(folder / VALID_FILE, [_row(s) for s in valid_samples])
+        write_jsonl(folder / VALID_FILE, [sample_row(s) for s in valid_samples])
         write_run(folder, info)
     accelerator.wait_for_everyone()
 
@@ -160,7 +160,7 @@ def _run(
         save_best(progress)
     accelerator.wait_for_everyone()
     change = adapters.check_adapter_works(
-        model, folder, list(train_set.examples[0].ids[: train_set.examples[0].labelled_from or 1])
+        model, folder, list(train_set.examples[0].ids[: train_set.examples[0].replies[0][0] or 1])
     )
     reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
     if main:
@@ -177,25 +177,26 @@ def data_files(recipe: Recipe) -> dict[str, str]:
     return {name: sha256_of(Path(path)) for name, path in paths.items() if path}
 
 
+def _read(recipe: Recipe, path: str) -> list[Sample]:
+    samples = read_samples(Path(path))
+    return [canonical_cue(sample) for sample in samples] if recipe.data.names == "canonical" else samples
+
+
 def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
     """(training, validation) samples; without a validation file the last `val_set_size` of a fixed shuffle are held out.
 
     Raises:
         InputError, DataError: see corpus.formats.read_samples; or nothing is left to train on.
     """
-    samples = read_samples(Path(recipe.data.train_path))
+    samples = _read(recipe, recipe.data.train_path)
     if recipe.data.valid_path:
-        return samples, read_samples(Path(recipe.data.valid_path))
+        return samples, _read(recipe, recipe.data.valid_path)
     held_out = recipe.data.val_set_size
     if held_out >= len(samples):
         raise DataError(f"{recipe.data.train_path!r} 只有 {len(samples)} 条，不够划出 {held_out} 条作验证", f"减小验证集：--val-set-size {len(samples) // 10}")  # fmt: skip
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(recipe.train.seed)).tolist()
     cut = len(samples) - held_out
     return [samples[i] for i in sorted(order[:cut])], [samples[i] for i in sorted(order[cut:])]
-
-
-def _row(sample: Sample) -> dict[str, str]:
-    return {"context": sample.context, "chat": sample.chat, "speaker": sample.speaker, "mention": sample.mention}
 
 
 def _claim(folder: Path, resume: bool) -> None:

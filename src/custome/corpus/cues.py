@@ -21,7 +21,7 @@ _CLAUSE = re.compile(r"[，,：:—…]+")
 _SENTENCE = re.compile(r"[。！？!?；;”’」』\n]+")
 _CJK = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+")
 _NOT_A_NAME = re.compile(
-    r"^[忽只不无有此其之自相却遂乃又因便就只正方都也还再更最很把被将与和从在到向对比这那一个某]|[曰道之其而了着的得不]|^(?:说|笑|问|听|见|想|看)|一人$|个$"
+    r"^[忽只不无有此其之自相却遂乃又因便就只正方都也还再更最很把被将与和从在到向对比这那一个某]|[曰道之其而了着的得不]|^(?:说|笑|问|听|见|想|看)|一人$|个$|[处里上下中前后内外间边时旁]$"
 )
 
 
@@ -76,6 +76,9 @@ class _Words:
         self.lead_words = frozenset(w["lead"])
         self.never = frozenset(w["never_names"])
         self.pronouns = sorted(w["pronouns"], key=len, reverse=True)
+        self.places = frozenset(w["places"])
+        self.plural = tuple(w["plural"])
+        self.sending = re.compile(rf"(?:{'|'.join(w['sending'])})了?$")
         self.kin = frozenset(w["kin"])
         self.passive = tuple(w["passive"])
         self.safe_before = frozenset(w["safe_before"])
@@ -159,7 +162,7 @@ def name_guess(clause: str, *, singles: bool) -> str:
     if wife and wife.end() < len(ok) and ok[wife.end()]:
         return wife.group()
     ends = [i for i in range(1, min(6, len(clause))) if ok[i]]
-    if ends[:2] == [1, 2] and (clause[0] in surnames() or not singles):
+    if ends[:2] == [1, 2] and clause[1] not in _w().never and (clause[0] in surnames() or not singles):
         ends = ends[1:]
     return clause[: ends[0]] if ends and may_be_name(clause[: ends[0]]) else ""
 
@@ -257,11 +260,14 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
         and clause[start : start + 2] not in w.adverbs
     ):
         return _owned(clause, Subject(single, "name", start + 1), lexicon, ok)
+    him = clause[start] in "他她"
     role = _role_end(clause, bare, ok)
-    if role > bare and (pointed or role - bare > 1 or ok is not None and ok[role]):
+    if role > bare and (not him or role - bare > 1) and (pointed or role - bare > 1 or ok is not None and ok[role]):
         return _titled(clause, start, bare, role, lexicon, ok)
-    if clause[start] in "他她" and clause[start + 1 : start + 2] in w.kin and clause[start + 1 : start + 2]:
+    if him and clause[start + 1 : start + 2] in w.kin:
         return Subject(clause[start : start + 2], "role", start + 2)
+    if ok is None and clause[start] in "那这" and (end := _far_role(clause, bare)):
+        return Subject(clause[bare:end], "role", end)
     which = _WHICH.match(clause, start)
     if which and (ok is None or ok[which.end()]):
         return Subject(which.group(), "role", which.end())
@@ -271,6 +277,17 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
     if pronoun and (ok is None or ok[start + len(pronoun)]):
         return Subject(pronoun, "pronoun", start + len(pronoun))
     return None
+
+
+def _far_role(clause: str, bare: int) -> int:
+    """End of the role noun behind 那 and a few describing characters: 那七衣仙女; 0 where there is none."""
+    for begin in range(bare + 1, bare + 5):
+        if clause[begin - 1 : begin] in _BREAKS:
+            return 0
+        end = _role_end(clause, begin, None)
+        if end - begin > 1:
+            return end
+    return 0
 
 
 def _titled(clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: list[bool] | None) -> Subject:
@@ -318,20 +335,24 @@ def _role_end(clause: str, begin: int, ok: list[bool] | None) -> int:
 
 def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
     """A role noun behind what describes it: 北门守将, 跟随的人, 探事的."""
+    w = _w()
     match = _DEMONSTRATIVE.match(clause, start)
     bare = match.end() if match else start
     for begin in range(bare + 1, min(bare + 6, len(clause))):
         if clause[begin - 1] in _BREAKS:
             return None
-        if clause[begin - 1] == "的" and ok[begin] and begin - bare > 2:
+        if clause[begin - 1] == "的" and ok[begin] and begin - bare > 2 and not _DOUBLED.search(clause[bare:begin]):
             return Subject(clause[bare:begin], "role", begin)
         end = _role_end(clause, begin, ok)
+        if end > begin and ok[end] and clause[begin - 1] in w.places:
+            return Subject(clause[begin:end], "role", end)
         verbal = _w().adverbs.at(clause, bare) or _w().objects.at(clause, bare)
         if end > begin and ok[end] and (not verbal or "的" in clause[bare:begin]):
             return Subject(clause[bare:end], "role", end)
     return None
 
 
+_DOUBLED = re.compile(r"(.)\1的$")  # 战兢兢的: how, not who
 _BREAKS = "见对向与问被把叫听说道曰于和跟请教令使命谓告骂笑来去到看想将便忙又就也遂乃即了着"
 
 
@@ -366,9 +387,12 @@ _SUBORDINATE = ("因", "见", "虽", "若", "恐", "怕", "料", "以为", "只�
 _PLACED = re.compile(r"[里中上下内外前后旁边处](?P<who>一(?:[人将女僧汉]|(?:个|员|位|名)[^，]{1,5}?)(?=$|[^\u4e00-\u9fff]|[手头身纶出大厉高跳]))")
 
 
+_SOMEBODY = re.compile(r"[听闻][得见]?[^，]{0,6}(?P<who>有人)")
+
+
 def _placed(clause: str) -> Subject | None:
     """Somebody at a place: 只见船舱中一人纶巾道服."""
-    match = _PLACED.search(clause)
+    match = _PLACED.search(clause) or _SOMEBODY.search(clause)
     return Subject(match["who"], "role", match.end()) if match else None
 
 
@@ -426,6 +450,8 @@ def _inside(clause: str, lexicon: Lexicon, ok: list[bool]) -> Subject | None:
         name, kind = lexicon.names.at(clause, position), "name"
         end = position + len(name)
         passive = clause[position - 1] in w.passive
+        if name and w.sending.search(clause[max(0, position - 2) : position]) and _ERRAND.match(clause, end):
+            return Subject(name, "name", end)  # 打发了翠缕来说
         if not name and (clause[position] in "那这" or passive):
             begin = position if passive else position + 1
             end = _role_end(clause, begin, ok)
@@ -436,6 +462,9 @@ def _inside(clause: str, lexicon: Lexicon, ok: list[bool]) -> Subject | None:
         if passive or clause[first - 1 : first] in w.safe_before and not w.objects.ends(clause, first):
             return Subject(name, kind, end)  # type: ignore[arg-type]
     return None
+
+
+_ERRAND = re.compile(r"[来去往出进过][来去]?(?:[^，]{0,3})(?:说|道|回|问|报|请)[^，]{0,2}$")
 
 
 def _list_start(clause: str, position: int, lexicon: Lexicon) -> int:
@@ -456,7 +485,8 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
     """The cue a narration ends with, and the subject it or the sentences before it give.
 
     Rules, surest first: `cue` the clause of the verb opens with it; `inside` it stands in the middle of that clause;
-    `guess` the clause opens with something that may be a name; `sentence` an earlier clause of the same sentence opens with it; `earlier` a sentence before opens with it. A pronoun passes the question on to what stands before.
+    `guess` the clause opens with something that may be a name; `plural` 都道
+    without a subject; `sentence` an earlier clause of the same sentence opens with it; `earlier` a sentence before opens with it. A pronoun passes the question on to what stands before.
     """
     sentences = [s for s in _SENTENCE.split(narration.rstrip("：:，,；; ")) if s.strip("，,：: \u3000")]
     clauses = [c.strip() for c in _CLAUSE.split(sentences[-1]) if c.strip()] if sentences else []
@@ -480,9 +510,13 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
         return Cue(subject, others, _addressee(clause, subject.end, lexicon), clause, rule)
     addressee = _addressee(clause, 0, lexicon)
     guess = None if pronoun else _unknown(clause, lexicon, ok)
-    if guess is not None and (guess.mention[0] in surnames() or guess.mention[:2] in surnames()):
+    if guess is not None and _looks_like_a_name(guess.mention):
         return Cue(guess, (), addressee, clause, "guess")
-    subject, others = _first_subject(clauses[:-1], lexicon, addressee)
+    if clause.startswith(_w().plural) and guess is None:
+        subject, _ = _first_subject(clauses[:-1], lexicon, addressee)
+        if subject is None or subject.kind != "crowd":
+            return Cue(Subject("众人", "crowd", 0), (), addressee, clause, "plural")
+    subject, others = _first_subject(clauses[:-1], lexicon, addressee, skip=bool(_OBJECT_PRONOUN.search(clause)))
     if subject is not None:
         return Cue(subject, others, addressee, clause, "sentence")
     for sentence in reversed(sentences[-4:-1]):
@@ -492,13 +526,34 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
     return Cue(pronoun, (), addressee, clause, "pronoun" if pronoun else "")
 
 
-def _first_subject(clauses: list[str], lexicon: Lexicon, addressee: str) -> tuple[Subject | None, tuple[str, ...]]:
-    """The subject of the nearest clause, going back, that opens with one, and others named beside it."""
+_OBJECT_PRONOUN = re.compile(r"(?<!^)[他她](?![的娘们])")
+
+
+def _looks_like_a_name(mention: str) -> bool:
+    return mention[0] in surnames() or mention[:2] in surnames() or mention[0] in "老小" and mention[1:2] in surnames()
+
+
+def _first_subject(
+    clauses: list[str], lexicon: Lexicon, addressee: str, *, skip: bool = False
+) -> tuple[Subject | None, tuple[str, ...]]:
+    """The subject of the nearest clause, going back, that opens with one, and others named beside it.
+
+    Args:
+        skip: the cue says 推他道: the nearest one is him, somebody further back does it.
+    """
+    first: tuple[Subject | None, tuple[str, ...]] = None, ()
+    passed = ""
     for clause in reversed(clauses):
         subject = subject_of(clause[:LONGEST_CLAUSE], lexicon)
         if subject is not None and subject.kind != "pronoun" and subject.mention != addressee:
+            if skip and not passed:
+                passed = subject.mention
+                first = subject, _joint(clause, subject, lexicon, [False] * (len(clause) + 1))
+                continue
+            if subject.mention == passed:
+                continue
             return subject, _joint(clause, subject, lexicon, [False] * (len(clause) + 1))
-    return None, ()
+    return first if passed else (None, ())
 
 
 def _joint(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from .text import Span, tidy
 CROWD = "群体"
 SOMEBODY = "某人"
 CONFIDENCE = {
-    "cue": 0.97, "inside": 0.93, "sentence": 0.92, "earlier": 0.8, "after": 0.93, "report": 0.9, "reveal": 0.93, "guess": 0.85, "pronoun": 0.6,
+    "cue": 0.97, "inside": 0.93, "sentence": 0.92, "earlier": 0.8, "after": 0.93, "report": 0.9, "reveal": 0.93, "guess": 0.85, "plural": 0.85, "pronoun": 0.6,
     "same": 0.75, "other": 0.7, "nearby": 0.6, "turns": 0.6, "none": 0.0,
 }  # fmt: skip
 """Share of right answers each rule had on hand-labelled utterances (docs/log.md)."""
@@ -55,14 +55,16 @@ _AFTER_NAME = re.compile(
     r"^(?:[二两三四五六七八九十数几]{0,2}个?(?:大?字|个字)|之|的|等|者|也|一[词语句联]|[一-龥]{0,2}(?:诗|词))"
 )
 _REPORT = re.compile(
-    r"^(?:忽然|忽|又|早|忽又|又见|忽见|见|只见|只听|听)?(?:有?人)?(?:来|飞|入|回|传)*(?:报|回)(?:道|曰|说|称|言|到)?$"
+    r"^(?:忽然|忽|又|早|忽又|又见|忽见|见|只见|只听|听)?(?:有?人)?(?:来|飞|入|回|传)*(?:报|(?<=人)回)(?:道|曰|说|称|言|到)?$"
 )
-_REPORT_OF_SOMEBODY = re.compile(r"^(?:忽|又|早|见|只|听|人|有)")
+_OVERHEARD = re.compile(r"^(?:只|忽|又|便|却|早)?(?:听|闻)(?:见|得)?[^，]{1,6}(?:说|道|叫|喊|问|声)")
+_REPORT_OF_SOMEBODY = re.compile(r"^(?:忽|早|又见|见|只|听|又?有?人)")
 _ANSWERS = re.compile(r"^(?:便|忙|遂|乃|因|即|只得|方|就|一齐|连忙)?(?:答应|答|应|回|对|覆|道|曰)(?:道|曰|言|说|声)?$")
 _HEARS = re.compile(r"^(?:听|闻|见说|见问|见如此|忙答|答)")
 _REVEAL = re.compile(
     r"^(?:[^。“”]{0,14}(?:视之|看时|看之|看那|其人|此人|那人|来者|不是别人|你道是谁|定睛|问之|认得|问是谁|举目|望之)[^。“”]{0,8}?)?[，、：]?(?:乃|却是|正是|原来是|就是|便是|乃是)(?P<who>[^。“”！？]{2,24}?)(?:也|。|，|！)"
 )
+_NAMED = re.compile(r"^[^“”]{0,30}姓(?P<family>[\u4e00-\u9fff]{1,2})[，,]?名(?P<given>[\u4e00-\u9fff]{1,2})[，。,]")
 _UNNAMED = re.compile(r"人|汉|将|声|个|某")
 
 
@@ -94,22 +96,35 @@ class Book:
         ]
         self.classical = sum(clause.endswith("曰") for clause, _ in cues) > 0.5 * len(cues)
         self.found = _names_of_cues(cues, self.classical)
-        self.table = table if table is not None else find_aliases(text, self.found.items(), surnames())
+        self._few = len(cues) < FEW_CUES
+        if table is None:
+            self._owners: dict[str, tuple[str, ...]] = {}
+            kept = [(name, count) for name, count in self.found.items() if not is_role(name) and (len(name) == 1 or self._is_name(name))]
+            table = find_aliases(text, kept, surnames())
+        self.table = table
         self._owners = self.table.owners()
         self._singles: set[str] = set()
         if self.classical:
             self._singles = {name for name in (*self._owners, *self.found) if len(name) == 1}
+            self._singles |= {name[1] for name in self._owners if len(name) == 2 and name[0] in surnames()}
             self._singles |= {
                 name[1] for name, count in self.found.items() if len(name) == 2 and name[0] in surnames() and count >= 3
             }
-        names = [n for n in self.found if len(n) > 1]
+        names = [name for name in self.found if len(name) > 1 and not is_role(name) and self._is_name(name)]
         self.lexicon = Lexicon([*self._owners, *names])
 
     def lexicon_of(self, start: int, end: int) -> Lexicon:
         """The lexicon for one chapter: one character is a name only where somebody who bears it is named in full."""
-        chapter = self.text[start:end]
+        chapter = self.text[max(0, start - LOOK_BACK) : end]
         bearers = {single for single in self._singles if self._is_borne(single, chapter)}
         return self.lexicon.with_singles(bearers)
+
+    def _is_name(self, name: str) -> bool:
+        """Does a guess hold against the rest of the book? 孙权失 (惊) does not beside 孙权, nor what only stands before 曰."""
+        count = self.found[name]
+        if any(name[:end] in self._owners or self.found.get(name[:end], 0) >= count for end in range(2, len(name))):
+            return False
+        return count >= LEAST_CUES or self._few or len(name) <= 4 and self.text.count(name) >= count + 2
 
     def _is_borne(self, single: str, chapter: str) -> bool:
         owners = self._owners.get(single, ())
@@ -123,6 +138,7 @@ class Book:
         Args:
             chapter: offset of the chapter's start: nobody is looked for before it.
         """
+        chapter = max(0, chapter - LOOK_BACK)
         owners = self._owners.get(mention, ())
         role = is_role(mention)
         if len(owners) == 1 and len(mention) > 1 and not role:
@@ -131,7 +147,7 @@ class Book:
         for owner in owners:
             if (place := self._last_named(owner, chapter, position)) > at:
                 best, at = owner, place
-        if len(mention) <= 2 and not role and (len(mention) == 1 or not owners):
+        if not role and (len(mention) == 1 or len(mention) == 2 and not owners and self.classical):
             full, place = self._last_full_name(mention, chapter, position)
             if place > at:
                 best, at = self._owners.get(full, (full,))[0], place
@@ -165,6 +181,8 @@ def _clause_before(text: str, position: int) -> tuple[str, bool]:
     return stretch[cut + 1 :], cut < 0 or stretch[cut] not in "，,："
 
 
+LOOK_BACK = 2_000
+"""Characters before a chapter in which its people may be named: a chapter often begins in the middle of a scene."""
 LEAST_CUES = 3
 """What does not begin with a surname must be called so often to be a name …"""
 FEW_CUES = 200
@@ -249,8 +267,13 @@ class ChapterReader:
             trailing = read_trailing_cue(after, self._lexicon) if not cued else NO_CUE
             if trailing.subject is not None and "\n" not in after[: after.find(trailing.clause[:2]) + 1]:
                 cue, cued = trailing, True
+        subject = cue.subject
+        if kind in ("verse", "writing") and subject is not None and len(subject.mention) == 1 and subject.kind == "name":
+            kind = "speech"  # 表曰 where 刘表 is about
         if kind == "speech" and is_thought(cue.clause):
             kind = "thought"
+        if _OVERHEARD.match(cue.clause) and cue.rule not in ("cue", "inside"):
+            return Attribution(SOMEBODY, "", "", kind, "report", CONFIDENCE["report"])
         reported = _REPORT.match(cue.clause) and cue.rule not in ("cue", "inside", "guess")
         if reported and (cue.subject is None or _REPORT_OF_SOMEBODY.match(cue.clause)):
             return Attribution(SOMEBODY, "", "", kind, "report", CONFIDENCE["report"])
@@ -288,7 +311,7 @@ class ChapterReader:
     def _who(self, subject: Subject, position: int) -> str:
         if subject.kind == "crowd":
             return CROWD
-        if re.fullmatch(r"(?:那|这|其|此)?一?(?:个|名|员)?人|有人|人|或|忽报|一人", subject.mention):
+        if subject.mention in ("人", "有人", "一人", "或", "某", "一个"):
             return SOMEBODY
         return self._person(subject.mention, position)
 
@@ -296,7 +319,8 @@ class ChapterReader:
         """众视之，乃常山赵子龙也: the name that a sentence behind the quotation gives."""
         match = _REVEAL.match(after.strip("\n\u3000 "))
         if match is None:
-            return ""
+            named = _NAMED.match(after.strip("\n\u3000 "))
+            return named["family"] + named["given"] if named else ""
         who = match["who"]
         for position in range(len(who)):
             name = self._lexicon.names.at(who, position)
@@ -350,7 +374,7 @@ def _kind(narration: str, inside: str, after: str, quotation: Quotation) -> str:
         if not sentence and _INSCRIBED.search(before):
             return "writing"
         return "speech"
-    if re.search(r"(?:答应|应)(?:了|着|一声|道)?$", before) or re.match(r"了?[一两几]声", after):
+    if re.search(r"(?:答应|应)(?:了|着|一声|道)?$|口[称叫呼念]$|[骂喝][^，。：]{1,3}$", before) or re.match(r"了?[一两几]声", after):
         return "speech"
     if not sentence and before and not _SPEECH_END.search(before) and before[-1] not in "，。！？；\n,":
         return "name"

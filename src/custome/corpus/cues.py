@@ -79,6 +79,7 @@ class _Words:
         self.places = frozenset(w["places"])
         self.plural = tuple(w["plural"])
         self.sending = re.compile(rf"(?:{'|'.join(w['sending'])})了?$")
+        self.relations = tuple(sorted(w["relations"], key=len, reverse=True))
         self.kin = frozenset(w["kin"])
         self.passive = tuple(w["passive"])
         self.safe_before = frozenset(w["safe_before"])
@@ -158,6 +159,9 @@ def name_guess(clause: str, *, singles: bool) -> str:
     ok = predicate_starts(clause)
     if ok[0]:
         return ""
+    title = _w().roles.at(clause, 1) if clause[0] in surnames() else ""
+    if title and ok[1 + len(title)]:  # 吕枢密道
+        return clause[: 1 + len(title)]
     wife = re.match(r"[\u4e00-\u9fff]{1,3}家的", clause)  # 周瑞家的: the wife of
     if wife and wife.end() < len(ok) and ok[wife.end()]:
         return wife.group()
@@ -226,8 +230,12 @@ def subject_of(clause: str, lexicon: Lexicon, ok: list[bool] | None = None) -> S
                 break
     if ok is None and clause.startswith(_SUBORDINATE):  # 因紫鹃正做针线，便问: not who asks
         return None
+    if found is None and ok is None and (whose := re.search("有(?P<name>[\u4e00-\u9fff]{2,4})者$", clause)):
+        found = Subject(whose["name"], "unknown", whose.end())
     if found is None and ok is None:
         found = _introduced(clause, lexicon) or _placed(clause)
+    if found is None and ok is not None and (somebody := re.search("有一?个?人", clause)) and ok[somebody.end()]:
+        found = Subject(somebody.group(), "role", somebody.end())
     if found is None and ok is not None:
         found = _described(clause, start + len(short), ok)
     return found
@@ -247,8 +255,8 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
     if match and match["many"]:
         return Subject(clause[start : _crowd_end(clause, bare, ok)], "crowd", _crowd_end(clause, bare, ok))
     for position in (start, bare) if pointed else (start,):
-        crowd = w.crowd.at(clause, position)
-        if crowd:
+        crowd = w.crowd.at(clause, position) or _counted(clause, position)
+        if crowd and not _counts_things(clause, position + len(crowd), crowd, ok):
             end = _crowd_end(clause, position + len(crowd), ok)
             return Subject(clause[position:end], "crowd", end)
     single = clause[start]
@@ -297,6 +305,8 @@ def _titled(clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: 
     name = lexicon.names.at(clause, end)
     if name and not (ok is not None and ok[end]):
         return Subject(name, "name", end + len(name))
+    if ok is None and end - bare > 1 and clause[end : end + 1] in surnames() and 2 <= len(clause) - end <= 3 and may_be_name(clause[end:]):
+        return Subject(clause[end:], "unknown", len(clause))
     if ok is not None and not ok[end] and clause[end : end + 1] in surnames():
         for stop in (end + 2, end + 3):
             if stop < len(clause) and ok[stop] and may_be_name(clause[end:stop]):
@@ -305,10 +315,27 @@ def _titled(clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: 
     return Subject(clause[start if kept else bare : end], "role", end)
 
 
-_WHICH = re.compile(r"[那这](?:一)?个(?![一-龥]{1,2}[的])")
+_WHICH = re.compile(r"(?:[那这]一?|一)个(?![一-龥]{1,2}[的])")
 _DEMONSTRATIVE = re.compile(
-    r"(?:那|这|其|此|某|好|他|她)?(?:(?P<many>[伙班群些]|几个|一干|一伙|一班|一群|[两三四五六七八九十数]个)|(?:一|两)?(?:个|位|名|员)|一)?"
+    r"(?:那|这|其|此|某|好|他|她)?(?:(?P<many>[伙班群些]|几个|一干|一伙|一班|一群|[两三四五六七八九十数]个)|(?:一|两|第[一二三四五六七八九十])?(?:个|位|名|员)|一)?"
 )
+
+
+_COUNTED = re.compile(r"[二两三四五六七八九十]{1,2}[圣老将僧仙神王臣官公女徒]")
+
+
+def _counted(clause: str, position: int) -> str:
+    match = _COUNTED.match(clause, position)
+    return match.group() if match else ""
+
+
+def _counts_things(clause: str, position: int, crowd: str, ok: list[bool] | None) -> bool:
+    """两个荷包, 三个字: a number of things, not people."""
+    if ok is not None or crowd[0] not in "二两三四五六七八九十几数" or crowd[-1] not in "个":
+        return False
+    w = _w()
+    people = position == len(clause) or any(words.at(clause, position) for words in (w.roles, w.adverbs, w.verbs, w.objects))
+    return not people
 
 
 def _crowd_end(clause: str, position: int, ok: list[bool] | None) -> int:
@@ -344,9 +371,11 @@ def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
         if clause[begin - 1] == "的" and ok[begin] and begin - bare > 2 and not _DOUBLED.search(clause[bare:begin]):
             return Subject(clause[bare:begin], "role", begin)
         end = _role_end(clause, begin, ok)
+        if end > begin and clause[end : end + 1] == "们" and ok[end + 1]:
+            return Subject(clause[bare : end + 1], "crowd", end + 1)
         if end > begin and ok[end] and clause[begin - 1] in w.places:
             return Subject(clause[begin:end], "role", end)
-        verbal = _w().adverbs.at(clause, bare) or _w().objects.at(clause, bare)
+        verbal = any(words.at(clause, at) for at in range(bare, begin) for words in (w.adverbs, w.objects, w.verbs))
         if end > begin and ok[end] and (not verbal or "的" in clause[bare:begin]):
             return Subject(clause[bare:end], "role", end)
     return None
@@ -359,6 +388,10 @@ _BREAKS = "见对向与问被把叫听说道曰于和跟请教令使命谓告骂
 def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
     """Somebody who enters at the end of a clause: 旁边闪出李逵, 却是做媒的王婆, 早有一个巡水的夜叉."""
     w = _w()
+    for size in range(2, min(7, len(clause))):  # 魏殿中校尉尹大目
+        at = len(clause) - size
+        if lexicon.names.at(clause, at) == clause[at:] and w.roles.ends(clause, at) and at > 1:
+            return Subject(clause[at:], "name", len(clause))
     verbs = [(at, word) for word in w.existential if (at := clause.find(word)) >= 0]
     if not verbs:
         return None
@@ -372,7 +405,7 @@ def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
             and not re.search(r"[令命教使召唤请遣差叫见与和对向、]", between)
         ):
             return Subject(name, "name", len(clause))
-    tail = re.search(r"(?:一|那|这)(?:个|位|名|员|伙)?(?P<role>[^，一那这]{1,6})$", clause[at:])
+    tail = re.search(r"(?:一|那|这)(?:个|位|名|员|伙|条)?(?P<role>[^，一那这]{1,6})$", clause[at:])
     if (
         tail
         and word != "见"
@@ -384,7 +417,7 @@ def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
 
 
 _SUBORDINATE = ("因", "见", "虽", "若", "恐", "怕", "料", "以为", "只当", "不知", "闻", "听")
-_PLACED = re.compile(r"[里中上下内外前后旁边处](?P<who>一(?:[人将女僧汉]|(?:个|员|位|名)[^，]{1,5}?)(?=$|[^\u4e00-\u9fff]|[手头身纶出大厉高跳]))")
+_PLACED = re.compile(r"[里中上下内外前后旁边处]有?(?P<who>一[人将女僧汉])")  # 船舱中一人纶巾道服
 
 
 _SOMEBODY = re.compile(r"[听闻][得见]?[^，]{0,6}(?P<who>有人)")
@@ -399,6 +432,13 @@ def _placed(clause: str) -> Subject | None:
 def _owned(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool] | None) -> Subject:
     """宝玉的丫头, 玄德之妻, 曹操等, 三藏师徒: not the person named, but whom the name describes."""
     begin, rest = subject.end - len(subject.mention), clause[subject.end :]
+    for relation in _w().relations:
+        if rest.startswith(relation):
+            end = subject.end + len(relation)
+            name = lexicon.names.at(clause, end)
+            if name:  # 贾赦之妻邢氏
+                return Subject(name, "name", end + len(name))
+            return Subject(clause[begin:end], "role", end)
     for group in _GROUPS:
         if rest.startswith(group):
             return Subject(clause[begin : subject.end + len(group)], "crowd", subject.end + len(group))

@@ -42,12 +42,13 @@ NARRATION = 240
 ADJUDICATE_BELOW = 0.7
 """Below this confidence an adjudicator is asked, where there is one."""
 
-_SPEECH_END = re.compile(r"[曰道云言说问叫声喝骂念报嚷喊答]$")
+_SPEECH_END = re.compile(r"[曰道云言说问叫声喝骂念报嚷喊答呼]$")
 _NAMING = re.compile(
     r"(?:[为做作是名号称呼曰]|叫做|唤做|名唤|绰号|书|写|题|着|上书|大书|乃|即|有|这|那|此|个|的|一|改|读作|作为)$"
 )
 _WRITING = re.compile(
-    r"(?:[诗词赋歌书表诏文略檄疏赞铭祭谣偈联谶碑帖简启状榜曲令签序判批条札单牌匾额符咒旨][^，。]{0,2}(?:[曰云道][：:]|[：:])|略[曰云]?[：:]|(?:写|题|书|注|刻|镌|批)(?:着|道|曰|云|的是|了)?[^，。：“]{0,6}[：:])$"
+    r"(?:[诗词赋歌书表诏文檄疏赞铭祭谣偈联谶碑帖简榜曲序牌匾额符咒][^，。]{0,2}[曰云道]?[：:]|略[曰云]?[：:]"
+    r"|(?:写|题|注|刻|镌|[上大内中外又傍旁]书)(?:着|道|曰|云|的是|了|得)?[^，。：“]{0,4}[：:])$"
 )
 _ANONYMOUS = re.compile(r"(?:后人|有诗|有词|古人|诗曰|赞曰|诗云|有赋|有赞|史官|胡曾|邵康节|为证|俗语|古语|常言|谚)")
 _INSCRIBED = re.compile(r"(?:匾|额|牌|石碣|碑|上写|大书|字|题着|上面|旗|联)[^，。“]{0,12}[：:]?$")
@@ -64,6 +65,7 @@ _HEARS = re.compile(r"^(?:听|闻|见说|见问|见如此|忙答|答)")
 _REVEAL = re.compile(
     r"^(?:[^。“”]{0,14}(?:视之|看时|看之|看那|其人|此人|那人|来者|不是别人|你道是谁|定睛|问之|认得|问是谁|举目|望之)[^。“”]{0,8}?)?[，、：]?(?:乃|却是|正是|原来是|就是|便是|乃是)(?P<who>[^。“”！？]{2,24}?)(?:也|。|，|！)"
 )
+_MYSELF = re.compile(r"(?:[我吾某俺]乃是?|[我吾某俺]是|[我吾俺]便是|[我吾俺])")
 _NAMED = re.compile(r"^[^“”]{0,30}姓(?P<family>[\u4e00-\u9fff]{1,2})[，,]?名(?P<given>[\u4e00-\u9fff]{1,2})[，。,]")
 _UNNAMED = re.compile(r"人|汉|将|声|个|某")
 
@@ -268,6 +270,8 @@ class ChapterReader:
             if trailing.subject is not None and "\n" not in after[: after.find(trailing.clause[:2]) + 1]:
                 cue, cued = trailing, True
         subject = cue.subject
+        if kind == "writing" and cue.rule not in ("cue", "inside"):
+            return Attribution("", "", "", kind, "none", 0.5)  # 书意云, 上写着: whose hand it is stands elsewhere
         if kind in ("verse", "writing") and subject is not None and len(subject.mention) == 1 and subject.kind == "name":
             kind = "speech"  # 表曰 where 刘表 is about
         if kind == "speech" and is_thought(cue.clause):
@@ -291,12 +295,15 @@ class ChapterReader:
         assert subject is not None
         addressee = self._person(cue.addressee, quotation.start)
         rule = cue.rule
+        if subject.kind == "pronoun":
+            at_once = len(cue.clause) < 6 and self._other
+            return Attribution(self._other if at_once else self._last.speaker, subject.mention, addressee, kind, rule, CONFIDENCE[rule])
         speaker = self._who(subject, quotation.start)
         if cue.others:
             people = [speaker, *(self._person(name, quotation.start) for name in cue.others)]
             speaker = "、".join(dict.fromkeys(people))
         if subject.kind in ("role", "unknown", "crowd") and _UNNAMED.search(subject.mention[-1:]):
-            revealed = self._revealed(after)
+            revealed = self._revealed(after) or self._introduces_himself(quotation)
             if revealed:
                 return Attribution(revealed, subject.mention, addressee, kind, "reveal", CONFIDENCE["reveal"])
         return Attribution(
@@ -326,6 +333,21 @@ class ChapterReader:
             name = self._lexicon.names.at(who, position)
             if name:
                 return self._person(name, self._last_end)
+        return ""
+
+    def _introduces_himself(self, quotation: Quotation) -> str:
+        """吾乃越吉元帅也, 曹洪在此: the name an unnamed speaker gives himself."""
+        said = self._book.text[quotation.start : quotation.end]
+        for match in _MYSELF.finditer(said):
+            name = self._lexicon.names.at(said, match.end())
+            if name:
+                return self._person(name, quotation.start)
+        here = re.search(r"(?P<who>[\u4e00-\u9fff]{2,4})在此", said)
+        if here:
+            for start in range(here.start(), here.end() - 3):
+                name = self._lexicon.names.at(said, start)
+                if name and start + len(name) == here.end() - 2:
+                    return self._person(name, quotation.start)
         return ""
 
     def _unnamed(self, cue: Cue, narration: str, quotation: Quotation, kind: str) -> Attribution:
@@ -374,7 +396,7 @@ def _kind(narration: str, inside: str, after: str, quotation: Quotation) -> str:
         if not sentence and _INSCRIBED.search(before):
             return "writing"
         return "speech"
-    if re.search(r"(?:答应|应)(?:了|着|一声|道)?$|口[称叫呼念]$|[骂喝][^，。：]{1,3}$", before) or re.match(r"了?[一两几]声", after):
+    if re.search(r"(?:答应|应)(?:了|着|一声|道)?$|[口皆齐大高山][称叫呼喊念]$|[骂喝][^，。：]{1,3}$", before) or re.match(r"了?[一两几]声", after):
         return "speech"
     if not sentence and before and not _SPEECH_END.search(before) and before[-1] not in "，。！？；\n,":
         return "name"

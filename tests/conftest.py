@@ -12,6 +12,9 @@ from tiny import make_tiny_base, make_tiny_novel
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-folder", default=None, help="a trained run folder; browser tests then also talk to it")
+    parser.addoption(
+        "--novels", default=None, help="folder with the four classics as text; speakers are then measured on it"
+    )
     parser.addoption("--home", default=str(custome_home()), help="cache that holds the run folder's base model")
 
 

@@ -340,3 +340,61 @@ def test_quickstart_on_a_short_story_without_chapters(tiny_base: Path, tmp_path:
     )
     done = run("quickstart", story, "--base-model", tiny_base, "--steps", "2", "--no-serve", cwd=tmp_path)
     assert done.returncode == 0 and "compare.html" in done.stdout, done.stderr
+
+
+# -- corpus ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def built(tiny_novel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus") / "mingzhu"
+    done = run("corpus", "build", tiny_novel, "-o", folder)
+    assert done.returncode == 0 and "语料漏斗" in done.stdout, done.stderr
+    return folder
+
+
+def test_a_corpus_is_looked_at_by_chapter_and_by_person(built: Path):
+    chapter = run("corpus", "inspect", built, "--chapter", 2)
+    assert chapter.returncode == 0 and "[张三]“" in chapter.stdout and "[李四]“" in chapter.stdout
+    found = run("corpus", "inspect", built, "--speaker", "张三", "--limit", 3)
+    assert found.stdout.count("张三 [cue") == 3 and "列出 3 句" in found.stdout
+    assert_refused(run("corpus", "inspect", built, "--chapter", 999), "999", "1–60")
+    assert_refused(run("corpus", "inspect", built.parent), "corpus.json", "custome corpus build")
+
+
+def test_two_names_become_one_person_in_place(built: Path, tmp_path: Path):
+    import shutil
+
+    folder = tmp_path / "c"
+    shutil.copytree(built, folder)
+    done = run("corpus", "fix", folder, "--alias", "张三=张三丰")
+    assert done.returncode == 0, done.stderr
+    assert "张三丰" in (folder / "train.jsonl").read_text(encoding="utf-8")
+    assert_refused(run("corpus", "fix", folder, "--alias", "张三"), "别名=人名")
+    assert_refused(run("corpus", "fix", folder, "--drop", "无此人"), "无此人")
+    assert_refused(run("corpus", "fix", folder, stdin=subprocess.DEVNULL), "aliases", "--no-edit")
+
+
+@pytest.mark.parametrize("form", ["seed", "dialogue", "alpaca", "sharegpt", "openai"])
+def test_data_goes_through_every_format_and_trains(built: Path, tmp_path: Path, form: str):
+    from custome.corpus.formats import read_samples
+
+    source = built / "dialogues.jsonl"
+    target = tmp_path / "rows.json"
+    done = run("corpus", "convert", source, "-o", target, "--to", form)
+    assert done.returncode == 0, done.stderr
+    before, after = read_samples(source), read_samples(target)
+    replies = [[*(e.chat for e in sample.earlier), sample.chat] for sample in before]
+    got = [[*(e.chat for e in sample.earlier), sample.chat] for sample in after]
+    assert sum(got, []) == sum(replies, []) and (form == "seed" or got == replies)
+    assert [sample.speaker for sample in after][-1] == before[-1].speaker
+    assert_refused(run("corpus", "convert", source, "-o", source, "--to", form), "换一个文件名")
+
+
+def test_the_report_is_written(built: Path):
+    done = run("corpus", "report", built)
+    assert done.returncode == 0 and (built / "report.html").is_file()
+
+
+def test_an_unknown_book_to_fetch_is_refused():
+    assert_refused(run("corpus", "fetch", "jinpingmei"), "jinpingmei", "honglou")

@@ -76,7 +76,8 @@ def test_what_marks_hold(text: str, kind: str):
 
 
 def test_a_shared_name_means_whoever_the_chapter_named_last():
-    text = "第一回 一\n丁丞相来了。丞相道：“一。”\n第二回 二\n戊丞相来了。丞相道：“二。”\n第三回 三\n" + "过了许多年。" * 400 + "丞相道：“三。”\n"
+    years = "过了许多年。" * 400
+    text = f"第一回 一\n丁丞相来了。丞相道：“一。”\n第二回 二\n戊丞相来了。丞相道：“二。”\n{years}\n第三回 三\n丞相道：“三。”\n"
     assert speakers(text) == ["丁丞相", "戊丞相", "丞相"]
 
 

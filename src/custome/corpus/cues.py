@@ -305,7 +305,13 @@ def _titled(clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: 
     name = lexicon.names.at(clause, end)
     if name and not (ok is not None and ok[end]):
         return Subject(name, "name", end + len(name))
-    if ok is None and end - bare > 1 and clause[end : end + 1] in surnames() and 2 <= len(clause) - end <= 3 and may_be_name(clause[end:]):
+    if (
+        ok is None
+        and end - bare > 1
+        and clause[end : end + 1] in surnames()
+        and 2 <= len(clause) - end <= 3
+        and may_be_name(clause[end:])
+    ):
         return Subject(clause[end:], "unknown", len(clause))
     if ok is not None and not ok[end] and clause[end : end + 1] in surnames():
         for stop in (end + 2, end + 3):
@@ -334,7 +340,9 @@ def _counts_things(clause: str, position: int, crowd: str, ok: list[bool] | None
     if ok is not None or crowd[0] not in "二两三四五六七八九十几数" or crowd[-1] not in "个":
         return False
     w = _w()
-    people = position == len(clause) or any(words.at(clause, position) for words in (w.roles, w.adverbs, w.verbs, w.objects))
+    people = position == len(clause) or any(
+        words.at(clause, position) for words in (w.roles, w.adverbs, w.verbs, w.objects)
+    )
     return not people
 
 

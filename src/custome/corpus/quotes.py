@@ -8,7 +8,7 @@ paragraph, unless the quotation plainly runs on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .text import Span
@@ -45,7 +45,7 @@ def unify_marks(text: str) -> str:
         return _pair_straight(text)
     outer = _outer_style(text, counts)
     inner = {"“": "‘", "「": "『", "『": "「", "‘": "“"}.get(outer, "")
-    table: dict[str, str] = {}
+    table: dict[str, str | int | None] = {}
     for opening, closing in _PAIRS:
         if opening == inner:
             table[opening], table[closing] = "‘", "’"
@@ -55,7 +55,7 @@ def unify_marks(text: str) -> str:
     return _pair_straight(text) if straight else text
 
 
-def _outer_style(text: str, counts: dict[str, int]) -> str:
+def _outer_style(text: str, counts: Mapping[str, int]) -> str:
     """The kind of mark that stands outside the others: the first of the two commonest in most paragraphs."""
     best = sorted(counts, key=lambda mark: -counts[mark])[:2]
     if counts[best[1]] == 0:

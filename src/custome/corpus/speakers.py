@@ -101,7 +101,11 @@ class Book:
         self._few = len(cues) < FEW_CUES
         if table is None:
             self._owners: dict[str, tuple[str, ...]] = {}
-            kept = [(name, count) for name, count in self.found.items() if not is_role(name) and (len(name) == 1 or self._is_name(name))]
+            kept = [
+                (name, count)
+                for name, count in self.found.items()
+                if not is_role(name) and (len(name) == 1 or self._is_name(name))
+            ]
             table = find_aliases(text, kept, surnames())
         self.table = table
         self._owners = self.table.owners()
@@ -272,7 +276,12 @@ class ChapterReader:
         subject = cue.subject
         if kind == "writing" and cue.rule not in ("cue", "inside"):
             return Attribution("", "", "", kind, "none", 0.5)  # 书意云, 上写着: whose hand it is stands elsewhere
-        if kind in ("verse", "writing") and subject is not None and len(subject.mention) == 1 and subject.kind == "name":
+        if (
+            kind in ("verse", "writing")
+            and subject is not None
+            and len(subject.mention) == 1
+            and subject.kind == "name"
+        ):
             kind = "speech"  # 表曰 where 刘表 is about
         if kind == "speech" and is_thought(cue.clause):
             kind = "thought"
@@ -297,7 +306,9 @@ class ChapterReader:
         rule = cue.rule
         if subject.kind == "pronoun":
             at_once = len(cue.clause) < 6 and self._other
-            return Attribution(self._other if at_once else self._last.speaker, subject.mention, addressee, kind, rule, CONFIDENCE[rule])
+            return Attribution(
+                self._other if at_once else self._last.speaker, subject.mention, addressee, kind, rule, CONFIDENCE[rule]
+            )
         speaker = self._who(subject, quotation.start)
         if cue.others:
             people = [speaker, *(self._person(name, quotation.start) for name in cue.others)]
@@ -396,7 +407,9 @@ def _kind(narration: str, inside: str, after: str, quotation: Quotation) -> str:
         if not sentence and _INSCRIBED.search(before):
             return "writing"
         return "speech"
-    if re.search(r"(?:答应|应)(?:了|着|一声|道)?$|[口皆齐大高山][称叫呼喊念]$|[骂喝][^，。：]{1,3}$", before) or re.match(r"了?[一两几]声", after):
+    if re.search(
+        r"(?:答应|应)(?:了|着|一声|道)?$|[口皆齐大高山][称叫呼喊念]$|[骂喝][^，。：]{1,3}$", before
+    ) or re.match(r"了?[一两几]声", after):
         return "speech"
     if not sentence and before and not _SPEECH_END.search(before) and before[-1] not in "，。！？；\n,":
         return "name"

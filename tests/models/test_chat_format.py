@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from custome.errors import InputError
 from custome.models.chat_format import NovelFormat, TemplateFormat, cued, ends_with_cue, normalise, open_format
-from custome.types import Message, Sample
+from custome.types import Exchange, Message, Sample
 from tiny import make_tiny_tokenizer
 
 SAMPLE = Sample(context="今夜可取粮草否？张三曰：", chat="“去。”", speaker="张三", mention="三")
@@ -121,6 +121,30 @@ def test_template_format_masks_the_prompt_and_ends_with_the_end_token(template: 
     text = template._tokenizer.decode(short.ids)
     assert len(short.ids) <= 60 and short.ids[-1] == template._tokenizer.eos_token_id and short.cut
     assert text.startswith("<system>你是张三") and "去否？" in text  # the question gave way, not the persona
+
+
+TALK = Sample(
+    context="李四曰：", chat="“不得。”", speaker="李四",
+    earlier=(Exchange(context="今夜。李四曰：", chat="“来否？”", speaker="李四"), Exchange(context="张三曰：", chat="“去。”", speaker="张三")),
+)  # fmt: skip
+
+
+def test_every_reply_of_a_conversation_is_learnt(novel: NovelFormat):
+    encoded = novel.encode(TALK, 512)
+    decode = novel._tokenizer.decode
+    assert decode(encoded.ids) == "<bos>今夜。李四曰：“来否？”张三曰：“去。”李四曰：“不得。”<eos>"
+    assert [decode(encoded.ids[s:e]) for s, e in encoded.replies] == ["“来否？”", "“去。”", "“不得。”<eos>"]
+    for cutoff, kept in ((len(encoded.ids), 3), (len(encoded.ids) - 1, 2), (20, 2), (12, 1)):
+        shorter = novel.encode(TALK, cutoff)
+        assert len(shorter.ids) <= cutoff and len(shorter.replies) == kept and shorter.cut == (kept < 3)
+        assert [decode(shorter.ids[s:e]) for s, e in shorter.replies] == ["“来否？”", "“去。”", "“不得。”<eos>"][3 - kept :]
+
+
+def test_under_a_template_one_person_learns_only_what_they_say(template: TemplateFormat):
+    encoded = template.encode(TALK, 512)
+    decode = template._tokenizer.decode
+    assert [decode(encoded.ids[s:e]) for s, e in encoded.replies] == ["来否？<eos>", "不得。<eos>"]
+    assert "<user>张三曰：“去。”李四曰：<eos>" in decode(encoded.ids) and "你是李四" in decode(encoded.ids)
 
 
 def test_a_template_without_a_system_role_gets_the_persona_in_the_question(template: TemplateFormat):

@@ -17,12 +17,13 @@ import torch
 from safetensors.torch import load_file
 
 from custome.config import CheckConfig, DataConfig, LoraConfig, ModelConfig, Recipe, TrainConfig, dump
+from custome.corpus.build import build
 from custome.errors import DataError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
 from custome.webui.launch import free_port
-from tiny import make_tiny_rows
+from tiny import PEOPLE, make_tiny_rows
 
 
 def make_recipe(base: Path, folder: Path, *, method: LoraConfig | None = None, data: dict | None = None, checks: dict | None = None,
@@ -239,6 +240,15 @@ def test_samples_longer_than_the_cutoff_are_cut_and_counted(tiny_base: Path, tmp
 
     finetune(make_recipe(tiny_base, tmp_path / "run", steps=1, data={"cutoff_len": 12}), Ear())
     assert any("被截短的 80 条" in text for text in heard)
+
+
+def test_dialogues_train_with_canonical_names(tiny_base: Path, tiny_novel: Path, tmp_path: Path):
+    build([tiny_novel], tmp_path / "corpus", NullReporter())
+    data = {"train_path": str(tmp_path / "corpus" / "dialogues.jsonl"), "cutoff_len": 256, "names": "canonical"}
+    finetune(make_recipe(tiny_base, tmp_path / "run", data=data, steps=2), NullReporter())
+    assert {person.cue for person in read_run(tmp_path / "run").characters} == set(PEOPLE)
+    kept = [json.loads(line) for line in (tmp_path / "run" / "valid.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert max(len(row.get("earlier", [])) for row in kept) > 2  # whole conversations are compared later on
 
 
 def test_wrong_settings_are_found_before_any_weight_is_read(tmp_path: Path):

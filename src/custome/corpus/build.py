@@ -165,7 +165,7 @@ def _finish(
     counts["多轮对话"] = len(talks)
     info = {"version": 1, "novels": [source.name for source in sources], "sources": [asdict(source) for source in sources],
             "script": script, "funnel": dict(counts),
-            "books": {novel.name: {"chapters": result.chapters, **result.funnel} for novel, result in found}}  # fmt: skip
+            "books": {novel.name: {"title": result.table.title or novel.name, **result.funnel} for novel, result in found}}  # fmt: skip
     write_json(folder / "corpus.json", info)  # first: it marks the folder as ours
     for novel, result in found:
         write_text(folder / "texts" / f"{novel.name}.txt", novel.text)
@@ -208,7 +208,7 @@ def _why_nothing(sources: list[Source], found: list[tuple[Novel, Extract]]) -> t
     names = ", ".join(repr(source.path) for source in sources)
     if not quotations:
         cues = sum(novel.text.count("道：") + novel.text.count("曰：") + novel.text.count("说：") for novel, _ in found)
-        chapters = sum(result.chapters for _, result in found)
+        chapters = sum(result.funnel["章"] for _, result in found)
         return (
             f"{names} 里没有引号（{chapters} 章，“道：/曰：/说：” {cues} 处）",
             '需要用引号标出对话的版本（“” 「」 『』 " 都认得）；换一个版本再试',

@@ -266,6 +266,7 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
         or single not in w.adverbs
         and single not in w.verbs
         and clause[start : start + 2] not in w.adverbs
+        and clause[start + 1 : start + 2] not in ("其", "之", "此")
     ):
         return _owned(clause, Subject(single, "name", start + 1), lexicon, ok)
     him = clause[start] in "他她"
@@ -332,7 +333,11 @@ _COUNTED = re.compile(r"[二两三四五六七八九十]{1,2}[圣老将僧仙神
 
 def _counted(clause: str, position: int) -> str:
     match = _COUNTED.match(clause, position)
-    return match.group() if match else ""
+    if match:
+        return match.group()
+    number = re.compile(r"[二两三四五六七八九十]{1,2}(?=[\u4e00-\u9fff])").match(clause, position)
+    end = _role_end(clause, number.end(), None) if number else 0
+    return clause[position:end] if number and end - number.end() > 1 else ""
 
 
 def _counts_things(clause: str, position: int, crowd: str, ok: list[bool] | None) -> bool:
@@ -390,7 +395,7 @@ def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
 
 
 _DOUBLED = re.compile(r"(.)\1的$")  # 战兢兢的: how, not who
-_BREAKS = "见对向与问被把叫听说道曰于和跟请教令使命谓告骂笑来去到看想将便忙又就也遂乃即了着"
+_BREAKS = "众聚见对向与问被把叫听说道曰于和跟请教令使命谓告骂笑来去到看想将便忙又就也遂乃即了着"
 
 
 def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
@@ -413,6 +418,8 @@ def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
             and not re.search(r"[令命教使召唤请遣差叫见与和对向、]", between)
         ):
             return Subject(name, "name", len(clause))
+    if word.endswith("是") and (kin := re.search(r"的(?P<role>[^，的]{2,4})$", clause)) and _role_end(kin["role"], 0, None) == len(kin["role"]):
+        return Subject(kin["role"], "role", len(clause))  # 原来是国王的太子
     tail = re.search(r"(?:一|那|这)(?:个|位|名|员|伙|条)?(?P<role>[^，一那这]{1,6})$", clause[at:])
     if (
         tail
@@ -428,7 +435,7 @@ _SUBORDINATE = ("因", "见", "虽", "若", "恐", "怕", "料", "以为", "只�
 _PLACED = re.compile(r"[里中上下内外前后旁边处]有?(?P<who>一[人将女僧汉])")  # 船舱中一人纶巾道服
 
 
-_SOMEBODY = re.compile(r"[听闻][得见]?[^，]{0,6}(?P<who>有人)")
+_SOMEBODY = re.compile(r"(?:[听闻][得见]?[^，]{0,6}|^[已早忽便又只自]{0,3})(?P<who>有人)")
 
 
 def _placed(clause: str) -> Subject | None:

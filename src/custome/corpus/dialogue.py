@@ -38,7 +38,6 @@ class Extract:
     table: AliasTable
     """The alias table that was used, shipped, found or given."""
     funnel: dict[str, int]
-    chapters: int
 
 
 def extract(
@@ -59,7 +58,7 @@ def extract(
     wrapped = is_hard_wrapped(view)
     chapters = split_chapters(view)
     table = table or shipped_table_for(novel.name, view)
-    counts: Counter[str] = Counter({"章": sum(chapter.number > 0 for chapter in chapters)})
+    counts: Counter[str] = Counter({"章": len({chapter.number for chapter in chapters} - {0})})
     found: list[tuple[Chapter, list[Span], list[Quotation]]] = []
     for chapter in chapters:
         spans = paragraphs(view, chapter.start, chapter.end, hard_wrapped=wrapped)
@@ -84,7 +83,7 @@ def extract(
                 )
             )  # fmt: skip
     _count(utterances, counts)
-    return Extract(utterances=utterances, table=book.table, funnel=dict(counts), chapters=counts["章"])
+    return Extract(utterances=utterances, table=book.table, funnel=dict(counts))
 
 
 def _views(text: str, script: Script) -> tuple[str, str]:

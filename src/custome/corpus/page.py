@@ -26,7 +26,7 @@ ROWS_PER_RULE = 4
 RULES = {
     "cue": "提示句开头就是说话人", "inside": "提示句中间", "sentence": "同一句前面的分句", "guess": "像人名的开头",
     "earlier": "前面的句子", "after": "引文后面的提示", "report": "有人来报", "reveal": "后文点明身份",
-    "pronoun": "代词", "same": "同一人接着说", "other": "对方答话", "nearby": "同段的主语", "turns": "两人轮流", "none": "不是说话或没找到",
+    "pronoun": "代词", "plural": "“都道”“俱道”",  "same": "同一人接着说", "other": "对方答话", "nearby": "同段的主语", "turns": "两人轮流", "none": "不是说话或没找到",
 }  # fmt: skip
 
 
@@ -39,12 +39,13 @@ def write_page(folder: Path) -> Path:
     info = read_corpus(folder)
     rows = [json.loads(line) for line in read_text(folder / "utterances.jsonl", "语料").splitlines()]
     spoken = [row for row in rows if row["kind"] in SPOKEN and row["speaker"]]
-    title = "、".join(info["novels"])
+    titles = {name: book["title"] for name, book in info["books"].items()}
+    title = "、".join(titles.values())
     parts = [
         _section("漏斗", "每一处引文去了哪里。", _bars(_funnel(info["funnel"]), wide=True)),
         _section("谁说得最多", f"前 {TOP} 人；群体与无名者不计。", _bars(_top(spoken).most_common(TOP))),
         _section("谁对谁说", "线越粗，说得越多；圆越大，话越多。", _graph(spoken)),
-        _section("每章谁在说", "一列一章，一行一人，颜色越深说得越多。", _chapters(spoken, info["novels"])),
+        _section("每章谁在说", "一列一章，一行一人，颜色越深说得越多。", _chapters(spoken, titles)),
         _section("话有多长", "每句话的字数。", _lengths(spoken)),
         _section("凭什么知道是谁说的", "每条规则的句数、可信度和几句例子；颜色条是可信度。", _rules(rows)),
     ]
@@ -151,10 +152,10 @@ def _round_order(people: list[str], pairs: Mapping[tuple[str, str], int]) -> lis
     return order
 
 
-def _chapters(spoken: Sequence[Mapping[str, Any]], novels: Sequence[str]) -> str:
+def _chapters(spoken: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
     """Speakers over chapters, a picture a novel."""
     pictures = []
-    for novel in novels:
+    for novel, title in titles.items():
         rows = [row for row in spoken if row["novel"] == novel]
         people = [name for name, _ in _top(rows).most_common(14)]
         chapters = sorted({row["chapter"] for row in rows})
@@ -178,7 +179,7 @@ def _chapters(spoken: Sequence[Mapping[str, Any]], novels: Sequence[str]) -> str
                 )
         width = left + cell * len(chapters) + 10
         pictures.append(
-            f'<h3>{html.escape(novel)}</h3><svg viewBox="0 0 {width:.0f} {bottom + 22}" role="img">{"".join(lines)}</svg>'
+            f'<h3>{html.escape(title)}</h3><svg viewBox="0 0 {width:.0f} {bottom + 22}" role="img">{"".join(lines)}</svg>'
         )
     return "".join(pictures) or "<p>章太少，画不成图。</p>"
 
@@ -197,7 +198,7 @@ def _lengths(spoken: Sequence[Mapping[str, Any]]) -> str:
         name = f"{edges[index] + 1}–{edges[index + 1]}" if index < len(counts) - 1 else f"{edges[index]}+"
         lines.append(f'<rect x="{index * width + 4}" y="{200 - height:.1f}" width="{width - 8}" height="{height:.1f}" rx="3"/>'
                      f'<text class=number x="{index * width + width / 2}" y="{194 - height:.1f}" text-anchor="middle">{count:,}</text>'
-                     f'<text x="{index * width + width / 2}" y="220" text-anchor="middle">{name}</text>')  # fmt: skip
+                     f'<text x="{index * width + width / 2}" y="220" text-anchor="middle" style="font-size:10px">{name}</text>')  # fmt: skip
     return f'<svg viewBox="0 0 {len(counts) * width} 228" role="img">{"".join(lines)}</svg>'
 
 

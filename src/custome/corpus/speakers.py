@@ -47,7 +47,7 @@ _NAMING = re.compile(
     r"(?:[为做作是名号称呼曰]|叫做|唤做|名唤|绰号|书|写|题|着|上书|大书|乃|即|有|这|那|此|个|的|一|改|读作|作为)$"
 )
 _WRITING = re.compile(
-    r"(?:[诗词赋歌书表诏文檄疏赞铭祭谣偈联谶碑帖简榜曲序牌匾额符咒][^，。]{0,2}[曰云道]?[：:]|略[曰云]?[：:]"
+    r"(?:(?:^|[，。：；其此作一这那祭檄上下前后有遗又首篇之])[诗词赋歌书表诏文檄疏赞铭谣偈联谶碑帖简榜曲序牌匾额符咒][^，。]{0,2}[曰云道]?[：:]|略[曰云]?[：:]"
     r"|(?:写|题|注|刻|镌|[上大内中外又傍旁]书)(?:着|道|曰|云|的是|了|得)?[^，。：“]{0,4}[：:])$"
 )
 _ANONYMOUS = re.compile(r"(?:后人|有诗|有词|古人|诗曰|赞曰|诗云|有赋|有赞|史官|胡曾|邵康节|为证|俗语|古语|常言|谚)")
@@ -209,7 +209,8 @@ def _names_of_cues(cues: Sequence[tuple[str, bool]], classical: bool) -> dict[st
     least = 1 if len(cues) < FEW_CUES else LEAST_CUES
     kept: dict[str, int] = {}
     for name, count in counts.items():
-        if count < least and name[0] not in surnames() or firsts[name] < FIRST_SHARE * count:
+        alone = classical and len(name) == 1  # counts only beside a full name
+        if count < least and name[0] not in surnames() and not alone or firsts[name] < FIRST_SHARE * count and not alone:
             continue
         if len(name) == 2 and counts[name[0]] > 2 * count and is_predicate_word(name[1]):
             continue  # 云笑 beside 云
@@ -366,7 +367,7 @@ class ChapterReader:
         addressee = self._person(cue.addressee, quotation.start)
         if not self._last.speaker:
             return Attribution("", "", addressee, kind, "none", 0.0)
-        answers = kind != "thought" and bool(_ANSWERS.match(cue.clause) or _HEARS.match(narration.strip()))
+        answers = kind != "thought" and self._last.kind != "thought" and bool(_ANSWERS.match(cue.clause) or _HEARS.match(narration.strip()))
         talks = self._other not in ("", CROWD, SOMEBODY, self._last.speaker)
         if talks and addressee != self._other and (answers or self._last.speaker in (CROWD, SOMEBODY, addressee)):
             return Attribution(self._other, "", addressee or self._last.speaker, kind, "other", CONFIDENCE["other"])

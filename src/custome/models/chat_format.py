@@ -213,15 +213,12 @@ class TemplateFormat:
         return ids
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
-        speaker, exchanges = (
-            sample.speaker or sample.mention,
-            [*sample.earlier, Exchange(context=sample.context, chat=sample.chat)],
-        )
+        speaker, exchanges = sample.speaker or sample.mention, _as_one_person(sample)
         for first in range(len(exchanges)):
             encoded = self._encode(exchanges[first:], speaker, cutoff_len)
             if not encoded.cut:
                 return replace(encoded, cut=first > 0)
-        words = self._tokenizer(sample.context, add_special_tokens=False).input_ids
+        words = self._tokenizer(exchanges[-1].context, add_special_tokens=False).input_ids
         over = len(self._encode(exchanges[-1:], speaker, 10**9).ids) - cutoff_len
         shorter = self._tokenizer.decode(words[min(over, len(words)) :])  # the question gives way, never the persona
         return replace(self._encode([Exchange(context=shorter, chat=sample.chat)], speaker, cutoff_len), cut=True)
@@ -262,6 +259,20 @@ class TemplateFormat:
 
     def reply(self, text: str) -> str:
         return text.strip().removeprefix(OPEN).removesuffix(CLOSE)
+
+
+def _as_one_person(sample: Sample) -> list[Exchange]:
+    """A conversation of several people as one of them lives it: what the others say is part of the question."""
+    exchanges: list[Exchange] = []
+    heard = ""
+    for exchange in (*sample.earlier, Exchange(context=sample.context, chat=sample.chat, speaker=sample.speaker)):
+        context = heard + exchange.context
+        if exchange.speaker == sample.speaker:
+            exchanges.append(Exchange(context=context, chat=exchange.chat, speaker=exchange.speaker))
+            heard = ""
+        else:
+            heard = context + exchange.chat
+    return exchanges
 
 
 def open_format(tokenizer: Any, kind: Literal["auto", "novel", "template"] = "auto") -> ChatFormat:

@@ -137,7 +137,9 @@ def test_every_reply_of_a_conversation_is_learnt(novel: NovelFormat):
     for cutoff, kept in ((len(encoded.ids), 3), (len(encoded.ids) - 1, 2), (20, 2), (12, 1)):
         shorter = novel.encode(TALK, cutoff)
         assert len(shorter.ids) <= cutoff and len(shorter.replies) == kept and shorter.cut == (kept < 3)
-        assert [decode(shorter.ids[s:e]) for s, e in shorter.replies] == ["“来否？”", "“去。”", "“不得。”<eos>"][3 - kept :]
+        assert [decode(shorter.ids[s:e]) for s, e in shorter.replies] == ["“来否？”", "“去。”", "“不得。”<eos>"][
+            3 - kept :
+        ]
 
 
 def test_under_a_template_one_person_learns_only_what_they_say(template: TemplateFormat):

@@ -172,7 +172,7 @@ def _finish(
         write_table(
             folder / "aliases" / f"{novel.name}.json", replace(result.table, title=result.table.title or novel.name)
         )
-    write_jsonl(folder / "utterances.jsonl", (asdict(u) for u in every))
+    write_jsonl(folder / "utterances.jsonl", (vars(u) for u in every))
     write_jsonl(folder / "dialogues.jsonl", (dialogue_row(talk) for talk in talks))
     for name, rows in (("train", train), ("valid", valid), ("test", test)):
         _write_rows(folder / f"{name}.jsonl", rows, _row)

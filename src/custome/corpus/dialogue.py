@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from ..types import Dialogue, Turn, Utterance
 from .aliases import AliasTable, shipped_table_for
+from .book import Book
 from .quotes import Quotation, find_quotations, unify_marks
 from .script import Script, convert, is_traditional
-from .speakers import Adjudicator, Book, ChapterReader
+from .speakers import Adjudicator, ChapterReader
 from .text import Chapter, Novel, Span, is_hard_wrapped, paragraphs, split_chapters, tidy, without_advertisements
 
 CONTEXT_CHARACTERS = 100

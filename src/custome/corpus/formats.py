@@ -206,7 +206,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], str], list[Sa
 
 
 def dialogue_row(dialogue: Dialogue) -> dict[str, Any]:
-    return asdict(dialogue)
+    return {**vars(dialogue), "turns": [vars(turn) for turn in dialogue.turns]}
 
 
 def _persona(sample: Sample) -> str:

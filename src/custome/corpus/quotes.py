@@ -8,7 +8,7 @@ paragraph, unless the quotation plainly runs on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .text import Span
@@ -216,8 +216,3 @@ class _Repair:
         while end > self._start and self._text[end - 1] in _BLANK:
             end -= 1
         return end
-
-
-def outer(quotations: Iterable[Quotation]) -> Iterator[Quotation]:
-    """Those that are not inside another."""
-    return (quotation for quotation in quotations if quotation.depth == 0)

@@ -8,27 +8,15 @@ mentions last (儁 → 朱儁). Knows no file.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .aliases import AliasTable, find_aliases
-from .cues import (
-    NO_CUE,
-    Cue,
-    Lexicon,
-    Subject,
-    is_predicate_word,
-    is_role,
-    is_thought,
-    name_guess,
-    read_cue,
-    read_trailing_cue,
-    surnames,
-)
+from .book import Book
+from .cues import NO_CUE, Cue, is_thought, read_cue, read_trailing_cue
+from .kinds import ends_with_verb, kind_of
 from .quotes import Quotation
-from .text import Span, tidy
+from .subjects import Subject
+from .text import tidy
 
 CROWD = "群体"
 SOMEBODY = "某人"
@@ -42,19 +30,7 @@ NARRATION = 240
 ADJUDICATE_BELOW = 0.7
 """Below this confidence an adjudicator is asked, where there is one."""
 
-_SPEECH_END = re.compile(r"[曰道云言说问叫声喝骂念报嚷喊答呼]$")
-_NAMING = re.compile(
-    r"(?:[为做作是名号称呼曰]|叫做|唤做|名唤|绰号|书|写|题|着|上书|大书|乃|即|有|这|那|此|个|的|一|改|读作|作为)$"
-)
-_WRITING = re.compile(
-    r"(?:(?:^|[，。：；其此作一这那祭檄上下前后有遗又首篇之])[诗词赋歌书表诏文檄疏赞铭谣偈联谶碑帖简榜曲序牌匾额符咒][^，。]{0,2}[曰云道]?[：:]|略[曰云]?[：:]"
-    r"|(?:写|题|注|刻|镌|[上大内中外又傍旁]书)(?:着|道|曰|云|的是|了|得)?[^，。：“]{0,4}[：:])$"
-)
 _ANONYMOUS = re.compile(r"(?:后人|有诗|有词|古人|诗曰|赞曰|诗云|有赋|有赞|史官|胡曾|邵康节|为证|俗语|古语|常言|谚)")
-_INSCRIBED = re.compile(r"(?:匾|额|牌|石碣|碑|上写|大书|字|题着|上面|旗|联)[^，。“]{0,12}[：:]?$")
-_AFTER_NAME = re.compile(
-    r"^(?:[二两三四五六七八九十数几]{0,2}个?(?:大?字|个字)|之|的|等|者|也|一[词语句联]|[一-龥]{0,2}(?:诗|词))"
-)
 _REPORT = re.compile(
     r"^(?:忽然|忽|又|早|忽又|又见|忽见|见|只见|只听|听)?(?:有?人)?(?:来|飞|入|回|传)*(?:报|(?<=人)回)(?:道|曰|说|称|言|到)?$"
 )
@@ -86,136 +62,6 @@ class Attribution(NamedTuple):
 
 Adjudicator = Callable[[str, str, Attribution], Attribution]
 """(text before, quotation, first answer) → answer; asked only below ADJUDICATE_BELOW."""
-
-
-class Book:
-    """One book's names. Build once, then read chapter by chapter."""
-
-    def __init__(self, text: str, quotations: Sequence[Quotation], table: AliasTable | None) -> None:
-        self.text = text
-        cues = [
-            _clause_before(text, q.start) for q in quotations if q.depth == 0 and text[q.start - 1 : q.start] in "：:"
-        ]
-        self.classical = sum(clause.endswith("曰") for clause, _ in cues) > 0.5 * len(cues)
-        self.found = _names_of_cues(cues, self.classical)
-        self._few = len(cues) < FEW_CUES
-        if table is None:
-            self._owners: dict[str, tuple[str, ...]] = {}
-            kept = [
-                (name, count)
-                for name, count in self.found.items()
-                if not is_role(name) and (len(name) == 1 or self._is_name(name))
-            ]
-            table = find_aliases(text, kept, surnames())
-        self.table = table
-        self._owners = self.table.owners()
-        self._singles: set[str] = set()
-        if self.classical:
-            self._singles = {name for name in (*self._owners, *self.found) if len(name) == 1}
-            self._singles |= {name[1] for name in self._owners if len(name) == 2 and name[0] in surnames()}
-            self._singles |= {
-                name[1] for name, count in self.found.items() if len(name) == 2 and name[0] in surnames() and count >= 3
-            }
-        names = [name for name in self.found if len(name) > 1 and not is_role(name) and self._is_name(name)]
-        self.lexicon = Lexicon([*self._owners, *names])
-
-    def lexicon_of(self, start: int, end: int) -> Lexicon:
-        """The lexicon for one chapter: one character is a name only where somebody who bears it is named in full."""
-        chapter = self.text[max(0, start - LOOK_BACK) : end]
-        bearers = {single for single in self._singles if self._is_borne(single, chapter)}
-        return self.lexicon.with_singles(bearers)
-
-    def _is_name(self, name: str) -> bool:
-        """Does a guess hold against the rest of the book? 孙权失 (惊) does not beside 孙权, nor what only stands before 曰."""
-        count = self.found[name]
-        if any(name[:end] in self._owners or self.found.get(name[:end], 0) >= count for end in range(2, len(name))):
-            return False
-        return count >= LEAST_CUES or self._few or len(name) <= 4 and self.text.count(name) >= count + 2
-
-    def _is_borne(self, single: str, chapter: str) -> bool:
-        owners = self._owners.get(single, ())
-        if any(name in chapter for owner in owners for name in (owner, *self.table.people[owner]) if len(name) > 1):
-            return True
-        return any(chapter[m.start() - 1 : m.start()] in surnames() for m in re.finditer(single, chapter))
-
-    def canonical(self, mention: str, chapter: int, position: int) -> str:
-        """The person a mention at `position` means: by the table, else by the last full name that ends with it.
-
-        Args:
-            chapter: offset of the chapter's start: nobody is looked for before it.
-        """
-        chapter = max(0, chapter - LOOK_BACK)
-        owners = self._owners.get(mention, ())
-        role = is_role(mention)
-        if len(owners) == 1 and len(mention) > 1 and not role:
-            return owners[0]
-        best, at = "", -1
-        for owner in owners:
-            if (place := self._last_named(owner, chapter, position)) > at:
-                best, at = owner, place
-        if not role and (len(mention) == 1 or len(mention) == 2 and not owners and self.classical):
-            full, place = self._last_full_name(mention, chapter, position)
-            if place > at:
-                best, at = self._owners.get(full, (full,))[0], place
-        if best:
-            return best
-        return owners[0] if len(owners) == 1 and not role else mention
-
-    def _last_named(self, person: str, chapter: int, position: int) -> int:
-        names = (person, *self.table.people.get(person, ()))
-        return max(self.text.rfind(name, chapter, position) for name in names
-                   if len(name) > 1 and len(self._owners.get(name, ())) == 1 and not is_role(name) or name == person)  # fmt: skip
-
-    def _last_full_name(self, given: str, chapter: int, position: int) -> tuple[str, int]:
-        """The surname + `given` that the chapter mentions last before `position`, and where."""
-        place = position
-        for _ in range(60):
-            place = self.text.rfind(given, chapter, place)
-            if place < 0:
-                break
-            for size in (2, 1):
-                family = self.text[max(chapter, place - size) : place]
-                if family in surnames():
-                    return family + given, place
-        return "", -1
-
-
-def _clause_before(text: str, position: int) -> tuple[str, bool]:
-    """The clause that ends right before a mark, without its colon; and whether it is the first of its sentence."""
-    stretch = text[max(0, position - 40) : position].rstrip("：:，, ")
-    cut = max(stretch.rfind(mark) for mark in "，,。！？!?；;：:”’」』\n\u3000")
-    return stretch[cut + 1 :], cut < 0 or stretch[cut] not in "，,："
-
-
-LOOK_BACK = 2_000
-"""Characters before a chapter in which its people may be named: a chapter often begins in the middle of a scene."""
-LEAST_CUES = 3
-"""What does not begin with a surname must be called so often to be a name …"""
-FEW_CUES = 200
-"""… except in a text with fewer cues than this."""
-FIRST_SHARE = 0.35
-"""A name opens its sentence at least so often; 拍案 and 鼓掌 follow a comma."""
-
-
-def _names_of_cues(cues: Sequence[tuple[str, bool]], classical: bool) -> dict[str, int]:
-    """What the cues of a book call people, with how often. Guesses of different length for one name are settled."""
-    counts: Counter[str] = Counter()
-    firsts: Counter[str] = Counter()
-    for clause, first in cues:
-        name = name_guess(clause, singles=classical)
-        if name:
-            counts[name] += 1
-            firsts[name] += first
-    least = 1 if len(cues) < FEW_CUES else LEAST_CUES
-    kept: dict[str, int] = {}
-    for name, count in counts.items():
-        alone = classical and len(name) == 1  # counts only beside a full name
-        if count < least and name[0] not in surnames() and not alone or firsts[name] < FIRST_SHARE * count and not alone:
-            continue
-        if len(name) == 2 and counts[name[0]] > 2 * count and is_predicate_word(name[1]):
-            continue  # 云笑 beside 云
-        kept[name] = count
-    return kept
 
 
 class ChapterReader:
@@ -263,10 +109,10 @@ class ChapterReader:
         narration = tidy_lines(text[begin : quotation.start])
         inside = text[quotation.start : quotation.end].strip("“”")
         after = text[quotation.end : min(following, quotation.end + 60, self._end)]
-        kind = _kind(narration, inside, after, quotation)
+        kind = kind_of(narration, inside, after, quotation)
         if kind == "name":
             return Attribution("", "", "", kind, "none", 0.9)
-        cued = narration.endswith(("：", ":")) or bool(_SPEECH_END.search(narration.rstrip("，,；;")))
+        cued = narration.endswith(("：", ":")) or ends_with_verb(narration)
         if kind in ("verse", "writing") and _ANONYMOUS.search(narration[-30:]):
             return Attribution("", "", "", kind, "none", 0.9)
         cue = read_cue(narration, self._lexicon) if cued else NO_CUE
@@ -367,7 +213,11 @@ class ChapterReader:
         addressee = self._person(cue.addressee, quotation.start)
         if not self._last.speaker:
             return Attribution("", "", addressee, kind, "none", 0.0)
-        answers = kind != "thought" and self._last.kind != "thought" and bool(_ANSWERS.match(cue.clause) or _HEARS.match(narration.strip()))
+        answers = (
+            kind != "thought"
+            and self._last.kind != "thought"
+            and bool(_ANSWERS.match(cue.clause) or _HEARS.match(narration.strip()))
+        )
         talks = self._other not in ("", CROWD, SOMEBODY, self._last.speaker)
         if talks and addressee != self._other and (answers or self._last.speaker in (CROWD, SOMEBODY, addressee)):
             return Attribution(self._other, "", addressee or self._last.speaker, kind, "other", CONFIDENCE["other"])
@@ -391,37 +241,3 @@ def tidy_lines(text: str) -> str:
     return "\n".join(tidy(line) for line in text.split("\n") if line.strip()) + (
         "\n" if text.rstrip(" \t\u3000").endswith("\n") else ""
     )
-
-
-def _kind(narration: str, inside: str, after: str, quotation: Quotation) -> str:
-    """What the marks hold, from the narration around them."""
-    before = narration.rstrip()
-    colon = before.endswith(("：", ":"))
-    sentence = bool(re.search(r"[，。！？!?；…,]", inside))
-    if not re.search(r"\w", inside):
-        return "name"
-    if quotation.depth > 0:
-        return "speech" if colon else "name"
-    if colon:
-        if _WRITING.search(before):
-            return "verse" if re.search(r"[诗词赋歌谣偈曲赞联][^，。]{0,3}[：:]$", before) else "writing"
-        if not sentence and _INSCRIBED.search(before):
-            return "writing"
-        return "speech"
-    if re.search(
-        r"(?:答应|应)(?:了|着|一声|道)?$|[口皆齐大高山][称叫呼喊念]$|[骂喝][^，。：]{1,3}$", before
-    ) or re.match(r"了?[一两几]声", after):
-        return "speech"
-    if not sentence and before and not _SPEECH_END.search(before) and before[-1] not in "，。！？；\n,":
-        return "name"
-    if not sentence and _AFTER_NAME.match(after):
-        return "name"
-    if not sentence and len(inside) <= 12 and before and (_NAMING.search(before) or before[-1] in "、"):
-        return "name"
-    return "speech"
-
-
-def paragraphs_with(quotations: Sequence[Quotation], spans: Sequence[Span]) -> list[int]:
-    """For every quotation, the index of the paragraph it begins in."""
-    starts = [start for start, _ in spans]
-    return [max(0, bisect_left(starts, q.start + 1) - 1) for q in quotations]

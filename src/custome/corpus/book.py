@@ -1,0 +1,154 @@
+"""One book's names: what its cues call people, who is meant by a mention, and the lexicon of a chapter.
+
+Knows the text and its quotations, not who speaks them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from .aliases import AliasTable, find_aliases
+from .quotes import Quotation
+from .subjects import Lexicon, is_predicate_word, is_role, name_guess
+from .words import surnames
+
+LOOK_BACK = 2_000
+"""Characters before a chapter in which its people may be named: a chapter often begins in the middle of a scene."""
+LEAST_CUES = 3
+"""What does not begin with a surname must be called so often to be a name …"""
+FEW_CUES = 200
+"""… except in a text with fewer cues than this."""
+FIRST_SHARE = 0.35
+"""A name opens its sentence at least so often; 拍案 and 鼓掌 follow a comma."""
+
+
+class Book:
+    """One book's names. Build once, then read chapter by chapter."""
+
+    def __init__(self, text: str, quotations: Sequence[Quotation], table: AliasTable | None) -> None:
+        self.text = text
+        cues = [
+            _clause_before(text, q.start) for q in quotations if q.depth == 0 and text[q.start - 1 : q.start] in "：:"
+        ]
+        self.classical = sum(clause.endswith("曰") for clause, _ in cues) > 0.5 * len(cues)
+        self.found = _names_of_cues(cues, self.classical)
+        self._few = len(cues) < FEW_CUES
+        if table is None:
+            self._owners: dict[str, tuple[str, ...]] = {}
+            kept = [
+                (name, count)
+                for name, count in self.found.items()
+                if not is_role(name) and (len(name) == 1 or self._is_name(name))
+            ]
+            table = find_aliases(text, kept, surnames())
+        self.table = table
+        self._owners = self.table.owners()
+        self._singles: set[str] = set()
+        if self.classical:
+            self._singles = {name for name in (*self._owners, *self.found) if len(name) == 1}
+            self._singles |= {name[1] for name in self._owners if len(name) == 2 and name[0] in surnames()}
+            self._singles |= {
+                name[1] for name, count in self.found.items() if len(name) == 2 and name[0] in surnames() and count >= 3
+            }
+        names = [name for name in self.found if len(name) > 1 and not is_role(name) and self._is_name(name)]
+        self.lexicon = Lexicon([*self._owners, *names])
+
+    def lexicon_of(self, start: int, end: int) -> Lexicon:
+        """The lexicon for one chapter: one character is a name only where somebody who bears it is named in full."""
+        chapter = self.text[max(0, start - LOOK_BACK) : end]
+        bearers = {single for single in self._singles if self._is_borne(single, chapter)}
+        return self.lexicon.with_singles(bearers)
+
+    def _is_name(self, name: str) -> bool:
+        """Does a guess hold against the rest of the book? 孙权失 (惊) does not beside 孙权, nor what only stands before 曰."""
+        count = self.found[name]
+        if any(name[:end] in self._owners or self.found.get(name[:end], 0) >= count for end in range(2, len(name))):
+            return False
+        return count >= LEAST_CUES or self._few or len(name) <= 4 and self.text.count(name) >= count + 2
+
+    def _is_borne(self, single: str, chapter: str) -> bool:
+        owners = self._owners.get(single, ())
+        if any(name in chapter for owner in owners for name in (owner, *self.table.people[owner]) if len(name) > 1):
+            return True
+        place = chapter.find(single, 1)
+        while place > 0:
+            if chapter[place - 1] in surnames():
+                return True
+            place = chapter.find(single, place + 1)
+        return False
+
+    def canonical(self, mention: str, chapter: int, position: int) -> str:
+        """The person a mention at `position` means: by the table, else by the last full name that ends with it.
+
+        Args:
+            chapter: offset of the chapter's start: nobody is looked for before it.
+        """
+        chapter = max(0, chapter - LOOK_BACK)
+        owners = self._owners.get(mention, ())
+        role = is_role(mention)
+        if len(owners) == 1 and len(mention) > 1 and not role:
+            return owners[0]
+        best, at = "", -1
+        for owner in owners:
+            if (place := self._last_named(owner, chapter, position)) > at:
+                best, at = owner, place
+        if not role and (len(mention) == 1 or len(mention) == 2 and not owners and self.classical):
+            full, place = self._last_full_name(mention, chapter, position)
+            if place > at:
+                best, at = self._owners.get(full, (full,))[0], place
+        if best:
+            return best
+        return owners[0] if len(owners) == 1 and not role else mention
+
+    def _last_named(self, person: str, chapter: int, position: int) -> int:
+        names = (person, *self.table.people.get(person, ()))
+        return max(self.text.rfind(name, chapter, position) for name in names
+                   if len(name) > 1 and len(self._owners.get(name, ())) == 1 and not is_role(name) or name == person)  # fmt: skip
+
+    def _last_full_name(self, given: str, chapter: int, position: int) -> tuple[str, int]:
+        """The surname + `given` that the chapter mentions last before `position`, and where."""
+        place = position
+        for _ in range(60):
+            place = self.text.rfind(given, chapter, place)
+            if place < 0:
+                break
+            for size in (2, 1):
+                family = self.text[max(chapter, place - size) : place]
+                if family in surnames():
+                    return family + given, place
+        return "", -1
+
+
+def _clause_before(text: str, position: int) -> tuple[str, bool]:
+    """The clause that ends right before a mark, without its colon; and whether it is the first of its sentence."""
+    stretch = text[max(0, position - 40) : position].rstrip("：:，, ")
+    cut = max(stretch.rfind(mark) for mark in "，,。！？!?；;：:”’」』\n\u3000")
+    return stretch[cut + 1 :], cut < 0 or stretch[cut] not in "，,："
+
+
+def _names_of_cues(cues: Sequence[tuple[str, bool]], classical: bool) -> dict[str, int]:
+    """What the cues of a book call people, with how often. Guesses of different length for one name are settled."""
+    counts: Counter[str] = Counter()
+    firsts: Counter[str] = Counter()
+    for clause, first in cues:
+        name = name_guess(clause, singles=classical)
+        if name:
+            counts[name] += 1
+            firsts[name] += first
+    least = 1 if len(cues) < FEW_CUES else LEAST_CUES
+    kept: dict[str, int] = {}
+    for name, count in counts.items():
+        alone = classical and len(name) == 1  # counts only beside a full name
+        if (
+            count < least
+            and name[0] not in surnames()
+            and not alone
+            or firsts[name] < FIRST_SHARE * count
+            and not alone
+        ):
+            continue
+        if len(name) == 2 and counts[name[0]] > 2 * count and is_predicate_word(name[1]):
+            continue  # 云笑 beside 云
+        kept[name] = count
+    return kept

@@ -176,22 +176,21 @@ class ChapterReader:
     def _who(self, subject: Subject, position: int) -> str:
         if subject.kind == "crowd":
             return CROWD
-        if subject.mention in ("人", "有人", "一人", "或", "某", "一个"):
+        if subject.mention in ("人", "有人", "一人", "或", "某", "一个", "有一人", "有个人", "一个人", "个人"):
             return SOMEBODY
         return self._person(subject.mention, position)
 
     def _revealed(self, after: str) -> str:
         """众视之，乃常山赵子龙也: the name that a sentence behind the quotation gives."""
-        match = _REVEAL.match(after.strip("\n\u3000 "))
-        if match is None:
-            named = _NAMED.match(after.strip("\n\u3000 "))
-            return named["family"] + named["given"] if named else ""
-        who = match["who"]
+        sentence = after.strip("\n\u3000 ")
+        match = _REVEAL.match(sentence)
+        who = match["who"] if match else ""
         for position in range(len(who)):
             name = self._lexicon.names.at(who, position)
             if name:
                 return self._person(name, self._last_end)
-        return ""
+        named = _NAMED.match(sentence)
+        return named["family"] + named["given"] if named else ""
 
     def _introduces_himself(self, quotation: Quotation) -> str:
         """吾乃越吉元帅也, 曹洪在此: the name an unnamed speaker gives himself."""

@@ -16,7 +16,7 @@ LONGEST_CLAUSE = 40
 """Characters of a clause that are read; what is before them cannot be its subject any more."""
 _CJK = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+")
 _NOT_A_NAME = re.compile(
-    r"^[忽只不无有此其之自相却遂乃又因便就只正方都也还再更最很把被将与和从在到向对比这那一个某]|[曰道之其而了着的得不]|^(?:说|笑|问|听|见|想|看)|一人$|个$|[处里上下中前后内外间边时旁]$"
+    r"^[忽只不无有此其之自相却遂乃又因便就只正方都也还再更最很把被将与和从在到向对比这那一个某]|[曰道之其而了着的得不]|^(?:说|笑|问|听|见|想|看)|一人$|个$|[处里上下中前后内外间边时旁毕罢讫]$"
 )
 
 
@@ -168,13 +168,19 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
             end = _crowd_end(clause, position + len(crowd), ok)
             return Subject(clause[position:end], "crowd", end)
     single = clause[start]
-    if single in lexicon.singles and (
-        ok is not None
-        and ok[start + 1]
-        or single not in w.adverbs
-        and single not in w.verbs
-        and clause[start : start + 2] not in w.adverbs
-        and clause[start + 1 : start + 2] not in ("其", "之", "此")
+    titled = len(w.roles.at(clause, start)) > 1  # 长史杨仪 is not 长
+    if (
+        single in lexicon.singles
+        and not titled
+        and (
+            clause[start + 1 : start + 2] == "等"
+            or ok is not None
+            and ok[start + 1]
+            or single not in w.adverbs
+            and single not in w.verbs
+            and clause[start : start + 2] not in w.adverbs
+            and clause[start + 1 : start + 2] not in ("其", "之", "此")
+        )
     ):
         return _owned(clause, Subject(single, "name", start + 1), lexicon, ok)
     him = clause[start] in "他她"
@@ -298,7 +304,7 @@ def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
             return Subject(clause[begin:end], "role", end)
         verbal = any(words.at(clause, at) for at in range(bare, begin) for words in (w.adverbs, w.objects, w.verbs))
         if end > begin and ok[end] and (not verbal or "的" in clause[bare:begin]):
-            return Subject(clause[bare:end], "role", end)
+            return Subject(clause[bare:end].lstrip("的"), "role", end)
     return None
 
 

@@ -292,6 +292,10 @@ def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
     w = grammar()
     match = DEMONSTRATIVE.match(clause, start)
     bare = match.end() if match else start
+    relative = re.compile(r"[\u4e00-\u9fff]{2,4}的").match(clause, bare)  # 跟随的人
+    end = role_end(clause, relative.end(), ok) if relative else 0
+    if relative and end > relative.end() and ok[end]:
+        return Subject(clause[bare:end], "role", end)
     for begin in range(bare + 1, min(bare + 6, len(clause))):
         if clause[begin - 1] in _BREAKS:
             return None

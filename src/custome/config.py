@@ -49,6 +49,8 @@ class ModelConfig:
     """novel：小说体“某某曰”；template：底座自带的对话模板；auto：有模板就用模板。"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """在哪里算。"""
+    vocabulary: Literal["auto", "full"] = "auto"
+    """训练时用多大的词表：auto 只留语料用到的词和全部单字、标点、字节（快一倍、省内存，适配器照样装在完整底座上）；full 不裁。"""
     load_8bit: bool = False
     """底座以 8 位整数载入（需要 bitsandbytes）。"""
 

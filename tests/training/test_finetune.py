@@ -139,7 +139,7 @@ def test_early_stop_and_best_adapter(tiny_base: Path, tmp_path: Path):
         tiny_base,
         tmp_path / "run",
         steps=40,
-        learning_rate=3.0,
+        learning_rate=30.0,
         checks={"eval_steps": 2, "patience": 2, "save_steps": 50},
     )
     result = finetune(recipe, NullReporter())

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -46,6 +46,10 @@ class EncodedSet:
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    def renumbered(self, new_ids: Callable[[Iterable[int]], tuple[int, ...]]) -> EncodedSet:
+        """The same examples in another numbering of the tokens."""
+        return replace(self, examples=[replace(example, ids=new_ids(example.ids)) for example in self.examples])
 
 
 def encode_samples(

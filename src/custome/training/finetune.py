@@ -20,7 +20,7 @@ from ..corpus.dataset import canonical_cue, characters
 from ..corpus.formats import read_samples, sample_row
 from ..errors import DataError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
-from ..models import adapters
+from ..models import adapters, vocab
 from ..models.chat_format import open_format
 from ..models.loading import fingerprint, load_base, pick_device
 from ..models.run_folder import ADAPTER_FILES, VALID_FILE, RunInfo, has_run, read_run, write_run
@@ -28,7 +28,7 @@ from ..models.sources import resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
 from ..types import Sample
-from . import launch, trainer
+from . import fastlora, launch, trainer
 from .checkpoint import Checkpoints, Progress
 from .data import BatchPlan, EncodedSet, data_fingerprint, encode_samples
 from .loss import ReplyLoss
@@ -94,12 +94,19 @@ def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: 
         write_run(folder, info)
     accelerator.wait_for_everyone()
 
+    tokenizer = base.tokenizer
+    if recipe.model.vocabulary == "auto" and vocab.can_trim(tokenizer):
+        used = {number for encoded in (train_set, valid_set) for example in encoded.examples for number in example.ids}
+        tokenizer, smaller = vocab.trim(base.model, tokenizer, used)
+        train_set, valid_set = (encoded.renumbered(smaller.renumbered) for encoded in (train_set, valid_set))
+        reporter.note(
+            f"词表裁到 {len(smaller.kept):,}（原 {smaller.before:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
+        )
     launch.seed_step(recipe.train.seed, 0)
     model = attach(base.model, recipe.method)
+    fastlora.install(model)
     _report_trainable(model, reporter)
-    result = _run(
-        recipe, folder, info, model, base.tokenizer, train_set, valid_set, accelerator, reporter, resume=resume
-    )
+    result = _run(recipe, folder, info, model, tokenizer, train_set, valid_set, accelerator, reporter, resume=resume)
     accelerator.end_training()
     return result
 

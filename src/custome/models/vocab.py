@@ -1,0 +1,203 @@
+"""A smaller vocabulary for a base model: the tokens a corpus uses and whatever keeps every text writable.
+
+Of Gemma 3's 262,144 tokens a Chinese book uses some ten thousand, but embeddings and output head are most of a small
+model's weights and half of a training step. Tokenizer and weights are cut together: a token keeps its row, only its number
+changes, so logits on kept tokens are those of the full model, and an adapter trained on the one loads on the other.
+
+Works on fast tokenizers of the BPE kind, with byte fallback (SentencePiece style: Gemma, Llama) or on bytes (Qwen, Llama 3).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from ..errors import SourceError
+
+_WRITABLE = re.compile(
+    "[\u0009\u000a\u0020-\u007e\u00a0-\u00ff\u2010-\u2027\u2030-\u205e\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
+)
+"""Single characters that are always kept: ASCII, Latin-1, punctuation, CJK."""
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+_UNUSED = re.compile(r"<unused\d+>|<\|reserved_special_token_\d+\|>|\[unused\d+\]|<extra_id_\d+>")
+_SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """Which tokens were kept."""
+
+    kept: tuple[int, ...]
+    """Old ids, rising; the place in the tuple is the new id."""
+    before: int
+    """Tokens of the full model."""
+
+    def renumbered(self, ids: Iterable[int]) -> tuple[int, ...]:
+        """Old ids → new ones; all must be kept."""
+        return tuple(self._new_id[old] for old in ids)
+
+    @cached_property
+    def _new_id(self) -> dict[int, int]:
+        return {old: new for new, old in enumerate(self.kept)}
+
+
+def trim(model: Any, tokenizer: Any, used: Iterable[int]) -> tuple[Any, Vocabulary]:
+    """Cut a loaded model (in place) and its tokenizer (returned anew) to the tokens used and what plain writing needs.
+
+    Args:
+        model: a causal model in memory, without an adapter.
+        used: ids of everything that was encoded; such text encodes to the same tokens as before.
+
+    Raises:
+        SourceError: the tokenizer is of a kind that cannot be cut.
+    """
+    data = _data(tokenizer)
+    kept = choose(data, set(used))
+    smaller = _rebuilt(tokenizer, trim_tokenizer(data, kept))
+    before = int(model.get_input_embeddings().weight.shape[0])
+    cut_embeddings(model, kept)
+    return smaller, Vocabulary(kept=tuple(kept), before=before)
+
+
+def can_trim(tokenizer: Any) -> bool:
+    """Is it a tokenizer this file knows how to cut?"""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return backend is not None and type(backend.model).__name__ == "BPE"
+
+
+def _data(tokenizer: Any) -> dict[str, Any]:
+    if not can_trim(tokenizer):
+        raise SourceError("这个底座的分词器不是能裁剪的 BPE 类", "加 --vocabulary full 用完整词表")
+    data: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    return data
+
+
+def choose(data: dict[str, Any], used: set[int]) -> list[int]:
+    """Old ids to keep, rising: those used, single characters, bytes, specials, and every token they are merged from.
+
+    Args:
+        data: tokenizer.json.
+    """
+    vocab: dict[str, int] = data["model"]["vocab"]
+    by_id = {number: token for token, number in vocab.items()}
+    byte_level = _is_byte_level(data)
+    letters = _byte_letters() if byte_level else {}
+    kept = {by_id[number] for number in used if number in by_id}
+    for token in vocab:
+        if _BYTE.fullmatch(token) or (byte_level and len(token) == 1):
+            kept.add(token)
+            continue
+        text = _decoded(token, letters) if byte_level else token.replace("▁", " ")
+        if len(text) == 1 and _WRITABLE.match(text):
+            kept.add(token)
+    made: dict[str, list[tuple[str, str]]] = {}
+    for first, second in _merges(data):
+        made.setdefault(first + second, []).append((first, second))
+    waiting = list(kept)
+    while waiting:  # a token can only be made of tokens that are there
+        for pair in made.get(waiting.pop(), ()):
+            for part in pair:
+                if part not in kept:
+                    kept.add(part)
+                    waiting.append(part)
+    numbers = {vocab[token] for token in kept if token in vocab}
+    for added in data["added_tokens"]:
+        if added["id"] in used or (added["special"] and not _UNUSED.fullmatch(added["content"])):
+            numbers.add(added["id"])
+    return sorted(numbers)
+
+
+def _is_byte_level(data: dict[str, Any]) -> bool:
+    return "ByteLevel" in json.dumps([data.get("pre_tokenizer"), data.get("decoder")])
+
+
+def _byte_letters() -> dict[str, int]:
+    """The printable characters that byte-level BPE writes bytes with (GPT-2's table)."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    table = {chr(byte): byte for byte in plain}
+    return table | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+def _decoded(token: str, letters: dict[str, int]) -> str:
+    if not all(c in letters for c in token):
+        return ""
+    return bytes(letters[c] for c in token).decode("utf-8", errors="ignore")
+
+
+def _merges(data: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    for merge in data["model"]["merges"]:
+        first, second = merge if isinstance(merge, list) else merge.split(" ", 1)
+        yield first, second
+
+
+def trim_tokenizer(data: dict[str, Any], kept: Sequence[int]) -> dict[str, Any]:
+    """tokenizer.json with only the kept tokens, numbered anew, and only the merges whose three parts are kept."""
+    new_id = {old: new for new, old in enumerate(kept)}
+    vocab = {token: new_id[old] for token, old in data["model"]["vocab"].items() if old in new_id}
+    merges = [[a, b] for a, b in _merges(data) if a in vocab and b in vocab and a + b in vocab]
+    added = [{**token, "id": new_id[token["id"]]} for token in data["added_tokens"] if token["id"] in new_id]
+    return {
+        **data,
+        "model": {**data["model"], "vocab": vocab, "merges": merges},
+        "added_tokens": added,
+        "post_processor": _renumbered(data.get("post_processor"), new_id),
+    }
+
+
+def _renumbered(processor: Any, new_id: dict[int, int]) -> Any:
+    """A post-processor whose special tokens carry the new ids."""
+    if isinstance(processor, dict):
+        return {
+            key: [new_id[i] for i in value] if key == "ids" else _renumbered(value, new_id)
+            for key, value in processor.items()
+        }
+    if isinstance(processor, list):
+        return [_renumbered(value, new_id) for value in processor]
+    return processor
+
+
+def _rebuilt(tokenizer: Any, data: dict[str, Any]) -> Any:
+    """A tokenizer like the old one on the new tokenizer.json."""
+    smaller = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(data)),
+        clean_up_tokenization_spaces=False,
+        padding_side=tokenizer.padding_side,
+        model_max_length=tokenizer.model_max_length,
+        **{name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)},
+    )
+    smaller.chat_template = getattr(tokenizer, "chat_template", None)
+    return smaller
+
+
+def cut_embeddings(model: Any, kept: Sequence[int]) -> None:
+    """Keep those rows of the input embedding and of the output head, in place; ids in the configuration follow."""
+    rows = torch.tensor(kept)
+    inputs, head = model.get_input_embeddings(), model.get_output_embeddings()
+    tied = head is not None and head.weight is inputs.weight
+    inputs.weight = nn.Parameter(inputs.weight.detach()[rows].clone(), requires_grad=False)
+    inputs.num_embeddings = len(kept)
+    new_id = {old: new for new, old in enumerate(kept)}
+    if inputs.padding_idx is not None:
+        inputs.padding_idx = new_id.get(inputs.padding_idx)
+    if head is not None:
+        weight = inputs.weight if tied else nn.Parameter(head.weight.detach()[rows].clone(), requires_grad=False)
+        head.weight = weight
+        head.out_features = len(kept)
+    model.config.get_text_config().vocab_size = len(kept)
+    for config in (model.config, model.config.get_text_config(), model.generation_config):
+        for name in _SPECIAL_IDS:
+            value = getattr(config, name, None)
+            if isinstance(value, int):
+                setattr(config, name, new_id.get(value))
+            elif isinstance(value, (list, tuple)):
+                setattr(config, name, [new_id[i] for i in value if i in new_id])

@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 Script = Literal["keep", "simplified", "traditional"]
 
-_TELLING = "說説们們这這来來个個时時会會为為与與对對问問见見听聽"
-
 
 @cache
 def _converter(direction: str) -> Any:

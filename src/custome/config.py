@@ -27,6 +27,8 @@ class DataConfig:
 
     train_path: str = ""
     """训练数据，JSON Lines 或 JSON：context/chat、多轮对话、alpaca、sharegpt、openai messages，按内容认。"""
+    text_paths: tuple[str, ...] = ()
+    """小说原文（txt、epub……）：先在原文上继续预训练 pretrain_steps 步，再学对话；不给 train_path 就只学原文。"""
     valid_path: str = ""
     """验证数据；留空则从训练数据中划出 val_set_size 条。"""
     val_set_size: int = 100
@@ -53,6 +55,8 @@ class ModelConfig:
     """训练时用多大的词表：auto 只留语料用到的词和全部单字、标点、字节（快一倍、省内存，适配器照样装在完整底座上）；full 不裁。"""
     load_8bit: bool = False
     """底座以 8 位整数载入（需要 bitsandbytes）。"""
+    gradient_checkpointing: bool = False
+    """反向时重算激活：内存少一大半，慢三成左右；内存够就不用开。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +73,119 @@ class LoraConfig:
     """加在哪些层上；all-linear 表示除输出头外的全部线性层。"""
 
 
-METHODS: dict[str, type[LoraConfig]] = {"lora": LoraConfig}
+@dataclass(frozen=True, kw_only=True)
+class RsLoraConfig(LoraConfig):
+    """rsLoRA：缩放改为 alpha / √r，秩大时更稳（arXiv 2312.03732）。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoraConfig(LoraConfig):
+    """DoRA：方向和大小分开学（arXiv 2402.09353）；比 LoRA 慢一些。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraPlusConfig(LoraConfig):
+    """LoRA+：B 的学习率比 A 大（arXiv 2402.12354）。"""
+
+    lora_plus_ratio: float = 4.0
+    """B 的学习率是 A 的几倍。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PissaConfig(LoraConfig):
+    """PiSSA：从权重的主成分起步（arXiv 2404.02948）；存下的适配器照普通 LoRA 使用。"""
+
+    pissa_iterations: int = 4
+    """求主成分的迭代次数。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaLoraConfig(LoraConfig):
+    """AdaLoRA：训练中把秩分给要紧的层（arXiv 2303.10512）；lora_r 是最后的平均秩。"""
+
+    adalora_start_r: int = 24
+    """开始时每层的秩。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QloraConfig(LoraConfig):
+    """QLoRA：底座压成 4 位或 8 位，上面学 LoRA（arXiv 2305.14314）；需要 bitsandbytes。"""
+
+    quantization: Literal["nf4", "int8"] = "nf4"
+    """底座线性层的位数：nf4 每个权重半个字节，int8 一个字节。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ia3Config:
+    """IA³：只学各层激活的缩放，参数极少（arXiv 2205.05638）。"""
+
+    ia3_targets: tuple[str, ...] = ("k_proj", "v_proj", "down_proj")
+    """缩放哪些层；down_proj 一类前馈层缩放输入，其余缩放输出。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptConfig:
+    """Prompt tuning：在开头学几个虚拟词（arXiv 2104.08691）。"""
+
+    virtual_tokens: int = 20
+    """虚拟词的个数。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefixConfig:
+    """Prefix tuning（P-tuning v2）：每一层都在开头学几个虚拟词的键和值（arXiv 2101.00190、2110.07602）。"""
+
+    virtual_tokens: int = 20
+    """虚拟词的个数。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeConfig:
+    """Freeze：只练最后几层，其余冻住。"""
+
+    last_layers: int = 2
+    """练最后几层。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitfitConfig:
+    """BitFit：只练偏置（arXiv 2106.10199）；没有偏置的底座（Gemma、Llama）要连归一化一起练。"""
+
+    with_norms: bool = False
+    """归一化层的缩放也练。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullConfig:
+    """全参数：所有权重都练。"""
+
+
+Method = (
+    LoraConfig
+    | RsLoraConfig
+    | DoraConfig
+    | LoraPlusConfig
+    | PissaConfig
+    | AdaLoraConfig
+    | QloraConfig
+    | Ia3Config
+    | PromptConfig
+    | PrefixConfig
+    | FreezeConfig
+    | BitfitConfig
+    | FullConfig
+)
+METHODS: dict[str, type[Method]] = {
+    "lora": LoraConfig, "rslora": RsLoraConfig, "dora": DoraConfig, "lora+": LoraPlusConfig, "pissa": PissaConfig,
+    "adalora": AdaLoraConfig, "qlora": QloraConfig, "ia3": Ia3Config, "prompt": PromptConfig, "prefix": PrefixConfig,
+    "freeze": FreezeConfig, "bitfit": BitfitConfig, "full": FullConfig,
+}  # fmt: skip
 """Tuning methods by name; one config class each."""
 METHOD_NAMES: dict[type, str] = {cls: name for name, cls in METHODS.items()}
+RATES = {"full": 1e-4, "freeze": 3e-4, "prompt": 3e-2, "prefix": 1e-2, "ia3": 1e-2, "bitfit": 3e-3}
+"""Peak learning rates of methods that need another one than LoRA's."""
+IN_PLACE = (FreezeConfig, BitfitConfig, FullConfig)
+"""Methods that change the base's own weights; the others put an adapter on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +196,20 @@ class TrainConfig:
     """运行目录：适配器、配方、曲线、检查点都在这里。"""
     steps: int = 0
     """训练步数；0 表示按 num_epochs 计算。"""
+    pretrain_steps: int = 0
+    """先在 text_paths 的原文上练几步（另算，不占 steps）；只给原文时不用管它。"""
     num_epochs: float = 3
     """轮数（steps 为 0 时有效）。"""
     batch_size: int = 32
     """每步的样本数。"""
     micro_batch_size: int = 8
-    """一次前向的样本数；只影响内存和速度，不影响结果。"""
-    learning_rate: float = 2e-3
-    """峰值学习率。"""
+    """一次前向的样本数（拼接时：一行最多这么多条最长样本的 token 数）；只影响内存和速度，不影响结果。"""
+    packing: Literal["auto", "off"] = "auto"
+    """auto：几条样本首尾相接拼成一行，互不可见，不用补齐；off：一行一条，补齐到一样长。结果相同。"""
+    optimizer: Literal["adamw", "adamw8bit", "adafactor", "muon"] = "adamw"
+    """优化器；adamw8bit（需要 bitsandbytes）、adafactor、muon 的状态更小，全参数训练时省内存。"""
+    learning_rate: float = 0.0
+    """峰值学习率；0 表示按方法选：LoRA 一类 2e-3，全参数 1e-4……"""
     warmup_steps: int = 10
     """学习率从 0 线性升到峰值所用的步数；多于总步数三分之一时取三分之一。"""
     schedule: Literal["linear", "constant", "cosine"] = "linear"
@@ -126,36 +246,61 @@ class Recipe:
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    method: LoraConfig = field(default_factory=LoraConfig)
+    method: Method = field(default_factory=LoraConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     checks: CheckConfig = field(default_factory=CheckConfig)
 
     def problems(self) -> list[str]:
         """Everything wrong with the settings, found without reading any weight."""
-        train, data, checks, method = self.train, self.data, self.checks, self.method
+        train, data, checks = self.train, self.data, self.checks
         wrong = []
-        if not data.train_path:
-            wrong.append("没有给 train_path（训练数据）")
+        if not data.train_path and not data.text_paths:
+            wrong.append("没有给 train_path（训练数据），也没有给 text_paths（原文）")
         at_least = [("cutoff_len", data.cutoff_len, 8), ("val_set_size", data.val_set_size, 0), ("steps", train.steps, 0),
+                    ("pretrain_steps", train.pretrain_steps, 0),
                     ("batch_size", train.batch_size, 1), ("micro_batch_size", train.micro_batch_size, 1),
-                    ("warmup_steps", train.warmup_steps, 0), ("lora_r", method.lora_r, 1),
-                    ("lora_alpha", method.lora_alpha, 1), ("eval_steps", checks.eval_steps, 0),
+                    ("warmup_steps", train.warmup_steps, 0), ("eval_steps", checks.eval_steps, 0),
                     ("eval_samples", checks.eval_samples, 0), ("save_steps", checks.save_steps, 1),
                     ("keep_checkpoints", checks.keep_checkpoints, 1), ("patience", checks.patience, 0)]  # fmt: skip
+        counts = ("lora_r", "lora_alpha", "pissa_iterations", "adalora_start_r", "virtual_tokens", "last_layers")
+        at_least += [(name, getattr(self.method, name), 1) for name in counts if hasattr(self.method, name)]
         wrong += [f"{name}={value} 应不小于 {low}" for name, value, low in at_least if value < low]
-        above_zero = [("learning_rate", train.learning_rate), ("max_grad_norm", train.max_grad_norm)]
+        above_zero = [("max_grad_norm", train.max_grad_norm),
+                      ("lora_plus_ratio", getattr(self.method, "lora_plus_ratio", 1))]  # fmt: skip
         wrong += [f"{name}={value} 应大于 0" for name, value in above_zero if not value > 0]
         if train.steps == 0 and not train.num_epochs > 0:
             wrong.append(f"steps=0 时 num_epochs={train.num_epochs} 应大于 0")
-        if not 0 <= method.lora_dropout < 1:
-            wrong.append(f"lora_dropout={method.lora_dropout} 应在 [0, 1) 内")
-        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay))
+        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay), ("learning_rate", train.learning_rate))
                   if not value >= 0]  # fmt: skip
         if train.steps == 0 and train.num_epochs == float("inf"):
             wrong.append("num_epochs 不能是无穷")
         if train.micro_batch_size > train.batch_size >= 1:
             wrong.append(f"micro_batch_size={train.micro_batch_size} 大于 batch_size={train.batch_size}")
+        if train.pretrain_steps and not data.text_paths:
+            wrong.append(f"pretrain_steps={train.pretrain_steps} 要有原文：text_paths 还空着")
+        if data.train_path and data.text_paths and not train.pretrain_steps:
+            wrong.append("既有 train_path 又有 text_paths，要说明先在原文上练几步：pretrain_steps 还是 0")
+        return wrong + self._method_problems()
+
+    def _method_problems(self) -> list[str]:
+        wrong, name = [], METHOD_NAMES[type(self.method)]
+        dropout = getattr(self.method, "lora_dropout", 0.0)
+        if not 0 <= dropout < 1:
+            wrong.append(f"lora_dropout={dropout} 应在 [0, 1) 内")
+        if self.model.load_8bit and isinstance(self.method, IN_PLACE):
+            wrong.append(f"load_8bit 的底座只有整数，不能用 {name} 改它的权重；用 lora、qlora，或去掉 load_8bit")
+        if self.model.load_8bit and isinstance(self.method, QloraConfig | PissaConfig):
+            wrong.append(f"{name} 不能和 load_8bit 同用；8 位底座用 --method qlora --quantization int8")
+        if isinstance(self.method, AdaLoraConfig) and self.method.adalora_start_r < self.method.lora_r:
+            wrong.append(f"adalora_start_r={self.method.adalora_start_r} 应不小于 lora_r={self.method.lora_r}")
         return wrong
+
+    def resolved(self) -> Recipe:
+        """With a learning rate that suits the method where none was given."""
+        if self.train.learning_rate:
+            return self
+        rate = RATES.get(METHOD_NAMES[type(self.method)], 2e-3)
+        return dataclasses.replace(self, train=dataclasses.replace(self.train, learning_rate=rate))
 
     def check(self) -> None:
         """Raise RecipeError with all problems at once."""
@@ -172,14 +317,15 @@ SECTIONS: dict[str, type] = {
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """Docstring of every field of a dataclass, read from the source."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(body, ast.ClassDef)
+    """Docstring of every field of a dataclass, inherited ones first, read from the source."""
     docs: dict[str, str] = {}
-    for declared, following in zip(body.body, body.body[1:], strict=False):
-        named = isinstance(declared, ast.AnnAssign) and isinstance(declared.target, ast.Name)
-        if named and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            docs[declared.target.id] = str(following.value.value)  # type: ignore[attr-defined]
+    for parent in [c for c in reversed(cls.__mro__) if dataclasses.is_dataclass(c)]:
+        body = ast.parse(textwrap.dedent(inspect.getsource(parent))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for declared, following in zip(body.body, body.body[1:], strict=False):
+            named = isinstance(declared, ast.AnnAssign) and isinstance(declared.target, ast.Name)
+            if named and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+                docs[declared.target.id] = str(following.value.value)  # type: ignore[attr-defined]
     return docs
 
 
@@ -189,7 +335,7 @@ def nearest(word: str, known: list[str]) -> str:
     return found[0] if found else ""
 
 
-def method_class(name: str) -> type[LoraConfig]:
+def method_class(name: str) -> type[Method]:
     """Config class of a tuning method.
 
     Raises:

@@ -303,7 +303,7 @@ def open_local(
         info = read_run(run)
         chat_format = info.chat_format
     folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
-    base = load_base(folder, pick_device(device), load_8bit=load_8bit)
+    base = load_base(folder, pick_device(device), quantize="int8" if load_8bit else "none")
     if info is not None and fingerprint(folder) != info.base_fingerprint:
         reporter.note(f"注意：{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}），效果可能不对")
     model = load_adapter(base.model, run) if run is not None else base.model

@@ -8,77 +8,99 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig as PeftLoraConfig
-from peft import PeftModel, get_peft_model
+from peft import PeftConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from ..errors import RunError, TrainingError
 from ..files import disk_errors, flush
-from .run_folder import ADAPTER_FILES
+from .retuned import Retuned, load_retuned
+from .run_folder import ADAPTER_FILES, WEIGHTS_FILE
 
 
-def attach_lora(model: Any, *, r: int, alpha: int, dropout: float, targets: tuple[str, ...]) -> PeftModel:
-    """A new LoRA on a frozen model; its product starts at zero.
+def linear_names(model: nn.Module) -> list[str]:
+    """Last parts of the names of all linear layers but the output head."""
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    return sorted({n.split(".")[-1] for n, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head})
 
-    Raises:
-        TrainingError: no layer has one of the names in `targets`.
+
+def check_targets(model: nn.Module, targets: tuple[str, ...], flag: str) -> None:
+    """Raise TrainingError when one of `targets` names no linear layer."""
+    names = linear_names(model)
+    missing = [target for target in targets if target not in names and target != "all-linear"]
+    if missing:
+        raise TrainingError(f"底座里没有名为 {missing[0]!r} 的线性层", f"可用的线性层：{', '.join(names)}；用 {flag} 指定")
+
+
+def attach_peft(model: Any, settings: PeftConfig) -> PeftModel:
+    """A new adapter on a frozen model."""
+    return get_peft_model(model, settings)
+
+
+def save_adapter(model: Any, folder: Path, state: dict[str, Tensor] | None = None) -> None:
+    """Write the adapter's files into `folder`; each is either the old or the new one, never half of it.
+
+    Args:
+        state: the weights, where they are not simply in the model (sharded training).
     """
-    wanted: Any = targets[0] if targets == ("all-linear",) else list(targets)
-    config = PeftLoraConfig(r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=wanted, task_type="CAUSAL_LM")
-    try:
-        return get_peft_model(model, config)
-    except ValueError as error:
-        linear = sorted({name.split(".")[-1] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)})
-        raise TrainingError(f"底座里没有名为 {targets!r} 的层", f"可用的线性层：{', '.join(linear)}；或 --lora-targets all-linear") from error  # fmt: skip
-
-
-def save_adapter(model: PeftModel, folder: Path) -> None:
-    """Write peft's adapter files into `folder`; each is either the old or the new one, never half of it."""
     temporary = folder / f".adapter.{os.getpid()}.tmp"
     with disk_errors(folder):
         try:
-            model.save_pretrained(str(temporary), save_embedding_layers=False)
-            for name in ADAPTER_FILES:  # weights last: they are what makes it an adapter
+            options: dict[str, Any] = {} if state is None else {"state_dict": state}
+            if isinstance(model, PeftModel):
+                options["save_embedding_layers"] = False
+            model.save_pretrained(str(temporary), **options)
+            for name in saved_files(model):  # weights last: they are what makes it an adapter
                 flush(temporary / name)
                 os.replace(temporary / name, folder / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load_adapter(model: Any, folder: Path) -> PeftModel:
-    """A saved adapter on its base, in evaluation mode.
+def saved_files(model: Any) -> tuple[str, ...]:
+    """The files save_adapter writes for this model."""
+    return (WEIGHTS_FILE,) if isinstance(model, Retuned) else ADAPTER_FILES
+
+
+def load_adapter(model: Any, folder: Path) -> Any:
+    """A saved adapter (or trained weights) on its base, in evaluation mode.
 
     Raises:
         RunError: the adapter does not fit the model.
     """
     try:
+        if (folder / WEIGHTS_FILE).is_file():
+            return load_retuned(model, folder)
         return PeftModel.from_pretrained(model, str(folder)).eval()
     except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise RunError(f"适配器 {str(folder)!r} 装不到这个底座上：{str(error).splitlines()[0][:160]}", "换成训练时用的底座（见 run.json 的 base_model）") from error  # fmt: skip
 
 
 @torch.no_grad()
-def check_adapter_works(model: PeftModel, folder: Path, ids: list[int]) -> float:
+def last_logits(model: Any, ids: list[int]) -> Tensor:
+    """Logits (V,) for the token after `ids`."""
+    was_training = model.training
+    model.eval()
+    logits: Tensor = model(input_ids=torch.tensor([ids], device=model.device), logits_to_keep=1).logits[0, -1].float()
+    model.train(was_training)
+    return logits
+
+
+def check_adapter_works(model: Any, folder: Path, ids: list[int], base_logits: Tensor) -> float:
     """Load the saved files back into `model` and return the largest change of a logit on the prompt `ids`.
 
     Raises:
         TrainingError: the files hold no weights, or the adapter changes nothing.
     """
-    from peft import set_peft_model_state_dict
-
-    saved = load_file(folder / "adapter_model.safetensors")
+    saved = load_file(folder / saved_files(model)[-1])
     if not saved:
         raise TrainingError(f"适配器 {str(folder)!r} 是空的", "这是程序的错误，请带着 run.json 报告")
-    set_peft_model_state_dict(model, saved)
-    was_training = model.training
-    model.eval()
-    prompt = torch.tensor([ids], device=model.device)
-    tuned = model(input_ids=prompt, logits_to_keep=1).logits.float()
-    with model.disable_adapter():
-        plain = model(input_ids=prompt, logits_to_keep=1).logits.float()
-    model.train(was_training)
-    change = (tuned - plain).abs().max().item()
+    if isinstance(model, Retuned):
+        model.load_weights(saved)
+    else:
+        set_peft_model_state_dict(model, saved)
+    change = (last_logits(model, ids) - base_logits).abs().max().item()
     if not change > 0:
         raise TrainingError(
             f"存下的适配器 {str(folder)!r} 不改变模型的输出",

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+)
 from transformers.utils import logging
 
 from ..errors import InputError, SourceError
+from . import vocab
 
 logging.disable_progress_bar()
 
@@ -47,47 +56,103 @@ def compute_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def load_base(folder: Path, device: str = "cpu", *, load_8bit: bool = False) -> Base:
+Quantization = Literal["none", "int8", "nf4"]
+
+
+def load_base(folder: Path, device: str = "cpu", *, quantize: Quantization = "none") -> Base:
     """Load weights and tokenizer; parameters come frozen and in evaluation mode.
 
     Raises:
-        SourceError: files are missing, damaged or of an unknown architecture, or 8-bit loading is not possible.
+        SourceError: files are missing, damaged or of an unknown architecture, or quantized loading is not possible.
+    """
+    return Base(model=load_model(folder, device, quantize=quantize), tokenizer=load_tokenizer(folder), folder=folder)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a base model; it always has a padding token."""
+    with _damage(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def token_rows(folder: Path) -> int:
+    """How many tokens a base model has a row for."""
+    with _damage(folder):
+        return int(AutoConfig.from_pretrained(folder).get_text_config().vocab_size)
+
+
+def skeleton(folder: Path) -> nn.Module:
+    """The base model without its weights: names and shapes only."""
+    with _damage(folder), torch.device("meta"):
+        model: nn.Module = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+    return model
+
+
+def load_model(
+    folder: Path, device: str = "cpu", *, quantize: Quantization = "none", kept: Sequence[int] | None = None
+) -> Any:
+    """The weights of a base model, frozen and in evaluation mode.
+
+    Args:
+        quantize: int8 or nf4 linear layers through bitsandbytes.
+        kept: rising ids of the tokens to load; the model has only those, numbered anew.
     """
     options: dict[str, Any] = {"dtype": compute_dtype(device), "device_map": {"": device}}
-    if device == "cpu":
+    if device == "cpu" and quantize == "none":
         options.pop("device_map")
-    if load_8bit:
-        options["quantization_config"] = _eight_bit()
+    if quantize != "none":
+        options["quantization_config"] = _quantization(quantize, compute_dtype(device))
+    with _damage(folder):
+        weights, config = None, AutoConfig.from_pretrained(folder)
+        known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+        if kept is not None and known:
+            weights = vocab.read_cut(folder, kept, config.get_text_config().vocab_size)
+        if kept is not None and weights:
+            vocab.cut_config(config, kept)
+            model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+            model = model_class.from_pretrained(None, config=config, state_dict=weights, **options)
+        else:
+            model = AutoModelForCausalLM.from_pretrained(folder, **options)
+            if kept is not None:
+                vocab.cut_embeddings(model, kept)
+    model.requires_grad_(False)
+    given = model.config  # the published sampling settings would leak into every generate() that does not name them all
+    model.generation_config = GenerationConfig(
+        bos_token_id=given.bos_token_id, eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id
+    )
+    return model.eval()
+
+
+@contextmanager
+def _damage(folder: Path) -> Iterator[None]:
+    """What goes wrong while a base model is read, as a SourceError."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, **options)
+        yield
+    except SourceError:
+        raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SourceError(f"载入底座模型 {str(folder)!r} 失败：{reason}", "检查目录是否完整，或用内置底座 --base-model embedded") from error  # fmt: skip
     except Exception as error:  # safetensors and tokenizers raise bare Exception subclasses for damaged files
         raise SourceError(f"底座模型 {str(folder)!r} 的文件损坏：{error}", "重新下载这个底座模型") from error
-    model.requires_grad_(False)
-    given = (
-        model.generation_config
-    )  # its sampling settings would leak into every generate() that does not name them all
-    model.generation_config = GenerationConfig(
-        bos_token_id=given.bos_token_id, eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id
-    )
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return Base(model=model.eval(), tokenizer=tokenizer, folder=folder)
 
 
-def _eight_bit() -> Any:
+def _quantization(kind: Quantization, dtype: torch.dtype) -> Any:
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
         raise SourceError(
-            "8 位载入需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或去掉 --load_8bit"
+            f"{kind} 载入需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或不用 --load_8bit / qlora"
         ) from error
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(load_in_8bit=True)
+    if kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
 
 
 def split_head(model: Any) -> tuple[Any, nn.Module]:

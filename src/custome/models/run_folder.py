@@ -1,6 +1,7 @@
 """What a run folder says of itself (run.json). Written by training, read by everything downstream.
 
 adapter_config.json adapter_model.safetensors   the adapter (peft's own layout), the best one so far
+weights.safetensors                             instead of it, where the base's own weights were trained
 recipe.yaml      every setting, resolved
 run.json         base model, chat format, people, data, versions, results
 valid.jsonl      the rows that were held out
@@ -22,6 +23,7 @@ from ..types import Character
 
 VALID_FILE = "valid.jsonl"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+WEIGHTS_FILE = "weights.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +74,13 @@ def read_run(folder: Path) -> RunInfo:
         raise RunError(f"{str(folder / 'run.json')!r} 读不懂：{error}", "换一个运行目录，或重新训练") from error
 
 
+def has_adapter(folder: Path) -> bool:
+    """Is there something trained, complete?"""
+    return (folder / WEIGHTS_FILE).is_file() or all((folder / name).is_file() for name in ADAPTER_FILES)
+
+
 def check_adapter(folder: Path) -> None:
     """Raise RunError when the run has not saved an adapter yet."""
-    missing = [name for name in ADAPTER_FILES if not (folder / name).is_file()]
-    if missing:
-        raise RunError(f"运行目录 {str(folder)!r} 里还没有 {missing[0]!r}：训练没有跑完", f"接着训练：custome train --recipe {folder}/recipe.yaml --resume")  # fmt: skip
+    if not has_adapter(folder):
+        missing = next((name for name in ADAPTER_FILES if not (folder / name).is_file()), WEIGHTS_FILE)
+        raise RunError(f"运行目录 {str(folder)!r} 里还没有 {missing!r}：训练没有跑完", f"接着训练：custome train --recipe {folder}/recipe.yaml --resume")  # fmt: skip

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
 from tokenizers import Tokenizer
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import SourceError
@@ -50,22 +51,19 @@ class Vocabulary:
         return {old: new for new, old in enumerate(self.kept)}
 
 
-def trim(model: Any, tokenizer: Any, used: Iterable[int]) -> tuple[Any, Vocabulary]:
-    """Cut a loaded model (in place) and its tokenizer (returned anew) to the tokens used and what plain writing needs.
+def trim(tokenizer: Any, used: Iterable[int], rows: int) -> tuple[Any, Vocabulary]:
+    """Cut a tokenizer (returned anew) to the tokens used and what plain writing needs.
 
     Args:
-        model: a causal model in memory, without an adapter.
         used: ids of everything that was encoded; such text encodes to the same tokens as before.
+        rows: tokens the model has a row for.
 
     Raises:
         SourceError: the tokenizer is of a kind that cannot be cut.
     """
     data = _data(tokenizer)
     kept = choose(data, set(used))
-    smaller = _rebuilt(tokenizer, trim_tokenizer(data, kept))
-    before = int(model.get_input_embeddings().weight.shape[0])
-    cut_embeddings(model, kept)
-    return smaller, Vocabulary(kept=tuple(kept), before=before)
+    return _rebuilt(tokenizer, trim_tokenizer(data, kept)), Vocabulary(kept=tuple(kept), before=rows)
 
 
 def can_trim(tokenizer: Any) -> bool:
@@ -179,25 +177,83 @@ def _rebuilt(tokenizer: Any, data: dict[str, Any]) -> Any:
     return smaller
 
 
+def cut_config(config: Any, kept: Sequence[int]) -> None:
+    """Size of the vocabulary and ids of the special tokens in a configuration, in place."""
+    new_id = {old: new for new, old in enumerate(kept)}
+    for part in {id(c): c for c in (config, config.get_text_config())}.values():
+        for name in _SPECIAL_IDS:
+            value = getattr(part, name, None)
+            if isinstance(value, int):
+                setattr(part, name, new_id.get(value))
+            elif isinstance(value, (list, tuple)):
+                setattr(part, name, [new_id[i] for i in value if i in new_id])
+    config.get_text_config().vocab_size = len(kept)
+
+
 def cut_embeddings(model: Any, kept: Sequence[int]) -> None:
-    """Keep those rows of the input embedding and of the output head, in place; ids in the configuration follow."""
+    """Keep those rows of the input embedding and of the output head of a model in memory, in place."""
     rows = torch.tensor(kept)
     inputs, head = model.get_input_embeddings(), model.get_output_embeddings()
     tied = head is not None and head.weight is inputs.weight
+    padding = inputs.padding_idx
     inputs.weight = nn.Parameter(inputs.weight.detach()[rows].clone(), requires_grad=False)
     inputs.num_embeddings = len(kept)
-    new_id = {old: new for new, old in enumerate(kept)}
-    if inputs.padding_idx is not None:
-        inputs.padding_idx = new_id.get(inputs.padding_idx)
+    inputs.padding_idx = kept.index(padding) if padding in kept else None
     if head is not None:
         weight = inputs.weight if tied else nn.Parameter(head.weight.detach()[rows].clone(), requires_grad=False)
         head.weight = weight
         head.out_features = len(kept)
-    model.config.get_text_config().vocab_size = len(kept)
-    for config in (model.config, model.config.get_text_config(), model.generation_config):
-        for name in _SPECIAL_IDS:
-            value = getattr(config, name, None)
-            if isinstance(value, int):
-                setattr(config, name, new_id.get(value))
-            elif isinstance(value, (list, tuple)):
-                setattr(config, name, [new_id[i] for i in value if i in new_id])
+    cut_config(model.config, kept)
+
+
+_TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_BLOCK_ROWS = 4096
+
+
+def read_cut(folder: Path, kept: Sequence[int], rows: int) -> dict[str, Tensor] | None:
+    """Weights of a safetensors folder; of a matrix with one row a token (`rows` of them) only the rows kept.
+
+    The other rows are never in memory: files are read, not mapped, as mapped pages count as the process's own.
+    None where a tensor is of a number type that has to be read by other means.
+    """
+    weights: dict[str, Tensor] = {}
+    wanted = torch.tensor(kept)
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb", buffering=0) as file:
+            for name, dtype, shape, start in _tensors(file):
+                if dtype not in _TYPES:
+                    return None
+                file.seek(start)
+                per_token = len(shape) == 2 and shape[0] == rows
+                weights[name] = _rows(file, _TYPES[dtype], shape, wanted) if per_token else _read(file, _TYPES[dtype], shape)
+    return weights
+
+
+def _tensors(file: BinaryIO) -> Iterator[tuple[str, str, list[int], int]]:
+    """(name, number type, shape, place in the file) as the header says (https://github.com/huggingface/safetensors#format)."""
+    size = int.from_bytes(file.read(8), "little")
+    header = json.loads(file.read(size))
+    header.pop("__metadata__", None)
+    for name, entry in header.items():
+        yield name, entry["dtype"], entry["shape"], 8 + size + entry["data_offsets"][0]
+
+
+def _read(file: BinaryIO, dtype: torch.dtype, shape: Sequence[int]) -> Tensor:
+    tensor = torch.empty(tuple(shape), dtype=dtype)
+    view = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    while len(view):  # one read call returns 2 GB at most
+        got = file.readinto(view)  # type: ignore[attr-defined]
+        if not got:
+            raise SourceError("权重文件比它的头里说的短", "重新下载这个底座模型")
+        view = view[got:]
+    return tensor
+
+
+def _rows(file: BinaryIO, dtype: torch.dtype, shape: Sequence[int], wanted: Tensor) -> Tensor:
+    """Wanted rows (rising) of the matrix that starts here."""
+    out = torch.empty(len(wanted), shape[1], dtype=dtype)
+    for start in range(0, shape[0], _BLOCK_ROWS):
+        block = _read(file, dtype, (min(_BLOCK_ROWS, shape[0] - start), shape[1]))
+        inside = (wanted >= start) & (wanted < start + len(block))
+        out[inside] = block[wanted[inside] - start]
+    return out

@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ..models.chat_format import ChatFormat, Encoded
 from ..report import Reporter
 from ..types import Sample
 from .loss import IGNORED
+from .packing import fill_rows
 
 PAD_MULTIPLE = 8
 """Widths are rounded up to this, so that the allocator meets few different shapes."""
@@ -73,6 +75,29 @@ def encode_samples(
     return EncodedSet(examples=examples, cut=cut)
 
 
+def encode_text(novels: Sequence[tuple[str, str]], tokenizer: Any, *, cutoff_len: int) -> EncodedSet:
+    """(name, text) → stretches of `cutoff_len` tokens of running text, every token learnt."""
+    examples = []
+    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    width = cutoff_len - len(start)
+    for name, text in novels:
+        lines = [line.strip() + "\n" for line in text.split("\n") if line.strip()]
+        ids = [i for row in tokenizer(lines, add_special_tokens=False).input_ids for i in row]
+        for at in range(0, len(ids), width):
+            piece = (*start, *ids[at : at + width])
+            if len(piece) > len(start) + 1:
+                examples.append(Example(ids=piece, replies=((0, len(piece)),), source=f"{name} 第 {at} 个 token 起"))
+    return EncodedSet(examples=examples, cut=0)
+
+
+def hold_out(encoded: EncodedSet, held_out: int, seed: int) -> tuple[EncodedSet, EncodedSet]:
+    """(the rest, `held_out` of a fixed shuffle), a tenth at most."""
+    order = np.random.default_rng(seed).permutation(len(encoded)).tolist()
+    cut = len(order) - min(held_out, len(order) // 10)
+    rest, held = ([encoded.examples[i] for i in sorted(part)] for part in (order[:cut], order[cut:]))
+    return EncodedSet(examples=rest, cut=encoded.cut), EncodedSet(examples=held, cut=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:
     """Which examples step k (from 1) uses: a pure function of the seed and k."""
@@ -104,14 +129,70 @@ class BatchPlan:
         return np.concatenate([*blocks, by_length[full * self.batch_size :]])
 
 
+class Plan(Protocol):
+    """Which examples make up which step."""
+
+    def batch(self, step: int) -> list[int]:
+        """Indices of the examples of step `step` (from 1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoStages:
+    """Steps of one plan, then steps of another whose examples follow the first one's in the list."""
+
+    first: BatchPlan
+    first_steps: int
+    second: BatchPlan
+
+    def batch(self, step: int) -> list[int]:
+        if step <= self.first_steps:
+            return self.first.batch(step)
+        return [len(self.first.lengths) + index for index in self.second.batch(step - self.first_steps)]
+
+
+class Batch(NamedTuple):
+    """What one forward pass sees; padded rows have a mask, packed samples have positions and lengths.
+
+    Shapes: B rows of T tokens; packed B = 1.
+    """
+
+    ids: Tensor  # (B, T)
+    labels: Tensor  # (B, T)
+    mask: Tensor | None = None  # (B, T)
+    positions: Tensor | None = None  # (B, T)
+    lengths: tuple[int, ...] | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(part.to(device) if isinstance(part, Tensor) else part for part in self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching:
+    """How the samples of a step become forward passes."""
+
+    micro_batch_size: int
+    pad_id: int
+    row_tokens: int = 0
+    """Longest packed row; 0 pads instead."""
+
+    def divide(self, indices: Iterable[int], lengths: Sequence[int] | Mapping[int, int]) -> list[list[int]]:
+        """Groups of samples, each for one forward pass."""
+        if self.row_tokens:
+            return fill_rows(list(indices), lengths, self.row_tokens)
+        return micro_batches(indices, lengths, self.micro_batch_size)
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        return pack(examples) if self.row_tokens else pad(examples, self.pad_id)
+
+
 def micro_batches(indices: Iterable[int], lengths: Sequence[int] | Mapping[int, int], size: int) -> list[list[int]]:
     """A step's examples in groups of `size`, neighbours in length together, so that little is padded."""
     ordered = sorted(indices, key=lambda index: (lengths[index], index))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def collate(examples: Sequence[Example], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Right-padded ids, attention mask and labels, each (B, T)."""
+def pad(examples: Sequence[Example], pad_id: int) -> Batch:
+    """One example a row, padded on the right."""
     width = math.ceil(max(len(e.ids) for e in examples) / PAD_MULTIPLE) * PAD_MULTIPLE
     ids = torch.full((len(examples), width), pad_id)
     mask = torch.zeros_like(ids)
@@ -122,7 +203,20 @@ def collate(examples: Sequence[Example], pad_id: int) -> tuple[Tensor, Tensor, T
         mask[row, :n] = 1
         for start, end in example.replies:
             labels[row, start:end] = ids[row, start:end]
-    return ids, mask, labels
+    return Batch(ids, labels, mask=mask)
+
+
+def pack(examples: Sequence[Example]) -> Batch:
+    """All examples in one row; the first token of each is no label, as nothing before it belongs to its sample."""
+    ids = torch.cat([torch.tensor(e.ids) for e in examples])
+    labels = torch.full_like(ids, IGNORED)
+    at = 0
+    for example in examples:
+        for start, end in example.replies:
+            labels[at + max(1, start) : at + end] = ids[at + max(1, start) : at + end]
+        at += len(example.ids)
+    positions = torch.cat([torch.arange(len(e.ids)) for e in examples])
+    return Batch(ids[None], labels[None], positions=positions[None], lengths=tuple(len(e.ids) for e in examples))
 
 
 def data_fingerprint(*sets: EncodedSet) -> str:

@@ -1,13 +1,16 @@
-"""LoRA layers in one piece: base product and low-rank product in one autograd function.
+"""LoRA layers in one piece: base product and low-rank product in one autograd function; a gated MLP likewise.
 
 The base weight is frozen, so its gradient is never computed, and only the layer's input and the r-wide product are kept
-for the backward pass. The parameters stay peft's; saving, loading and merging do not notice. Layers with dropout, DoRA,
-several adapters or mixed number types keep peft's own forward.
+for the backward pass. Of a gated MLP only the two wide products are kept; what the activation makes of them is cheap and
+computed again. The parameters stay peft's; saving, loading and merging do not notice. Layers with dropout, DoRA, several
+adapters or mixed number types keep peft's own forward.
 """
 
 from __future__ import annotations
 
+import functools
 import types
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,21 +24,76 @@ class FusedLora(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])  # (N, in)
-        low = rows @ a.t()  # (N, r)
-        out = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())  # (N, out)
+        out, low = _product(rows, weight, bias, a, b, scale)
         ctx.save_for_backward(rows, low, weight, a, b)
         ctx.scale, ctx.shape = scale, x.shape
-        return out.addmm_(low, b.t(), alpha=scale).view(*x.shape[:-1], -1)
+        return out.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None]:
         rows, low, weight, a, b = ctx.saved_tensors
         gradient = upstream[0].reshape(-1, upstream[0].shape[-1])  # (N, out)
-        towards_low = (gradient @ b).mul_(ctx.scale)  # (N, r)
-        towards_x = None
-        if ctx.needs_input_grad[0]:
-            towards_x = (gradient @ weight).addmm_(towards_low, a).view(ctx.shape)
-        return towards_x, None, None, towards_low.t() @ rows, (gradient.t() @ low).mul_(ctx.scale), None
+        towards_x, towards_a, towards_b = _gradients(
+            gradient, rows, low, weight, a, b, ctx.scale, wants_x=ctx.needs_input_grad[0]
+        )
+        return None if towards_x is None else towards_x.view(ctx.shape), None, None, towards_a, towards_b, None
+
+
+def _product(
+    rows: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
+    """(output (N, out), rows Aᵀ (N, r))."""
+    low = rows @ a.t()
+    out = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
+    return out.addmm_(low, b.t(), alpha=scale), low
+
+
+def _gradients(
+    gradient: Tensor, rows: Tensor, low: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float, *, wants_x: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Gradients towards rows (N, in), A (r, in) and B (out, r), from the one towards the output (N, out)."""
+    towards_low = (gradient @ b).mul_(scale)  # (N, r)
+    towards_x = (gradient @ weight).addmm_(towards_low, a) if wants_x else None
+    return towards_x, towards_low.t() @ rows, (gradient.t() @ low).mul_(scale)
+
+
+class FusedMlp(torch.autograd.Function):
+    """down(act(gate(x)) * up(x)), each of the three a LoRA layer without bias; x (..., D)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, act: Callable[[Tensor], Tensor], scales: tuple[float, ...], *weights: Tensor) -> Tensor:
+        """weights: W, A, B of gate, up and down."""
+        rows = x.reshape(-1, x.shape[-1])  # (N, D)
+        (gate_w, gate_a, gate_b), (up_w, up_a, up_b), (down_w, down_a, down_b) = _triples(weights)
+        gate, gate_low = _product(rows, gate_w, None, gate_a, gate_b, scales[0])  # (N, F)
+        up, up_low = _product(rows, up_w, None, up_a, up_b, scales[1])
+        out, down_low = _product(act(gate).mul_(up), down_w, None, down_a, down_b, scales[2])
+        ctx.save_for_backward(rows, gate, up, gate_low, up_low, down_low, *weights)
+        ctx.act, ctx.scales, ctx.shape = act, scales, x.shape
+        return out.view(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        rows, gate, up, gate_low, up_low, down_low, *weights = ctx.saved_tensors
+        gate_layer, up_layer, down_layer = _triples(weights)
+        gradient = upstream[0].reshape(-1, upstream[0].shape[-1])  # (N, D)
+        with torch.enable_grad():
+            gate, up = gate.detach().requires_grad_(), up.detach().requires_grad_()
+            wide = ctx.act(gate) * up  # (N, F)
+        towards_wide, down_a, down_b = _gradients(
+            gradient, wide.detach(), down_low, *down_layer, ctx.scales[2], wants_x=True
+        )
+        towards_gate, towards_up = torch.autograd.grad(wide, (gate, up), towards_wide)
+        del wide, towards_wide
+        wants_x = ctx.needs_input_grad[0]
+        from_gate, gate_a, gate_b = _gradients(towards_gate, rows, gate_low, *gate_layer, ctx.scales[0], wants_x=wants_x)
+        from_up, up_a, up_b = _gradients(towards_up, rows, up_low, *up_layer, ctx.scales[1], wants_x=wants_x)
+        towards_x = from_gate.add_(from_up).view(ctx.shape) if from_gate is not None and from_up is not None else None
+        return towards_x, None, None, None, gate_a, gate_b, None, up_a, up_b, None, down_a, down_b
+
+
+def _triples(weights: Sequence[Tensor]) -> tuple[Sequence[Tensor], ...]:
+    return weights[0:3], weights[3:6], weights[6:9]
 
 
 def install(model: nn.Module) -> int:
@@ -45,7 +103,28 @@ def install(model: nn.Module) -> int:
         if isinstance(module, PeftLinear) and _qualifies(module):
             module.forward = types.MethodType(_forward, module)
             count += 1
+        elif _is_gated_mlp(module):
+            module.forward = functools.partial(_mlp_forward, module, module.forward)
     return count
+
+
+def _is_gated_mlp(module: nn.Module) -> bool:
+    parts = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    linear = all(isinstance(part, PeftLinear) and _qualifies(part) and part.get_base_layer().bias is None for part in parts)
+    return linear and callable(getattr(module, "act_fn", None)) and {name for name, _ in module.named_children()} <= {
+        "gate_proj", "up_proj", "down_proj", "act_fn"
+    }  # fmt: skip
+
+
+def _mlp_forward(module: Any, plain: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    layers = (module.gate_proj, module.up_proj, module.down_proj)
+    names = [_active(layer, x) for layer in layers]
+    if not all(names):
+        return plain(x)
+    pairs = list(zip(layers, names, strict=True))
+    weights = [w for layer, name in pairs for w in (layer.get_base_layer().weight, layer.lora_A[name].weight, layer.lora_B[name].weight)]  # fmt: skip
+    fused: Tensor = FusedMlp.apply(x, module.act_fn, tuple(layer.scaling[name] for layer, name in pairs), *weights)
+    return fused
 
 
 def _qualifies(layer: PeftLinear) -> bool:
@@ -58,16 +137,16 @@ def _qualifies(layer: PeftLinear) -> bool:
     return plain and same and not layer.lora_bias.get(name, False) and name not in layer.lora_variant
 
 
+def _active(layer: PeftLinear, x: Tensor) -> str:
+    """The adapter that works in a layer, '' when peft's own forward should have it."""
+    name: str = layer.active_adapters[0] if layer.active_adapters else ""
+    usable = name in layer.lora_A and not layer.disable_adapters and not layer.merged
+    return name if usable and x.dtype == layer.lora_A[name].weight.dtype else ""
+
+
 def _forward(self: PeftLinear, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    name = self.active_adapters[0] if self.active_adapters else ""
-    if (
-        self.disable_adapters
-        or self.merged
-        or name not in self.lora_A
-        or args
-        or kwargs
-        or x.dtype != self.lora_A[name].weight.dtype
-    ):
+    name = _active(self, x)
+    if not name or args or kwargs:
         plain: Tensor = PeftLinear.forward(self, x, *args, **kwargs)
         return plain
     base = self.get_base_layer()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,26 +16,70 @@ import torch
 from accelerate import Accelerator
 
 from .. import config
-from ..config import Recipe
+from ..config import METHOD_NAMES, Method, PrefixConfig, PromptConfig, Recipe
 from ..corpus.dataset import canonical_cue, characters
 from ..corpus.formats import read_samples, sample_row
+from ..corpus.reading import read_novel
 from ..errors import DataError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
 from ..models.chat_format import open_format
-from ..models.loading import fingerprint, load_base, pick_device
-from ..models.run_folder import ADAPTER_FILES, VALID_FILE, RunInfo, has_run, read_run, write_run
+from ..models.loading import (
+    Quantization,
+    fingerprint,
+    load_model,
+    load_tokenizer,
+    pick_device,
+    skeleton,
+    token_rows,
+)
+from ..models.run_folder import (
+    ADAPTER_FILES,
+    VALID_FILE,
+    WEIGHTS_FILE,
+    RunInfo,
+    has_adapter,
+    has_run,
+    read_run,
+    write_run,
+)
 from ..models.sources import resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
-from ..types import Sample
+from ..types import Message, Sample
 from . import fastlora, launch, trainer
 from .checkpoint import Checkpoints, Progress
-from .data import BatchPlan, EncodedSet, data_fingerprint, encode_samples
+from .curves import CURVES_FILE, draw_curves
+from .data import (
+    Batching,
+    BatchPlan,
+    EncodedSet,
+    Example,
+    Plan,
+    TwoStages,
+    data_fingerprint,
+    encode_samples,
+    encode_text,
+    hold_out,
+)
 from .loss import ReplyLoss
-from .methods import attach
+from .methods import Attached, attach, check_method, count
+from .optimizers import make_optimizer
+from .packing import ATTENTION
+from .watch import (
+    SAMPLES_FILE,
+    keep_samples_until,
+    perplexity,
+    probe_examples,
+    questions,
+    sample_replies,
+    write_samples,
+)
 
-OWN_FILES = {"recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", "tensorboard", "checkpoints", *ADAPTER_FILES}
+OWN_FILES = {
+    "recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", SAMPLES_FILE, CURVES_FILE, "tensorboard", "checkpoints",
+    WEIGHTS_FILE, *ADAPTER_FILES,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,46 +92,59 @@ class TrainResult:
     steps: int
 
 
-def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: Path | None = None) -> TrainResult:
+def finetune(
+    recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: Path | None = None,
+    stop: launch.StopRequest | None = None,
+) -> TrainResult:  # fmt: skip
     """Fine-tune a base model as the recipe says; with `resume` go on from the newest checkpoint in the output folder.
+
+    Args:
+        stop: set it from elsewhere to save and leave after the step at hand.
 
     Raises:
         RecipeError, InputError, DataError: something given cannot be used; found before any weight is read.
         SourceError: the base model cannot be had.
         RunError: the folder holds another run, or what it holds does not fit the recipe.
-        TrainingError: the loss is not finite, or the adapter has no effect.
+        TrainingError: the method finds nothing to train, the loss is not finite, or the adapter has no effect.
     """
+    recipe = recipe.resolved()
     recipe.check()
     device = pick_device(recipe.model.device)
-    train_samples, valid_samples = load_samples(recipe)
+    train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
+    novels = [read_novel(Path(path)) for path in recipe.data.text_paths]
     folder = Path(recipe.train.output_dir)
     _claim(folder, resume)
     accelerator = launch.make_accelerator(device, folder)
+    launch.check_processes(accelerator, len(train_samples) or None)
     main = accelerator.is_main_process
     reporter = reporter if main else NullReporter()
 
-    reporter.stage("载入底座模型")
+    reporter.stage("底座和样本")
     with accelerator.main_process_first():  # the others find it fetched
         base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
-    base = load_base(base_folder, device, load_8bit=recipe.model.load_8bit)
-    chat_format = open_format(base.tokenizer, recipe.model.chat_format)
-
-    reporter.stage("编码样本")
+    check_method(skeleton(base_folder), recipe.method)
+    tokenizer = load_tokenizer(base_folder)
+    chat_format = open_format(tokenizer, recipe.model.chat_format)
+    cutoff = recipe.data.cutoff_len
     train_set, valid_set = (
-        encode_samples(samples, chat_format, cutoff_len=recipe.data.cutoff_len, whole_text=recipe.data.train_on_inputs,
-                       reporter=reporter, title=title)
+        encode_samples(samples, chat_format, cutoff_len=cutoff, whole_text=recipe.data.train_on_inputs, reporter=reporter, title=title)
         for samples, title in ((train_samples, "训练集"), (valid_samples, "验证集"))
     )  # fmt: skip
-    reporter.note(_describe(train_set, valid_set, recipe.data.cutoff_len))
+    text_set = encode_text([(n.name, n.text) for n in novels], tokenizer, cutoff_len=cutoff)
+    if not train_samples:
+        text_set, valid_set = hold_out(text_set, recipe.data.val_set_size, recipe.train.seed)
+    reporter.note(_describe(train_set, valid_set, text_set, cutoff))
+    people = tuple(characters(train_samples))
+    asked = questions(people)
+    probe = probe_examples(tokenizer, cutoff)
 
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
-        chat_format=chat_format.kind, data_fingerprint=data_fingerprint(train_set, valid_set),
-        seed=recipe.train.seed, characters=tuple(characters(train_samples)),
-        data_files=data_files(recipe), versions=launch.versions(),
+        chat_format=chat_format.kind, data_fingerprint=data_fingerprint(train_set, valid_set, *([text_set] if novels else [])),
+        seed=recipe.train.seed, characters=people, data_files=data_files(recipe), versions=launch.versions(),
     )  # fmt: skip
     if resume and has_run(folder):
-        _check_same(folder, info, recipe)
+        check_same(folder, info, recipe)
     if main:
         remove_leftovers(folder)
         write_text(folder / "recipe.yaml", config.dump(recipe))
@@ -94,40 +152,99 @@ def finetune(recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: 
         write_run(folder, info)
     accelerator.wait_for_everyone()
 
-    tokenizer = base.tokenizer
+    kept = None
     if recipe.model.vocabulary == "auto" and vocab.can_trim(tokenizer):
-        used = {number for encoded in (train_set, valid_set) for example in encoded.examples for number in example.ids}
-        tokenizer, smaller = vocab.trim(base.model, tokenizer, used)
-        train_set, valid_set = (encoded.renumbered(smaller.renumbered) for encoded in (train_set, valid_set))
+        sets = [train_set.examples, valid_set.examples, text_set.examples, probe]
+        used = {number for examples in sets for example in examples for number in example.ids}
+        used |= {i for text, cue in asked for i in chat_format.prompt([Message(role="user", content=text)], cue)}
+        tokenizer, smaller = vocab.trim(tokenizer, used, token_rows(base_folder))
+        kept = smaller.kept
+        train_set, valid_set, text_set = (e.renumbered(smaller.renumbered) for e in (train_set, valid_set, text_set))
+        probe = EncodedSet(examples=probe, cut=0).renumbered(smaller.renumbered).examples
+        chat_format = open_format(tokenizer, chat_format.kind)
         reporter.note(
-            f"词表裁到 {len(smaller.kept):,}（原 {smaller.before:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
+            f"词表裁到 {len(kept):,}（原 {smaller.before:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
         )
+    launch.release_memory()
+    reporter.stage("载入底座模型")
+    quantize: Quantization = "int8" if recipe.model.load_8bit else getattr(recipe.method, "quantization", "none")
+    base = load_model(base_folder, device, quantize=quantize, kept=kept)
+    packs = recipe.train.packing == "auto" and can_pack(base, recipe.method)
+    if packs:
+        base.set_attn_implementation(ATTENTION)
+    if recipe.model.gradient_checkpointing:
+        base.gradient_checkpointing_enable({"use_reentrant": False})
+    first = (train_set.examples or text_set.examples)[0]
+    prompt = list(first.ids[: first.replies[0][0] or 1])
+    base_logits = adapters.last_logits(base, prompt)
+
+    plan, steps = _plan(recipe, train_set, text_set)
     launch.seed_step(recipe.train.seed, 0)
-    model = attach(base.model, recipe.method)
-    fastlora.install(model)
-    _report_trainable(model, reporter)
-    result = _run(recipe, folder, info, model, tokenizer, train_set, valid_set, accelerator, reporter, resume=resume)
+    attached = attach(base, recipe.method, steps=steps, kept=kept)
+    fastlora.install(attached.model)
+    trainable, total = count(attached.model)
+    reporter.note(f"{METHOD_NAMES[type(recipe.method)]}：可训练参数 {trainable:,} / {total:,}（{100 * trainable / total:.2f}%）")
+    for note in attached.notes:
+        reporter.note(note)
+    batching = Batching(micro_batch_size=recipe.train.micro_batch_size, pad_id=tokenizer.pad_token_id,
+                        row_tokens=recipe.train.micro_batch_size * cutoff if packs else 0)  # fmt: skip
+
+    def look(learner: trainer.Learner, step: int, metrics: Reporter) -> float:
+        """Validation loss; beside it what the run forgets and how it answers."""
+        loss = trainer.mean_loss(learner, valid_set.examples[: recipe.checks.eval_samples or None], metrics, "验证")
+        metrics.metrics(step, {"probe_perplexity": perplexity(trainer.mean_loss(learner, probe, NullReporter(), ""))})
+        if main and accelerator.num_processes == 1:  # a sharded model cannot answer in one process
+            write_samples(folder, step, asked, sample_replies(attached.model, tokenizer, chat_format, asked))
+        return loss
+
+    result = _run(recipe, folder, info, attached, batching, [*text_set.examples, *train_set.examples], plan, steps, look,
+                  accelerator, reporter, stop or launch.StopRequest(), resume=resume)  # fmt: skip
+    if result.status == "complete":
+        accelerator.wait_for_everyone()
+        change = adapters.check_adapter_works(accelerator.unwrap_model(attached.model), folder, prompt, base_logits)
+        reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
+        if main:
+            results = _results(result.progress, accelerator.device.type)
+            write_run(folder, dataclasses.replace(info, status="complete", results=results))
+            draw_curves(folder)
+    accelerator.wait_for_everyone()
     accelerator.end_training()
     return result
 
 
+def _plan(recipe: Recipe, train_set: EncodedSet, text_set: EncodedSet) -> tuple[Plan, int]:
+    """(which examples make up which step, how many steps); text comes before dialogue in the list of examples."""
+    train = recipe.train
+
+    def over(encoded: EncodedSet) -> BatchPlan:
+        return BatchPlan(lengths=[len(e.ids) for e in encoded.examples], batch_size=train.batch_size, seed=train.seed,
+                         group_by_length=train.group_by_length)  # fmt: skip
+
+    only = over(train_set if recipe.data.train_path else text_set)
+    steps = train.steps or max(1, math.ceil(only.steps_per_epoch * train.num_epochs))
+    if recipe.data.train_path and text_set.examples:
+        stages = TwoStages(first=over(text_set), first_steps=train.pretrain_steps, second=only)
+        return stages, train.pretrain_steps + steps
+    return only, steps
+
+
 def _run(
-    recipe: Recipe, folder: Path, info: RunInfo, model: Any, tokenizer: Any,
-    train_set: EncodedSet, valid_set: EncodedSet, accelerator: Accelerator, reporter: Reporter, *, resume: bool,
+    recipe: Recipe, folder: Path, info: RunInfo, attached: Attached, batching: Batching, examples: list[Example],
+    plan: Plan, steps: int, look: Callable[[trainer.Learner, int, Reporter], float], accelerator: Accelerator,
+    reporter: Reporter, stop: launch.StopRequest, *, resume: bool,
 ) -> TrainResult:  # fmt: skip
-    """Build what the loop needs, run it, finish the folder."""
-    train, checks = recipe.train, recipe.checks
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=train.learning_rate, weight_decay=train.weight_decay)
+    """Build what the loop needs, run it, leave the best adapter in the folder."""
+    train, checks, model = recipe.train, recipe.checks, attached.model
+    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    optimizer = make_optimizer(train.optimizer, trainable, rate=train.learning_rate, weight_decay=train.weight_decay,
+                               rate_of=attached.rate_of)  # fmt: skip
     loss, optimizer = accelerator.prepare(ReplyLoss(model), optimizer)
     learner = trainer.Learner(
-        accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, pad_id=tokenizer.pad_token_id
-    )
-    plan = BatchPlan(lengths=[len(e.ids) for e in train_set.examples], batch_size=train.batch_size, seed=train.seed,
-                     group_by_length=train.group_by_length)  # fmt: skip
-    steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
+        accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, batching=batching,
+        after_step=attached.after_step, penalty=attached.penalty,
+    )  # fmt: skip
     rhythm = trainer.Rhythm(
-        steps=steps, micro_batch_size=train.micro_batch_size, max_grad_norm=train.max_grad_norm, seed=train.seed,
+        steps=steps, max_grad_norm=train.max_grad_norm, seed=train.seed,
         schedule=trainer.make_schedule(train.schedule, train.learning_rate, steps, train.warmup_steps),
         eval_steps=checks.eval_steps, save_steps=checks.save_steps, patience=checks.patience,
     )  # fmt: skip
@@ -136,8 +253,7 @@ def _run(
     newest = checkpoints.latest() if resume else None
     if newest is not None:
         progress = checkpoints.load(newest, model, optimizer)
-        reporter.note(f"从 {newest.name} 接着训练（共 {steps} 步）")
-    valid_examples = valid_set.examples[: checks.eval_samples or None]
+        reporter.note(f"从 {newest.name} 接着训练：共 {steps} 步，还有 {max(0, steps - progress.step)} 步；最好的验证损失 {progress.best_loss:.3f}（第 {progress.best_step} 步）")
 
     main = accelerator.is_main_process
     metrics = FanOut([
@@ -145,42 +261,34 @@ def _run(
         *([JsonlReporter(folder / "metrics.jsonl", progress.step if newest else -1)] if main else []),
         launch.TrackerReporter(accelerator),
     ])  # fmt: skip
+    keep_samples_until(folder, progress.step if newest else -1) if main else None
 
     def save_best(now: Progress) -> None:
         if main:
             adapters.save_adapter(model, folder)
+            draw_curves(folder)
 
     metrics.stage(f"训练：{steps} 步 × {train.batch_size} 条")
     try:
-        with launch.stop_on_signal() as stop:
+        with launch.stop_on_signal(stop):
             progress = trainer.train(
-                learner, train_set.examples, plan, rhythm, checkpoints=checkpoints, progress=progress, stop=stop,
-                validate=lambda: trainer.mean_loss(learner, valid_examples, train.micro_batch_size, metrics, "验证"),
-                save_best=save_best, reporter=metrics,
+                learner, examples, plan, rhythm, checkpoints=checkpoints, progress=progress, stop=stop,
+                validate=lambda step: look(learner, step, metrics), save_best=save_best, reporter=metrics,
             )  # fmt: skip
     finally:
         metrics.close()
     early = bool(checks.patience) and progress.evals_without_gain >= checks.patience
     if progress.step < steps and not early:
         return TrainResult(folder=folder, status="stopped", progress=progress, steps=steps)
-    if not (folder / ADAPTER_FILES[1]).is_file():  # resumed with fewer steps, before anything was validated
+    if not has_adapter(folder):  # resumed with fewer steps, before anything was validated
         save_best(progress)
-    accelerator.wait_for_everyone()
-    change = adapters.check_adapter_works(
-        model, folder, list(train_set.examples[0].ids[: train_set.examples[0].replies[0][0] or 1])
-    )
-    reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
-    if main:
-        write_run(
-            folder, dataclasses.replace(info, status="complete", results=_results(progress, accelerator.device.type))
-        )
-    accelerator.wait_for_everyone()
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
 
 
 def data_files(recipe: Recipe) -> dict[str, str]:
     """SHA-256 of the files a recipe learns from."""
     paths = {"train": recipe.data.train_path, "valid": recipe.data.valid_path}
+    paths |= {f"text{number}": path for number, path in enumerate(recipe.data.text_paths, 1)}
     return {name: sha256_of(Path(path)) for name, path in paths.items() if path}
 
 
@@ -224,29 +332,49 @@ def _claim(folder: Path, resume: bool) -> None:
         )
 
 
-def _check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
-    before = read_run(folder)
-    method = config.load_recipe(folder / "recipe.yaml").method
-    for what, old, new in (("底座模型", before.base_fingerprint, info.base_fingerprint),
-                           ("数据", before.data_fingerprint, info.data_fingerprint),
-                           ("种子", before.seed, info.seed), ("微调设置", method, recipe.method)):  # fmt: skip
-        if old != new:
-            raise RunError(f"{str(folder)!r} 当初的{what}与现在的不同（{old} → {new}），接不上", "用当初的配方：custome train --recipe "
-                           f"{folder}/recipe.yaml --resume；或换一个 --output-dir")  # fmt: skip
+def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
+    """Raise RunError when a run cannot go on with this base, data or recipe, naming every key that differs."""
+    before, filed = read_run(folder), config.load_recipe(folder / "recipe.yaml")
+    differing = [f"{what}（{old} → {new}）" for what, old, new in (
+        ("底座模型", before.base_fingerprint, info.base_fingerprint), ("数据", before.data_fingerprint, info.data_fingerprint),
+    ) if old != new]  # fmt: skip
+    if type(filed.method) is not type(recipe.method):
+        differing.append(f"method（{METHOD_NAMES[type(filed.method)]} → {METHOD_NAMES[type(recipe.method)]}）")
+    else:
+        differing += _differing("method", filed.method, recipe.method)
+    for section, keys in FIXED.items():
+        differing += _differing(section, getattr(filed, section), getattr(recipe, section), keys)
+    if differing:
+        raise RunError(f"{str(folder)!r} 当初的设置与现在的不同，接不上：" + "、".join(differing),
+                       f"用当初的配方：custome train --recipe {folder}/recipe.yaml --resume；或换一个 --output-dir")  # fmt: skip
 
 
-def _describe(train_set: EncodedSet, valid_set: EncodedSet, cutoff_len: int) -> str:
+FIXED = {
+    "data": ("cutoff_len",),
+    "model": ("vocabulary", "load_8bit"),
+    "train": ("seed", "batch_size", "pretrain_steps", "optimizer", "group_by_length", "weight_decay"),
+}
+"""Settings that a resumed run must share with the first one beside the method's; steps and learning rate may change."""
+
+
+def _differing(section: str, old: Any, new: Any, keys: Sequence[str] | None = None) -> list[str]:
+    names = keys or [declared.name for declared in dataclasses.fields(old)]
+    pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
+    return [f"{section}.{name}（{before} → {now}）" for name, before, now in pairs if before != now]
+
+
+def can_pack(model: Any, method: Method) -> bool:
+    """Virtual tokens come before every sample of its own, and some attentions are no plain causal one."""
+    return not isinstance(method, PromptConfig | PrefixConfig) and bool(getattr(model, "_supports_attention_backend", False))
+
+
+def _describe(train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int) -> str:
     tokens = sum(len(e.ids) for e in train_set.examples)
     labelled = sum(e.labelled for e in train_set.examples)
     cut = train_set.cut + valid_set.cut
-    return (f"训练 {len(train_set):,} 条、验证 {len(valid_set):,} 条；{tokens:,} token，其中 {labelled:,} 计损失；"
+    text = f"原文 {len(text_set):,} 段、{sum(len(e.ids) for e in text_set.examples):,} token；" if len(text_set) else ""
+    return text + (f"训练 {len(train_set):,} 条、验证 {len(valid_set):,} 条；{tokens:,} token，其中 {labelled:,} 计损失；"
             f"超过 {cutoff_len} token 被截短的 {cut:,} 条")  # fmt: skip
-
-
-def _report_trainable(model: Any, reporter: Reporter) -> None:
-    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    total = sum(p.numel() for p in model.parameters())
-    reporter.note(f"可训练参数 {trainable:,} / {total:,}（{100 * trainable / total:.2f}%）")
 
 
 def _results(progress: Progress, device: str) -> dict[str, Any]:

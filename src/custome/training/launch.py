@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import resource
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,6 +18,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
+from ..errors import DataError
 from ..models.loading import compute_dtype
 from ..report import NullReporter
 
@@ -59,9 +62,8 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[StopRequest]:
+def stop_on_signal(request: StopRequest) -> Iterator[StopRequest]:
     """SIGINT and SIGTERM ask politely while this is open; elsewhere than in the main thread it does nothing."""
-    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
@@ -71,6 +73,20 @@ def stop_on_signal() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system, so that what comes next does not lie on top of it."""
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # musl has no such call
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def check_processes(accelerator: Accelerator, samples: int | None) -> None:
+    """Raise DataError when there are more processes than samples to share out."""
+    if samples is not None and accelerator.num_processes > samples:
+        raise DataError(f"{accelerator.num_processes} 个进程分 {samples} 条数据，有的进程没有活干", f"进程数不要超过数据条数：--nproc_per_node {samples}")
 
 
 def peak_memory_bytes(device: str) -> int:

@@ -18,8 +18,8 @@ from accelerate import Accelerator
 from ..errors import TrainingError
 from ..report import Reporter
 from .checkpoint import Checkpoints, Progress
-from .data import BatchPlan, Example, collate, micro_batches
-from .launch import StopRequest, peak_memory_bytes, seed_step
+from .data import Batching, Example, Plan
+from .launch import StopRequest, peak_memory_bytes, release_memory, seed_step
 
 Schedule = Callable[[int], float]
 """Step (from 1) → learning rate."""
@@ -33,7 +33,11 @@ class Learner:
     loss: Any
     model: Any
     optimizer: Any
-    pad_id: int
+    batching: Batching
+    after_step: Callable[[int], None] = lambda step: None
+    """What the tuning method does behind the optimizer."""
+    penalty: Callable[[], torch.Tensor] | None = None
+    """What the tuning method adds to the mean loss of a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,6 @@ class Rhythm:
     """How long, how big, and when to look up."""
 
     steps: int
-    micro_batch_size: int
     schedule: Schedule
     max_grad_norm: float
     eval_steps: int
@@ -66,10 +69,10 @@ def make_schedule(kind: str, peak: float, steps: int, warmup_steps: int) -> Sche
 def train(
     learner: Learner,
     examples: Sequence[Example],
-    plan: BatchPlan,
+    plan: Plan,
     rhythm: Rhythm,
     *,
-    validate: Callable[[], float],
+    validate: Callable[[int], float],
     save_best: Callable[[Progress], None],
     checkpoints: Checkpoints,
     progress: Progress,
@@ -82,7 +85,7 @@ def train(
         TrainingError: loss or gradient is not finite.
     """
     if progress.step == 0:
-        progress = dataclasses.replace(progress, base_loss=validate())
+        progress = dataclasses.replace(progress, base_loss=validate(0))
         reporter.metrics(0, {"valid_loss": progress.base_loss})
         _save(learner, checkpoints, progress)
     stopping = False
@@ -126,9 +129,9 @@ def _exhausted(progress: Progress, rhythm: Rhythm) -> bool:
 
 
 def _look_up(
-    validate: Callable[[], float], save_best: Callable[[Progress], None], progress: Progress, reporter: Reporter
+    validate: Callable[[int], float], save_best: Callable[[Progress], None], progress: Progress, reporter: Reporter
 ) -> Progress:
-    loss = validate()
+    loss = validate(progress.step)
     reporter.metrics(progress.step, {"valid_loss": loss})
     better = not loss >= progress.best_loss  # without validation data every look is a gain
     progress = dataclasses.replace(
@@ -159,23 +162,29 @@ def _one_step(
     mine = batch[accelerator.process_index :: accelerator.num_processes] or batch[:1]
     weight = 1.0 if batch[accelerator.process_index :: accelerator.num_processes] else 0.0  # more processes than rows
     total = torch.zeros((), device=accelerator.device)
-    parts = micro_batches(mine, lengths, rhythm.micro_batch_size)
+    parts = learner.batching.divide(mine, lengths)
     for number, part in enumerate(parts, 1):
-        ids, mask, labels = (t.to(accelerator.device) for t in collate([examples[i] for i in part], learner.pad_id))
+        batch_ = learner.batching.collate([examples[i] for i in part]).to(accelerator.device)
         with accelerator.no_sync(learner.loss) if number < len(parts) else nullcontext():
-            loss = learner.loss(ids, mask, labels) * weight
+            loss = learner.loss(*batch_) * weight
             if not torch.isfinite(loss):
                 raise _not_finite("损失", step, [examples[i].source for i in part], checkpoints)
             # Gradients are averaged over processes; the mean wanted is over all tokens of the step.
-            accelerator.backward(loss * (accelerator.num_processes / labelled))
+            share = loss * (accelerator.num_processes / labelled)
+            if learner.penalty is not None and number == len(parts):
+                share = share + learner.penalty()
+            accelerator.backward(share)
         total += loss.detach()
     grad_norm = float(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm))
     if not math.isfinite(grad_norm) and accelerator.scaler is None:  # an fp16 scaler skips such a step and goes on
         raise _not_finite("梯度", step, [examples[i].source for i in batch], checkpoints)
     for group in learner.optimizer.param_groups:
-        group["lr"] = rhythm.schedule(step)
+        group["lr"] = rhythm.schedule(step) * group.get("scale", 1.0)
     learner.optimizer.step()
+    learner.after_step(step)  # AdaLoRA reads gradients here
     learner.optimizer.zero_grad()
+    if accelerator.device.type == "cpu":
+        release_memory()
     mean = float(accelerator.reduce(total, "sum")) / labelled
     return mean, sum(lengths.values()), grad_norm
 
@@ -193,9 +202,7 @@ def _not_finite(what: str, step: int, sources: list[str], checkpoints: Checkpoin
 
 
 @torch.no_grad()
-def mean_loss(
-    learner: Learner, examples: Sequence[Example], micro_batch_size: int, reporter: Reporter, title: str
-) -> float:
+def mean_loss(learner: Learner, examples: Sequence[Example], reporter: Reporter, title: str) -> float:
     """Mean loss a token over `examples` (nan without any), shared among the processes."""
     if not examples:
         return math.nan
@@ -203,13 +210,12 @@ def mean_loss(
     learner.model.eval()
     lengths = [len(e.ids) for e in examples]
     mine = range(accelerator.process_index, len(examples), accelerator.num_processes)
-    parts = micro_batches(list(mine), lengths, micro_batch_size)
+    parts = learner.batching.divide(mine, lengths)
     total = torch.zeros((), device=accelerator.device)
     loss = accelerator.unwrap_model(
         learner.loss
     )  # processes have different numbers of batches: nothing may wait for others
     for done, part in enumerate(parts, 1):
-        batch = collate([examples[i] for i in part], learner.pad_id)
-        total += loss(*(t.to(accelerator.device) for t in batch))
+        total += loss(*learner.batching.collate([examples[i] for i in part]).to(accelerator.device))
         reporter.progress(title, done, len(parts))
     return float(accelerator.reduce(total, "sum")) / sum(e.labelled for e in examples)

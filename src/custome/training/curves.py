@@ -1,0 +1,52 @@
+"""The curves of a run as a picture in its folder, drawn from metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+CURVES_FILE = "curves.png"
+
+
+def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Name → (step, value), in order; a step written twice (a resumed run) keeps the later value."""
+    series: dict[str, dict[int, float]] = {}
+    path = folder / "metrics.jsonl"
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            row = json.loads(line)
+        except ValueError:  # the last line may be half written
+            continue
+        for name, value in row.items():
+            if name != "step" and isinstance(value, (int, float)):
+                series.setdefault(name, {})[row["step"]] = value
+    return {name: sorted(points.items()) for name, points in series.items()}
+
+
+def draw_curves(folder: Path) -> Path:
+    """Write curves.png: losses, learning rate, speed, memory and the probe's perplexity over the steps."""
+    from matplotlib.figure import Figure
+
+    series = read_metrics(folder)
+    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
+    panels = figure.subplots(2, 3).flat
+    wanted = [
+        ("loss per reply token", ("loss", "valid_loss"), 1), ("learning rate", ("learning_rate",), 1),
+        ("gradient norm", ("grad_norm",), 1), ("tokens/s", ("tokens_per_s",), 1), ("peak memory, GB", ("peak_memory_bytes",), 1e-9),
+        ("perplexity, general Chinese", ("probe_perplexity",), 1),
+    ]  # fmt: skip
+    for panel, (title, names, scale) in zip(panels, wanted, strict=True):
+        for name in names:
+            points = series.get(name, [])
+            few = len(points) < 30
+            panel.plot([x for x, _ in points], [y * scale for _, y in points], marker="." if few else "", label=name)
+        panel.set_title(title, fontsize=10)
+        panel.set_xlabel("step", fontsize=8)
+        panel.grid(alpha=0.3)
+        if len(names) > 1:
+            panel.legend(fontsize=8)
+    path = folder / CURVES_FILE
+    temporary = path.with_suffix(".png.tmp")
+    figure.savefig(temporary, format="png")
+    temporary.replace(path)
+    return path

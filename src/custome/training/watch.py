@@ -1,0 +1,74 @@
+"""What is looked at beside the validation loss: the same few questions answered anew, and general Chinese not forgotten."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..files import write_text
+from ..models.chat_format import ChatFormat
+from ..types import Character, Message
+from .data import Example
+
+SAMPLES_FILE = "samples.jsonl"
+LONGEST_SAMPLE = 48
+QUESTIONS = ("博物馆大火，救名画还是救猫？", "怎样才能国富民强？", "你平生最得意的一件事是什么？")
+"""Asked at every evaluation, each to one of the people who speak most."""
+
+
+def questions(people: Sequence[Character]) -> list[tuple[str, str]]:
+    """(question, cue of who is asked)."""
+    cues = [person.cue for person in people[: len(QUESTIONS)]] or [""]
+    return [(text, cues[place % len(cues)]) for place, text in enumerate(QUESTIONS)]
+
+
+@torch.no_grad()
+def sample_replies(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]]) -> list[str]:
+    """Greedy replies, all in one batch."""
+    prompts = [chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in asked]
+    width = max(map(len, prompts))
+    ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(p)) + p for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    was_training = model.training
+    model.eval()
+    out = model.generate(
+        input_ids=ids, attention_mask=mask, max_new_tokens=LONGEST_SAMPLE, do_sample=False,
+        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    model.train(was_training)
+    return [chat_format.reply(text) for text in tokenizer.batch_decode(out[:, width:], skip_special_tokens=True)]
+
+
+def write_samples(folder: Path, step: int, asked: Sequence[tuple[str, str]], replies: Sequence[str]) -> None:
+    rows = [{"question": q, "speaker": who, "reply": reply} for (q, who), reply in zip(asked, replies, strict=True)]
+    with (folder / SAMPLES_FILE).open("a", encoding="utf-8") as out:
+        out.write(json.dumps({"step": step, "replies": rows}, ensure_ascii=False) + "\n")
+
+
+def keep_samples_until(folder: Path, step: int) -> None:
+    """Forget the samples behind `step`: a resumed run writes them again."""
+    path = folder / SAMPLES_FILE
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        write_text(path, "".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
+
+
+def probe_examples(tokenizer: Any, cutoff_len: int) -> list[Example]:
+    """Our own everyday Chinese, one paragraph an example; its loss tells what a run forgets."""
+    text = (files("custome") / "data" / "probe.txt").read_text(encoding="utf-8")
+    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    examples = []
+    for number, line in enumerate(text.splitlines(), 1):
+        ids = [*start, *tokenizer(line, add_special_tokens=False).input_ids][:cutoff_len]
+        examples.append(Example(ids=tuple(ids), replies=((0, len(ids)),), source=f"probe.txt:{number}"))
+    return examples
+
+
+def perplexity(loss: float) -> float:
+    return math.exp(min(loss, 20.0))

@@ -6,10 +6,19 @@ import itertools
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 PEOPLE = ("张三", "李四", "王五", "赵六娘")
 PLACES = ("东门", "西山", "南桥", "北寺", "酒楼", "渡口", "城隍庙", "后园")
@@ -28,6 +37,18 @@ def make_tiny_tokenizer(text: str) -> PreTrainedTokenizerFast:
                                    unk_token="<unk>")  # fmt: skip
 
 
+def make_byte_tokenizer(text: str) -> PreTrainedTokenizerFast:
+    """Byte-level, as Qwen's and Llama 3's are, with a token for each character of `text`."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=2000, special_tokens=["<pad>", "<eos>", "<bos>", "<unk>"],
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)  # fmt: skip
+    tokenizer.train_from_iterator([c for c in sorted(set(text)) for _ in range(3)], trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>",
+                                   unk_token="<unk>")  # fmt: skip
+
+
 def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
     """A random base model and tokenizer in `folder`."""
     torch.manual_seed(0)
@@ -35,14 +56,18 @@ def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
         "".join([*PEOPLE, *PLACES, *THINGS, *WHEN])
         + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
     )
-    tokenizer = make_tiny_tokenizer(alphabet)
+    tokenizer = make_byte_tokenizer(alphabet) if kind == "qwen" else make_tiny_tokenizer(alphabet)
     shape = {
         "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
         "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 512,
         "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True,
     }  # fmt: skip
+    model: Any
     if kind == "gemma":
         model = Gemma3ForCausalLM(Gemma3TextConfig(**shape, sliding_window=64))
+    elif kind == "qwen":
+        shape.pop("head_dim")
+        model = Qwen2ForCausalLM(Qwen2Config(**shape))
     else:
         model = LlamaForCausalLM(LlamaConfig(**shape))
     model.save_pretrained(folder)

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custome.models.loading import has_plain_head, load_base
-from custome.training.data import BatchPlan, Example, collate, micro_batches
+from custome.training.data import BatchPlan, Batching, Example, micro_batches, pack, pad
 from custome.training.loss import IGNORED, FrozenHeadCrossEntropy, ReplyLoss
+from custome.training.packing import ATTENTION
 from custome.training.trainer import make_schedule
+from tiny import make_tiny_base
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 128, 300])
@@ -38,7 +40,7 @@ def test_reply_loss_equals_the_models_own(tiny_base):
     labels = ids.clone()
     labels[:, :9] = IGNORED
     mask = torch.ones_like(ids)
-    ours = ReplyLoss(model)(ids, mask, labels)
+    ours = ReplyLoss(model)(ids, labels, mask)
     theirs = model(input_ids=ids, attention_mask=mask, labels=labels).loss
     torch.testing.assert_close(ours / (3 * 11), theirs)
 
@@ -48,7 +50,7 @@ def test_a_soft_capped_head_takes_the_plain_path(tiny_base):
     ids = torch.randint(3, 200, (2, 10))
     mask = torch.ones_like(ids)
     model.config.final_logit_softcapping = 5.0
-    ours = ReplyLoss(model)(ids, mask, ids)
+    ours = ReplyLoss(model)(ids, ids, mask)
     theirs = model(input_ids=ids, attention_mask=mask, labels=ids).loss
     torch.testing.assert_close(ours / 18, theirs)
     assert not has_plain_head(model)
@@ -57,9 +59,67 @@ def test_a_soft_capped_head_takes_the_plain_path(tiny_base):
 def test_padding_changes_nothing(tiny_base):
     model = load_base(tiny_base).model
     examples = [Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)]
-    together = ReplyLoss(model)(*collate(examples, 0))
-    alone = sum(ReplyLoss(model)(*collate([e], 0)) for e in examples)
+    together = ReplyLoss(model)(*pad(examples, 0))
+    alone = sum(ReplyLoss(model)(*pad([e], 0)) for e in examples)
     torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("kind", ["gemma", "llama", "qwen"])
+def test_packed_equals_unpacked(tmp_path, kind: str):
+    """Loss and gradients of samples in one row are those of one row each, also where a sample is longer than the window."""
+    losses, gradients = [], []
+    for way in ("apart", "packed"):
+        model = load_base(make_tiny_base(tmp_path / way, kind)).model.train()
+        model.requires_grad_(True)
+        model.set_attn_implementation(ATTENTION)
+        dice = torch.Generator().manual_seed(3)
+        examples = [
+            Example(ids=tuple(torch.randint(5, 200, (n,), generator=dice).tolist()), replies=((n // 2, n),), source="")
+            for n in (5, 90, 17, 3)
+        ]
+        if way == "packed":
+            loss = ReplyLoss(model)(*pack(examples))
+        else:
+            loss = sum(ReplyLoss(model)(*pad([e], 0)) for e in examples)
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append({name: p.grad for name, p in model.named_parameters()})
+    torch.testing.assert_close(losses[0], losses[1])
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_packed_without_the_registered_attention_sees_only_itself_too(tiny_base):
+    """transformers reads the sample boundaries from the positions; ours must agree with its way."""
+    model = load_base(tiny_base).model
+    examples = [Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)]
+    ids, labels, _, positions, _ = pack(examples)
+    logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits[:, :-1]
+    plain = F.cross_entropy(logits[0].float(), labels[0, 1:], reduction="sum", ignore_index=IGNORED)
+    model.set_attn_implementation(ATTENTION)
+    torch.testing.assert_close(ReplyLoss(model)(*pack(examples)), plain)
+
+
+def test_a_trainable_head_gives_the_same_loss_by_chunks(tiny_base, monkeypatch: pytest.MonkeyPatch):
+    from custome.training import loss as loss_module
+
+    model = load_base(tiny_base).model.requires_grad_(True)
+    batch = pad([Example(ids=tuple(range(10, 40)), replies=((2, 30),), source="")], 0)
+    whole = ReplyLoss(model)(*batch)
+    monkeypatch.setattr(loss_module, "CHUNK_LOGITS", 4 * model.config.vocab_size)
+    parts = ReplyLoss(model)(*batch)
+    torch.testing.assert_close(whole, parts)
+    parts.backward()
+    assert model.get_output_embeddings().weight.grad.abs().sum() > 0
+
+
+@settings(max_examples=50)
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=30), budget=st.integers(1, 60))
+def test_rows_hold_every_sample_once_and_keep_their_budget(lengths: list[int], budget: int):
+    batching = Batching(micro_batch_size=1, pad_id=0, row_tokens=budget)
+    rows = batching.divide(range(len(lengths)), lengths)
+    assert sorted(i for row in rows for i in row) == list(range(len(lengths)))
+    assert all(len(row) == 1 or sum(lengths[i] for i in row) <= budget for row in rows)
 
 
 @settings(max_examples=50)

@@ -14,6 +14,7 @@ from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenize
 
 from custome.errors import SourceError
 from custome.models import vocab
+from custome.models.loading import load_model
 from tiny import PEOPLE, make_tiny_novel
 
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>"]
@@ -66,7 +67,9 @@ def test_kept_text_keeps_its_tokens_and_its_logits(tmp_path: Path, kind: str):
     ids = torch.tensor([[2, *encoded[3], *encoded[5]]])
     with torch.no_grad():
         before = model(input_ids=ids).logits
-    smaller, vocabulary = vocab.trim(model, tokenizer, {number for row in encoded for number in row})
+    smaller, vocabulary = vocab.trim(tokenizer, {number for row in encoded for number in row}, len(tokenizer))
+    model.save_pretrained(tmp_path / "full")
+    vocab.cut_embeddings(model, vocabulary.kept)
     assert len(smaller) == len(vocabulary.kept) < vocabulary.before == len(tokenizer)
     assert [vocabulary.renumbered(row) for row in encoded] == [
         tuple(row) for row in smaller(lines, add_special_tokens=False).input_ids
@@ -74,6 +77,10 @@ def test_kept_text_keeps_its_tokens_and_its_logits(tmp_path: Path, kind: str):
     with torch.no_grad():
         after = model(input_ids=torch.tensor([vocabulary.renumbered(ids[0].tolist())])).logits
     assert torch.allclose(after, before[..., list(vocabulary.kept)], atol=1e-6)
+    loaded = load_model(tmp_path / "full", kept=vocabulary.kept)  # only the rows kept are ever read
+    with torch.no_grad():
+        again = loaded(input_ids=torch.tensor([vocabulary.renumbered(ids[0].tolist())])).logits
+    assert torch.equal(again, after) and loaded.config.eos_token_id == model.config.eos_token_id
     for name in ("pad", "eos", "bos"):
         assert (
             getattr(smaller, f"{name}_token_id")
@@ -102,7 +109,7 @@ def _tokenizers(factory: pytest.TempPathFactory, kind: str) -> tuple[PreTrainedT
         lines = text_of(factory.mktemp("lines"))
         full = make_tokenizer(kind, lines)
         used = {number for row in full(lines[:40], add_special_tokens=False).input_ids for number in row}
-        _MADE[kind] = vocab.trim(make_model(kind, len(full)), full, used)[0], full
+        _MADE[kind] = vocab.trim(full, used, len(full))[0], full
     return _MADE[kind]
 
 
@@ -111,7 +118,7 @@ def test_other_kinds_of_tokenizer_are_named(tmp_path: Path):
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>")
     assert not vocab.can_trim(tokenizer)
     with pytest.raises(SourceError, match="BPE") as caught:
-        vocab.trim(make_model("bytes", 2), tokenizer, [1])
+        vocab.trim(tokenizer, [1], 2)
     assert "--vocabulary full" in caught.value.hint
 
 

@@ -156,9 +156,9 @@ def test_a_loss_that_is_not_finite_names_step_samples_and_checkpoint(
 
     real, calls = loss_module.ReplyLoss.forward, []
 
-    def poisoned(self, ids, mask, labels):
+    def poisoned(self, *batch):
         calls.append(1)
-        value = real(self, ids, mask, labels)
+        value = real(self, *batch)
         return value * math.nan if self.model.training and len(calls) > 12 else value
 
     monkeypatch.setattr(loss_module.ReplyLoss, "forward", poisoned)
@@ -185,11 +185,11 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tiny_base: Path, tmp_path: Pa
         "import resource, signal, sys\n"
         "from custome.training import checkpoint\n"
         "real = checkpoint.Checkpoints.save\n"
-        "def save(self, model, optimizer, progress):\n"
+        "def save(self, model, optimizer, progress, method=None):\n"
         "    if progress.step >= 6:\n"
         "        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))\n"
-        "    return real(self, model, optimizer, progress)\n"
+        "    return real(self, model, optimizer, progress, method)\n"
         "checkpoint.Checkpoints.save = save\n"
         "from custome.cli.app import main\n"
         "raise SystemExit(main(['train', '--recipe', sys.argv[1]]))\n"
@@ -271,7 +271,7 @@ def test_resuming_with_other_settings_is_refused_before_anything_is_written(tiny
     recipe = make_recipe(tiny_base, tmp_path / "run", steps=3)
     finetune(recipe, NullReporter())
     before = (tmp_path / "run" / "recipe.yaml").read_bytes()
-    with pytest.raises(RunError, match="微调设置"):
+    with pytest.raises(RunError, match="method.lora_r（4 → 8）"):
         finetune(dataclasses.replace(recipe, method=LoraConfig(lora_r=8)), NullReporter(), resume=True)
     assert (tmp_path / "run" / "recipe.yaml").read_bytes() == before
 

@@ -117,6 +117,9 @@ def load_model(
             model = AutoModelForCausalLM.from_pretrained(folder, **options)
             if kept is not None:
                 vocab.cut_embeddings(model, kept)
+    for module in model.modules() if device == "cpu" else ():
+        if hasattr(module, "support_avx512bf16_for_cpu"):  # would repack nf4 weights at the first look, and then not train
+            module.support_avx512bf16_for_cpu = False
     model.requires_grad_(False)
     given = model.config  # the published sampling settings would leak into every generate() that does not name them all
     model.generation_config = GenerationConfig(

@@ -10,6 +10,7 @@ import json
 import pickle
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,10 @@ class Checkpoints:
         found = sorted(path for path in self._folder.glob("step-*") if _NAME.fullmatch(path.name))
         return found[-1] if found else None
 
-    def save(self, model: Any, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:
-        """Write a checkpoint, then drop the ones that are too old."""
+    def save(
+        self, model: Any, optimizer: torch.optim.Optimizer, progress: Progress, method: dict[str, Any] | None = None
+    ) -> Path:
+        """Write a checkpoint, then drop the ones that are too old; `method` is what the tuning method remembers."""
         path = self._folder / f"step-{progress.step:07d}"
         if path.exists():  # a resumed run has just come from here
             return path
@@ -58,14 +61,18 @@ class Checkpoints:
             weights = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
             save_file(weights, temporary / "trainable.safetensors")
             torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
+            if method:
+                torch.save(method, temporary / "method.pt")
             state = json.dumps(dataclasses.asdict(progress), indent=2)
             (temporary / "progress.json").write_text(state, encoding="utf-8")
         for old in sorted(self._folder.glob("step-*"))[: -self._keep]:
             shutil.rmtree(old)
         return path
 
-    def load(self, path: Path, model: Any, optimizer: torch.optim.Optimizer) -> Progress:
-        """Put a checkpoint's state into model and optimizer.
+    def load(
+        self, path: Path, model: Any, optimizer: torch.optim.Optimizer, load_method: Callable[[dict[str, Any]], None]
+    ) -> Progress:
+        """Put a checkpoint's state into model, optimizer and tuning method.
 
         Raises:
             RunError: it is damaged or belongs to another model.
@@ -80,6 +87,8 @@ class Checkpoints:
             for name, parameter in parameters.items():
                 parameter.data.copy_(weights[name])
             optimizer.load_state_dict(torch.load(path / "optimizer.pt", weights_only=True))
+            if (path / "method.pt").is_file():
+                load_method(torch.load(path / "method.pt", weights_only=True))
             return Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
         except (
             OSError,

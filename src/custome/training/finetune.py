@@ -241,7 +241,7 @@ def _run(
     loss, optimizer = accelerator.prepare(ReplyLoss(model), optimizer)
     learner = trainer.Learner(
         accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, batching=batching,
-        after_step=attached.after_step, penalty=attached.penalty,
+        after_step=attached.after_step, penalty=attached.penalty, method_state=attached.state,
     )  # fmt: skip
     rhythm = trainer.Rhythm(
         steps=steps, max_grad_norm=train.max_grad_norm, seed=train.seed,
@@ -252,7 +252,7 @@ def _run(
     progress = Progress()
     newest = checkpoints.latest() if resume else None
     if newest is not None:
-        progress = checkpoints.load(newest, model, optimizer)
+        progress = checkpoints.load(newest, model, optimizer, attached.load_state)
         reporter.note(f"从 {newest.name} 接着训练：共 {steps} 步，还有 {max(0, steps - progress.step)} 步；最好的验证损失 {progress.best_loss:.3f}（第 {progress.best_step} 步）")
 
     main = accelerator.is_main_process

@@ -45,6 +45,9 @@ class Attached:
     """Added to the mean loss of a step."""
     rate_of: Callable[[str], float] = lambda name: 1.0
     """Factor on the learning rate of a parameter."""
+    state: Callable[[], dict[str, Any]] = dict
+    """What the method has to remember in a checkpoint."""
+    load_state: Callable[[dict[str, Any]], None] = lambda state: None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -145,7 +148,20 @@ def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
             parts.append((small - torch.eye(len(small), device=p.device)).norm())
         return settings.orth_reg_weight * torch.stack(parts).mean()
 
-    return Attached(model=tuned, after_step=tuned.base_model.update_and_allocate, penalty=penalty)
+    allocator, active = tuned.base_model.rankallocator, tuned.peft_config["default"]
+    scores = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+
+    def state() -> dict[str, Any]:
+        return {**{name: getattr(allocator, name) for name in scores}, "rank_pattern": active.rank_pattern}
+
+    def load_state(saved: dict[str, Any]) -> None:
+        active.rank_pattern = saved["rank_pattern"]
+        for name in scores:
+            setattr(allocator, name, saved[name])
+
+    return Attached(
+        model=tuned, after_step=tuned.base_model.update_and_allocate, penalty=penalty, state=state, load_state=load_state
+    )
 
 
 def _prefix(model: Any, method: PrefixConfig) -> Attached:

@@ -19,7 +19,7 @@ from ..errors import TrainingError
 from ..report import Reporter
 from .checkpoint import Checkpoints, Progress
 from .data import Batching, Example, Plan
-from .launch import StopRequest, peak_memory_bytes, release_memory, seed_step
+from .launch import StopRequest, peak_memory_bytes, seed_step
 
 Schedule = Callable[[int], float]
 """Step (from 1) → learning rate."""
@@ -38,6 +38,8 @@ class Learner:
     """What the tuning method does behind the optimizer."""
     penalty: Callable[[], torch.Tensor] | None = None
     """What the tuning method adds to the mean loss of a step."""
+    method_state: Callable[[], dict[str, Any]] = dict
+    """What the tuning method remembers in a checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ def train(
 
 def _save(learner: Learner, checkpoints: Checkpoints, progress: Progress) -> None:
     if learner.accelerator.is_main_process:
-        checkpoints.save(learner.model, learner.optimizer, progress)
+        checkpoints.save(learner.model, learner.optimizer, progress, learner.method_state())
     learner.accelerator.wait_for_everyone()
 
 
@@ -183,8 +185,6 @@ def _one_step(
     learner.optimizer.step()
     learner.after_step(step)  # AdaLoRA reads gradients here
     learner.optimizer.zero_grad()
-    if accelerator.device.type == "cpu":
-        release_memory()
     mean = float(accelerator.reduce(total, "sum")) / labelled
     return mean, sum(lengths.values()), grad_norm
 

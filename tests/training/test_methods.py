@@ -1,0 +1,192 @@
+"""Every method on every shape: it learns, touches only what it should, is saved, loaded and, where that exists, merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+
+from custome.config import (
+    METHODS,
+    AdaLoraConfig,
+    BitfitConfig,
+    DoraConfig,
+    FreezeConfig,
+    FullConfig,
+    Ia3Config,
+    LoraConfig,
+    LoraPlusConfig,
+    Method,
+    PissaConfig,
+    PrefixConfig,
+    PromptConfig,
+    QloraConfig,
+    RsLoraConfig,
+)
+from custome.errors import RunError, TrainingError
+from custome.models.adapters import load_adapter
+from custome.models.loading import load_model
+from custome.models.run_folder import read_run
+from custome.report import NullReporter
+from custome.training.finetune import finetune
+from test_finetune import make_recipe
+from tiny import make_tiny_base
+
+RANKS = {"lora_r": 4, "lora_alpha": 8}
+WEAK = {"ia3": 0.01, "bitfit": 0.02, "prompt": 0.02, "prefix": 0.05, "adalora": 0.05}
+"""Methods with few parameters learn less in twelve steps."""
+MATRIX: list[tuple[str, Method, float]] = [
+    ("lora", LoraConfig(**RANKS), 2e-2),
+    ("rslora", RsLoraConfig(**RANKS), 2e-2),
+    ("dora", DoraConfig(**RANKS), 2e-2),
+    ("lora+", LoraPlusConfig(**RANKS), 1e-2),
+    ("pissa", PissaConfig(**RANKS), 5e-3),
+    ("adalora", AdaLoraConfig(**RANKS, adalora_start_r=6), 5e-2),
+    ("qlora-nf4", QloraConfig(**RANKS), 2e-2),
+    ("qlora-int8", QloraConfig(**RANKS, quantization="int8"), 2e-2),
+    ("ia3", Ia3Config(), 1e-1),
+    ("prompt", PromptConfig(virtual_tokens=8), 3e-1),
+    ("prefix", PrefixConfig(virtual_tokens=8), 1e-1),
+    ("freeze", FreezeConfig(last_layers=1), 2e-2),
+    ("bitfit", BitfitConfig(with_norms=True), 5e-2),
+    ("full", FullConfig(), 1e-2),
+]
+BASES = ("gemma", "llama", "qwen")
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {kind: make_tiny_base(tmp_path_factory.mktemp(kind), kind) for kind in BASES}
+
+
+def logits_of(model, ids: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return model(input_ids=ids).logits[:, -ids.shape[1] :]
+
+
+def test_the_matrix_is_complete():
+    assert {type(method) for _, method, _ in MATRIX} == set(METHODS.values())
+
+
+@pytest.mark.parametrize("kind", BASES)
+@pytest.mark.parametrize(("name", "method", "rate"), MATRIX, ids=[row[0] for row in MATRIX])
+def test_method(bases: dict[str, Path], tmp_path: Path, kind: str, name: str, method: Method, rate: float):
+    run = tmp_path / "run"
+    finetune(make_recipe(bases[kind], run, method=method, learning_rate=rate, steps=12), NullReporter())
+    results = read_run(run).results
+    assert results["valid_loss"] < results["base_valid_loss"] - WEAK.get(name, 0.1)
+
+    ids = torch.randint(5, 200, (2, 9), generator=torch.Generator().manual_seed(1))
+    quantize = getattr(method, "quantization", "none")
+    base = logits_of(load_model(bases[kind], quantize=quantize), ids)
+    model = load_adapter(load_model(bases[kind], quantize=quantize), run)  # trained with a trimmed vocabulary, loaded on all of it
+    tuned = logits_of(model, ids)
+    assert (tuned - base).abs().max() > 1e-3
+    with model.disable_adapter():
+        torch.testing.assert_close(logits_of(model, ids), base)
+    torch.testing.assert_close(logits_of(model, ids), tuned)
+    out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=4, do_sample=False)
+    assert out.shape[0] == 2 and out.shape[1] > 0
+    if isinstance(model, PeftModel) and not model.active_peft_config.is_prompt_learning and quantize == "none":
+        torch.testing.assert_close(logits_of(model.merge_and_unload(), ids), tuned, atol=1e-4, rtol=1e-3)
+
+
+def test_only_what_should_be_trained_is(bases: dict[str, Path], tmp_path: Path):
+    from safetensors.torch import load_file
+
+    finetune(make_recipe(bases["qwen"], tmp_path / "b" / "run", method=BitfitConfig(), learning_rate=5e-2, steps=3), NullReporter())
+    names = set(load_file(tmp_path / "b" / "run" / "weights.safetensors"))
+    assert names and all(name.endswith(".bias") for name in names)
+    finetune(make_recipe(bases["qwen"], tmp_path / "f" / "run", method=FreezeConfig(last_layers=1), steps=3), NullReporter())
+    names = set(load_file(tmp_path / "f" / "run" / "weights.safetensors"))
+    assert names and all(name.startswith("model.layers.1.") for name in names)
+
+
+@pytest.mark.parametrize("method", [LoraConfig(lora_r=4, lora_alpha=8), FullConfig(), AdaLoraConfig(lora_r=2, adalora_start_r=3)])
+def test_stopped_and_resumed_is_straight(bases: dict[str, Path], tmp_path: Path, method: Method):
+    from safetensors.torch import load_file
+
+    files = ("adapter_model.safetensors", "weights.safetensors")
+    recipe = make_recipe(bases["gemma"], tmp_path / "a" / "run", method=method, steps=8, learning_rate=5e-3)
+    finetune(recipe, NullReporter())
+    again = make_recipe(bases["gemma"], tmp_path / "b" / "run", method=method, steps=8, learning_rate=5e-3)
+
+    class StopAtFour(NullReporter):
+        def __init__(self, stop) -> None:
+            self.stop = stop
+
+        def progress(self, task, done, total, detail=""):
+            self.stop.wanted = task == "训练" and done >= 4
+
+    from custome.training.launch import StopRequest
+
+    stop = StopRequest()
+    assert finetune(again, StopAtFour(stop), stop=stop).status == "stopped"
+    assert finetune(again, NullReporter(), resume=True).status == "complete"
+    for name in files:
+        if (tmp_path / "a" / "run" / name).exists():
+            one, two = (load_file(tmp_path / side / "run" / name) for side in "ab")
+            assert set(one) == set(two) and all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "words"),
+    [
+        (LoraConfig(lora_targets=("W_pack",)), "gemma", ("W_pack", "q_proj")),
+        (Ia3Config(ia3_targets=("value",)), "llama", ("value", "down_proj")),
+        (BitfitConfig(), "gemma", ("偏置", "--with-norms")),
+        (FreezeConfig(last_layers=9), "qwen", ("last_layers=9", "2 层")),
+    ],
+)
+def test_a_method_that_finds_nothing_to_train_is_named_before_weights_are_read(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: Method, kind: str, words: tuple[str, ...]
+):
+    from custome.training import finetune as main_path
+
+    monkeypatch.setattr(main_path, "load_model", lambda *_, **__: pytest.fail("weights were read"))
+    with pytest.raises(TrainingError) as caught:
+        finetune(make_recipe(bases[kind], tmp_path / "run", method=method), NullReporter())
+    assert all(word in caught.value.message + caught.value.hint for word in words)
+
+
+@pytest.mark.parametrize("optimizer", ["adafactor", "adamw8bit", "muon"])
+def test_optimizers_learn_and_resume(bases: dict[str, Path], tmp_path: Path, optimizer: str):
+    recipe = make_recipe(bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=10)
+    finetune(recipe, NullReporter())
+    results = read_run(tmp_path / "run").results
+    assert results["valid_loss"] < results["base_valid_loss"] - 0.1
+    with pytest.raises(RunError, match="train.optimizer"):
+        other = make_recipe(bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, steps=12)
+        finetune(other, NullReporter(), resume=True)
+    more = make_recipe(bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=12)
+    assert finetune(more, NullReporter(), resume=True).progress.step == 12
+
+
+def test_text_then_dialogue(bases: dict[str, Path], tmp_path: Path):
+    from tiny import make_tiny_novel
+
+    novel = make_tiny_novel(tmp_path / "n.txt", chapters=8)
+    both = make_recipe(bases["gemma"], tmp_path / "both" / "run", steps=6, pretrain_steps=4, data={"text_paths": (str(novel),)})
+    assert finetune(both, NullReporter()).progress.step == 10
+    only = make_recipe(
+        bases["gemma"], tmp_path / "only" / "run", steps=8, data={"train_path": "", "text_paths": (str(novel),)}
+    )
+    finetune(only, NullReporter())
+    results = read_run(tmp_path / "only" / "run").results
+    assert results["valid_loss"] < results["base_valid_loss"] - 0.1
+
+
+def test_checkpointed_activations_change_nothing(bases: dict[str, Path], tmp_path: Path):
+    import dataclasses
+
+    from safetensors.torch import load_file
+
+    for name in ("plain", "again"):
+        recipe = make_recipe(bases["gemma"], tmp_path / name / "run", steps=3)
+        model = dataclasses.replace(recipe.model, gradient_checkpointing=name == "again")
+        finetune(dataclasses.replace(recipe, model=model), NullReporter())
+    one, two = (load_file(tmp_path / name / "run" / "adapter_model.safetensors") for name in ("plain", "again"))
+    for key in one:
+        torch.testing.assert_close(one[key], two[key], atol=1e-4, rtol=1e-3)

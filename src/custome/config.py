@@ -347,6 +347,17 @@ def method_class(name: str) -> type[Method]:
     return METHODS[name]
 
 
+def with_method(recipe: Recipe, name: str | None) -> Recipe:
+    """The recipe with another tuning method at its defaults; as it is without a name or when it has that method.
+
+    Raises:
+        InputError: no such method.
+    """
+    if name is None or type(recipe.method) is method_class(name):
+        return recipe
+    return dataclasses.replace(recipe, method=method_class(name)())
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a YAML recipe; what it leaves out keeps its default.
 

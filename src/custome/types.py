@@ -176,3 +176,24 @@ class Piece:
 
     text: str
     reply: Reply | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelShape:
+    """The sizes of a decoder-only language model."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    tied: bool
+    """Input embedding and output head are one matrix."""
+    gated: bool = True
+    """Three matrices in the MLP instead of two."""
+    norms: int = 2
+    """Normalizations of the hidden state in a layer."""
+    qk_norm: bool = False
+    """Queries and keys are normalized."""

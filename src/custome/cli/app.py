@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "corpus convert": ("corpus:corpus_convert", "数据换格式：seed、多轮、alpaca、sharegpt、openai"),
     "corpus report": ("corpus:corpus_report", "语料画成一个网页"),
     "corpus fetch": ("corpus:corpus_fetch", "取四大名著的原文"),
+    "plan": ("plan:plan", "训练要多少内存和时间，装不装得进这张卡"),
     "train": ("commands:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
     "chat": ("commands:chat", "在终端里和书中人聊天"),
     "serve": ("commands:serve", "在浏览器里聊天"),

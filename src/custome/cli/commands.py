@@ -24,7 +24,9 @@ class Train:
     recipe: str = ""
     """配方文件（YAML）；运行目录里的 recipe.yaml 就是一份。"""
     method_name: Annotated[str, arg(name="method")] = "lora"
-    """微调方法：lora。"""
+    """微调方法：lora、rslora、dora、lora+、pissa、adalora、qlora、ia3、prompt、prefix、freeze、bitfit、full；各自的选项：--method 名字 --help。"""
+    fit: str = ""
+    """装进多大的内存，如 11GiB：自动选微批次、重算激活、量化和长度，并列出用量。"""
     resume: bool = False
     """从输出目录里最新的检查点接着训练。"""
     settings: Recipe = field(default_factory=Recipe)
@@ -32,16 +34,37 @@ class Train:
 
 def train(argv: list[str]) -> int:
     filed = config.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
-    if (name := take(argv, "method")) is not None:
-        method = config.method_class(name)
-        if not isinstance(filed.method, method):
-            filed = Recipe(data=filed.data, model=filed.model, method=method(), train=filed.train, checks=filed.checks)
+    filed = config.with_method(filed, take(argv, "method"))
     flags = parse(Train, argv, "custome train", default=Train(settings=filed))
-    return run_training(flags.settings, filed, resume=flags.resume)
+    recipe = flags.settings
+    if flags.fit:
+        recipe = fitted(recipe, flags.fit)
+    return run_training(recipe, filed, resume=flags.resume)
+
+
+def fitted(recipe: Recipe, memory: str) -> Recipe:
+    """The recipe changed to fit into `memory`, with the sum printed.
+
+    Raises:
+        InputError: it does not fit, however small.
+    """
+    from ..planning.fit import fit, read_bytes
+    from ..planning.shapes import find_shape
+    from .plan import say_fit, show, this_machine
+
+    device = this_machine() if recipe.model.device == "auto" else recipe.model.device
+    found = fit(recipe.resolved(), find_shape(recipe.model.base_model), device, read_bytes(memory))
+    reporter = ConsoleReporter()
+    say_fit(found, memory, reporter)
+    show(found.plan, found.recipe, device, reporter)
+    if not found.fits:
+        raise InputError(f"{recipe.model.base_model!r} 怎么改也装不进 {memory}", f"换小一点的底座：custome plan --table；看差多少：custome plan --base {recipe.model.base_model} --fit {memory}")
+    return found.recipe
 
 
 def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
     """Print where every setting comes from, train, say what to do next."""
+    recipe = recipe.resolved()
     recipe.check()
     _check_inputs(recipe)
     reporter = ConsoleReporter()
@@ -64,6 +87,11 @@ def _check_inputs(recipe: Recipe) -> None:
 
     for path in filter(None, (recipe.data.train_path, recipe.data.valid_path)):
         read_samples(Path(path))
+    if recipe.data.text_paths:
+        from ..corpus.reading import read_novel
+
+        for path in recipe.data.text_paths:
+            read_novel(Path(path))
 
 
 def print_settings(recipe: Recipe, filed: Recipe, reporter: Reporter) -> None:

@@ -77,7 +77,7 @@ def _recipe(flags: Quickstart) -> Recipe:
     model = dataclasses.replace(base.model, base_model=flags.model.base_model or base.model.base_model,
                                 device=flags.model.device, load_8bit=flags.model.load_8bit)  # fmt: skip
     train = dataclasses.replace(base.train, output_dir=run, steps=flags.steps or base.train.steps)
-    return dataclasses.replace(base, data=data, model=model, train=train)
+    return dataclasses.replace(base, data=data, model=model, train=train).resolved()
 
 
 def _train(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:

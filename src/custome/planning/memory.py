@@ -1,0 +1,143 @@
+"""Peak memory of a training run, by part, and the operations a token costs.
+
+Per layer, with D hidden, F intermediate, H·E and G·E the widths of queries and of keys: weights are 2 D·H·E + 2 D·G·E for
+attention and 3 D·F for a gated MLP. What the backward pass needs of a token is listed in `_kept_values`. The figures that
+cannot be derived (program, allocator) were measured; docs/log.md says how.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..config import IN_PLACE, METHOD_NAMES, AdaLoraConfig, BitfitConfig, FreezeConfig, FullConfig, LoraConfig, PissaConfig, Recipe
+from ..types import ModelShape
+
+GB = 1e9
+PROGRAM_BYTES = {"cpu": 0.60 * GB, "cuda": 0.70 * GB}
+"""Python, libraries, tokenizer and data in memory; on a card the CUDA context and library workspaces."""
+ALLOCATOR = {"cpu": 0.75, "cuda": 0.10}
+"""What the allocator wastes, as a share of what comes and goes. glibc's heap leaves holes between blocks of many sizes."""
+TRIMMED_VOCABULARY = 14_000
+"""Tokens a Chinese book leaves of a large vocabulary (三国 12,201 of Gemma 3's; the four classics 14,0xx)."""
+WEIGHT_BYTES = {"none": {"cpu": 4.0, "cuda": 2.0}, "int8": {"cpu": 1.0, "cuda": 1.0}, "nf4": {"cpu": 0.53, "cuda": 0.53}}
+"""Bytes of a weight in a linear layer; nf4 with its doubly quantized scales."""
+OPTIMIZER_BYTES = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.1, "muon": 4.2}
+"""State of a trained parameter."""
+CHUNK_LOGITS = 2**25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Peak memory in bytes, by part."""
+
+    program: float
+    weights: float
+    adapter: float
+    gradients: float
+    optimizer: float
+    activations: float
+    logits: float
+    allocator: float
+    trainable: int
+    """Trained parameters."""
+    flop_per_token: float
+    """Operations of the products a training step needs, for one token."""
+
+    @property
+    def total(self) -> float:
+        parts = (self.program, self.weights, self.adapter, self.gradients, self.optimizer, self.activations, self.logits)
+        return sum(parts) + self.allocator
+
+
+def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"]) -> Plan:
+    """What a run with this recipe takes at its peak."""
+    method, train = recipe.method, recipe.train
+    value = 4.0 if device == "cpu" else 2.0  # bytes of an activation
+    vocab = min(shape.vocab, TRIMMED_VOCABULARY) if recipe.model.vocabulary == "auto" else shape.vocab
+    embeddings = vocab * shape.hidden * (1 if shape.tied else 2)
+    linear = shape.layers * _layer_weights(shape)
+    quantization = "int8" if recipe.model.load_8bit else getattr(method, "quantization", "none")
+    weights = linear * WEIGHT_BYTES[quantization][device] + embeddings * value
+
+    adapter = _adapter_parameters(recipe, shape)
+    in_place = isinstance(method, IN_PLACE)
+    if isinstance(method, FullConfig):
+        trainable = linear + embeddings
+    elif isinstance(method, FreezeConfig):
+        trainable = method.last_layers * _layer_weights(shape)
+    elif isinstance(method, BitfitConfig):
+        trainable = shape.layers * shape.norms * shape.hidden
+    else:
+        trainable = adapter
+    tokens = train.micro_batch_size * recipe.data.cutoff_len
+    kept = _kept_values(recipe, shape)
+    if recipe.model.gradient_checkpointing:
+        activations = tokens * value * (shape.layers * shape.hidden + kept)
+    else:
+        activations = tokens * value * kept * _layers_behind(recipe, shape)
+    logit_rows = min(tokens, max(1, CHUNK_LOGITS // vocab))
+    logits = logit_rows * vocab * 4.0 * 2
+    if quantization != "none":  # one dequantized matrix at a time, forwards and backwards
+        activations += 2 * shape.hidden * max(shape.intermediate, shape.heads * shape.head_dim) * value
+    optimizer = trainable * OPTIMIZER_BYTES[train.optimizer]
+    return Plan(
+        program=PROGRAM_BYTES[device], weights=weights, adapter=0.0 if in_place else adapter * 4.0, gradients=trainable * (value if in_place else 4.0),
+        optimizer=optimizer, activations=activations, logits=logits, allocator=ALLOCATOR[device] * (activations + logits),
+        trainable=round(trainable), flop_per_token=_flop(recipe, shape, linear, embeddings / (1 if shape.tied else 2), adapter),
+    )  # fmt: skip
+
+
+def parameters(shape: ModelShape) -> int:
+    """All weights of a base, norms left out."""
+    return shape.layers * _layer_weights(shape) + shape.vocab * shape.hidden * (1 if shape.tied else 2)
+
+
+def _layer_weights(shape: ModelShape) -> int:
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    return 2 * shape.hidden * (queries + keys) + (3 if shape.gated else 2) * shape.hidden * shape.intermediate
+
+
+def _adapter_parameters(recipe: Recipe, shape: ModelShape) -> int:
+    method = recipe.method
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    if isinstance(method, LoraConfig):
+        r = method.lora_r * (2 if isinstance(method, PissaConfig) else 1)
+        r = method.adalora_start_r if isinstance(method, AdaLoraConfig) else r
+        sides = {"q_proj": (shape.hidden, queries), "k_proj": (shape.hidden, keys), "v_proj": (shape.hidden, keys),
+                 "o_proj": (queries, shape.hidden), "query_key_value": (shape.hidden, queries + 2 * keys),
+                 "gate_proj": (shape.hidden, shape.intermediate), "up_proj": (shape.hidden, shape.intermediate),
+                 "down_proj": (shape.intermediate, shape.hidden)}  # fmt: skip
+        everywhere = method.lora_targets == ("all-linear",)
+        names = [n for n in sides if n != "query_key_value"] if everywhere else [n for n in method.lora_targets if n in sides]
+        return shape.layers * r * sum(sum(sides[name]) for name in names)
+    name = METHOD_NAMES[type(method)]
+    if name == "ia3":
+        return shape.layers * (2 * keys + shape.intermediate)
+    tokens = getattr(method, "virtual_tokens", 0)
+    return tokens * (2 * shape.layers * keys if name == "prefix" else shape.hidden)
+
+
+def _layers_behind(recipe: Recipe, shape: ModelShape) -> int:
+    """Layers whose activations the backward pass needs."""
+    return recipe.method.last_layers if isinstance(recipe.method, FreezeConfig) else shape.layers
+
+
+def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
+    """Numbers kept for the backward pass, per token and layer."""
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    norms = (shape.norms + 2) * shape.hidden  # inputs of the norms, and of the products behind them
+    attention = 3 * queries + 2 * keys + ((queries + keys) if shape.qk_norm else 0)  # q, out twice, k, v
+    fused = type(recipe.method) is LoraConfig or METHOD_NAMES[type(recipe.method)] in ("rslora", "lora+", "pissa")
+    plain = fused and not recipe.model.load_8bit and recipe.method.lora_dropout == 0  # type: ignore[union-attr]
+    wide = 2 if plain else 4  # gate and up; without the fused product also what the activation makes of them
+    trained = 1.0 if plain or isinstance(recipe.method, IN_PLACE) else 1.1
+    return trained * (norms + attention + wide * shape.intermediate)
+
+
+def _flop(recipe: Recipe, shape: ModelShape, linear: float, head: float, adapter: int) -> float:
+    """2 operations a weight forwards; 2 more towards the input; 2 more towards every trained weight."""
+    upper = _layers_behind(recipe, shape) / shape.layers
+    trained = linear if isinstance(recipe.method, FullConfig) else linear * upper if isinstance(recipe.method, FreezeConfig) else 0
+    again = 2 * linear if recipe.model.gradient_checkpointing else 0
+    return 2 * linear + 2 * linear * upper + 2 * trained + again + 6 * adapter + 2 * head  # about half the tokens are replies

@@ -20,6 +20,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from custome.config import CheckConfig, DataConfig, LoraConfig, Method, ModelConfig, Recipe, TrainConfig
+
 PEOPLE = ("张三", "李四", "王五", "赵六娘")
 PLACES = ("东门", "西山", "南桥", "北寺", "酒楼", "渡口", "城隍庙", "后园")
 THINGS = ("粮草", "书信", "宝剑", "药材", "地图", "马匹", "银两", "灯笼")
@@ -100,3 +102,18 @@ def make_tiny_rows(path: Path, count: int = 80) -> Path:
     ]
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def make_recipe(base: Path, folder: Path, *, method: Method | None = None, data: dict | None = None, checks: dict | None = None,
+                **train) -> Recipe:  # fmt: skip
+    """A dozen steps on seed rows beside `folder`."""
+    rows = folder.parent / "rows.jsonl"
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    if not rows.exists():
+        make_tiny_rows(rows)
+    settings = {"steps": 12, "batch_size": 8, "micro_batch_size": 4, "learning_rate": 2e-2, "warmup_steps": 2, **train}
+    return Recipe(
+        data=DataConfig(**{"train_path": str(rows), "val_set_size": 16, "cutoff_len": 64, **(data or {})}),
+        model=ModelConfig(base_model=str(base)), method=method or LoraConfig(lora_r=4, lora_alpha=8),
+        train=TrainConfig(output_dir=str(folder), **settings), checks=CheckConfig(**{"eval_steps": 4, "save_steps": 3, **(checks or {})}),
+    )  # fmt: skip

@@ -152,6 +152,20 @@ class ConsoleReporter(NullReporter):
         self._end_bars()
 
 
+METRICS_FILE = "metrics.jsonl"
+
+
+def read_metrics(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Name → (step, value) in order, from metrics.jsonl; a step written twice keeps the later value."""
+    series: dict[str, dict[int, float]] = {}
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    for row in (json.loads(line) for line in lines if line.endswith("\n")):  # the last line may be half written
+        for name, value in row.items():
+            if name != "step":
+                series.setdefault(name, {})[row["step"]] = value
+    return {name: sorted(points.items()) for name, points in series.items()}
+
+
 class JsonlReporter(NullReporter):
     """metrics.jsonl: one line a call, flushed, so that a crash loses nothing. A resumed run drops what it will redo."""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character
@@ -22,16 +21,6 @@ PEOPLE = [Character(name="曹操", cue="操公", utterances=9), Character(name="
 LONG = "此事容吾细细思之，" * 12
 REPLIES = ["先救猫。", LONG, "第三次回答。", "第四次回答。"]
 PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "Chromium is needed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
 
 
 @pytest.fixture

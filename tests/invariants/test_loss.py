@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custome.models.loading import has_plain_head, load_base
-from custome.training.data import BatchPlan, Batching, Example, micro_batches, pack, pad
+from custome.training.data import Batching, BatchPlan, Example, micro_batches, pack, pad
 from custome.training.loss import IGNORED, FrozenHeadCrossEntropy, ReplyLoss
 from custome.training.packing import ATTENTION
 from custome.training.trainer import make_schedule

@@ -16,28 +16,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from custome.config import CheckConfig, DataConfig, LoraConfig, ModelConfig, Recipe, TrainConfig, dump
+from custome.config import FullConfig, LoraConfig, dump
 from custome.corpus.build import build
 from custome.errors import DataError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
 from custome.webui.launch import free_port
-from tiny import PEOPLE, make_tiny_rows
-
-
-def make_recipe(base: Path, folder: Path, *, method: LoraConfig | None = None, data: dict | None = None, checks: dict | None = None,
-                **train) -> Recipe:  # fmt: skip
-    rows = folder.parent / "rows.jsonl"
-    rows.parent.mkdir(parents=True, exist_ok=True)
-    if not rows.exists():
-        make_tiny_rows(rows)
-    settings = {"steps": 12, "batch_size": 8, "micro_batch_size": 4, "learning_rate": 2e-2, "warmup_steps": 2, **train}
-    return Recipe(
-        data=DataConfig(**{"train_path": str(rows), "val_set_size": 16, "cutoff_len": 64, **(data or {})}),
-        model=ModelConfig(base_model=str(base)), method=method or LoraConfig(lora_r=4, lora_alpha=8),
-        train=TrainConfig(output_dir=str(folder), **settings), checks=CheckConfig(**{"eval_steps": 4, "save_steps": 3, **(checks or {})}),
-    )  # fmt: skip
+from tiny import PEOPLE, make_recipe
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -292,20 +278,56 @@ def test_a_run_without_validation_data_keeps_the_last_adapter(tiny_base: Path, t
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path):
-    """Gradients are averaged over processes, so the mean over all tokens of the step is the same."""
+@pytest.mark.parametrize(
+    ("method", "sharding"),
+    [("lora", "none"), ("full", "none"), ("lora", "fsdp"), ("full", "fsdp"), ("full", "fsdp_offload")],
+)
+def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path, method: str, sharding: str):
+    """Gradients are averaged over processes, so the mean over all tokens of the step is the same; and one process goes on
+    from a checkpoint that two have written."""
+    recipes = {}
     for name in ("one", "two"):
-        recipe = make_recipe(tiny_base, tmp_path / name / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2})
-        (tmp_path / f"{name}.yaml").write_text(dump(recipe), encoding="utf-8")
-    finetune(
-        make_recipe(tiny_base, tmp_path / "one" / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}),
-        NullReporter(),
-    )
+        recipes[name] = make_recipe(
+            tiny_base, tmp_path / name / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}, learning_rate=5e-3,
+            method=LoraConfig(lora_r=4, lora_alpha=8) if method == "lora" else FullConfig(),
+        )  # fmt: skip
+    shared = dataclasses.replace(recipes["two"], train=dataclasses.replace(recipes["two"].train, sharding=sharding))
+    (tmp_path / "two.yaml").write_text(dump(shared), encoding="utf-8")
+    finetune(recipes["one"], NullReporter())
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port("127.0.0.1", None)),
                "-m", "custome", "train", "--recipe", str(tmp_path / "two.yaml")]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    first, second = weights(tmp_path / "one" / "run"), weights(tmp_path / "two" / "run")
+    losses = [
+        [row["loss"] for line in (tmp_path / name / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+         if "loss" in (row := json.loads(line))]
+        for name in ("one", "two")
+    ]  # fmt: skip
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    file = "adapter_model.safetensors" if method == "lora" else "weights.safetensors"
+    first, second = (load_file(tmp_path / name / "run" / file) for name in ("one", "two"))
+    assert set(first) == set(second)
     for name in first:
-        torch.testing.assert_close(first[name], second[name], atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(first[name], second[name], atol=5e-4, rtol=5e-3)
     assert read_run(tmp_path / "two" / "run").status == "complete"
+    more = dataclasses.replace(recipes["two"], train=dataclasses.replace(recipes["two"].train, steps=5))
+    assert finetune(more, NullReporter(), resume=True).progress.step == 5
+
+
+@pytest.mark.slow
+def test_a_sharded_run_resumes_on_two_processes(tiny_base: Path, tmp_path: Path):
+    recipe = make_recipe(tiny_base, tmp_path / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}, method=FullConfig(),
+                         learning_rate=5e-3, sharding="fsdp")  # fmt: skip
+    straight = make_recipe(tiny_base, tmp_path / "straight" / "run", steps=6, checks={"eval_steps": 2, "save_steps": 2},
+                           method=FullConfig(), learning_rate=5e-3, schedule="constant")  # fmt: skip
+    finetune(straight, NullReporter())
+    for steps, flags in ((4, []), (6, ["--resume"])):
+        made = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, steps=steps, schedule="constant"))
+        (tmp_path / "recipe.yaml").write_text(dump(made), encoding="utf-8")
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port("127.0.0.1", None)),
+                   "-m", "custome", "train", "--recipe", str(tmp_path / "recipe.yaml"), *flags]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (load_file(tmp_path / name / "weights.safetensors") for name in ("straight/run", "run"))
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], atol=1e-3, rtol=1e-2)

@@ -31,8 +31,7 @@ from custome.models.loading import load_model
 from custome.models.run_folder import read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
-from test_finetune import make_recipe
-from tiny import make_tiny_base
+from tiny import make_recipe, make_tiny_base
 
 RANKS = {"lora_r": 4, "lora_alpha": 8}
 WEAK = {"ia3": 0.01, "bitfit": 0.02, "prompt": 0.02, "prefix": 0.05, "adalora": 0.05}
@@ -81,7 +80,9 @@ def test_method(bases: dict[str, Path], tmp_path: Path, kind: str, name: str, me
     ids = torch.randint(5, 200, (2, 9), generator=torch.Generator().manual_seed(1))
     quantize = getattr(method, "quantization", "none")
     base = logits_of(load_model(bases[kind], quantize=quantize), ids)
-    model = load_adapter(load_model(bases[kind], quantize=quantize), run)  # trained with a trimmed vocabulary, loaded on all of it
+    model = load_adapter(
+        load_model(bases[kind], quantize=quantize), run
+    )  # trained with a trimmed vocabulary, loaded on all of it
     tuned = logits_of(model, ids)
     assert (tuned - base).abs().max() > 1e-3
     with model.disable_adapter():
@@ -96,15 +97,22 @@ def test_method(bases: dict[str, Path], tmp_path: Path, kind: str, name: str, me
 def test_only_what_should_be_trained_is(bases: dict[str, Path], tmp_path: Path):
     from safetensors.torch import load_file
 
-    finetune(make_recipe(bases["qwen"], tmp_path / "b" / "run", method=BitfitConfig(), learning_rate=5e-2, steps=3), NullReporter())
+    finetune(
+        make_recipe(bases["qwen"], tmp_path / "b" / "run", method=BitfitConfig(), learning_rate=5e-2, steps=3),
+        NullReporter(),
+    )
     names = set(load_file(tmp_path / "b" / "run" / "weights.safetensors"))
     assert names and all(name.endswith(".bias") for name in names)
-    finetune(make_recipe(bases["qwen"], tmp_path / "f" / "run", method=FreezeConfig(last_layers=1), steps=3), NullReporter())
+    finetune(
+        make_recipe(bases["qwen"], tmp_path / "f" / "run", method=FreezeConfig(last_layers=1), steps=3), NullReporter()
+    )
     names = set(load_file(tmp_path / "f" / "run" / "weights.safetensors"))
     assert names and all(name.startswith("model.layers.1.") for name in names)
 
 
-@pytest.mark.parametrize("method", [LoraConfig(lora_r=4, lora_alpha=8), FullConfig(), AdaLoraConfig(lora_r=2, adalora_start_r=3)])
+@pytest.mark.parametrize(
+    "method", [LoraConfig(lora_r=4, lora_alpha=8), FullConfig(), AdaLoraConfig(lora_r=2, adalora_start_r=3)]
+)
 def test_stopped_and_resumed_is_straight(bases: dict[str, Path], tmp_path: Path, method: Method):
     from safetensors.torch import load_file
 
@@ -141,7 +149,12 @@ def test_stopped_and_resumed_is_straight(bases: dict[str, Path], tmp_path: Path,
     ],
 )
 def test_a_method_that_finds_nothing_to_train_is_named_before_weights_are_read(
-    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: Method, kind: str, words: tuple[str, ...]
+    bases: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: Method,
+    kind: str,
+    words: tuple[str, ...],
 ):
     from custome.training import finetune as main_path
 
@@ -153,14 +166,18 @@ def test_a_method_that_finds_nothing_to_train_is_named_before_weights_are_read(
 
 @pytest.mark.parametrize("optimizer", ["adafactor", "adamw8bit", "muon"])
 def test_optimizers_learn_and_resume(bases: dict[str, Path], tmp_path: Path, optimizer: str):
-    recipe = make_recipe(bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=10)
+    recipe = make_recipe(
+        bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=10
+    )
     finetune(recipe, NullReporter())
     results = read_run(tmp_path / "run").results
     assert results["valid_loss"] < results["base_valid_loss"] - 0.1
     with pytest.raises(RunError, match="train.optimizer"):
         other = make_recipe(bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, steps=12)
         finetune(other, NullReporter(), resume=True)
-    more = make_recipe(bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=12)
+    more = make_recipe(
+        bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=12
+    )
     assert finetune(more, NullReporter(), resume=True).progress.step == 12
 
 
@@ -168,7 +185,9 @@ def test_text_then_dialogue(bases: dict[str, Path], tmp_path: Path):
     from tiny import make_tiny_novel
 
     novel = make_tiny_novel(tmp_path / "n.txt", chapters=8)
-    both = make_recipe(bases["gemma"], tmp_path / "both" / "run", steps=6, pretrain_steps=4, data={"text_paths": (str(novel),)})
+    both = make_recipe(
+        bases["gemma"], tmp_path / "both" / "run", steps=6, pretrain_steps=4, data={"text_paths": (str(novel),)}
+    )
     assert finetune(both, NullReporter()).progress.step == 10
     only = make_recipe(
         bases["gemma"], tmp_path / "only" / "run", steps=8, data={"train_path": "", "text_paths": (str(novel),)}

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "corpus fetch": ("corpus:corpus_fetch", "取四大名著的原文"),
     "plan": ("plan:plan", "训练要多少内存和时间，装不装得进这张卡"),
     "train": ("commands:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
+    "watch": ("commands:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
     "chat": ("commands:chat", "在终端里和书中人聊天"),
     "serve": ("commands:serve", "在浏览器里聊天"),
     "compare": ("commands:compare", "微调前后并排对比，出 Markdown 和网页"),

@@ -58,7 +58,10 @@ def fitted(recipe: Recipe, memory: str) -> Recipe:
     say_fit(found, memory, reporter)
     show(found.plan, found.recipe, device, reporter)
     if not found.fits:
-        raise InputError(f"{recipe.model.base_model!r} 怎么改也装不进 {memory}", f"换小一点的底座：custome plan --table；看差多少：custome plan --base {recipe.model.base_model} --fit {memory}")
+        raise InputError(
+            f"{recipe.model.base_model!r} 怎么改也装不进 {memory}",
+            f"换小一点的底座：custome plan --table；看差多少：custome plan --base {recipe.model.base_model} --fit {memory}",
+        )
     return found.recipe
 
 
@@ -103,6 +106,33 @@ def print_settings(recipe: Recipe, filed: Recipe, reporter: Reporter) -> None:
         sections.setdefault(section, []).append(f"{key}={value}{marks[source]}")
     for section, values in sections.items():
         reporter.note(f"{section}: " + "  ".join(values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """看训练：曲线、速度、内存、每次验证时的回答；停下，接着来。关掉页面不影响训练。"""
+
+    run: Positional[str]
+    """运行目录，如 runs/sanguo。"""
+    host: str = "127.0.0.1"
+    """监听地址；默认只有本机能访问。"""
+    port: int | None = None
+    """端口；默认从 7860 起找一个空闲的。"""
+
+
+def watch(argv: list[str]) -> int:
+    flags = parse(Watch, argv, "custome watch")
+    from ..apps.training_run import TrainingRun
+
+    run = TrainingRun(Path(flags.run))
+    from ..webui.launch import open_page
+    from ..webui.training_page import build_training_page
+
+    page = build_training_page(run)
+    open_page(
+        page, host=flags.host, port=flags.port, share=False, say=lambda line: print(line, flush=True), what="训练页"
+    )
+    return 0
 
 
 # -- chat, serve, compare --------------------------------------------------------------------------------------------

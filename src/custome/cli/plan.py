@@ -19,6 +19,7 @@ from ..planning.shapes import find_shape, known_shapes
 from ..report import ConsoleReporter, Reporter
 from .flags import parse, take
 
+
 @dataclass(frozen=True, kw_only=True)
 class PlanFlags:
     """训练要多少内存、多少时间：只按形状算，不下载、不读权重。"""
@@ -81,9 +82,13 @@ def show(made: Plan, recipe: Recipe, device: str, reporter: Reporter) -> None:
 
 def say_fit(found: Fit, wanted: str, reporter: Reporter) -> None:
     if found.fits:
-        reporter.note(f"装得进 {wanted}" + ("，要改：" + "；".join(found.changes) if found.changes else "，什么都不用改"))
+        reporter.note(
+            f"装得进 {wanted}" + ("，要改：" + "；".join(found.changes) if found.changes else "，什么都不用改")
+        )
     else:
-        reporter.note(f"装不进 {wanted}：改到头（{'；'.join(found.changes) or '没有可改的'}）还要 {found.plan.total / GB:.2f} GB；换小一点的底座：custome plan --table --fit {wanted}")
+        reporter.note(
+            f"装不进 {wanted}：改到头（{'；'.join(found.changes) or '没有可改的'}）还要 {found.plan.total / GB:.2f} GB；换小一点的底座：custome plan --table --fit {wanted}"
+        )
 
 
 def say_time(made: Plan, recipe: Recipe, device: str, flags: PlanFlags, reporter: Reporter) -> None:
@@ -93,7 +98,9 @@ def say_time(made: Plan, recipe: Recipe, device: str, flags: PlanFlags, reporter
         reporter.note("时间：给出 --tokens 和 --rate（GFLOP/s；一张卡的 bf16 速度）就能估")
         return
     seconds = tokens * made.flop_per_token / (rate * 1e9 * EFFICIENCY)
-    reporter.note(f"时间：{tokens:,} token，矩阵速度 {rate:.0f} GFLOP/s，用得上 {EFFICIENCY:.0%}，约 {seconds / 60:.0f} 分钟")
+    reporter.note(
+        f"时间：{tokens:,} token，矩阵速度 {rate:.0f} GFLOP/s，用得上 {EFFICIENCY:.0%}，约 {seconds / 60:.0f} 分钟"
+    )
 
 
 EFFICIENCY = 0.65

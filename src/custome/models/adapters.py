@@ -30,7 +30,9 @@ def check_targets(model: nn.Module, targets: tuple[str, ...], flag: str) -> None
     names = linear_names(model)
     missing = [target for target in targets if target not in names and target != "all-linear"]
     if missing:
-        raise TrainingError(f"底座里没有名为 {missing[0]!r} 的线性层", f"可用的线性层：{', '.join(names)}；用 {flag} 指定")
+        raise TrainingError(
+            f"底座里没有名为 {missing[0]!r} 的线性层", f"可用的线性层：{', '.join(names)}；用 {flag} 指定"
+        )
 
 
 def attach_peft(model: Any, settings: PeftConfig) -> PeftModel:
@@ -56,6 +58,13 @@ def save_adapter(model: Any, folder: Path, state: dict[str, Tensor] | None = Non
                 os.replace(temporary / name, folder / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def trained_state(model: Any) -> dict[str, Tensor]:
+    """What save_adapter would write, by the names it expects in `state`."""
+    if isinstance(model, Retuned):
+        return model.state()
+    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 
 def saved_files(model: Any) -> tuple[str, ...]:

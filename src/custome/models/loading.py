@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from ..errors import InputError, SourceError
 from . import vocab
 
 logging.disable_progress_bar()
+getLogger("bitsandbytes").setLevel(ERROR)  # it complains about kernels nobody asked for whenever peft imports it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,9 @@ def load_model(
             if kept is not None:
                 vocab.cut_embeddings(model, kept)
     for module in model.modules() if device == "cpu" else ():
-        if hasattr(module, "support_avx512bf16_for_cpu"):  # would repack nf4 weights at the first look, and then not train
+        if hasattr(
+            module, "support_avx512bf16_for_cpu"
+        ):  # would repack nf4 weights at the first look, and then not train
             module.support_avx512bf16_for_cpu = False
     model.requires_grad_(False)
     given = model.config  # the published sampling settings would leak into every generate() that does not name them all

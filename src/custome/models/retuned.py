@@ -97,7 +97,10 @@ def load_retuned(model: Any, folder: Path) -> Retuned:
     tuned = Retuned(model, tuple(saved))
     for name, tensor in saved.items():
         if name not in own:
-            raise RunError(f"{str(folder / WEIGHTS_FILE)!r} 里的 {name!r} 这个底座没有", "换成训练时用的底座（见 run.json 的 base_model）")
+            raise RunError(
+                f"{str(folder / WEIGHTS_FILE)!r} 里的 {name!r} 这个底座没有",
+                "换成训练时用的底座（见 run.json 的 base_model）",
+            )
         base = own[name].data
         tensor = tensor.to(base)
         if kept is not None and tensor.shape != base.shape and len(tensor) == len(kept) and int(kept[-1]) < len(base):

@@ -6,6 +6,7 @@ recipe.yaml      every setting, resolved
 run.json         base model, chat format, people, data, versions, results
 valid.jsonl      the rows that were held out
 metrics.jsonl    one line a step           tensorboard/   the same as curves
+samples.jsonl    replies to the same questions, one line an evaluation          curves.png      the curves as a picture
 checkpoints/     where an interrupted run goes on
 """
 
@@ -39,6 +40,8 @@ class RunInfo:
     data_files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the data files, by part (train, valid)."""
     seed: int = 0
+    steps: int = 0
+    """Length of the run."""
     characters: tuple[Character, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)

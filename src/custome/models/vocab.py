@@ -225,7 +225,9 @@ def read_cut(folder: Path, kept: Sequence[int], rows: int) -> dict[str, Tensor] 
                     return None
                 file.seek(start)
                 per_token = len(shape) == 2 and shape[0] == rows
-                weights[name] = _rows(file, _TYPES[dtype], shape, wanted) if per_token else _read(file, _TYPES[dtype], shape)
+                weights[name] = (
+                    _rows(file, _TYPES[dtype], shape, wanted) if per_token else _read(file, _TYPES[dtype], shape)
+                )
     return weights
 
 

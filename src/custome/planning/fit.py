@@ -80,7 +80,11 @@ def _checkpointing(recipe: Recipe) -> Recipe:
 def _smaller_optimizer(recipe: Recipe) -> Recipe:
     if not isinstance(recipe.method, FullConfig):
         return recipe
-    smaller: dict[str, Literal["adamw8bit", "adafactor"]] = {"adamw": "adamw8bit", "adamw8bit": "adafactor", "muon": "adafactor"}
+    smaller: dict[str, Literal["adamw8bit", "adafactor"]] = {
+        "adamw": "adamw8bit",
+        "adamw8bit": "adafactor",
+        "muon": "adafactor",
+    }
     return replace(recipe, train=replace(recipe.train, optimizer=smaller.get(recipe.train.optimizer, "adafactor")))
 
 
@@ -97,5 +101,13 @@ def _shorter(recipe: Recipe) -> Recipe:
     return replace(recipe, data=replace(recipe.data, cutoff_len=length))
 
 
-_WAYS = [*[_half_batch] * 8, _checkpointing, _smaller_optimizer, _smaller_optimizer, _fewer_bits, _fewer_bits, *[_shorter] * 4]
+_WAYS = [
+    *[_half_batch] * 8,
+    _checkpointing,
+    _smaller_optimizer,
+    _smaller_optimizer,
+    _fewer_bits,
+    _fewer_bits,
+    *[_shorter] * 4,
+]
 """Mildest first; one that saves nothing is left out."""

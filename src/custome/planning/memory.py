@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..config import IN_PLACE, METHOD_NAMES, AdaLoraConfig, BitfitConfig, FreezeConfig, FullConfig, LoraConfig, PissaConfig, Recipe
+from ..config import (
+    IN_PLACE,
+    METHOD_NAMES,
+    AdaLoraConfig,
+    BitfitConfig,
+    FreezeConfig,
+    FullConfig,
+    LoraConfig,
+    PissaConfig,
+    Recipe,
+)
 from ..types import ModelShape
 
 GB = 1e9
@@ -20,7 +30,11 @@ ALLOCATOR = {"cpu": 0.75, "cuda": 0.10}
 """What the allocator wastes, as a share of what comes and goes. glibc's heap leaves holes between blocks of many sizes."""
 TRIMMED_VOCABULARY = 14_000
 """Tokens a Chinese book leaves of a large vocabulary (三国 12,201 of Gemma 3's; the four classics 14,0xx)."""
-WEIGHT_BYTES = {"none": {"cpu": 4.0, "cuda": 2.0}, "int8": {"cpu": 1.0, "cuda": 1.0}, "nf4": {"cpu": 0.53, "cuda": 0.53}}
+WEIGHT_BYTES = {
+    "none": {"cpu": 4.0, "cuda": 2.0},
+    "int8": {"cpu": 1.0, "cuda": 1.0},
+    "nf4": {"cpu": 0.53, "cuda": 0.53},
+}
 """Bytes of a weight in a linear layer; nf4 with its doubly quantized scales."""
 OPTIMIZER_BYTES = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.1, "muon": 4.2}
 """State of a trained parameter."""
@@ -46,7 +60,15 @@ class Plan:
 
     @property
     def total(self) -> float:
-        parts = (self.program, self.weights, self.adapter, self.gradients, self.optimizer, self.activations, self.logits)
+        parts = (
+            self.program,
+            self.weights,
+            self.adapter,
+            self.gradients,
+            self.optimizer,
+            self.activations,
+            self.logits,
+        )
         return sum(parts) + self.allocator
 
 
@@ -109,7 +131,11 @@ def _adapter_parameters(recipe: Recipe, shape: ModelShape) -> int:
                  "gate_proj": (shape.hidden, shape.intermediate), "up_proj": (shape.hidden, shape.intermediate),
                  "down_proj": (shape.intermediate, shape.hidden)}  # fmt: skip
         everywhere = method.lora_targets == ("all-linear",)
-        names = [n for n in sides if n != "query_key_value"] if everywhere else [n for n in method.lora_targets if n in sides]
+        names = (
+            [n for n in sides if n != "query_key_value"]
+            if everywhere
+            else [n for n in method.lora_targets if n in sides]
+        )
         return shape.layers * r * sum(sum(sides[name]) for name in names)
     name = METHOD_NAMES[type(method)]
     if name == "ia3":
@@ -138,6 +164,14 @@ def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
 def _flop(recipe: Recipe, shape: ModelShape, linear: float, head: float, adapter: int) -> float:
     """2 operations a weight forwards; 2 more towards the input; 2 more towards every trained weight."""
     upper = _layers_behind(recipe, shape) / shape.layers
-    trained = linear if isinstance(recipe.method, FullConfig) else linear * upper if isinstance(recipe.method, FreezeConfig) else 0
+    trained = (
+        linear
+        if isinstance(recipe.method, FullConfig)
+        else linear * upper
+        if isinstance(recipe.method, FreezeConfig)
+        else 0
+    )
     again = 2 * linear if recipe.model.gradient_checkpointing else 0
-    return 2 * linear + 2 * linear * upper + 2 * trained + again + 6 * adapter + 2 * head  # about half the tokens are replies
+    return (
+        2 * linear + 2 * linear * upper + 2 * trained + again + 6 * adapter + 2 * head
+    )  # about half the tokens are replies

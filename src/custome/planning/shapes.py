@@ -56,4 +56,6 @@ def read_shape(config: dict[str, Any], name: str) -> ModelShape:
             qk_norm=kind.startswith(("gemma3", "qwen3")), gated=kind not in ("chatglm", "gpt2", "gpt_neox", "phi"),
         )  # fmt: skip
     except KeyError as error:
-        raise InputError(f"{name!r} 的 config.json 里没有 {error.args[0]!r}", "换成表里的一个：custome plan --help") from error
+        raise InputError(
+            f"{name!r} 的 config.json 里没有 {error.args[0]!r}", "换成表里的一个：custome plan --help"
+        ) from error

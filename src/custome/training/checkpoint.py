@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ..errors import RunError
 from ..files import atomic_folder
+from . import sharding
 
 _NAME = re.compile(r"step-(\d{7})")
 
@@ -51,16 +53,27 @@ class Checkpoints:
         return found[-1] if found else None
 
     def save(
-        self, model: Any, optimizer: torch.optim.Optimizer, progress: Progress, method: dict[str, Any] | None = None
+        self,
+        weights: dict[str, Tensor],
+        optimizer: dict[str, Any],
+        progress: Progress,
+        method: dict[str, Any] | None = None,
     ) -> Path:
-        """Write a checkpoint, then drop the ones that are too old; `method` is what the tuning method remembers."""
+        """Write a checkpoint, then drop the ones that are too old.
+
+        Args:
+            weights: trained parameters, whole.
+            optimizer: its state dict, likewise.
+            method: what the tuning method remembers.
+        """
         path = self._folder / f"step-{progress.step:07d}"
         if path.exists():  # a resumed run has just come from here
             return path
         with atomic_folder(path) as temporary:
-            weights = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
-            save_file(weights, temporary / "trainable.safetensors")
-            torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
+            save_file(
+                {name: tensor.contiguous() for name, tensor in weights.items()}, temporary / "trainable.safetensors"
+            )
+            torch.save(optimizer, temporary / "optimizer.pt")
             if method:
                 torch.save(method, temporary / "method.pt")
             state = json.dumps(dataclasses.asdict(progress), indent=2)
@@ -85,8 +98,9 @@ class Checkpoints:
                     f"检查点 {str(path)!r} 是用别的微调设置存的", "用当初的配方接着训练，或换一个 --output-dir"
                 )
             for name, parameter in parameters.items():
-                parameter.data.copy_(weights[name])
+                sharding.fill(parameter, weights[name])
             optimizer.load_state_dict(torch.load(path / "optimizer.pt", weights_only=True))
+            sharding.share_state(optimizer)
             if (path / "method.pt").is_file():
                 load_method(torch.load(path / "method.pt", weights_only=True))
             return Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))

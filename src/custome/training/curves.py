@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from ..report import METRICS_FILE, read_metrics
+
 CURVES_FILE = "curves.png"
-
-
-def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Name → (step, value), in order; a step written twice (a resumed run) keeps the later value."""
-    series: dict[str, dict[int, float]] = {}
-    path = folder / "metrics.jsonl"
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            row = json.loads(line)
-        except ValueError:  # the last line may be half written
-            continue
-        for name, value in row.items():
-            if name != "step" and isinstance(value, (int, float)):
-                series.setdefault(name, {})[row["step"]] = value
-    return {name: sorted(points.items()) for name, points in series.items()}
 
 
 def draw_curves(folder: Path) -> Path:
     """Write curves.png: losses, learning rate, speed, memory and the probe's perplexity over the steps."""
     from matplotlib.figure import Figure
 
-    series = read_metrics(folder)
+    series = read_metrics(folder / METRICS_FILE)
     figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
     panels = figure.subplots(2, 3).flat
     wanted = [

@@ -61,7 +61,9 @@ class FusedMlp(torch.autograd.Function):
     """down(act(gate(x)) * up(x)), each of the three a LoRA layer without bias; x (..., D)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, act: Callable[[Tensor], Tensor], scales: tuple[float, ...], *weights: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, act: Callable[[Tensor], Tensor], scales: tuple[float, ...], *weights: Tensor
+    ) -> Tensor:
         """weights: W, A, B of gate, up and down."""
         rows = x.reshape(-1, x.shape[-1])  # (N, D)
         (gate_w, gate_a, gate_b), (up_w, up_a, up_b), (down_w, down_a, down_b) = _triples(weights)
@@ -86,7 +88,9 @@ class FusedMlp(torch.autograd.Function):
         towards_gate, towards_up = torch.autograd.grad(wide, (gate, up), towards_wide)
         del wide, towards_wide
         wants_x = ctx.needs_input_grad[0]
-        from_gate, gate_a, gate_b = _gradients(towards_gate, rows, gate_low, *gate_layer, ctx.scales[0], wants_x=wants_x)
+        from_gate, gate_a, gate_b = _gradients(
+            towards_gate, rows, gate_low, *gate_layer, ctx.scales[0], wants_x=wants_x
+        )
         from_up, up_a, up_b = _gradients(towards_up, rows, up_low, *up_layer, ctx.scales[1], wants_x=wants_x)
         towards_x = from_gate.add_(from_up).view(ctx.shape) if from_gate is not None and from_up is not None else None
         return towards_x, None, None, None, gate_a, gate_b, None, up_a, up_b, None, down_a, down_b
@@ -110,7 +114,9 @@ def install(model: nn.Module) -> int:
 
 def _is_gated_mlp(module: nn.Module) -> bool:
     parts = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
-    linear = all(isinstance(part, PeftLinear) and _qualifies(part) and part.get_base_layer().bias is None for part in parts)
+    linear = all(
+        isinstance(part, PeftLinear) and _qualifies(part) and part.get_base_layer().bias is None for part in parts
+    )
     return linear and callable(getattr(module, "act_fn", None)) and {name for name, _ in module.named_children()} <= {
         "gate_proj", "up_proj", "down_proj", "act_fn"
     }  # fmt: skip

@@ -47,7 +47,7 @@ from ..models.sources import resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
 from ..types import Message, Sample
-from . import fastlora, launch, trainer
+from . import fastlora, launch, sharding, trainer
 from .checkpoint import Checkpoints, Progress
 from .curves import CURVES_FILE, draw_curves
 from .data import (
@@ -63,7 +63,7 @@ from .data import (
     hold_out,
 )
 from .loss import ReplyLoss
-from .methods import Attached, attach, check_method, count
+from .methods import Attached, attach, check_method, count, decoder_layers
 from .optimizers import make_optimizer
 from .packing import ATTENTION
 from .watch import (
@@ -78,7 +78,7 @@ from .watch import (
 
 OWN_FILES = {
     "recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", SAMPLES_FILE, CURVES_FILE, "tensorboard", "checkpoints",
-    WEIGHTS_FILE, *ADAPTER_FILES,
+    WEIGHTS_FILE, *ADAPTER_FILES, launch.STOP_FILE, launch.PROCESS_FILE, "train.log",
 }  # fmt: skip
 
 
@@ -179,11 +179,16 @@ def finetune(
     base_logits = adapters.last_logits(base, prompt)
 
     plan, steps = _plan(recipe, train_set, text_set)
+    info = dataclasses.replace(info, steps=steps)
+    if main:
+        write_run(folder, info)
     launch.seed_step(recipe.train.seed, 0)
     attached = attach(base, recipe.method, steps=steps, kept=kept)
     fastlora.install(attached.model)
     trainable, total = count(attached.model)
-    reporter.note(f"{METHOD_NAMES[type(recipe.method)]}：可训练参数 {trainable:,} / {total:,}（{100 * trainable / total:.2f}%）")
+    reporter.note(
+        f"{METHOD_NAMES[type(recipe.method)]}：可训练参数 {trainable:,} / {total:,}（{100 * trainable / total:.2f}%）"
+    )
     for note in attached.notes:
         reporter.note(note)
     batching = Batching(micro_batch_size=recipe.train.micro_batch_size, pad_id=tokenizer.pad_token_id,
@@ -198,11 +203,14 @@ def finetune(
         return loss
 
     result = _run(recipe, folder, info, attached, batching, [*text_set.examples, *train_set.examples], plan, steps, look,
-                  accelerator, reporter, stop or launch.StopRequest(), resume=resume)  # fmt: skip
+                  accelerator, reporter, stop or launch.StopRequest(folder), resume=resume)  # fmt: skip
     if result.status == "complete":
         accelerator.wait_for_everyone()
-        change = adapters.check_adapter_works(accelerator.unwrap_model(attached.model), folder, prompt, base_logits)
-        reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
+        if (
+            recipe.train.sharding == "none" or accelerator.num_processes == 1
+        ):  # a shared-out model cannot answer by itself
+            change = adapters.check_adapter_works(attached.model, folder, prompt, base_logits)
+            reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
         if main:
             results = _results(result.progress, accelerator.device.type)
             write_run(folder, dataclasses.replace(info, status="complete", results=results))
@@ -235,10 +243,15 @@ def _run(
 ) -> TrainResult:  # fmt: skip
     """Build what the loop needs, run it, leave the best adapter in the folder."""
     train, checks, model = recipe.train, recipe.checks, attached.model
+    loss: Any = ReplyLoss(model)
+    if shares := train.sharding != "none" and accelerator.num_processes > 1:
+        sharding.shard(loss, decoder_layers(model), accelerator.device.type, accelerator.num_processes,
+                       offload=train.sharding == "fsdp_offload")  # fmt: skip
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    optimizer = make_optimizer(train.optimizer, trainable, rate=train.learning_rate, weight_decay=train.weight_decay,
-                               rate_of=attached.rate_of)  # fmt: skip
-    loss, optimizer = accelerator.prepare(ReplyLoss(model), optimizer)
+    optimizer: Any = make_optimizer(train.optimizer, trainable, rate=train.learning_rate, weight_decay=train.weight_decay,
+                                    rate_of=attached.rate_of)  # fmt: skip
+    if not shares:
+        loss, optimizer = accelerator.prepare(loss, optimizer)
     learner = trainer.Learner(
         accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, batching=batching,
         after_step=attached.after_step, penalty=attached.penalty, method_state=attached.state,
@@ -253,7 +266,9 @@ def _run(
     newest = checkpoints.latest() if resume else None
     if newest is not None:
         progress = checkpoints.load(newest, model, optimizer, attached.load_state)
-        reporter.note(f"从 {newest.name} 接着训练：共 {steps} 步，还有 {max(0, steps - progress.step)} 步；最好的验证损失 {progress.best_loss:.3f}（第 {progress.best_step} 步）")
+        reporter.note(
+            f"从 {newest.name} 接着训练：共 {steps} 步，还有 {max(0, steps - progress.step)} 步；最好的验证损失 {progress.best_loss:.3f}（第 {progress.best_step} 步）"
+        )
 
     main = accelerator.is_main_process
     metrics = FanOut([
@@ -264,13 +279,16 @@ def _run(
     keep_samples_until(folder, progress.step if newest else -1) if main else None
 
     def save_best(now: Progress) -> None:
+        state = adapters.trained_state(model)
+        state = sharding.whole(state) if shares else None
         if main:
-            adapters.save_adapter(model, folder)
+            adapters.save_adapter(model, folder, state)
             draw_curves(folder)
 
     metrics.stage(f"训练：{steps} 步 × {train.batch_size} 条")
+    reporter.note(f"另开一个窗口看曲线和回答：custome watch {folder}")
     try:
-        with launch.stop_on_signal(stop):
+        with launch.announced(folder, main), launch.stop_on_signal(stop):
             progress = trainer.train(
                 learner, examples, plan, rhythm, checkpoints=checkpoints, progress=progress, stop=stop,
                 validate=lambda step: look(learner, step, metrics), save_best=save_best, reporter=metrics,
@@ -280,6 +298,7 @@ def _run(
     early = bool(checks.patience) and progress.evals_without_gain >= checks.patience
     if progress.step < steps and not early:
         return TrainResult(folder=folder, status="stopped", progress=progress, steps=steps)
+    accelerator.wait_for_everyone()
     if not has_adapter(folder):  # resumed with fewer steps, before anything was validated
         save_best(progress)
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
@@ -365,7 +384,9 @@ def _differing(section: str, old: Any, new: Any, keys: Sequence[str] | None = No
 
 def can_pack(model: Any, method: Method) -> bool:
     """Virtual tokens come before every sample of its own, and some attentions are no plain causal one."""
-    return not isinstance(method, PromptConfig | PrefixConfig) and bool(getattr(model, "_supports_attention_backend", False))
+    return not isinstance(method, PromptConfig | PrefixConfig) and bool(
+        getattr(model, "_supports_attention_backend", False)
+    )
 
 
 def _describe(train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import resource
 import signal
 import sys
@@ -19,6 +20,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from ..errors import DataError
+from ..files import write_json
 from ..models.loading import compute_dtype
 from ..report import NullReporter
 
@@ -49,16 +51,42 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
     set_seed((seed * 1_000_003 + step * 1009 + rank) % 2**32)
 
 
+STOP_FILE, PROCESS_FILE = "stop.request", "process.json"
+"""In the run folder: somebody asks to stop; which process is training."""
+
+
 class StopRequest:
     """Set once somebody asked to stop; the loop saves and leaves after the step at hand."""
 
-    def __init__(self) -> None:
-        self.wanted = False
+    def __init__(self, folder: Path | None = None) -> None:
+        self._asked, self._folder = False, folder
+
+    @property
+    def wanted(self) -> bool:
+        return self._asked or (self._folder is not None and (self._folder / STOP_FILE).exists())
+
+    @wanted.setter
+    def wanted(self, value: bool) -> None:
+        self._asked = value
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        if self.wanted:  # asked twice: at once
+        if self._asked:  # asked twice: at once
             raise KeyboardInterrupt
-        self.wanted = True
+        self._asked = True
+
+
+@contextmanager
+def announced(folder: Path, main: bool) -> Iterator[None]:
+    """The run folder says which process is training it while this is open; an old request to stop is forgotten."""
+    if main:
+        (folder / STOP_FILE).unlink(missing_ok=True)
+        write_json(folder / PROCESS_FILE, {"pid": os.getpid()})
+    try:
+        yield
+    finally:
+        if main:
+            for name in (STOP_FILE, PROCESS_FILE):
+                (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -86,7 +114,10 @@ def release_memory() -> None:
 def check_processes(accelerator: Accelerator, samples: int | None) -> None:
     """Raise DataError when there are more processes than samples to share out."""
     if samples is not None and accelerator.num_processes > samples:
-        raise DataError(f"{accelerator.num_processes} 个进程分 {samples} 条数据，有的进程没有活干", f"进程数不要超过数据条数：--nproc_per_node {samples}")
+        raise DataError(
+            f"{accelerator.num_processes} 个进程分 {samples} 条数据，有的进程没有活干",
+            f"进程数不要超过数据条数：--nproc_per_node {samples}",
+        )
 
 
 def peak_memory_bytes(device: str) -> int:

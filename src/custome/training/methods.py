@@ -57,11 +57,16 @@ def check_method(skeleton: nn.Module, method: Method) -> None:
         check_targets(skeleton, method.lora_targets, "--lora-targets")
     if isinstance(method, Ia3Config):
         check_targets(skeleton, method.ia3_targets, "--ia3-targets")
-    layers = _layers(skeleton)
+    layers = decoder_layers(skeleton)
     if isinstance(method, FreezeConfig) and method.last_layers > len(layers):
-        raise TrainingError(f"last_layers={method.last_layers}，可底座只有 {len(layers)} 层", f"--last-layers {max(1, len(layers) // 8)}")
+        raise TrainingError(
+            f"last_layers={method.last_layers}，可底座只有 {len(layers)} 层",
+            f"--last-layers {max(1, len(layers) // 8)}",
+        )
     if isinstance(method, BitfitConfig) and not _names(skeleton, method):
-        raise TrainingError("底座没有偏置（bias），BitFit 没有可练的", "连归一化一起练：--with-norms；或换方法：--method lora")
+        raise TrainingError(
+            "底座没有偏置（bias），BitFit 没有可练的", "连归一化一起练：--with-norms；或换方法：--method lora"
+        )
 
 
 def attach(model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | None = None) -> Attached:
@@ -82,7 +87,9 @@ def attach(model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | No
                 model=attach_peft(model, _lora(method)), rate_of=lambda name: ratio if ".lora_B." in name else 1.0
             )
         case Ia3Config():
-            behind = [name for name in method.ia3_targets if name in ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")]
+            behind = [
+                name for name in method.ia3_targets if name in ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")
+            ]
             return Attached(model=attach_peft(model, IA3Config(
                 target_modules=list(method.ia3_targets), feedforward_modules=behind, task_type="CAUSAL_LM")))  # fmt: skip
         case PromptConfig():
@@ -120,7 +127,7 @@ def _pissa(model: Any, method: PissaConfig) -> Attached:
         u, s, v = torch.svd_lowrank(weight, q=min(r, *weight.shape), niter=method.pissa_iterations)
         root = (s / scale).sqrt()
         with torch.no_grad():
-            a.zero_(), b.zero_()  # noqa: B018
+            a.zero_(), b.zero_()
             n = len(root)
             a[:n] = a[r : r + n] = root[:, None] * v.t()
             b[:, :n] = u * root
@@ -160,7 +167,11 @@ def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
             setattr(allocator, name, saved[name])
 
     return Attached(
-        model=tuned, after_step=tuned.base_model.update_and_allocate, penalty=penalty, state=state, load_state=load_state
+        model=tuned,
+        after_step=tuned.base_model.update_and_allocate,
+        penalty=penalty,
+        state=state,
+        load_state=load_state,
     )
 
 
@@ -175,7 +186,7 @@ def _prefix(model: Any, method: PrefixConfig) -> Attached:
     return Attached(model=attach_peft(model, settings))
 
 
-def _layers(model: Any) -> list[nn.Module]:
+def decoder_layers(model: Any) -> list[nn.Module]:
     """The decoder layers: the longest list of modules of a model."""
     lists = [m for m in model.modules() if isinstance(m, nn.ModuleList)]
     return list(max(lists, key=len, default=nn.ModuleList()))
@@ -184,10 +195,15 @@ def _layers(model: Any) -> list[nn.Module]:
 def _names(model: Any, method: Method) -> tuple[str, ...]:
     """Parameters of the base an in-place method trains."""
     if isinstance(method, FreezeConfig):
-        chosen = {id(p) for layer in _layers(model)[-method.last_layers :] for p in layer.parameters()}
+        chosen = {id(p) for layer in decoder_layers(model)[-method.last_layers :] for p in layer.parameters()}
         return tuple(name for name, p in model.named_parameters() if id(p) in chosen)
     if isinstance(method, BitfitConfig):
-        norms = {id(p) for n, m in model.named_modules() if "norm" in type(m).__name__.lower() for p in m.parameters(recurse=False)}
+        norms = {
+            id(p)
+            for n, m in model.named_modules()
+            if "norm" in type(m).__name__.lower()
+            for p in m.parameters(recurse=False)
+        }
         return tuple(
             name for name, p in model.named_parameters()
             if name.endswith(".bias") or (method.with_norms and id(p) in norms)

@@ -40,7 +40,9 @@ def _adamw8bit(groups: list[dict[str, Any]], rate: float, weight_decay: float) -
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:
-        raise TrainingError("adamw8bit 需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或用 --optimizer adafactor") from error
+        raise TrainingError(
+            "adamw8bit 需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或用 --optimizer adafactor"
+        ) from error
     made: torch.optim.Optimizer = AdamW8bit(groups, lr=rate, weight_decay=weight_decay)
     return made
 

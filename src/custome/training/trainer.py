@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from accelerate import Accelerator
 
 from ..errors import TrainingError
 from ..report import Reporter
+from . import sharding
 from .checkpoint import Checkpoints, Progress
 from .data import Batching, Example, Plan
 from .launch import StopRequest, peak_memory_bytes, seed_step
@@ -114,8 +115,10 @@ def train(
 
 
 def _save(learner: Learner, checkpoints: Checkpoints, progress: Progress) -> None:
+    weights = sharding.whole({n: p.detach() for n, p in learner.model.named_parameters() if p.requires_grad})
+    optimizer = sharding.whole(learner.optimizer.state_dict())  # all processes take part in putting shards together
     if learner.accelerator.is_main_process:
-        checkpoints.save(learner.model, learner.optimizer, progress, learner.method_state())
+        checkpoints.save(weights, optimizer, progress, learner.method_state())
     learner.accelerator.wait_for_everyone()
 
 
@@ -161,14 +164,12 @@ def _one_step(
     learner.model.train()
     lengths = {index: len(examples[index].ids) for index in batch}
     labelled = max(1, sum(examples[index].labelled for index in batch))
-    mine = batch[accelerator.process_index :: accelerator.num_processes] or batch[:1]
-    weight = 1.0 if batch[accelerator.process_index :: accelerator.num_processes] else 0.0  # more processes than rows
     total = torch.zeros((), device=accelerator.device)
-    parts = learner.batching.divide(mine, lengths)
-    for number, part in enumerate(parts, 1):
-        batch_ = learner.batching.collate([examples[i] for i in part]).to(accelerator.device)
+    parts = _my_parts(learner, batch, lengths)
+    for number, (part, weight) in enumerate(parts, 1):
+        rows = learner.batching.collate([examples[i] for i in part]).to(accelerator.device)
         with accelerator.no_sync(learner.loss) if number < len(parts) else nullcontext():
-            loss = learner.loss(*batch_) * weight
+            loss = learner.loss(*rows) * weight
             if not torch.isfinite(loss):
                 raise _not_finite("损失", step, [examples[i].source for i in part], checkpoints)
             # Gradients are averaged over processes; the mean wanted is over all tokens of the step.
@@ -177,7 +178,7 @@ def _one_step(
                 share = share + learner.penalty()
             accelerator.backward(share)
         total += loss.detach()
-    grad_norm = float(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm))
+    grad_norm = float(sharding.whole(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm)))
     if not math.isfinite(grad_norm) and accelerator.scaler is None:  # an fp16 scaler skips such a step and goes on
         raise _not_finite("梯度", step, [examples[i].source for i in batch], checkpoints)
     for group in learner.optimizer.param_groups:
@@ -187,6 +188,19 @@ def _one_step(
     learner.optimizer.zero_grad()
     mean = float(accelerator.reduce(total, "sum")) / labelled
     return mean, sum(lengths.values()), grad_norm
+
+
+def _my_parts(
+    learner: Learner, indices: Sequence[int], lengths: Sequence[int] | Mapping[int, int]
+) -> list[tuple[list[int], float]]:
+    """This process's forward passes and their weight: 0 where there is nothing left to do.
+
+    Processes whose weights are shared out must all take part in every pass, so all get the same number of them.
+    """
+    rank, world = learner.accelerator.process_index, learner.accelerator.num_processes
+    divided = [learner.batching.divide(indices[r::world], lengths) for r in range(world)]
+    passes = max(map(len, divided))
+    return [(part, 1.0) for part in divided[rank]] + [([indices[0]], 0.0)] * (passes - len(divided[rank]))
 
 
 def _trainable(model: Any) -> list[torch.nn.Parameter]:
@@ -209,13 +223,11 @@ def mean_loss(learner: Learner, examples: Sequence[Example], reporter: Reporter,
     accelerator = learner.accelerator
     learner.model.eval()
     lengths = [len(e.ids) for e in examples]
-    mine = range(accelerator.process_index, len(examples), accelerator.num_processes)
-    parts = learner.batching.divide(mine, lengths)
+    parts = _my_parts(learner, range(len(examples)), lengths)
     total = torch.zeros((), device=accelerator.device)
-    loss = accelerator.unwrap_model(
-        learner.loss
-    )  # processes have different numbers of batches: nothing may wait for others
-    for done, part in enumerate(parts, 1):
-        total += loss(*learner.batching.collate([examples[i] for i in part]).to(accelerator.device))
+    # A wrapper for gradients is not needed here and would wait for the others' gradients.
+    loss = accelerator.unwrap_model(learner.loss)
+    for done, (part, weight) in enumerate(parts, 1):
+        total += weight * loss(*learner.batching.collate([examples[i] for i in part]).to(accelerator.device))
         reporter.progress(title, done, len(parts))
     return float(accelerator.reduce(total, "sum")) / sum(e.labelled for e in examples)

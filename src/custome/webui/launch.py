@@ -46,7 +46,14 @@ def free_port(host: str, wanted: int | None) -> int:
 
 
 def open_page(
-    page: gr.Blocks, *, host: str, port: int | None, share: bool, say: Callable[[str], None], block: bool = True
+    page: gr.Blocks,
+    *,
+    host: str,
+    port: int | None,
+    share: bool,
+    say: Callable[[str], None],
+    block: bool = True,
+    what: str = "聊天页",
 ) -> str:
     """Serve a page and return its address; with `block` only after Ctrl-C.
 
@@ -63,9 +70,9 @@ def open_page(
         )  # fmt: skip
     except Exception as error:  # gradio asks its own address through any proxy that is set, and fails in a dozen ways
         raise ServeError(
-            f"聊天页打不开：{error}", "设了代理的话，让本机不走代理：export no_proxy=127.0.0.1,localhost"
+            f"{what}打不开：{error}", "设了代理的话，让本机不走代理：export no_proxy=127.0.0.1,localhost"
         ) from error
-    say(f"聊天页已打开：{address}" + (f"　公网：{public}" if public else ""))
+    say(f"{what}已打开：{address}" + (f"　公网：{public}" if public else ""))
     if host not in ("127.0.0.1", "localhost", "::1"):
         say("注意：这个地址不只本机可见，页面没有口令")
     if block:

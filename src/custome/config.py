@@ -57,6 +57,8 @@ class ModelConfig:
     """底座以 8 位整数载入（需要 bitsandbytes）。"""
     gradient_checkpointing: bool = False
     """反向时重算激活：内存少一大半，慢三成左右；内存够就不用开。"""
+    sharding: Literal["none", "fsdp", "fsdp_offload"] = "none"
+    """多进程时：none 每个进程一份完整权重（DDP）；fsdp 权重、梯度、优化器状态分摊到各进程；fsdp_offload 分摊后放在内存里，用时才上卡。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +208,6 @@ class TrainConfig:
     """一次前向的样本数（拼接时：一行最多这么多条最长样本的 token 数）；只影响内存和速度，不影响结果。"""
     packing: Literal["auto", "off"] = "auto"
     """auto：几条样本首尾相接拼成一行，互不可见，不用补齐；off：一行一条，补齐到一样长。结果相同。"""
-    sharding: Literal["none", "fsdp", "fsdp_offload"] = "none"
-    """多进程时：none 每个进程一份完整权重（DDP）；fsdp 权重、梯度、优化器状态分摊到各进程；fsdp_offload 分摊后放在内存里，用时才上卡。"""
     optimizer: Literal["adamw", "adamw8bit", "adafactor", "muon"] = "adamw"
     """优化器；adamw8bit（需要 bitsandbytes）、adafactor、muon 的状态更小，全参数训练时省内存。"""
     learning_rate: float = 0.0
@@ -282,9 +282,9 @@ class Recipe:
             wrong.append(f"pretrain_steps={train.pretrain_steps} 要有原文：text_paths 还空着")
         if data.train_path and data.text_paths and not train.pretrain_steps:
             wrong.append("既有 train_path 又有 text_paths，要说明先在原文上练几步：pretrain_steps 还是 0")
-        if train.sharding != "none" and train.optimizer != "adamw":
+        if self.model.sharding != "none" and train.optimizer != "adamw":
             wrong.append(
-                f"optimizer={train.optimizer} 要看到完整的矩阵，不能和 sharding={train.sharding} 同用；用 adamw"
+                f"optimizer={train.optimizer} 要看到完整的矩阵，不能和 sharding={self.model.sharding} 同用；用 adamw"
             )
         return wrong + self._method_problems()
 

@@ -291,7 +291,7 @@ def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path, me
             tiny_base, tmp_path / name / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}, learning_rate=5e-3,
             method=LoraConfig(lora_r=4, lora_alpha=8) if method == "lora" else FullConfig(),
         )  # fmt: skip
-    shared = dataclasses.replace(recipes["two"], train=dataclasses.replace(recipes["two"].train, sharding=sharding))
+    shared = dataclasses.replace(recipes["two"], model=dataclasses.replace(recipes["two"].model, sharding=sharding))
     (tmp_path / "two.yaml").write_text(dump(shared), encoding="utf-8")
     finetune(recipes["one"], NullReporter())
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port("127.0.0.1", None)),
@@ -317,7 +317,8 @@ def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path, me
 @pytest.mark.slow
 def test_a_sharded_run_resumes_on_two_processes(tiny_base: Path, tmp_path: Path):
     recipe = make_recipe(tiny_base, tmp_path / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}, method=FullConfig(),
-                         learning_rate=5e-3, sharding="fsdp")  # fmt: skip
+                         learning_rate=5e-3)  # fmt: skip
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, sharding="fsdp"))
     straight = make_recipe(tiny_base, tmp_path / "straight" / "run", steps=6, checks={"eval_steps": 2, "save_steps": 2},
                            method=FullConfig(), learning_rate=5e-3, schedule="constant")  # fmt: skip
     finetune(straight, NullReporter())

@@ -7,14 +7,14 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
 from .. import config
-from ..config import METHOD_NAMES, Recipe
+from ..config import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig, Recipe
 from ..planning.fit import Fit, fit, read_bytes
-from ..planning.memory import GB, Plan, make_plan, parameters
+from ..planning.memory import GB, Plan, make_plan
 from ..planning.shapes import find_shape, known_shapes
 from ..report import ConsoleReporter, Reporter
 from .flags import parse, take
@@ -111,7 +111,8 @@ def matrix_rate() -> float:
     """GFLOP/s of an fp32 product of the sizes training uses, measured for a second."""
     import numpy as np
 
-    a, b = np.ones((512, 2048), np.float32), np.ones((2048, 640), np.float32)
+    a: Any = np.ones((512, 2048), np.float32)
+    b: Any = np.ones((2048, 640), np.float32)
     a @ b
     started, done = time.perf_counter(), 0
     while time.perf_counter() - started < 1:
@@ -120,16 +121,21 @@ def matrix_rate() -> float:
     return 2 * 512 * 2048 * 640 * done / (time.perf_counter() - started) / 1e9
 
 
+_COLUMNS: list[tuple[Method, bool]] = [
+    (LoraConfig(), False), (LoraConfig(), True), (QloraConfig(quantization="int8"), False), (QloraConfig(), False),
+    (QloraConfig(), True), (FullConfig(), False),
+]  # fmt: skip
+
+
 def overview(recipe: Recipe, device: Literal["cpu", "cuda"]) -> tuple[list[str], list[list[str]]]:
     """Every base of the list with its memory at full, 8 and 4 bits, and with full training."""
-    header = ["底座", "参数", "lora", "lora+重算激活", "qlora int8", "qlora nf4", "nf4+重算激活", "full"]
+    header = ["底座（GB）", "lora", "重算", "int8", "nf4", "nf4重算", "full"]
     rows = []
     for name, shape in known_shapes().items():
-        cells = [name, f"{parameters(shape) / 1e9:.2f} B"]
-        for method, options, checkpointing in (("lora", {}, False), ("lora", {}, True), ("qlora", {"quantization": "int8"}, False),
-                                               ("qlora", {}, False), ("qlora", {}, True), ("full", {}, False)):  # fmt: skip
+        cells = [name.split("/")[-1]]
+        for method, checkpointing in _COLUMNS:
             model = dataclasses.replace(recipe.model, gradient_checkpointing=checkpointing)
-            variant = dataclasses.replace(recipe, model=model, method=config.method_class(method)(**options))
+            variant = dataclasses.replace(recipe, model=model, method=method)
             cells.append(f"{make_plan(variant, shape, device).total / GB:.1f}")
         rows.append(cells)
     return header, rows

@@ -166,8 +166,7 @@ def _train(cls: Any, recipe_name: str, argv: list[str], prog: str) -> int:
                      valid_path=getattr(flags, "valid_path", ""),
                      val_set_size=getattr(flags, "val_set_size", filed.data.val_set_size)),
         model=replace(filed.model, base_model=flags.base_model),
-        method=LoraConfig(lora_r=flags.lora_r, lora_alpha=flags.lora_alpha, lora_dropout=flags.lora_dropout,
-                          lora_targets=filed.method.lora_targets),
+        method=LoraConfig(lora_r=flags.lora_r, lora_alpha=flags.lora_alpha, lora_dropout=flags.lora_dropout),
         train=replace(filed.train, **{name: getattr(flags, name) for name in (
             "output_dir", "batch_size", "micro_batch_size", "num_epochs", "learning_rate", "group_by_length")}),
         checks=filed.checks,

@@ -99,11 +99,11 @@ def compare(
     reporter.progress("对比回答", len(ways), len(ways))
     rows = [Row(context=context, speaker=speaker, replies=replies)
             for (context, speaker), replies in zip(prompts, zip(*columns, strict=True), strict=True)]  # fmt: skip
-    losses = (_loss(base, valid, "底座验证损失", reporter), _loss(tuned, valid, "微调验证损失", reporter))
+    losses = (mean_loss(base, valid, "底座验证损失", reporter), mean_loss(tuned, valid, "微调验证损失", reporter))
     return Comparison(name=tuned.name, rows=tuple(rows), losses=losses, valid_rows=len(valid))
 
 
-def _loss(engine: Engine, valid: Sequence[Sample], title: str, reporter: Reporter) -> float:
+def mean_loss(engine: Engine, valid: Sequence[Sample], title: str, reporter: Reporter) -> float:
     logprob, tokens = 0.0, 0
     for start in range(0, len(valid), _AT_ONCE):
         part = valid[start : start + _AT_ONCE]

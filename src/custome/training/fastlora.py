@@ -96,8 +96,13 @@ class FusedMlp(torch.autograd.Function):
         return towards_x, None, None, None, gate_a, gate_b, None, up_a, up_b, None, down_a, down_b
 
 
-def _triples(weights: Sequence[Tensor]) -> tuple[Sequence[Tensor], ...]:
-    return weights[0:3], weights[3:6], weights[6:9]
+_Layer = tuple[Tensor, Tensor, Tensor]
+
+
+def _triples(weights: Sequence[Tensor]) -> tuple[_Layer, _Layer, _Layer]:
+    """W, A, B of gate, of up and of down."""
+    w = weights
+    return (w[0], w[1], w[2]), (w[3], w[4], w[5]), (w[6], w[7], w[8])
 
 
 def install(model: nn.Module) -> int:

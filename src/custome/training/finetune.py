@@ -206,9 +206,8 @@ def finetune(
                   accelerator, reporter, stop or launch.StopRequest(folder), resume=resume)  # fmt: skip
     if result.status == "complete":
         accelerator.wait_for_everyone()
-        if (
-            recipe.train.sharding == "none" or accelerator.num_processes == 1
-        ):  # a shared-out model cannot answer by itself
+        shares = recipe.model.sharding != "none" and accelerator.num_processes > 1
+        if not shares:  # one process alone cannot ask a model that is shared out
             change = adapters.check_adapter_works(attached.model, folder, prompt, base_logits)
             reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
         if main:
@@ -244,9 +243,10 @@ def _run(
     """Build what the loop needs, run it, leave the best adapter in the folder."""
     train, checks, model = recipe.train, recipe.checks, attached.model
     loss: Any = ReplyLoss(model)
-    if shares := train.sharding != "none" and accelerator.num_processes > 1:
+    placing = recipe.model.sharding
+    if shares := placing != "none" and accelerator.num_processes > 1:
         sharding.shard(loss, decoder_layers(model), accelerator.device.type, accelerator.num_processes,
-                       offload=train.sharding == "fsdp_offload")  # fmt: skip
+                       offload=placing == "fsdp_offload")  # fmt: skip
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
     optimizer: Any = make_optimizer(train.optimizer, trainable, rate=train.learning_rate, weight_decay=train.weight_decay,
                                     rate_of=attached.rate_of)  # fmt: skip
@@ -276,11 +276,11 @@ def _run(
         *([JsonlReporter(folder / "metrics.jsonl", progress.step if newest else -1)] if main else []),
         launch.TrackerReporter(accelerator),
     ])  # fmt: skip
-    keep_samples_until(folder, progress.step if newest else -1) if main else None
+    if main:
+        keep_samples_until(folder, progress.step if newest else -1)
 
     def save_best(now: Progress) -> None:
-        state = adapters.trained_state(model)
-        state = sharding.whole(state) if shares else None
+        state = sharding.whole(adapters.trained_state(model)) if shares else None
         if main:
             adapters.save_adapter(model, folder, state)
             draw_curves(folder)

@@ -118,7 +118,7 @@ class Narrow:
     def __init__(self, backbone: Any) -> None:
         self._wanted: Tensor | None = None
         last = backbone.layers[-1] if isinstance(getattr(backbone, "layers", None), nn.ModuleList) else None
-        found = [getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)]
+        found: list[Any] = [getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)]
         recomputes = any(getattr(module, "gradient_checkpointing", False) for module in backbone.modules())
         for module in found if not recomputes and all(isinstance(part, nn.Module) for part in found) else []:
             module.forward = functools.partial(self._rows_only, module.forward)

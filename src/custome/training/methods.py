@@ -188,8 +188,8 @@ def _prefix(model: Any, method: PrefixConfig) -> Attached:
 
 def decoder_layers(model: Any) -> list[nn.Module]:
     """The decoder layers: the longest list of modules of a model."""
-    lists = [m for m in model.modules() if isinstance(m, nn.ModuleList)]
-    return list(max(lists, key=len, default=nn.ModuleList()))
+    lists = [list(m) for m in model.modules() if isinstance(m, nn.ModuleList)]
+    return max(lists, key=len, default=[])
 
 
 def _names(model: Any, method: Method) -> tuple[str, ...]:

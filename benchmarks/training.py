@@ -45,21 +45,20 @@ def main() -> None:
         return
     peak = matrix_rate()
     print(f"matrix rate, fp32, (512, 640) x (640, 2048) and back: {peak:.0f} GFLOP/s\n")
-    ways = ["seed", "padded", "ours"]
-    results = {
-        way: run(options, way, steps=1 if way == "seed" else 2 if way == "padded" else options.steps) for way in ways
-    }
-    if options.llamafactory:
-        results["LLaMA-Factory"] = llamafactory(options, results["ours"]["tokens_a_row"])
-    seed = results["seed"]["tokens_per_s"]
-    print(f"{'way':<16}{'tokens/s':>10}{'x seed':>9}{'peak GB':>9}{'of matrix rate':>16}")
+    print(f"{'way':<16}{'tokens/s':>10}{'peak GB':>9}", flush=True)
+    results = {}
+    for way, steps in (("ours", options.steps), ("seed", 1), ("padded", 2), ("LLaMA-Factory", 3)):
+        if way != "LLaMA-Factory":
+            results[way] = run(options, way, steps)
+        elif options.llamafactory:
+            results[way] = llamafactory(options, results["ours"]["tokens_a_row"], steps)
+        if way in results:
+            print(f"{way:<16}{results[way]['tokens_per_s']:>10.0f}{results[way]['peak_bytes'] / 1e9:>9.2f}", flush=True)
+    ours = results.pop("ours")
+    share = ours["flop_per_token"] * ours["tokens_per_s"] / peak / 1e9
+    print(f"\nours: {ours['flop_per_token'] / 1e9:.2f} GFLOP a token, {share:.0%} of the matrix rate")
     for way, found in results.items():
-        share = f"{found['flop_per_token'] * found['tokens_per_s'] / peak / 1e9:.0%}" if way == "ours" else ""
-        print(
-            f"{way:<16}{found['tokens_per_s']:>10.0f}{found['tokens_per_s'] / seed:>9.1f}{found['peak_bytes'] / 1e9:>9.2f}{share:>16}"
-        )
-    if "LLaMA-Factory" in results:
-        print(f"ours / LLaMA-Factory: {results['ours']['tokens_per_s'] / results['LLaMA-Factory']['tokens_per_s']:.1f}")
+        print(f"ours / {way}: {ours['tokens_per_s'] / found['tokens_per_s']:.1f}")
     print(f"matrix rate afterwards: {matrix_rate():.0f} GFLOP/s")
     for steps, batch in (map(int, part.split("x")) for part in options.loss.split(",") if part):
         loss_check(options, steps, batch)
@@ -220,7 +219,7 @@ def llamafactory(options: argparse.Namespace, tokens_a_row: float, steps: int = 
             "max_steps": steps, "output_dir": str(folder / "out"), "report_to": "none", "save_strategy": "no",
             "logging_steps": 1, "preprocessing_num_workers": 1, "overwrite_output_dir": True,
         }  # fmt: skip
-        (folder / "train.json").write_text(json.dumps(settings), encoding="utf-8")
+        (folder / "train.yaml").write_text(json.dumps(settings), encoding="utf-8")
         environment = {
             **os.environ,
             "PYTHONPATH": str(folder),
@@ -228,11 +227,13 @@ def llamafactory(options: argparse.Namespace, tokens_a_row: float, steps: int = 
             "HF_HUB_OFFLINE": "1",
             "DISABLE_VERSION_CHECK": "1",
         }
-        command = [str(Path(options.llamafactory).parent / "llamafactory-cli"), "train", str(folder / "train.json")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        command = [options.llamafactory, "-m", "llamafactory.cli", "train", str(folder / "train.yaml")]
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            _, _, used = os.wait4(process.pid, 0)
         results = folder / "out" / "train_results.json"
         if not results.is_file():
-            raise SystemExit(f"LLaMA-Factory failed:\n{done.stderr[-3000:]}")
+            raise SystemExit("LLaMA-Factory failed:\n" + (folder / "log").read_text(encoding="utf-8")[-4000:])
         speed = json.loads(results.read_text(encoding="utf-8"))["train_samples_per_second"]
         return {
             "tokens_per_s": speed * tokens_a_row,

@@ -41,7 +41,9 @@ def test_every_method_has_a_plan_that_adds_up(name: str):
     recipe = dataclasses.replace(RECIPE, method=METHODS[name]())
     for shape in known_shapes().values():
         plan = make_plan(recipe, shape, "cuda")
-        parts = [getattr(plan, f.name) for f in dataclasses.fields(plan) if f.name not in ("trainable", "flop_per_token")]
+        parts = [
+            getattr(plan, f.name) for f in dataclasses.fields(plan) if f.name not in ("trainable", "flop_per_token")
+        ]
         assert plan.total == pytest.approx(sum(parts)) and all(part >= 0 for part in parts) and plan.trainable > 0
 
 
@@ -63,7 +65,9 @@ def test_the_dials_turn_the_right_way():
 @pytest.mark.parametrize("memory", ["6GiB", "8GiB", "11GiB", "24GiB"])
 def test_fit_keeps_its_word_and_says_what_it_changed(memory: str):
     found = fit(RECIPE, find_shape("Qwen/Qwen3-8B"), "cuda", read_bytes(memory))
-    assert found.fits == (make_plan(found.recipe, find_shape("Qwen/Qwen3-8B"), "cuda").total <= 0.95 * read_bytes(memory))
+    assert found.fits == (
+        make_plan(found.recipe, find_shape("Qwen/Qwen3-8B"), "cuda").total <= 0.95 * read_bytes(memory)
+    )
     assert found.fits == (memory != "6GiB") or found.plan.total < 7e9
     assert bool(found.changes) == (found.recipe != RECIPE)
     assert not found.recipe.problems()

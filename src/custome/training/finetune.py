@@ -204,6 +204,8 @@ def finetune(
 
     result = _run(recipe, folder, info, attached, batching, [*text_set.examples, *train_set.examples], plan, steps, look,
                   accelerator, reporter, stop or launch.StopRequest(folder), resume=resume)  # fmt: skip
+    if main:
+        draw_curves(folder)  # only now: drawing takes memory of its own
     if result.status == "complete":
         accelerator.wait_for_everyone()
         shares = recipe.model.sharding != "none" and accelerator.num_processes > 1
@@ -213,7 +215,6 @@ def finetune(
         if main:
             results = _results(result.progress, accelerator.device.type)
             write_run(folder, dataclasses.replace(info, status="complete", results=results))
-            draw_curves(folder)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return result
@@ -283,7 +284,6 @@ def _run(
         state = sharding.whole(adapters.trained_state(model)) if shares else None
         if main:
             adapters.save_adapter(model, folder, state)
-            draw_curves(folder)
 
     metrics.stage(f"训练：{steps} 步 × {train.batch_size} 条")
     reporter.note(f"另开一个窗口看曲线和回答：custome watch {folder}")

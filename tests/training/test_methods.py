@@ -209,3 +209,33 @@ def test_checkpointed_activations_change_nothing(bases: dict[str, Path], tmp_pat
     one, two = (load_file(tmp_path / name / "run" / "adapter_model.safetensors") for name in ("plain", "again"))
     for key in one:
         torch.testing.assert_close(one[key], two[key], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_reused_lower_layers_change_nothing(
+    bases: dict[str, Path], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Three epochs with and without: the same weights, and the lower layers were asked once a sample."""
+    from safetensors.torch import load_file
+
+    from custome.training import finetune as main_path
+    from custome.training import reuse
+
+    asked: list[int] = []
+    real = reuse.SplitBackbone.lower
+
+    def counted(self, **given):
+        asked.append(given["input_ids"].shape[1])
+        return real(self, **given)
+
+    monkeypatch.setattr(reuse.SplitBackbone, "lower", counted)
+    options = {"steps": 24, "batch_size": 8, "method": FreezeConfig(last_layers=1), "learning_rate": 5e-3}
+    finetune(make_recipe(bases[kind], tmp_path / "with" / "run", **options), NullReporter())
+    tokens = read_run(tmp_path / "with" / "run").results["tokens"]
+    assert 0 < sum(asked) < tokens / 2  # 24 steps of 8 are three epochs of 64
+    monkeypatch.setattr(main_path, "_reuse", lambda *_: None)
+    finetune(make_recipe(bases[kind], tmp_path / "without" / "run", **options), NullReporter())
+    one, two = (load_file(tmp_path / name / "run" / "weights.safetensors") for name in ("with", "without"))
+    for key in one:
+        torch.testing.assert_close(one[key], two[key], atol=1e-4, rtol=1e-3)
+    assert not list((tmp_path / "with" / "run").glob(".*"))

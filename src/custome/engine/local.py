@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from ..errors import InputError
+from ..errors import InputError, RunError
 from ..models.adapters import load_adapter
 from ..models.chat_format import ChatFormat, cued, open_format
 from ..models.loading import fingerprint, has_plain_head, load_base, pick_device, split_head
@@ -303,9 +303,12 @@ def open_local(
         info = read_run(run)
         chat_format = info.chat_format
     folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
+    if info is not None and (here := fingerprint(folder)) != info.base_fingerprint:
+        told = f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
+        if not base_model:  # the same name, other weights: nobody chose that
+            raise RunError(told, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
+        reporter.note(f"注意：{told}，效果可能不对")
     base = load_base(folder, pick_device(device), quantize="int8" if load_8bit else "none")
-    if info is not None and fingerprint(folder) != info.base_fingerprint:
-        reporter.note(f"注意：{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}），效果可能不对")
     model = load_adapter(base.model, run) if run is not None else base.model
     name = run.name if run is not None else (base_model or folder.name)
     return LocalEngine(model, base.tokenizer, open_format(base.tokenizer, chat_format), name)

@@ -161,6 +161,8 @@ class Batch(NamedTuple):
     mask: Tensor | None = None  # (B, T)
     positions: Tensor | None = None  # (B, T)
     lengths: tuple[int, ...] | None = None
+    samples: tuple[int, ...] | None = None
+    """Which training samples these are, where that is of use."""
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(part.to(device) if isinstance(part, Tensor) else part for part in self))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from accelerate import Accelerator
 
 from .. import config
-from ..config import METHOD_NAMES, Method, PrefixConfig, PromptConfig, Recipe
+from ..config import METHOD_NAMES, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
 from ..corpus.dataset import canonical_cue, characters
 from ..corpus.formats import read_samples, sample_row
 from ..corpus.reading import read_novel
@@ -31,6 +32,7 @@ from ..models.loading import (
     load_tokenizer,
     pick_device,
     skeleton,
+    split_head,
     token_rows,
 )
 from ..models.run_folder import (
@@ -66,6 +68,7 @@ from .loss import ReplyLoss
 from .methods import Attached, attach, check_method, count, decoder_layers
 from .optimizers import make_optimizer
 from .packing import ATTENTION
+from .reuse import Reuse
 from .watch import (
     SAMPLES_FILE,
     keep_samples_until,
@@ -243,7 +246,7 @@ def _run(
 ) -> TrainResult:  # fmt: skip
     """Build what the loop needs, run it, leave the best adapter in the folder."""
     train, checks, model = recipe.train, recipe.checks, attached.model
-    loss: Any = ReplyLoss(model)
+    loss: Any = ReplyLoss(model, _reuse(recipe, model, batching, examples, steps, folder, accelerator.num_processes))
     placing = recipe.model.sharding
     if shares := placing != "none" and accelerator.num_processes > 1:
         sharding.shard(loss, decoder_layers(model), accelerator.device.type, accelerator.num_processes,
@@ -302,6 +305,22 @@ def _run(
     if not has_adapter(folder):  # resumed with fewer steps, before anything was validated
         save_best(progress)
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
+
+
+def _reuse(
+    recipe: Recipe, model: Any, batching: Batching, examples: list[Example], steps: int, folder: Path, processes: int
+) -> Reuse | None:
+    """Remembers what frozen lower layers give, where that pays: several epochs, and room on the disk."""
+    method, tokens = recipe.method, sum(len(e.ids) for e in examples)
+    repeats = steps * recipe.train.batch_size > len(examples)
+    if not isinstance(method, FreezeConfig) or not batching.row_tokens or processes > 1 or not repeats:
+        return None
+    backbone = split_head(model)[0]
+    layers = getattr(backbone, "layers", [])
+    room = shutil.disk_usage(folder).free
+    if not 0 < method.last_layers < len(layers) or tokens * backbone.config.hidden_size * 4 > room / 2:
+        return None
+    return Reuse(backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp")
 
 
 def data_files(recipe: Recipe) -> dict[str, str]:

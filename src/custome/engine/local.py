@@ -304,7 +304,9 @@ def open_local(
         chat_format = info.chat_format
     folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
     if info is not None and (here := fingerprint(folder)) != info.base_fingerprint:
-        told = f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
+        told = (
+            f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
+        )
         if not base_model:  # the same name, other weights: nobody chose that
             raise RunError(told, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
         reporter.note(f"注意：{told}，效果可能不对")

@@ -167,7 +167,9 @@ def _one_step(
     total = torch.zeros((), device=accelerator.device)
     parts = _my_parts(learner, batch, lengths)
     for number, (part, weight) in enumerate(parts, 1):
-        rows = learner.batching.collate([examples[i] for i in part])._replace(samples=tuple(part)).to(accelerator.device)
+        rows = (
+            learner.batching.collate([examples[i] for i in part])._replace(samples=tuple(part)).to(accelerator.device)
+        )
         with accelerator.no_sync(learner.loss) if number < len(parts) else nullcontext():
             loss = learner.loss(*rows) * weight
             if not torch.isfinite(loss):

@@ -29,7 +29,7 @@ class LowerStates:
     def __init__(self, lengths: Sequence[int], hidden_size: int, path: Path) -> None:
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
         self._known = [False] * len(lengths)
-        self._file = np.memmap(path, dtype=np.float32, mode="w+", shape=(self._starts[-1], hidden_size))
+        self._file: Any = np.memmap(path, dtype=np.float32, mode="w+", shape=(self._starts[-1], hidden_size))
         path.unlink()  # stays readable while it is open, and is gone after a crash
 
     def get(self, samples: Sequence[int]) -> Tensor | None:

@@ -15,11 +15,15 @@ from ..config import (
     METHOD_NAMES,
     AdaLoraConfig,
     BitfitConfig,
+    DoraConfig,
     FreezeConfig,
     FullConfig,
     LoraConfig,
+    LoraPlusConfig,
     PissaConfig,
+    QloraConfig,
     Recipe,
+    RsLoraConfig,
 )
 from ..types import ModelShape
 
@@ -29,7 +33,7 @@ PROGRAM_BYTES = {"cpu": 0.60 * GB, "cuda": 0.70 * GB}
 ALLOCATOR = {"cpu": 0.75, "cuda": 0.10}
 """What the allocator wastes, as a share of what comes and goes. glibc's heap leaves holes between blocks of many sizes."""
 TRIMMED_VOCABULARY = 14_000
-"""Tokens a Chinese book leaves of a large vocabulary (三国 12,201 of Gemma 3's; the four classics 14,0xx)."""
+"""Tokens a Chinese book leaves of a large vocabulary (三国 leaves 12,201 of Gemma 3's)."""
 WEIGHT_BYTES = {
     "none": {"cpu": 4.0, "cuda": 2.0},
     "int8": {"cpu": 1.0, "cuda": 1.0},
@@ -152,13 +156,25 @@ def _layers_behind(recipe: Recipe, shape: ModelShape) -> int:
 def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
     """Numbers kept for the backward pass, per token and layer."""
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    norms = (shape.norms + 2) * shape.hidden  # inputs of the norms, and of the products behind them
-    attention = 3 * queries + 2 * keys + ((queries + keys) if shape.qk_norm else 0)  # q, out twice, k, v
-    fused = type(recipe.method) is LoraConfig or METHOD_NAMES[type(recipe.method)] in ("rslora", "lora+", "pissa")
-    plain = fused and not recipe.model.load_8bit and recipe.method.lora_dropout == 0  # type: ignore[union-attr]
-    wide = 2 if plain else 4  # gate and up; without the fused product also what the activation makes of them
-    trained = 1.0 if plain or isinstance(recipe.method, IN_PLACE) else 1.1
-    return trained * (norms + attention + wide * shape.intermediate)
+    method, wide = recipe.method, shape.intermediate
+    inputs = shape.norms * shape.hidden  # of the normalizations
+    attention = 2 * queries + 2 * keys + ((queries + keys) if shape.qk_norm else 0)  # q, k, v, out; before the norms of q and k
+    if not isinstance(method, (LoraConfig, *IN_PLACE)):  # frozen products need not know their inputs
+        return inputs + attention + 3 * wide
+    products = 2 * shape.hidden + queries  # inputs of q, k, v; of gate and up; of the output projection
+    if type(method) in FUSED and not recipe.model.load_8bit and method.lora_dropout == 0:  # type: ignore[union-attr]
+        return inputs + attention + products + 2 * wide
+    kept = inputs + attention + products + 4 * wide  # also what the activation makes of gate and up
+    if isinstance(method, DoraConfig):  # outputs of every product, before and after their scaling
+        return kept + 2 * (queries + 2 * keys + 2 * shape.hidden + 2 * wide)
+    quantized = recipe.model.load_8bit or isinstance(method, QloraConfig)
+    return kept * (QUANTIZED_KEEPS if quantized else 1.0)
+
+
+FUSED = (LoraConfig, RsLoraConfig, LoraPlusConfig, PissaConfig)
+"""Methods whose layers compute in one piece (training/fastlora.py)."""
+QUANTIZED_KEEPS = 1.5
+"""bitsandbytes keeps quantized inputs and statistics beside; measured."""
 
 
 def _flop(recipe: Recipe, shape: ModelShape, linear: float, head: float, adapter: int) -> float:

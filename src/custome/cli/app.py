@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 import traceback
 import warnings
@@ -95,6 +96,7 @@ def guarded(run: Callable[[], int], arguments: list[str]) -> int:
         arguments.remove("--debug")
     else:
         warnings.simplefilter("ignore", FutureWarning)  # libraries talking to each other, not to the user
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # as above, of kernels that nobody asked for
     try:
         return run()
     except CustomeError as error:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +28,6 @@ from ..errors import InputError, SourceError
 from . import vocab
 
 logging.disable_progress_bar()
-getLogger("bitsandbytes").setLevel(ERROR)  # it complains about kernels nobody asked for whenever peft imports it
 
 
 @dataclass(frozen=True, kw_only=True)

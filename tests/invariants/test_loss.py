@@ -93,7 +93,8 @@ def test_packed_without_the_registered_attention_sees_only_itself_too(tiny_base)
     """transformers reads the sample boundaries from the positions; ours must agree with its way."""
     model = load_base(tiny_base).model
     examples = [Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)]
-    ids, labels, _, positions, _ = pack(examples)
+    packed = pack(examples)
+    ids, labels, positions = packed.ids, packed.labels, packed.positions
     logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits[:, :-1]
     plain = F.cross_entropy(logits[0].float(), labels[0, 1:], reduction="sum", ignore_index=IGNORED)
     model.set_attn_implementation(ATTENTION)

@@ -317,10 +317,10 @@ def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path, me
 @pytest.mark.slow
 def test_a_sharded_run_resumes_on_two_processes(tiny_base: Path, tmp_path: Path):
     recipe = make_recipe(tiny_base, tmp_path / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}, method=FullConfig(),
-                         learning_rate=5e-3)  # fmt: skip
+                         learning_rate=5e-3, warmup_steps=1)  # fmt: skip
     recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, sharding="fsdp"))
     straight = make_recipe(tiny_base, tmp_path / "straight" / "run", steps=6, checks={"eval_steps": 2, "save_steps": 2},
-                           method=FullConfig(), learning_rate=5e-3, schedule="constant")  # fmt: skip
+                           method=FullConfig(), learning_rate=5e-3, schedule="constant", warmup_steps=1)  # fmt: skip
     finetune(straight, NullReporter())
     for steps, flags in ((4, []), (6, ["--resume"])):
         made = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, steps=steps, schedule="constant"))

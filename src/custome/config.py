@@ -286,6 +286,8 @@ class Recipe:
             wrong.append(
                 f"optimizer={train.optimizer} 要看到完整的矩阵，不能和 sharding={self.model.sharding} 同用；用 adamw"
             )
+        if data.valid_path and not data.train_path:
+            wrong.append("只学原文时用不上 valid_path：会从原文里划出 val_set_size 段作验证")
         return wrong + self._method_problems()
 
     def _method_problems(self) -> list[str]:
@@ -297,8 +299,21 @@ class Recipe:
             wrong.append(f"load_8bit 的底座只有整数，不能用 {name} 改它的权重；用 lora、qlora，或去掉 load_8bit")
         if self.model.load_8bit and isinstance(self.method, QloraConfig | PissaConfig):
             wrong.append(f"{name} 不能和 load_8bit 同用；8 位底座用 --method qlora --quantization int8")
-        if isinstance(self.method, AdaLoraConfig) and self.method.adalora_start_r < self.method.lora_r:
-            wrong.append(f"adalora_start_r={self.method.adalora_start_r} 应不小于 lora_r={self.method.lora_r}")
+        whole = isinstance(
+            self.method, AdaLoraConfig | PissaConfig | QloraConfig | PromptConfig | PrefixConfig | Ia3Config
+        )
+        if self.model.sharding != "none" and (whole or self.model.load_8bit):
+            wrong.append(
+                f"{name}{' 加 load_8bit' * self.model.load_8bit} 不能分摊（sharding={self.model.sharding}）；能分摊的：lora、rslora、lora+、dora、freeze、bitfit、full"
+            )
+        if isinstance(self.method, PissaConfig) and self.train.weight_decay:
+            wrong.append(f"pissa 有一半要保持不动，weight_decay={self.train.weight_decay} 会磨掉它；用 0")
+        if isinstance(self.method, LoraPlusConfig) and self.train.optimizer == "muon":
+            wrong.append("lora+ 要分两种学习率，muon 做不到；用 adamw")
+        if isinstance(self.method, PrefixConfig | PromptConfig) and self.model.gradient_checkpointing:
+            wrong.append(f"{name} 不能和 gradient_checkpointing 同用；减小 micro_batch_size")
+        if isinstance(self.method, AdaLoraConfig) and self.method.adalora_start_r <= self.method.lora_r:
+            wrong.append(f"adalora_start_r={self.method.adalora_start_r} 应大于 lora_r={self.method.lora_r}")
         return wrong
 
     def resolved(self) -> Recipe:
@@ -306,6 +321,8 @@ class Recipe:
         if self.train.learning_rate:
             return self
         rate = RATES.get(METHOD_NAMES[type(self.method)], 2e-3)
+        if self.train.optimizer == "adafactor":  # its steps are relative to the size of the weights
+            rate *= 50
         return dataclasses.replace(self, train=dataclasses.replace(self.train, learning_rate=rate))
 
     def check(self) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .files import disk_errors
+from .files import disk_errors, write_text
 
 QUIET_LINE_EVERY_S = 15.0
 
@@ -175,9 +175,8 @@ class JsonlReporter(NullReporter):
         if path.exists() and keep_through_step >= 0:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= keep_through_step]
-        self._file = path.open("w", encoding="utf-8")
-        self._file.writelines(kept)
-        self._file.flush()
+        write_text(path, "".join(kept))
+        self._file = path.open("a", encoding="utf-8")
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         row: dict[str, Any] = {"step": step, "time": round(time.time(), 3), **values}

@@ -5,19 +5,18 @@ the run itself may be any process of this machine, or none.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 from ..errors import RunError
+from ..files import write_json
+from ..models.run_folder import PROCESS_FILE, SAMPLES_FILE, STOP_FILE, training_process
 from ..report import METRICS_FILE, read_metrics
 
-STOP_FILE = "stop.request"
-"""Its presence asks the training process to save and leave after the step at hand."""
-PROCESS_FILE = "process.json"
-SAMPLES_FILE = "samples.jsonl"
 LOG_FILE = "train.log"
 Status = Literal["running", "stopped", "complete"]
 
@@ -45,15 +44,7 @@ class TrainingRun:
         """complete once run.json says so; running while its process lives."""
         if self.info()["status"] == "complete":
             return "complete"
-        return "running" if self._pid() else "stopped"
-
-    def _pid(self) -> int | None:
-        try:
-            pid = int(json.loads((self.folder / PROCESS_FILE).read_text(encoding="utf-8"))["pid"])
-            os.kill(pid, 0)  # asks, does not kill
-        except (OSError, ValueError, KeyError):
-            return None
-        return pid
+        return "stopped" if training_process(self.folder) is None else "running"
 
     def series(self) -> dict[str, list[tuple[int, float]]]:
         """Name → (step, value)."""
@@ -62,8 +53,8 @@ class TrainingRun:
     def samples(self) -> list[dict[str, Any]]:
         """One entry an evaluation: step, and the replies to the same questions."""
         path = self.folder / SAMPLES_FILE
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+        return [json.loads(line) for line in lines]
 
     def stop(self) -> None:
         """Ask the run to save and leave."""
@@ -80,6 +71,11 @@ class TrainingRun:
             raise RunError(
                 f"{str(self.folder)!r} 现在的状态是 {status}，不用接着训练", f"看它：custome watch {self.folder}"
             )
-        command = [sys.executable, "-m", "custome", "train", "--recipe", str(self.folder / "recipe.yaml"), "--resume"]
-        with (self.folder / LOG_FILE).open("ab") as log:
-            subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        folder, started_in = self.folder.resolve(), Path(self.info().get("started_in") or ".")
+        command = [sys.executable, "-m", "custome", "train", "--recipe", str(folder / "recipe.yaml"),
+                   "--output-dir", str(folder), "--resume"]  # fmt: skip
+        with (folder / LOG_FILE).open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                                       cwd=started_in if started_in.is_dir() else None)  # fmt: skip
+        # It needs seconds to load; nobody may start another one meanwhile.
+        write_json(folder / PROCESS_FILE, {"pid": process.pid, "created": psutil.Process(process.pid).create_time()})

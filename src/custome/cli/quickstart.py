@@ -25,7 +25,7 @@ class Quickstart:
     novel: Positional[str] = EMBEDDED_NOVEL
     """小说文件（.txt）；embedded 是内置的《三国演义》。"""
     steps: int = 0
-    """训练步数；0 用配方里的（60 步，两核十来分钟）。"""
+    """训练步数；0 用配方里的（60 步，两核五六分钟）。"""
     serve: bool = True
     """最后打开聊天页；--no-serve 到对比表为止。"""
     host: str = "127.0.0.1"

@@ -108,6 +108,10 @@ def check_adapter_works(model: Any, folder: Path, ids: list[int], base_logits: T
     if isinstance(model, Retuned):
         model.load_weights(saved)
     else:
+        if getattr(
+            active := model.peft_config["default"], "rank_pattern", None
+        ):  # AdaLoRA: ranks at the time of saving
+            active.rank_pattern = PeftConfig.from_pretrained(str(folder)).rank_pattern
         set_peft_model_state_dict(model, saved)
     change = (last_logits(model, ids) - base_logits).abs().max().item()
     if not change > 0:

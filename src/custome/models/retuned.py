@@ -102,6 +102,8 @@ def load_retuned(model: Any, folder: Path) -> Retuned:
                 "换成训练时用的底座（见 run.json 的 base_model）",
             )
         base = own[name].data
+        if not base.is_floating_point():
+            raise RunError(f"{str(folder / WEIGHTS_FILE)!r} 是练过的权重，装不到压成整数的底座上", "去掉 --load-8bit")
         tensor = tensor.to(base)
         if kept is not None and tensor.shape != base.shape and len(tensor) == len(kept) and int(kept[-1]) < len(base):
             rows, tensor = tensor, base.clone()

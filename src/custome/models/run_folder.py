@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 from ..errors import RunError
 from ..files import write_json
 from ..types import Character
@@ -25,6 +27,11 @@ from ..types import Character
 VALID_FILE = "valid.jsonl"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 WEIGHTS_FILE = "weights.safetensors"
+SAMPLES_FILE = "samples.jsonl"
+STOP_FILE = "stop.request"
+"""Its presence asks the training process to save and leave after the step at hand."""
+PROCESS_FILE = "process.json"
+"""Which process is training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +49,8 @@ class RunInfo:
     seed: int = 0
     steps: int = 0
     """Length of the run."""
+    started_in: str = ""
+    """The directory that the recipe's relative paths start from."""
     characters: tuple[Character, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +84,18 @@ def read_run(folder: Path) -> RunInfo:
         return RunInfo(**{key: value for key, value in raw.items() if key in known})  # a newer version may say more
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{str(folder / 'run.json')!r} 读不懂：{error}", "换一个运行目录，或重新训练") from error
+
+
+def training_process(folder: Path) -> int | None:
+    """Id of the process that trains this folder, None when nobody does."""
+    try:
+        said = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
+        process = psutil.Process(said["pid"])
+        alive = process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - said["created"]) < 1.0  # numbers of processes are used again
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+    return int(said["pid"]) if alive and same else None
 
 
 def has_adapter(folder: Path) -> bool:

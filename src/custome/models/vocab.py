@@ -62,7 +62,7 @@ def trim(tokenizer: Any, used: Iterable[int], rows: int) -> tuple[Any, Vocabular
         SourceError: the tokenizer is of a kind that cannot be cut.
     """
     data = _data(tokenizer)
-    kept = choose(data, set(used))
+    kept = [number for number in choose(data, set(used)) if number < rows]  # some tokenizers know more than the model
     return _rebuilt(tokenizer, trim_tokenizer(data, kept)), Vocabulary(kept=tuple(kept), before=rows)
 
 

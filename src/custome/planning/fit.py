@@ -49,6 +49,8 @@ def fit(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"], memor
         if plan.total <= room:
             break
         candidate = smaller(small)
+        if len(candidate.problems()) > len(small.problems()):
+            continue
         shrunk = make_plan(candidate, shape, device)
         if shrunk.total < plan.total * 0.99:
             small, plan = candidate, shrunk

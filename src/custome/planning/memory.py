@@ -158,7 +158,9 @@ def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     method, wide = recipe.method, shape.intermediate
     inputs = shape.norms * shape.hidden  # of the normalizations
-    attention = 2 * queries + 2 * keys + ((queries + keys) if shape.qk_norm else 0)  # q, k, v, out; before the norms of q and k
+    attention = (
+        2 * queries + 2 * keys + ((queries + keys) if shape.qk_norm else 0)
+    )  # q, k, v, out; before the norms of q and k
     if not isinstance(method, (LoraConfig, *IN_PLACE)):  # frozen products need not know their inputs
         return inputs + attention + 3 * wide
     products = 2 * shape.hidden + queries  # inputs of q, k, v; of gate and up; of the output projection

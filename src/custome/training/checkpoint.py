@@ -99,10 +99,10 @@ class Checkpoints:
                 )
             for name, parameter in parameters.items():
                 sharding.fill(parameter, weights[name])
-            optimizer.load_state_dict(torch.load(path / "optimizer.pt", weights_only=True))
+            optimizer.load_state_dict(torch.load(path / "optimizer.pt", weights_only=True, map_location="cpu"))
             sharding.share_state(optimizer)
             if (path / "method.pt").is_file():
-                load_method(torch.load(path / "method.pt", weights_only=True))
+                load_method(torch.load(path / "method.pt", weights_only=True, map_location="cpu"))
             return Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
         except (
             OSError,

@@ -17,7 +17,7 @@ import torch
 from accelerate import Accelerator
 
 from .. import config
-from ..config import METHOD_NAMES, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
+from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
 from ..corpus.dataset import canonical_cue, characters
 from ..corpus.formats import read_samples, sample_row
 from ..corpus.reading import read_novel
@@ -37,6 +37,9 @@ from ..models.loading import (
 )
 from ..models.run_folder import (
     ADAPTER_FILES,
+    PROCESS_FILE,
+    SAMPLES_FILE,
+    STOP_FILE,
     VALID_FILE,
     WEIGHTS_FILE,
     RunInfo,
@@ -70,7 +73,6 @@ from .optimizers import make_optimizer
 from .packing import ATTENTION
 from .reuse import Reuse
 from .watch import (
-    SAMPLES_FILE,
     keep_samples_until,
     perplexity,
     probe_examples,
@@ -81,7 +83,7 @@ from .watch import (
 
 OWN_FILES = {
     "recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", SAMPLES_FILE, CURVES_FILE, "tensorboard", "checkpoints",
-    WEIGHTS_FILE, *ADAPTER_FILES, launch.STOP_FILE, launch.PROCESS_FILE, "train.log",
+    WEIGHTS_FILE, *ADAPTER_FILES, STOP_FILE, PROCESS_FILE, "train.log",
 }  # fmt: skip
 
 
@@ -110,7 +112,15 @@ def finetune(
         RunError: the folder holds another run, or what it holds does not fit the recipe.
         TrainingError: the method finds nothing to train, the loss is not finite, or the adapter has no effect.
     """
-    recipe = recipe.resolved()
+    try:
+        return _finetune(recipe.resolved(), reporter, resume=resume, home=home, stop=stop)
+    finally:
+        launch.leave(Path(recipe.train.output_dir))
+
+
+def _finetune(
+    recipe: Recipe, reporter: Reporter, *, resume: bool, home: Path | None, stop: launch.StopRequest | None
+) -> TrainResult:
     recipe.check()
     device = pick_device(recipe.model.device)
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
@@ -120,6 +130,8 @@ def finetune(
     accelerator = launch.make_accelerator(device, folder)
     launch.check_processes(accelerator, len(train_samples) or None)
     main = accelerator.is_main_process
+    if main:
+        launch.announce(folder)
     reporter = reporter if main else NullReporter()
 
     reporter.stage("底座和样本")
@@ -136,6 +148,10 @@ def finetune(
     text_set = encode_text([(n.name, n.text) for n in novels], tokenizer, cutoff_len=cutoff)
     if not train_samples:
         text_set, valid_set = hold_out(text_set, recipe.data.val_set_size, recipe.train.seed)
+    if not train_set.examples and not text_set.examples:
+        raise DataError(
+            f"{', '.join(recipe.data.text_paths)!r} 里没有够练的文字", "换一本长一些的书，或减小 --cutoff-len"
+        )
     reporter.note(_describe(train_set, valid_set, text_set, cutoff))
     people = tuple(characters(train_samples))
     asked = questions(people)
@@ -145,6 +161,7 @@ def finetune(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
         chat_format=chat_format.kind, data_fingerprint=data_fingerprint(train_set, valid_set, *([text_set] if novels else [])),
         seed=recipe.train.seed, characters=people, data_files=data_files(recipe), versions=launch.versions(),
+        started_in=str(Path.cwd()),
     )  # fmt: skip
     if resume and has_run(folder):
         check_same(folder, info, recipe)
@@ -291,7 +308,7 @@ def _run(
     metrics.stage(f"训练：{steps} 步 × {train.batch_size} 条")
     reporter.note(f"另开一个窗口看曲线和回答：custome watch {folder}")
     try:
-        with launch.announced(folder, main), launch.stop_on_signal(stop):
+        with launch.stop_on_signal(stop):
             progress = trainer.train(
                 learner, examples, plan, rhythm, checkpoints=checkpoints, progress=progress, stop=stop,
                 validate=lambda step: look(learner, step, metrics), save_best=save_best, reporter=metrics,
@@ -380,6 +397,8 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
         differing.append(f"method（{METHOD_NAMES[type(filed.method)]} → {METHOD_NAMES[type(recipe.method)]}）")
     else:
         differing += _differing("method", filed.method, recipe.method)
+    if isinstance(recipe.method, AdaLoraConfig):  # it plans its ranks by the length of the run
+        differing += _differing("train", filed.train, recipe.train, ("steps", "num_epochs"))
     for section, keys in FIXED.items():
         differing += _differing(section, getattr(filed, section), getattr(recipe, section), keys)
     if differing:
@@ -403,9 +422,11 @@ def _differing(section: str, old: Any, new: Any, keys: Sequence[str] | None = No
 
 def can_pack(model: Any, method: Method) -> bool:
     """Virtual tokens come before every sample of its own, and some attentions are no plain causal one."""
-    return not isinstance(method, PromptConfig | PrefixConfig) and bool(
-        getattr(model, "_supports_attention_backend", False)
-    )
+    config = model.config.get_text_config()
+    plain = {"full_attention", "sliding_attention"}.issuperset(getattr(config, "layer_types", None) or [])
+    replaceable = getattr(model, "_supports_attention_backend", False) and getattr(model, "_supports_sdpa", False)
+    capped = getattr(config, "attn_logit_softcapping", None)
+    return not isinstance(method, PromptConfig | PrefixConfig) and bool(replaceable) and plain and not capped
 
 
 def _describe(train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int) -> str:

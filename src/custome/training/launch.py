@@ -15,13 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from ..errors import DataError
+from ..errors import DataError, RunError
 from ..files import write_json
 from ..models.loading import compute_dtype
+from ..models.run_folder import PROCESS_FILE, STOP_FILE, training_process
 from ..report import NullReporter
 
 
@@ -51,10 +53,6 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
     set_seed((seed * 1_000_003 + step * 1009 + rank) % 2**32)
 
 
-STOP_FILE, PROCESS_FILE = "stop.request", "process.json"
-"""In the run folder: somebody asks to stop; which process is training."""
-
-
 class StopRequest:
     """Set once somebody asked to stop; the loop saves and leaves after the step at hand."""
 
@@ -75,18 +73,25 @@ class StopRequest:
         self._asked = True
 
 
-@contextmanager
-def announced(folder: Path, main: bool) -> Iterator[None]:
-    """The run folder says which process is training it while this is open; an old request to stop is forgotten."""
-    if main:
-        (folder / STOP_FILE).unlink(missing_ok=True)
-        write_json(folder / PROCESS_FILE, {"pid": os.getpid()})
-    try:
-        yield
-    finally:
-        if main:
-            for name in (STOP_FILE, PROCESS_FILE):
-                (folder / name).unlink(missing_ok=True)
+def announce(folder: Path) -> None:
+    """Let the run folder say that this process trains it; an old request to stop is forgotten.
+
+    Raises:
+        RunError: another process is training it.
+    """
+    other = training_process(folder)
+    if other not in (None, os.getpid()):
+        raise RunError(f"{str(folder)!r} 正由进程 {other} 训练着", f"看它：custome watch {folder}；先停下它再接着训练")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STOP_FILE).unlink(missing_ok=True)
+    write_json(folder / PROCESS_FILE, {"pid": os.getpid(), "created": psutil.Process().create_time()})
+
+
+def leave(folder: Path) -> None:
+    """This process trains the folder no longer."""
+    if training_process(folder) == os.getpid():
+        for name in (STOP_FILE, PROCESS_FILE):
+            (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -123,6 +123,8 @@ class Narrow:
         self._wanted: Tensor | None = None
         last = backbone.layers[-1] if isinstance(getattr(backbone, "layers", None), nn.ModuleList) else None
         found: list[Any] = [getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)]
+        if any(getattr(backbone.config, name, None) for name in ("num_experts", "num_local_experts")):
+            return  # experts want whole batches
         recomputes = any(getattr(module, "gradient_checkpointing", False) for module in backbone.modules())
         for module in found if not recomputes and all(isinstance(part, nn.Module) for part in found) else []:
             module.forward = functools.partial(self._rows_only, module.forward)
@@ -139,5 +141,5 @@ class Narrow:
     def _rows_only(self, whole: Callable[..., Tensor], x: Tensor, *others: Any, **more: Any) -> Tensor:
         if self._wanted is None or x.shape[:-1] != self._wanted.shape:
             return whole(x, *others, **more)
-        some = whole(x[self._wanted], *others, **more)  # (N, D)
+        some = whole(x[self._wanted][None], *others, **more)[0]  # (N, D)
         return some.new_zeros(*x.shape[:-1], some.shape[-1]).index_put((self._wanted,), some)

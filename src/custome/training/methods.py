@@ -164,7 +164,7 @@ def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
     def load_state(saved: dict[str, Any]) -> None:
         active.rank_pattern = saved["rank_pattern"]
         for name in scores:
-            setattr(allocator, name, saved[name])
+            setattr(allocator, name, {key: value.to(model.device) for key, value in saved[name].items()})
 
     return Attached(
         model=tuned,

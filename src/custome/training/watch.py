@@ -13,10 +13,10 @@ import torch
 
 from ..files import write_text
 from ..models.chat_format import ChatFormat
+from ..models.run_folder import SAMPLES_FILE
 from ..types import Character, Message
 from .data import Example
 
-SAMPLES_FILE = "samples.jsonl"
 LONGEST_SAMPLE = 48
 QUESTIONS = ("博物馆大火，救名画还是救猫？", "怎样才能国富民强？", "你平生最得意的一件事是什么？")
 """Asked at every evaluation, each to one of the people who speak most."""
@@ -55,7 +55,7 @@ def keep_samples_until(folder: Path, step: int) -> None:
     """Forget the samples behind `step`: a resumed run writes them again."""
     path = folder / SAMPLES_FILE
     if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last line break is half a line
         write_text(path, "".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
 
 

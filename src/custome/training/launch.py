@@ -88,10 +88,12 @@ def announce(folder: Path) -> None:
 
 
 def leave(folder: Path) -> None:
-    """This process trains the folder no longer."""
+    """This process trains the folder no longer; one in which nothing came about goes too."""
     if training_process(folder) == os.getpid():
         for name in (STOP_FILE, PROCESS_FILE):
             (folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty: as it should be
+            folder.rmdir()
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class ModelConfig:
     load_8bit: bool = False
     """底座以 8 位整数载入（需要 bitsandbytes）。"""
     gradient_checkpointing: bool = False
-    """反向时重算激活：内存少一大半，慢三成左右；内存够就不用开。"""
+    """反向时重算激活：内存少，多算一遍前向；内存够就不用开。"""
     sharding: Literal["none", "fsdp", "fsdp_offload"] = "none"
     """多进程时：none 每个进程一份完整权重（DDP）；fsdp 权重、梯度、优化器状态分摊到各进程；fsdp_offload 分摊后放在内存里，用时才上卡。"""
 

@@ -87,7 +87,7 @@ def say_fit(found: Fit, wanted: str, reporter: Reporter) -> None:
         )
     else:
         reporter.note(
-            f"装不进 {wanted}：改到头（{'；'.join(found.changes) or '没有可改的'}）还要 {found.plan.total / GB:.2f} GB；换小一点的底座：custome plan --table --fit {wanted}"
+            f"装不进 {wanted}：改到头（{'；'.join(found.changes) or '没有可改的'}）还要 {found.plan.total / GB:.2f} GB；换小一点的底座：custome plan --table"
         )
 
 

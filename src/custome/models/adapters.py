@@ -1,4 +1,4 @@
-"""Adapters on a base model: attach, save whole or not at all, load, prove that they do something."""
+"""Adapters on a base model: check what they aim at, save whole or not at all, load, prove that they do something."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from peft import PeftConfig, PeftModel, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -33,11 +33,6 @@ def check_targets(model: nn.Module, targets: tuple[str, ...], flag: str) -> None
         raise TrainingError(
             f"底座里没有名为 {missing[0]!r} 的线性层", f"可用的线性层：{', '.join(names)}；用 {flag} 指定"
         )
-
-
-def attach_peft(model: Any, settings: PeftConfig) -> PeftModel:
-    """A new adapter on a frozen model."""
-    return get_peft_model(model, settings)
 
 
 def save_adapter(model: Any, folder: Path, state: dict[str, Tensor] | None = None) -> None:

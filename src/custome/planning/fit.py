@@ -62,7 +62,7 @@ def _changes(before: Recipe, after: Recipe) -> list[str]:
     names = [METHOD_NAMES[type(r.method)] + "-" + getattr(r.method, "quantization", "") for r in (before, after)]
     pairs = [
         ("micro_batch_size", before.train.micro_batch_size, after.train.micro_batch_size, "结果不变，慢一点"),
-        ("gradient_checkpointing", before.model.gradient_checkpointing, after.model.gradient_checkpointing, "结果不变，慢三成"),
+        ("gradient_checkpointing", before.model.gradient_checkpointing, after.model.gradient_checkpointing, "结果不变，多算一遍前向"),
         ("optimizer", before.train.optimizer, after.train.optimizer, "优化器状态小得多"),
         ("method", *[name.rstrip("-") for name in names], "底座压缩后训练"),
         ("cutoff_len", before.data.cutoff_len, after.data.cutoff_len, "太长的样本会被截短"),

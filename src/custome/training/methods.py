@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import AdaLoraConfig as PeftAdaLora
-from peft import IA3Config, PrefixTuningConfig, PromptTuningConfig, PromptTuningInit
+from peft import IA3Config, PrefixTuningConfig, PromptTuningConfig, PromptTuningInit, get_peft_model
 from peft import LoraConfig as PeftLora
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ from ..config import (
     RsLoraConfig,
 )
 from ..errors import TrainingError
-from ..models.adapters import attach_peft, check_targets
+from ..models.adapters import check_targets
 from ..models.retuned import Retuned
 
 
@@ -48,7 +48,7 @@ class Attached:
     state: Callable[[], dict[str, Any]] = dict
     """What the method has to remember in a checkpoint."""
     load_state: Callable[[dict[str, Any]], None] = lambda state: None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def check_method(skeleton: nn.Module, method: Method) -> None:
@@ -84,16 +84,16 @@ def attach(model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | No
         case LoraConfig():
             ratio = method.lora_plus_ratio if isinstance(method, LoraPlusConfig) else 1.0
             return Attached(
-                model=attach_peft(model, _lora(method)), rate_of=lambda name: ratio if ".lora_B." in name else 1.0
+                model=get_peft_model(model, _lora(method)), rate_of=lambda name: ratio if ".lora_B." in name else 1.0
             )
         case Ia3Config():
             behind = [
                 name for name in method.ia3_targets if name in ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")
             ]
-            return Attached(model=attach_peft(model, IA3Config(
+            return Attached(model=get_peft_model(model, IA3Config(
                 target_modules=list(method.ia3_targets), feedforward_modules=behind, task_type="CAUSAL_LM")))  # fmt: skip
         case PromptConfig():
-            return Attached(model=attach_peft(model, PromptTuningConfig(
+            return Attached(model=get_peft_model(model, PromptTuningConfig(
                 num_virtual_tokens=method.virtual_tokens, prompt_tuning_init=PromptTuningInit.RANDOM, task_type="CAUSAL_LM")))  # fmt: skip
         case PrefixConfig():
             return _prefix(model, method)
@@ -120,7 +120,7 @@ def _pissa(model: Any, method: PissaConfig) -> Attached:
     That way the base stays as it is, and the saved adapter fits every base like any other LoRA.
     """
     r = method.lora_r
-    tuned = attach_peft(model, _lora(method, r=2 * r, lora_alpha=2 * method.lora_alpha))
+    tuned = get_peft_model(model, _lora(method, r=2 * r, lora_alpha=2 * method.lora_alpha))
     for layer in [m for m in tuned.modules() if isinstance(m, LoraLayer)]:
         a, b, scale = layer.lora_A["default"].weight, layer.lora_B["default"].weight, layer.scaling["default"]
         weight = layer.get_base_layer().weight.detach().float()
@@ -144,7 +144,7 @@ def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
         target_modules=targets, total_step=max(steps, 4), tinit=steps // 5, tfinal=max(1, steps // 3), deltaT=max(1, steps // 50),
         task_type="CAUSAL_LM",
     )  # fmt: skip
-    tuned = attach_peft(model, settings)
+    tuned = get_peft_model(model, settings)
     pairs = [p for name, p in tuned.named_parameters() if ".lora_A." in name or ".lora_B." in name]
 
     def penalty() -> Tensor:
@@ -183,7 +183,7 @@ def _prefix(model: Any, method: PrefixConfig) -> Attached:
         num_virtual_tokens=method.virtual_tokens, token_dim=heads * head_dim, num_attention_heads=heads,
         num_layers=shape.num_hidden_layers, task_type="CAUSAL_LM",
     )  # fmt: skip
-    return Attached(model=attach_peft(model, settings))
+    return Attached(model=get_peft_model(model, settings))
 
 
 def decoder_layers(model: Any) -> list[nn.Module]:

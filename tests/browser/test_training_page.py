@@ -43,6 +43,13 @@ def steps_shown(tab: Page) -> int:
     return int(tab.locator("#status").inner_text().split("第 ")[1].split(" /")[0])
 
 
+def wait_beyond(step: int, tab: Page) -> None:
+    deadline = time.monotonic() + 60
+    while steps_shown(tab) <= step and time.monotonic() < deadline:
+        tab.wait_for_timeout(500)
+    assert steps_shown(tab) > step
+
+
 def test_watch_stop_resume(browser: Browser, run: Path):
     page = build_training_page(TrainingRun(run))
     address = open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
@@ -60,10 +67,7 @@ def test_watch_stop_resume(browser: Browser, run: Path):
         tab = browser.new_page(locale="zh-CN")
         tab.goto(address)
         expect(tab.locator("#status")).to_contain_text("训练中", timeout=60_000)
-        deadline = time.monotonic() + 30
-        while steps_shown(tab) <= first and time.monotonic() < deadline:
-            tab.wait_for_timeout(500)
-        assert steps_shown(tab) > first
+        wait_beyond(first, tab)
 
         tab.locator("#stop").click()
         expect(tab.locator("#status")).to_contain_text("停着", timeout=60_000)
@@ -72,10 +76,7 @@ def test_watch_stop_resume(browser: Browser, run: Path):
 
         tab.locator("#resume").click()
         expect(tab.locator("#status")).to_contain_text("训练中", timeout=60_000)
-        deadline = time.monotonic() + 60
-        while steps_shown(tab) <= stopped and time.monotonic() < deadline:
-            tab.wait_for_timeout(500)
-        assert steps_shown(tab) > stopped
+        wait_beyond(stopped, tab)
         tab.locator("#stop").click()
         expect(tab.locator("#status")).to_contain_text("停着", timeout=60_000)
         assert not problems

@@ -18,18 +18,16 @@ from accelerate import Accelerator
 
 from .. import config
 from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
-from ..corpus.dataset import canonical_cue, characters
+from ..corpus.dataset import canonical_cue
 from ..corpus.formats import read_samples, sample_row
 from ..corpus.reading import read_novel
 from ..errors import DataError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
-from ..models.chat_format import open_format
 from ..models.loading import (
     Quantization,
     fingerprint,
     load_model,
-    load_tokenizer,
     pick_device,
     skeleton,
     split_head,
@@ -51,7 +49,7 @@ from ..models.run_folder import (
 from ..models.sources import resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
-from ..types import Message, Sample
+from ..types import Sample
 from . import fastlora, launch, sharding, trainer
 from .checkpoint import Checkpoints, Progress
 from .curves import CURVES_FILE, draw_curves
@@ -62,12 +60,9 @@ from .data import (
     Example,
     Plan,
     TwoStages,
-    data_fingerprint,
-    encode_samples,
-    encode_text,
-    hold_out,
 )
 from .loss import ReplyLoss
+from .material import Material, encode, trimmed
 from .methods import Attached, attach, check_method, count, decoder_layers
 from .optimizers import make_optimizer
 from .packing import ATTENTION
@@ -75,8 +70,6 @@ from .reuse import Reuse
 from .watch import (
     keep_samples_until,
     perplexity,
-    probe_examples,
-    questions,
     sample_replies,
     write_samples,
 )
@@ -138,30 +131,12 @@ def _finetune(
     with accelerator.main_process_first():  # the others find it fetched
         base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
     check_method(skeleton(base_folder), recipe.method)
-    tokenizer = load_tokenizer(base_folder)
-    chat_format = open_format(tokenizer, recipe.model.chat_format)
-    cutoff = recipe.data.cutoff_len
-    train_set, valid_set = (
-        encode_samples(samples, chat_format, cutoff_len=cutoff, whole_text=recipe.data.train_on_inputs, reporter=reporter, title=title)
-        for samples, title in ((train_samples, "训练集"), (valid_samples, "验证集"))
-    )  # fmt: skip
-    text_set = encode_text([(n.name, n.text) for n in novels], tokenizer, cutoff_len=cutoff)
-    if not train_samples:
-        text_set, valid_set = hold_out(text_set, recipe.data.val_set_size, recipe.train.seed)
-    if not train_set.examples and not text_set.examples:
-        raise DataError(
-            f"{', '.join(recipe.data.text_paths)!r} 里没有够练的文字", "换一本长一些的书，或减小 --cutoff-len"
-        )
-    reporter.note(_describe(train_set, valid_set, text_set, cutoff))
-    people = tuple(characters(train_samples))
-    asked = questions(people)
-    probe = probe_examples(tokenizer, cutoff)
-
+    material = encode(recipe, base_folder, train_samples, valid_samples, novels, reporter)
+    plan, steps = _plan(recipe, material)
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
-        chat_format=chat_format.kind, data_fingerprint=data_fingerprint(train_set, valid_set, *([text_set] if novels else [])),
-        seed=recipe.train.seed, characters=people, data_files=data_files(recipe), versions=launch.versions(),
-        started_in=str(Path.cwd()),
+        chat_format=material.chat_format.kind, data_fingerprint=material.fingerprint, seed=recipe.train.seed, steps=steps,
+        characters=material.people, data_files=data_files(recipe), versions=launch.versions(), started_in=str(Path.cwd()),
     )  # fmt: skip
     if resume and has_run(folder):
         check_same(folder, info, recipe)
@@ -172,64 +147,37 @@ def _finetune(
         write_run(folder, info)
     accelerator.wait_for_everyone()
 
-    kept = None
-    if recipe.model.vocabulary == "auto" and vocab.can_trim(tokenizer):
-        sets = [train_set.examples, valid_set.examples, text_set.examples, probe]
-        used = {number for examples in sets for example in examples for number in example.ids}
-        used |= {i for text, cue in asked for i in chat_format.prompt([Message(role="user", content=text)], cue)}
-        tokenizer, smaller = vocab.trim(tokenizer, used, token_rows(base_folder))
-        kept = smaller.kept
-        train_set, valid_set, text_set = (e.renumbered(smaller.renumbered) for e in (train_set, valid_set, text_set))
-        probe = EncodedSet(examples=probe, cut=0).renumbered(smaller.renumbered).examples
-        chat_format = open_format(tokenizer, chat_format.kind)
-        reporter.note(
-            f"词表裁到 {len(kept):,}（原 {smaller.before:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
-        )
+    if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
+        material = trimmed(material, token_rows(base_folder), reporter)
     launch.release_memory()
     reporter.stage("载入底座模型")
-    quantize: Quantization = "int8" if recipe.model.load_8bit else getattr(recipe.method, "quantization", "none")
-    base = load_model(base_folder, device, quantize=quantize, kept=kept)
-    packs = recipe.train.packing == "auto" and can_pack(base, recipe.method)
-    if packs:
-        base.set_attn_implementation(ATTENTION)
-    if recipe.model.gradient_checkpointing:
-        base.gradient_checkpointing_enable({"use_reentrant": False})
-    first = (train_set.examples or text_set.examples)[0]
+    base, batching = _load(recipe, base_folder, device, material)
+    first = material.examples[-1]
     prompt = list(first.ids[: first.replies[0][0] or 1])
     base_logits = adapters.last_logits(base, prompt)
-
-    plan, steps = _plan(recipe, train_set, text_set)
-    info = dataclasses.replace(info, steps=steps)
-    if main:
-        write_run(folder, info)
     launch.seed_step(recipe.train.seed, 0)
-    attached = attach(base, recipe.method, steps=steps, kept=kept)
+    attached = attach(base, recipe.method, steps=steps, kept=material.kept)
     fastlora.install(attached.model)
-    trainable, total = count(attached.model)
-    reporter.note(
-        f"{METHOD_NAMES[type(recipe.method)]}：可训练参数 {trainable:,} / {total:,}（{100 * trainable / total:.2f}%）"
-    )
-    for note in attached.notes:
-        reporter.note(note)
-    batching = Batching(micro_batch_size=recipe.train.micro_batch_size, pad_id=tokenizer.pad_token_id,
-                        row_tokens=recipe.train.micro_batch_size * cutoff if packs else 0)  # fmt: skip
+    _report_trainable(attached, recipe.method, reporter)
 
     def look(learner: trainer.Learner, step: int, metrics: Reporter) -> float:
         """Validation loss; beside it what the run forgets and how it answers."""
-        loss = trainer.mean_loss(learner, valid_set.examples[: recipe.checks.eval_samples or None], metrics, "验证")
-        metrics.metrics(step, {"probe_perplexity": perplexity(trainer.mean_loss(learner, probe, NullReporter(), ""))})
-        if main and accelerator.num_processes == 1:  # a sharded model cannot answer in one process
-            write_samples(folder, step, asked, sample_replies(attached.model, tokenizer, chat_format, asked))
+        valid = material.valid.examples[: recipe.checks.eval_samples or None]
+        loss = trainer.mean_loss(learner, valid, metrics, "验证")
+        forgotten = trainer.mean_loss(learner, material.probe.examples, NullReporter(), "")
+        metrics.metrics(step, {"probe_perplexity": perplexity(forgotten)})
+        if accelerator.num_processes == 1:  # a model that is shared out cannot answer in one process
+            replies = sample_replies(attached.model, material.tokenizer, material.chat_format, material.asked)
+            write_samples(folder, step, material.asked, replies)
         return loss
 
-    result = _run(recipe, folder, info, attached, batching, [*text_set.examples, *train_set.examples], plan, steps, look,
-                  accelerator, reporter, stop or launch.StopRequest(folder), resume=resume)  # fmt: skip
+    result = _run(recipe, folder, attached, batching, material.examples, plan, steps, look, accelerator, reporter,
+                  stop or launch.StopRequest(folder), resume=resume)  # fmt: skip
     if main:
         draw_curves(folder)  # only now: drawing takes memory of its own
     if result.status == "complete":
         accelerator.wait_for_everyone()
-        shares = recipe.model.sharding != "none" and accelerator.num_processes > 1
-        if not shares:  # one process alone cannot ask a model that is shared out
+        if not _shares(recipe, accelerator):  # one process alone cannot ask a model that is shared out
             change = adapters.check_adapter_works(attached.model, folder, prompt, base_logits)
             reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
         if main:
@@ -240,34 +188,61 @@ def _finetune(
     return result
 
 
-def _plan(recipe: Recipe, train_set: EncodedSet, text_set: EncodedSet) -> tuple[Plan, int]:
-    """(which examples make up which step, how many steps); text comes before dialogue in the list of examples."""
+def _load(recipe: Recipe, base_folder: Path, device: str, material: Material) -> tuple[Any, Batching]:
+    """The frozen base, set up the way its samples will be batched."""
+    quantize: Quantization = "int8" if recipe.model.load_8bit else getattr(recipe.method, "quantization", "none")
+    base = load_model(base_folder, device, quantize=quantize, kept=material.kept)
+    packs = recipe.train.packing == "auto" and can_pack(base, recipe.method)
+    if packs:
+        base.set_attn_implementation(ATTENTION)
+    if recipe.model.gradient_checkpointing:
+        base.gradient_checkpointing_enable({"use_reentrant": False})
+    size = recipe.train.micro_batch_size
+    row_tokens = size * recipe.data.cutoff_len if packs else 0
+    return base, Batching(micro_batch_size=size, pad_id=material.tokenizer.pad_token_id, row_tokens=row_tokens)
+
+
+def _report_trainable(attached: Attached, method: Method, reporter: Reporter) -> None:
+    trainable, total = count(attached.model)
+    reporter.note(
+        f"{METHOD_NAMES[type(method)]}：可训练参数 {trainable:,} / {total:,}（{100 * trainable / total:.2f}%）"
+    )
+    for note in attached.notes:
+        reporter.note(note)
+
+
+def _shares(recipe: Recipe, accelerator: Accelerator) -> bool:
+    """Are the weights shared out among processes?"""
+    return recipe.model.sharding != "none" and accelerator.num_processes > 1
+
+
+def _plan(recipe: Recipe, material: Material) -> tuple[Plan, int]:
+    """(which of the material's examples make up which step, how many steps)."""
     train = recipe.train
 
     def over(encoded: EncodedSet) -> BatchPlan:
         return BatchPlan(lengths=[len(e.ids) for e in encoded.examples], batch_size=train.batch_size, seed=train.seed,
                          group_by_length=train.group_by_length)  # fmt: skip
 
-    only = over(train_set if recipe.data.train_path else text_set)
+    only = over(material.train if recipe.data.train_path else material.text)
     steps = train.steps or max(1, math.ceil(only.steps_per_epoch * train.num_epochs))
-    if recipe.data.train_path and text_set.examples:
-        stages = TwoStages(first=over(text_set), first_steps=train.pretrain_steps, second=only)
+    if recipe.data.train_path and material.text.examples:
+        stages = TwoStages(first=over(material.text), first_steps=train.pretrain_steps, second=only)
         return stages, train.pretrain_steps + steps
     return only, steps
 
 
 def _run(
-    recipe: Recipe, folder: Path, info: RunInfo, attached: Attached, batching: Batching, examples: list[Example],
+    recipe: Recipe, folder: Path, attached: Attached, batching: Batching, examples: list[Example],
     plan: Plan, steps: int, look: Callable[[trainer.Learner, int, Reporter], float], accelerator: Accelerator,
     reporter: Reporter, stop: launch.StopRequest, *, resume: bool,
 ) -> TrainResult:  # fmt: skip
     """Build what the loop needs, run it, leave the best adapter in the folder."""
     train, checks, model = recipe.train, recipe.checks, attached.model
     loss: Any = ReplyLoss(model, _reuse(recipe, model, batching, examples, steps, folder, accelerator.num_processes))
-    placing = recipe.model.sharding
-    if shares := placing != "none" and accelerator.num_processes > 1:
+    if shares := _shares(recipe, accelerator):
         sharding.shard(loss, decoder_layers(model), accelerator.device.type, accelerator.num_processes,
-                       offload=placing == "fsdp_offload")  # fmt: skip
+                       offload=recipe.model.sharding == "fsdp_offload")  # fmt: skip
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
     optimizer: Any = make_optimizer(train.optimizer, trainable, rate=train.learning_rate, weight_decay=train.weight_decay,
                                     rate_of=attached.rate_of)  # fmt: skip
@@ -427,15 +402,6 @@ def can_pack(model: Any, method: Method) -> bool:
     replaceable = getattr(model, "_supports_attention_backend", False) and getattr(model, "_supports_sdpa", False)
     capped = getattr(config, "attn_logit_softcapping", None)
     return not isinstance(method, PromptConfig | PrefixConfig) and bool(replaceable) and plain and not capped
-
-
-def _describe(train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int) -> str:
-    tokens = sum(len(e.ids) for e in train_set.examples)
-    labelled = sum(e.labelled for e in train_set.examples)
-    cut = train_set.cut + valid_set.cut
-    text = f"原文 {len(text_set):,} 段、{sum(len(e.ids) for e in text_set.examples):,} token；" if len(text_set) else ""
-    return text + (f"训练 {len(train_set):,} 条、验证 {len(valid_set):,} 条；{tokens:,} token，其中 {labelled:,} 计损失；"
-            f"超过 {cutoff_len} token 被截短的 {cut:,} 条")  # fmt: skip
 
 
 def _results(progress: Progress, device: str) -> dict[str, Any]:

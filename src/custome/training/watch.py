@@ -15,7 +15,7 @@ from ..files import write_text
 from ..models.chat_format import ChatFormat
 from ..models.run_folder import SAMPLES_FILE
 from ..types import Character, Message
-from .data import Example
+from .data import EncodedSet, Example
 
 LONGEST_SAMPLE = 48
 QUESTIONS = ("博物馆大火，救名画还是救猫？", "怎样才能国富民强？", "你平生最得意的一件事是什么？")
@@ -59,7 +59,7 @@ def keep_samples_until(folder: Path, step: int) -> None:
         write_text(path, "".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
 
 
-def probe_examples(tokenizer: Any, cutoff_len: int) -> list[Example]:
+def probe_examples(tokenizer: Any, cutoff_len: int) -> EncodedSet:
     """Our own everyday Chinese, one paragraph an example; its loss tells what a run forgets."""
     text = (files("custome") / "data" / "probe.txt").read_text(encoding="utf-8")
     start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
@@ -67,7 +67,7 @@ def probe_examples(tokenizer: Any, cutoff_len: int) -> list[Example]:
     for number, line in enumerate(text.splitlines(), 1):
         ids = [*start, *tokenizer(line, add_special_tokens=False).input_ids][:cutoff_len]
         examples.append(Example(ids=tuple(ids), replies=((0, len(ids)),), source=f"probe.txt:{number}"))
-    return examples
+    return EncodedSet(examples=examples, cut=0)
 
 
 def perplexity(loss: float) -> float:

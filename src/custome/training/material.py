@@ -1,0 +1,101 @@
+"""What a run learns from and is looked at with: samples, running text, probe and questions → token ids, first of the full
+vocabulary, then of one cut to what is used. Knows tokenizers, not weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import Recipe
+from ..corpus.dataset import characters
+from ..corpus.text import Novel
+from ..errors import DataError
+from ..models import vocab
+from ..models.chat_format import ChatFormat, open_format
+from ..models.loading import load_tokenizer
+from ..report import Reporter
+from ..types import Character, Message, Sample
+from .data import EncodedSet, Example, data_fingerprint, encode_samples, encode_text, hold_out
+from .watch import probe_examples, questions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a run learns from and is looked at with, in token ids."""
+
+    tokenizer: Any
+    chat_format: ChatFormat
+    train: EncodedSet
+    valid: EncodedSet
+    text: EncodedSet
+    """Running text for the first stage."""
+    probe: EncodedSet
+    """Everyday Chinese that should not be forgotten."""
+    people: tuple[Character, ...]
+    kept: tuple[int, ...] | None = None
+    """Tokens of a trimmed vocabulary."""
+
+    @property
+    def examples(self) -> list[Example]:
+        """All to learn from; text comes before dialogue."""
+        return [*self.text.examples, *self.train.examples]
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """The questions of every evaluation, with who is asked."""
+        return questions(self.people)
+
+    @property
+    def fingerprint(self) -> str:
+        return data_fingerprint(self.train, self.valid, *([self.text] if self.text.examples else []))
+
+
+def encode(
+    recipe: Recipe, base_folder: Path, train_samples: list[Sample], valid_samples: list[Sample], novels: list[Novel],
+    reporter: Reporter,
+) -> Material:  # fmt: skip
+    """Everything in the tokens of the full vocabulary."""
+    tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
+    chat_format = open_format(tokenizer, recipe.model.chat_format)
+    train, valid = (
+        encode_samples(samples, chat_format, cutoff_len=cutoff, whole_text=recipe.data.train_on_inputs, reporter=reporter, title=title)
+        for samples, title in ((train_samples, "训练集"), (valid_samples, "验证集"))
+    )  # fmt: skip
+    text = encode_text([(n.name, n.text) for n in novels], tokenizer, cutoff_len=cutoff)
+    if not train_samples:
+        text, valid = hold_out(text, recipe.data.val_set_size, recipe.train.seed)
+    if not train.examples and not text.examples:
+        raise DataError(
+            f"{', '.join(recipe.data.text_paths)!r} 里没有够练的文字", "换一本长一些的书，或减小 --cutoff-len"
+        )
+    reporter.note(_describe(train, valid, text, cutoff))
+    return Material(
+        tokenizer=tokenizer, chat_format=chat_format, train=train, valid=valid, text=text,
+        probe=probe_examples(tokenizer, cutoff), people=tuple(characters(train_samples)),
+    )  # fmt: skip
+
+
+def trimmed(material: Material, rows: int, reporter: Reporter) -> Material:
+    """The same in the tokens of a vocabulary cut to what it uses."""
+    sets = {name: getattr(material, name) for name in ("train", "valid", "text", "probe")}
+    used = {number for encoded in sets.values() for example in encoded.examples for number in example.ids}
+    for text, cue in material.asked:
+        used.update(material.chat_format.prompt([Message(role="user", content=text)], cue))
+    tokenizer, smaller = vocab.trim(material.tokenizer, used, rows)
+    reporter.note(f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上")
+    return dataclasses.replace(
+        material, tokenizer=tokenizer, chat_format=open_format(tokenizer, material.chat_format.kind), kept=smaller.kept,
+        **{name: encoded.renumbered(smaller.renumbered) for name, encoded in sets.items()},
+    )  # fmt: skip
+
+
+def _describe(train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int) -> str:
+    tokens = sum(len(e.ids) for e in train_set.examples)
+    labelled = sum(e.labelled for e in train_set.examples)
+    cut = train_set.cut + valid_set.cut
+    text = f"原文 {len(text_set):,} 段、{sum(len(e.ids) for e in text_set.examples):,} token；" if len(text_set) else ""
+    return text + (f"训练 {len(train_set):,} 条、验证 {len(valid_set):,} 条；{tokens:,} token，其中 {labelled:,} 计损失；"
+            f"超过 {cutoff_len} token 被截短的 {cut:,} 条")  # fmt: skip

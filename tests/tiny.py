@@ -105,8 +105,8 @@ def make_tiny_rows(path: Path, count: int = 80) -> Path:
 
 
 def make_recipe(base: Path, folder: Path, *, method: Method | None = None, data: dict | None = None, checks: dict | None = None,
-                **train) -> Recipe:  # fmt: skip
-    """A dozen steps on seed rows beside `folder`."""
+                compute_type: str = "fp32", **train) -> Recipe:  # fmt: skip
+    """A dozen steps on seed rows beside `folder`; in fp32, where equal sums are equal."""
     rows = folder.parent / "rows.jsonl"
     rows.parent.mkdir(parents=True, exist_ok=True)
     if not rows.exists():
@@ -114,6 +114,6 @@ def make_recipe(base: Path, folder: Path, *, method: Method | None = None, data:
     settings = {"steps": 12, "batch_size": 8, "micro_batch_size": 4, "learning_rate": 2e-2, "warmup_steps": 2, **train}
     return Recipe(
         data=DataConfig(**{"train_path": str(rows), "val_set_size": 16, "cutoff_len": 64, **(data or {})}),
-        model=ModelConfig(base_model=str(base)), method=method or LoraConfig(lora_r=4, lora_alpha=8),
+        model=ModelConfig(base_model=str(base), compute_type=compute_type), method=method or LoraConfig(lora_r=4, lora_alpha=8),
         train=TrainConfig(output_dir=str(folder), **settings), checks=CheckConfig(**{"eval_steps": 4, "save_steps": 3, **(checks or {})}),
     )  # fmt: skip

@@ -51,6 +51,8 @@ class ModelConfig:
     """novel：小说体“某某曰”；template：底座自带的对话模板；auto：有模板就用模板。"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """在哪里算。"""
+    compute_type: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """训练时的数值类型：auto 挑快的（显卡 bf16 或 fp16；CPU 量一秒，bf16 快就用它，如带 AVX512-BF16、AMX 的）；适配器总是 fp32。"""
     vocabulary: Literal["auto", "full"] = "auto"
     """训练时用多大的词表：auto 只留语料用到的词和全部单字、标点、字节（快一倍、省内存，适配器照样装在完整底座上）；full 不裁。"""
     load_8bit: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import statistics
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,26 @@ def test_fused_equals_peft(tiny_base: Path):
     with plain.disable_adapter(), fused.disable_adapter():
         assert torch.equal(plain(input_ids=ids).logits, fused(input_ids=ids).logits)
     assert not torch.allclose(plain(input_ids=ids).logits, plain.get_base_model()(input_ids=ids * 0).logits)
+
+
+def test_fused_in_bf16_is_what_autocast_makes_of_peft(tiny_base: Path):
+    exact = make_lora(tiny_base)
+    plain = copy.deepcopy(exact)
+    for name, p in plain.named_parameters():
+        p.data = p.data if "lora_" in name else p.data.bfloat16()
+    fused = copy.deepcopy(plain)
+    assert fastlora.install(fused) == 14
+    errors: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for seed in range(8):
+        ids = torch.randint(5, 50, (3, 11), generator=torch.Generator().manual_seed(seed))
+        wanted = gradients(exact, ids)
+        with torch.autocast("cpu", torch.bfloat16):
+            both = {"ours": gradients(fused, ids), "theirs": gradients(plain, ids)}
+        assert all(gradient.dtype == torch.float32 for gradient in both["ours"].values())
+        for name, found in both.items():
+            off = sum((found[key] - wanted[key]).norm() ** 2 for key in wanted)
+            errors[name].append(float((off / sum(wanted[key].norm() ** 2 for key in wanted)) ** 0.5))
+    assert statistics.median(errors["ours"]) < max(0.02, 1.5 * statistics.median(errors["theirs"]))
 
 
 @pytest.mark.parametrize("options", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}])

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custome.models.loading import has_plain_head, load_base
+from custome.training import packing
 from custome.training.data import Batching, BatchPlan, Example, micro_batches, pack, pad
 from custome.training.loss import IGNORED, FrozenHeadCrossEntropy, ReplyLoss
 from custome.training.packing import ATTENTION
@@ -87,6 +88,22 @@ def test_packed_equals_unpacked(tmp_path, kind: str):
     torch.testing.assert_close(losses[0], losses[1])
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name], atol=1e-4, rtol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize("window", [None, 5])
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
+def test_short_attention_is_torchs(monkeypatch: pytest.MonkeyPatch, window: int | None, heads: tuple[int, int]):
+    torch.manual_seed(0)
+    sizes = (heads[0], heads[1], heads[1])
+    inputs = [torch.randn(1, count, 37, 16, requires_grad=True) for count in sizes]
+    upstream = torch.randn(1, 37, heads[0], 16)
+    results = []
+    for longest in (256, 0):
+        monkeypatch.setattr(packing, "SHORT", longest)
+        out = packing.attention_by_sample(None, *inputs, None, lengths=(20, 1, 16), sliding_window=window)[0]
+        results.append([out, *torch.autograd.grad(out, inputs, upstream)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 def test_packed_without_the_registered_attention_sees_only_itself_too(tiny_base):

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from custome.errors import InputError, RunError, SourceError
+from custome.models.compute import pick_device
 from custome.models.gguf import prepare_gguf
-from custome.models.loading import fingerprint, load_base, pick_device
+from custome.models.loading import fingerprint, load_base
 from custome.models.run_folder import RunInfo, check_adapter, read_run, write_run
 from custome.models.sources import resolve_base
 from custome.report import NullReporter

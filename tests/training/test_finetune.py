@@ -279,17 +279,20 @@ def test_a_run_without_validation_data_keeps_the_last_adapter(tiny_base: Path, t
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "sharding"),
-    [("lora", "none"), ("full", "none"), ("lora", "fsdp"), ("full", "fsdp"), ("full", "fsdp_offload")],
-)
-def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path, method: str, sharding: str):
+    ("method", "sharding", "compute_type"),
+    [("lora", "none", "fp32"), ("full", "none", "fp32"), ("lora", "fsdp", "fp32"), ("full", "fsdp", "fp32"),
+     ("full", "fsdp_offload", "fp32"), ("lora", "fsdp", "bf16"), ("full", "fsdp", "bf16")],
+)  # fmt: skip
+def test_two_processes_learn_what_one_learns(
+    tiny_base: Path, tmp_path: Path, method: str, sharding: str, compute_type: str
+):
     """Gradients are averaged over processes, so the mean over all tokens of the step is the same; and one process goes on
     from a checkpoint that two have written."""
     recipes = {}
     for name in ("one", "two"):
         recipes[name] = make_recipe(
             tiny_base, tmp_path / name / "run", steps=4, checks={"eval_steps": 2, "save_steps": 2}, learning_rate=5e-3,
-            method=LoraConfig(lora_r=4, lora_alpha=8) if method == "lora" else FullConfig(),
+            method=LoraConfig(lora_r=4, lora_alpha=8) if method == "lora" else FullConfig(), compute_type=compute_type,
         )  # fmt: skip
     shared = dataclasses.replace(recipes["two"], model=dataclasses.replace(recipes["two"].model, sharding=sharding))
     (tmp_path / "two.yaml").write_text(dump(shared), encoding="utf-8")
@@ -303,12 +306,14 @@ def test_two_processes_learn_what_one_learns(tiny_base: Path, tmp_path: Path, me
          if "loss" in (row := json.loads(line))]
         for name in ("one", "two")
     ]  # fmt: skip
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    exact = compute_type == "fp32"
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3 if exact else 2e-2)
     file = "adapter_model.safetensors" if method == "lora" else "weights.safetensors"
     first, second = (load_file(tmp_path / name / "run" / file) for name in ("one", "two"))
     assert set(first) == set(second)
-    for name in first:
+    for name in first if exact else ():
         torch.testing.assert_close(first[name], second[name], atol=5e-4, rtol=5e-3)
+    assert {tensor.dtype for tensor in second.values() if tensor.is_floating_point()} == {torch.float32}
     assert read_run(tmp_path / "two" / "run").status == "complete"
     more = dataclasses.replace(recipes["two"], train=dataclasses.replace(recipes["two"].train, steps=5))
     assert finetune(more, NullReporter(), resume=True).progress.step == 5

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 
 from custome.config import (
     METHODS,
@@ -28,7 +29,7 @@ from custome.config import (
 from custome.errors import RunError, TrainingError
 from custome.models.adapters import load_adapter
 from custome.models.loading import load_model
-from custome.models.run_folder import read_run
+from custome.models.run_folder import ADAPTER_FILES, read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
 from tiny import make_recipe, make_tiny_base
@@ -94,9 +95,28 @@ def test_method(bases: dict[str, Path], tmp_path: Path, kind: str, name: str, me
         torch.testing.assert_close(logits_of(model.merge_and_unload(), ids), tuned, atol=1e-4, rtol=1e-3)
 
 
-def test_only_what_should_be_trained_is(bases: dict[str, Path], tmp_path: Path):
-    from safetensors.torch import load_file
+IN_BF16 = ("lora", "dora", "pissa", "qlora-nf4", "qlora-int8", "prefix", "freeze", "bitfit", "full")
 
+
+@pytest.mark.parametrize(("name", "method", "rate"), [row for row in MATRIX if row[0] in IN_BF16], ids=IN_BF16)
+def test_bf16_learns_what_fp32_learns(bases: dict[str, Path], tmp_path: Path, name: str, method: Method, rate: float):
+    """Fewer bits in between, the same way down; what is trained and saved stays fp32."""
+    results = {}
+    for compute_type in ("fp32", "bf16"):
+        run = tmp_path / compute_type / "run"
+        recipe = make_recipe(
+            bases["gemma"], run, method=method, learning_rate=rate / 4, steps=8, compute_type=compute_type
+        )
+        finetune(recipe, NullReporter())
+        results[compute_type] = read_run(run).results
+    saved = load_file(run / ("weights.safetensors" if name in ("freeze", "bitfit", "full") else ADAPTER_FILES[1]))
+    assert {tensor.dtype for tensor in saved.values() if tensor.is_floating_point()} == {torch.float32}
+    gain = results["fp32"]["base_valid_loss"] - results["fp32"]["valid_loss"]
+    assert gain > 0
+    assert results["bf16"]["valid_loss"] == pytest.approx(results["fp32"]["valid_loss"], abs=max(0.02, gain / 10))
+
+
+def test_only_what_should_be_trained_is(bases: dict[str, Path], tmp_path: Path):
     finetune(
         make_recipe(bases["qwen"], tmp_path / "b" / "run", method=BitfitConfig(), learning_rate=5e-2, steps=3),
         NullReporter(),
@@ -114,8 +134,6 @@ def test_only_what_should_be_trained_is(bases: dict[str, Path], tmp_path: Path):
     "method", [LoraConfig(lora_r=4, lora_alpha=8), FullConfig(), AdaLoraConfig(lora_r=2, adalora_start_r=3)]
 )
 def test_stopped_and_resumed_is_straight(bases: dict[str, Path], tmp_path: Path, method: Method):
-    from safetensors.torch import load_file
-
     files = ("adapter_model.safetensors", "weights.safetensors")
     recipe = make_recipe(bases["gemma"], tmp_path / "a" / "run", method=method, steps=8, learning_rate=5e-3)
     finetune(recipe, NullReporter())
@@ -200,8 +218,6 @@ def test_text_then_dialogue(bases: dict[str, Path], tmp_path: Path):
 def test_checkpointed_activations_change_nothing(bases: dict[str, Path], tmp_path: Path):
     import dataclasses
 
-    from safetensors.torch import load_file
-
     for name in ("plain", "again"):
         recipe = make_recipe(bases["gemma"], tmp_path / name / "run", steps=3)
         model = dataclasses.replace(recipe.model, gradient_checkpointing=name == "again")
@@ -216,8 +232,6 @@ def test_reused_lower_layers_change_nothing(
     bases: dict[str, Path], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Three epochs with and without: the same weights, and the lower layers were asked once a sample."""
-    from safetensors.torch import load_file
-
     from custome.training import finetune as main_path
     from custome.training import reuse
 

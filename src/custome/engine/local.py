@@ -21,7 +21,8 @@ from transformers.generation.streamers import BaseStreamer
 from ..errors import InputError, RunError
 from ..models.adapters import load_adapter
 from ..models.chat_format import ChatFormat, cued, open_format
-from ..models.loading import fingerprint, has_plain_head, load_base, pick_device, split_head
+from ..models.compute import pick_device
+from ..models.loading import fingerprint, has_plain_head, load_base, split_head
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..models.sources import resolve_base
 from ..report import Reporter

@@ -1,7 +1,4 @@
-"""A base model's folder → model and tokenizer in memory, on a device, in a fitting number type.
-
-bf16 products are hundreds of times slower than fp32 on CPUs without AVX512-BF16 or AMX, so a CPU computes in fp32.
-"""
+"""A base model's folder → model and tokenizer in memory, on a device, in a fitting number type."""
 
 from __future__ import annotations
 
@@ -24,8 +21,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from ..errors import InputError, SourceError
+from ..errors import SourceError
 from . import vocab
+from .compute import compute_dtype
 
 logging.disable_progress_bar()
 
@@ -37,23 +35,6 @@ class Base:
     model: Any
     tokenizer: Any
     folder: Path
-
-
-def pick_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
-    """`auto` is CUDA where there is a card.
-
-    Raises:
-        InputError: CUDA was asked for and there is none.
-    """
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise InputError("要求在 cuda 上算，但这台机器没有可用的显卡", "改用 --device cpu")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-
-
-def compute_dtype(device: str) -> torch.dtype:
-    if device == "cpu":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 Quantization = Literal["none", "int8", "nf4"]
@@ -91,19 +72,22 @@ def skeleton(folder: Path) -> nn.Module:
 
 
 def load_model(
-    folder: Path, device: str = "cpu", *, quantize: Quantization = "none", kept: Sequence[int] | None = None
-) -> Any:
+    folder: Path, device: str = "cpu", *, quantize: Quantization = "none", kept: Sequence[int] | None = None,
+    dtype: torch.dtype | None = None,
+) -> Any:  # fmt: skip
     """The weights of a base model, frozen and in evaluation mode.
 
     Args:
         quantize: int8 or nf4 linear layers through bitsandbytes.
         kept: rising ids of the tokens to load; the model has only those, numbered anew.
+        dtype: of the weights that are not quantized; the device's own for answering if not given.
     """
-    options: dict[str, Any] = {"dtype": compute_dtype(device), "device_map": {"": device}}
+    dtype = dtype or compute_dtype(device)
+    options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if device == "cpu" and quantize == "none":
         options.pop("device_map")
     if quantize != "none":
-        options["quantization_config"] = _quantization(quantize, compute_dtype(device))
+        options["quantization_config"] = _quantization(quantize, dtype)
     with _damage(folder):
         weights, config = None, AutoConfig.from_pretrained(folder)
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING

@@ -2,8 +2,11 @@
 
 The base weight is frozen, so its gradient is never computed, and only the layer's input and the r-wide product are kept
 for the backward pass. Of a gated MLP only the two wide products are kept; what the activation makes of them is cheap and
-computed again. The parameters stay peft's; saving, loading and merging do not notice. Layers with dropout, DoRA, several
-adapters or mixed number types keep peft's own forward.
+computed again. The parameters stay peft's; saving, loading and merging do not notice. Layers with dropout, DoRA or several adapters
+keep peft's own forward.
+
+Everything is computed in the number type of the frozen weights, as autocast would: adapters stay fp32 (autograd makes
+their gradients so), and in between an fp16 or bf16 base has half of everything to move.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ class FusedLora(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])  # (N, in)
+        rows = x.reshape(-1, x.shape[-1]).to(weight.dtype)  # (N, in)
         out, low = _product(rows, weight, bias, a, b, scale)
         ctx.save_for_backward(rows, low, weight, a, b)
         ctx.scale, ctx.shape = scale, x.shape
@@ -42,7 +45,8 @@ class FusedLora(torch.autograd.Function):
 def _product(
     rows: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """(output (N, out), rows Aᵀ (N, r))."""
+    """(output (N, out), rows Aᵀ (N, r)), both of the weight's type."""
+    a, b = a.to(weight.dtype), b.to(weight.dtype)
     low = rows @ a.t()
     out = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
     return out.addmm_(low, b.t(), alpha=scale), low
@@ -52,8 +56,9 @@ def _gradients(
     gradient: Tensor, rows: Tensor, low: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float, *, wants_x: bool
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Gradients towards rows (N, in), A (r, in) and B (out, r), from the one towards the output (N, out)."""
-    towards_low = (gradient @ b).mul_(scale)  # (N, r)
-    towards_x = (gradient @ weight).addmm_(towards_low, a) if wants_x else None
+    low_a, low_b = a.to(weight.dtype), b.to(weight.dtype)
+    towards_low = (gradient @ low_b).mul_(scale)  # (N, r)
+    towards_x = (gradient @ weight).addmm_(towards_low, low_a) if wants_x else None
     return towards_x, towards_low.t() @ rows, (gradient.t() @ low).mul_(scale)
 
 
@@ -65,7 +70,7 @@ class FusedMlp(torch.autograd.Function):
         ctx: Any, x: Tensor, act: Callable[[Tensor], Tensor], scales: tuple[float, ...], *weights: Tensor
     ) -> Tensor:
         """weights: W, A, B of gate, up and down."""
-        rows = x.reshape(-1, x.shape[-1])  # (N, D)
+        rows = x.reshape(-1, x.shape[-1]).to(weights[0].dtype)  # (N, D)
         (gate_w, gate_a, gate_b), (up_w, up_a, up_b), (down_w, down_a, down_b) = _triples(weights)
         gate, gate_low = _product(rows, gate_w, None, gate_a, gate_b, scales[0])  # (N, F)
         up, up_low = _product(rows, up_w, None, up_a, up_b, scales[1])
@@ -144,15 +149,20 @@ def _qualifies(layer: PeftLinear) -> bool:
         return False
     name = names[0]
     plain = isinstance(layer.lora_dropout[name], nn.Identity) and not layer.use_dora.get(name, False)
-    same = layer.lora_A[name].weight.dtype == layer.lora_B[name].weight.dtype == base.weight.dtype
-    return plain and same and not layer.lora_bias.get(name, False) and name not in layer.lora_variant
+    return (
+        plain
+        and base.weight.dtype.is_floating_point
+        and not layer.lora_bias.get(name, False)
+        and name not in layer.lora_variant
+    )
 
 
 def _active(layer: PeftLinear, x: Tensor) -> str:
     """The adapter that works in a layer, '' when peft's own forward should have it."""
     name: str = layer.active_adapters[0] if layer.active_adapters else ""
     usable = name in layer.lora_A and not layer.disable_adapters and not layer.merged
-    return name if usable and x.dtype == layer.lora_A[name].weight.dtype else ""
+    known = (layer.get_base_layer().weight.dtype, layer.lora_A[name].weight.dtype) if usable else ()
+    return name if x.dtype in known else ""
 
 
 def _forward(self: PeftLinear, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:

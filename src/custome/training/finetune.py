@@ -24,11 +24,11 @@ from ..corpus.reading import read_novel
 from ..errors import DataError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
+from ..models.compute import DTYPES, pick_device, training_type
 from ..models.loading import (
     Quantization,
     fingerprint,
     load_model,
-    pick_device,
     skeleton,
     split_head,
     token_rows,
@@ -116,11 +116,13 @@ def _finetune(
 ) -> TrainResult:
     recipe.check()
     device = pick_device(recipe.model.device)
+    compute_type = training_type(device, recipe.model.compute_type, home)
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, compute_type=compute_type))
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
     novels = [read_novel(Path(path)) for path in recipe.data.text_paths]
     folder = Path(recipe.train.output_dir)
     _claim(folder, resume)
-    accelerator = launch.make_accelerator(device, folder)
+    accelerator = launch.make_accelerator(device, folder, compute_type)
     launch.check_processes(accelerator, len(train_samples) or None)
     main = accelerator.is_main_process
     if main:
@@ -150,11 +152,12 @@ def _finetune(
     if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
         material = trimmed(material, token_rows(base_folder), reporter)
     launch.release_memory()
-    reporter.stage("载入底座模型")
+    reporter.stage(f"载入底座模型（{device}，{compute_type}）")
     base, batching = _load(recipe, base_folder, device, material)
     first = material.examples[-1]
     prompt = list(first.ids[: first.replies[0][0] or 1])
-    base_logits = adapters.last_logits(base, prompt)
+    with accelerator.autocast():
+        base_logits = adapters.last_logits(base, prompt)
     launch.seed_step(recipe.train.seed, 0)
     attached = attach(base, recipe.method, steps=steps, kept=material.kept)
     fastlora.install(attached.model)
@@ -167,7 +170,8 @@ def _finetune(
         forgotten = trainer.mean_loss(learner, material.probe.examples, NullReporter(), "")
         metrics.metrics(step, {"probe_perplexity": perplexity(forgotten)})
         if accelerator.num_processes == 1:  # a model that is shared out cannot answer in one process
-            replies = sample_replies(attached.model, material.tokenizer, material.chat_format, material.asked)
+            with accelerator.autocast():
+                replies = sample_replies(attached.model, material.tokenizer, material.chat_format, material.asked)
             write_samples(folder, step, material.asked, replies)
         return loss
 
@@ -178,7 +182,8 @@ def _finetune(
     if result.status == "complete":
         accelerator.wait_for_everyone()
         if not _shares(recipe, accelerator):  # one process alone cannot ask a model that is shared out
-            change = adapters.check_adapter_works(attached.model, folder, prompt, base_logits)
+            with accelerator.autocast():
+                change = adapters.check_adapter_works(attached.model, folder, prompt, base_logits)
             reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
         if main:
             results = _results(result.progress, accelerator.device.type)
@@ -191,7 +196,8 @@ def _finetune(
 def _load(recipe: Recipe, base_folder: Path, device: str, material: Material) -> tuple[Any, Batching]:
     """The frozen base, set up the way its samples will be batched."""
     quantize: Quantization = "int8" if recipe.model.load_8bit else getattr(recipe.method, "quantization", "none")
-    base = load_model(base_folder, device, quantize=quantize, kept=material.kept)
+    dtype = DTYPES[recipe.model.compute_type]  # type: ignore[index]  # resolved
+    base = load_model(base_folder, device, quantize=quantize, kept=material.kept, dtype=dtype)
     packs = recipe.train.packing == "auto" and can_pack(base, recipe.method)
     if packs:
         base.set_attn_implementation(ATTENTION)

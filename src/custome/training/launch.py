@@ -18,18 +18,20 @@ from typing import Any
 import psutil
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 
 from ..errors import DataError, RunError
 from ..files import write_json
-from ..models.loading import compute_dtype
+from ..models.compute import ComputeType
 from ..models.run_folder import PROCESS_FILE, STOP_FILE, training_process
 from ..report import NullReporter
 
 
-def make_accelerator(device: str, folder: Path) -> Accelerator:
-    """An accelerator that tracks to TensorBoard in `folder`; mixed precision follows the device."""
-    precision = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}[compute_dtype(device)]
+def make_accelerator(device: str, folder: Path, compute_type: ComputeType) -> Accelerator:
+    """An accelerator that tracks to TensorBoard in `folder`."""
+    AcceleratorState._reset_state()  # an earlier run of this process may have had another number type
+    precision = "no" if compute_type == "fp32" else compute_type
     return Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with="tensorboard", project_dir=str(folder))
 
 

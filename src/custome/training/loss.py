@@ -31,6 +31,7 @@ class FrozenHeadCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
+        hidden = hidden.to(head.dtype)
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         chunk = max(1, CHUNK_LOGITS // len(head))

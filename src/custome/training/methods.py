@@ -101,6 +101,8 @@ def attach(model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | No
             names = _names(model, method)
             for name, parameter in model.named_parameters():
                 parameter.requires_grad_(name in names)
+                if name in names:  # small steps would be lost in fewer bits
+                    parameter.data = parameter.data.float()
             return Attached(model=Retuned(model, names, kept if _embeddings_in(model, names) else None))
     raise TypeError(METHOD_NAMES[type(method)])
 

@@ -1,7 +1,8 @@
 """Several samples in one row without padding, each seeing only itself.
 
 N tokens of a row, H heads, D head size. Positions start anew at every sample, and attention runs sample by sample, so a
-row costs what its samples cost one by one, while all other layers work on N tokens at once. The attention function is one
+row costs what its samples cost one by one, while all other layers work on N tokens at once. On a CPU short samples take
+plain products: torch's fused backward pass for CPUs needs two to three times as long for them. The attention function is one
 of transformers' registered kinds (https://huggingface.co/docs/transformers/attention_interface); without `lengths` it is
 its `sdpa`, which is what generation and padded batches use.
 """
@@ -9,7 +10,7 @@ its `sdpa`, which is what generation and padded batches use.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 ATTENTION = "sdpa_by_sample"
+SHORT = 256
+"""Tokens up to which a CPU multiplies out a sample's attention; its (H, n, n) weights are then kept."""
 
 
 def fill_rows(indices: Sequence[int], lengths: Sequence[int] | Mapping[int, int], budget: int) -> list[list[int]]:
@@ -51,16 +54,72 @@ def attention_by_sample(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, sliding_window=sliding_window, **others
         )  # fmt: skip
         return plain
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if query.device.type == "cpu" and max(lengths) <= SHORT and not dropout:
+        short: Tensor = ShortAttention.apply(query, key, value, tuple(lengths), scale, sliding_window)
+        return short.transpose(1, 2), None
     out, grouped = [], key.shape[1] != query.shape[1]
     for q, k, v in zip(*(whole.split(list(lengths), dim=2) for whole in (query, key, value)), strict=True):
         n = q.shape[2]
         mask = _window(n, sliding_window, q.device) if sliding_window and n > sliding_window else None
         out.append(
             F.scaled_dot_product_attention(
-                q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling, is_causal=mask is None, enable_gqa=grouped
+                q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale, is_causal=mask is None, enable_gqa=grouped
             )  # (1, H, n, D)
         )
     return torch.cat(out, dim=2).transpose(1, 2).contiguous(), None
+
+
+class ShortAttention(torch.autograd.Function):
+    """Causal attention within samples, multiplied out: query (1, H, N, D), key and value (1, G, N, D) → (1, H, N, D).
+
+    The H / G query heads that share a key are rows of one product.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, lengths: tuple[int, ...], scale: float, window: int | None
+    ) -> Tensor:
+        dtype = _product_type(value)
+        query, key, value = (whole.to(dtype) for whole in (query, key, value))
+        out, weights = torch.empty_like(query), []
+        groups, repeats = key.shape[1], query.shape[1] // key.shape[1]
+        for q, k, v, o in _cut(lengths, query, key, value, out):
+            n = q.shape[2]
+            scores = (q.reshape(groups, repeats * n, -1) @ k[0].mT).float().mul_(scale)  # (G, H/G n, n)
+            unseen = ~_window(n, min(window or n, n), q.device).repeat(repeats, 1)
+            shares = scores.masked_fill_(unseen, -torch.inf).softmax(-1).to(dtype)
+            o.copy_((shares @ v[0]).view(o.shape))
+            weights.append(shares)
+        ctx.save_for_backward(query, key, value, out, *weights)
+        ctx.lengths, ctx.scale = lengths, scale
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, out, *weights = ctx.saved_tensors
+        gradients = [torch.empty_like(whole) for whole in (query, key, value)]
+        groups, repeats = key.shape[1], query.shape[1] // key.shape[1]
+        parts = _cut(ctx.lengths, query, key, value, out, upstream[0].to(out.dtype), *gradients)
+        for shares, (q, k, v, o, g, to_q, to_k, to_v) in zip(weights, parts, strict=True):
+            q, o, g = (part.reshape(groups, repeats * part.shape[2], -1) for part in (q, o, g))  # (G, H/G n, D)
+            to_v.copy_((shares.mT @ g)[None])
+            inner = (g * o).sum(-1, keepdim=True, dtype=torch.float32)
+            scores = (g @ v[0].mT).float().sub_(inner).mul_(shares).mul_(ctx.scale).to(q.dtype)  # their gradient
+            to_q.copy_((scores @ k[0]).view(to_q.shape))
+            to_k.copy_((scores.mT @ q)[None])
+        return (*gradients, None, None, None)
+
+
+def _product_type(tensor: Tensor) -> torch.dtype:
+    """What autocast would multiply in."""
+    kind = tensor.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tensor.dtype
+
+
+def _cut(lengths: tuple[int, ...], *wholes: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Views of each sample's part of tensors (1, H, N, D)."""
+    return zip(*(whole.split(list(lengths), dim=2) for whole in wholes), strict=True)
 
 
 def _window(n: int, width: int, device: torch.device) -> Tensor:

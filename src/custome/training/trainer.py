@@ -171,7 +171,8 @@ def _one_step(
             learner.batching.collate([examples[i] for i in part])._replace(samples=tuple(part)).to(accelerator.device)
         )
         with accelerator.no_sync(learner.loss) if number < len(parts) else nullcontext():
-            loss = learner.loss(*rows) * weight
+            with accelerator.autocast():
+                loss = learner.loss(*rows) * weight
             if not torch.isfinite(loss):
                 raise _not_finite("损失", step, [examples[i].source for i in part], checkpoints)
             # Gradients are averaged over processes; the mean wanted is over all tokens of the step.
@@ -230,6 +231,7 @@ def mean_loss(learner: Learner, examples: Sequence[Example], reporter: Reporter,
     # A wrapper for gradients is not needed here and would wait for the others' gradients.
     loss = accelerator.unwrap_model(learner.loss)
     for done, (part, weight) in enumerate(parts, 1):
-        total += weight * loss(*learner.batching.collate([examples[i] for i in part]).to(accelerator.device))
+        with accelerator.autocast():
+            total += weight * loss(*learner.batching.collate([examples[i] for i in part]).to(accelerator.device))
         reporter.progress(title, done, len(parts))
     return float(accelerator.reduce(total, "sum")) / sum(e.labelled for e in examples)

@@ -1,0 +1,107 @@
+"""What is computed on, and in which number type.
+
+A card computes in bf16 where it can, else in fp16. A CPU answers in fp32, and trains in bf16 where that is faster: with
+AVX512-BF16 or AMX several times, without them hundreds of times slower, so it is measured, once for a machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..files import write_json
+from ..resources import custome_home
+
+ComputeType = Literal["fp32", "bf16", "fp16"]
+DTYPES: dict[ComputeType, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+WORTH_IT = 1.5
+"""How much faster bf16 products must be than fp32 ones before a CPU trains with them."""
+RATES_FILE = "machine.json"
+
+# oneDNN keeps a compiled product for every shape it meets, 1,024 of them in either of two caches; rows of ever new lengths
+# made that a gigabyte. 64 hold the shapes of a step. Read by it at the first product.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
+
+
+def pick_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
+    """`auto` is CUDA where there is a card.
+
+    Raises:
+        InputError: CUDA was asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError("要求在 cuda 上算，但这台机器没有可用的显卡", "改用 --device cpu")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+
+
+def compute_dtype(device: str) -> torch.dtype:
+    """In which a model answers on `device`."""
+    if device == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def training_type(device: str, wanted: Literal["auto"] | ComputeType, home: Path | None = None) -> ComputeType:
+    """In which a model is trained on `device`; `auto` takes the faster one.
+
+    Raises:
+        InputError: a CPU is asked for fp16, which has no products for it.
+    """
+    if wanted == "fp16" and device == "cpu":
+        raise InputError("compute_type=fp16 只能在显卡上算", "去掉它（auto 会挑快的），或 --compute-type fp32")
+    if wanted != "auto":
+        return wanted
+    if device != "cpu":
+        return "bf16" if compute_dtype(device) == torch.bfloat16 else "fp16"
+    rates = matrix_rates(home)
+    return "bf16" if rates["bf16"] > WORTH_IT * rates["fp32"] else "fp32"
+
+
+def matrix_rates(home: Path | None = None) -> dict[ComputeType, float]:
+    """GFLOP/s of products on this CPU by number type; measured for a second, then remembered for this machine."""
+    path = (home or custome_home()) / RATES_FILE
+    machine = f"{_cpu_name()} x {torch.get_num_threads()}, torch {torch.__version__}"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if known["machine"] == machine:
+            return {"fp32": float(known["fp32"]), "bf16": float(known["bf16"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # never measured, or not here
+    rates: dict[ComputeType, float] = {"fp32": _rate(torch.float32), "bf16": _rate(torch.bfloat16)}
+    write_json(path, {"machine": machine, **rates})
+    return rates
+
+
+def _rate(dtype: torch.dtype) -> float:
+    """GFLOP/s of the fastest of a few products; one is enough where it takes long."""
+    left, right = torch.ones(256, 640, dtype=dtype), torch.ones(2048, 640, dtype=dtype)
+    operations, began = 2 * 256 * 640 * 2048, time.monotonic()
+    seconds: list[float] = []
+    while time.monotonic() - began < 0.4 or not seconds:
+        seconds.append(_seconds(left, right))
+    return operations / min(seconds) / 1e9
+
+
+def _seconds(left: Tensor, right: Tensor) -> float:
+    began = time.perf_counter()
+    left @ right.t()
+    return time.perf_counter() - began
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        return " ".join(said.get(key, "") for key in ("model name", "cpu family", "model", "stepping"))
+    except OSError:
+        import platform
+
+        return platform.processor() or platform.machine()

@@ -43,8 +43,9 @@ def main() -> None:
     if options.way:
         print("RESULT " + json.dumps(measure(options)))
         return
-    peak = matrix_rate()
-    print(f"matrix rate, fp32, (512, 640) x (640, 2048) and back: {peak:.0f} GFLOP/s\n")
+    peaks = {kind: matrix_rate(kind) for kind in ("float32", "bfloat16")}
+    said = ", ".join(f"{kind} {rate:.0f}" for kind, rate in peaks.items())
+    print(f"matrix rate, (512, 640) x (640, 2048) and back, GFLOP/s: {said}\n")
     print(f"{'way':<16}{'tokens/s':>10}{'peak GB':>9}", flush=True)
     results = {}
     for way, steps in (("ours", options.steps), ("seed", 1), ("padded", 2), ("LLaMA-Factory", 3)):
@@ -55,11 +56,12 @@ def main() -> None:
         if way in results:
             print(f"{way:<16}{results[way]['tokens_per_s']:>10.0f}{results[way]['peak_bytes'] / 1e9:>9.2f}", flush=True)
     ours = results.pop("ours")
-    share = ours["flop_per_token"] * ours["tokens_per_s"] / peak / 1e9
-    print(f"\nours: {ours['flop_per_token'] / 1e9:.2f} GFLOP a token, {share:.0%} of the matrix rate")
+    done = ours["flop_per_token"] * ours["tokens_per_s"] / 1e9
+    shares = ", ".join(f"{done / rate:.0%} of the {kind} rate" for kind, rate in peaks.items())
+    print(f"\nours: {ours['flop_per_token'] / 1e9:.2f} GFLOP a token, trained in {ours['compute_type']}: {shares}")
     for way, found in results.items():
         print(f"ours / {way}: {ours['tokens_per_s'] / found['tokens_per_s']:.1f}")
-    print(f"matrix rate afterwards: {matrix_rate():.0f} GFLOP/s")
+    print(f"matrix rate afterwards, float32: {matrix_rate('float32'):.0f} GFLOP/s")
     for steps, batch in (map(int, part.split("x")) for part in options.loss.split(",") if part):
         loss_check(options, steps, batch)
 
@@ -87,14 +89,15 @@ def run(options: argparse.Namespace, way: str, steps: int, batch: int = 32, out:
     return found
 
 
-def matrix_rate() -> float:
-    """GFLOP/s of the two products a layer's MLP does most, for a second each."""
+def matrix_rate(kind: str) -> float:
+    """GFLOP/s of the two products a layer's MLP does most, for a second."""
     import torch
 
-    a, b = torch.randn(512, 640), torch.randn(640, 2048)
+    dtype = getattr(torch, kind)
+    a, b = torch.randn(512, 640).to(dtype), torch.randn(640, 2048).to(dtype)
     wide = a @ b
     started, flop = time.perf_counter(), 0.0
-    while time.perf_counter() - started < 2:
+    while time.perf_counter() - started < 1:
         wide = a @ b
         wide @ b.t()
         flop += 2 * 2 * a.shape[0] * b.numel()
@@ -121,6 +124,7 @@ def measure(options: argparse.Namespace) -> dict:
 
 def ours(options: argparse.Namespace, folder: Path) -> dict:
     """`custome train` as it is. The first step, in which memory is got, does not count."""
+    from custome.config import load_recipe
     from custome.planning.memory import make_plan
     from custome.planning.shapes import find_shape
     from custome.report import NullReporter, read_metrics
@@ -135,6 +139,7 @@ def ours(options: argparse.Namespace, folder: Path) -> dict:
         "tokens_per_s": len(speeds) / sum(1 / s for s in speeds),
         "tokens_a_row": result.progress.tokens_seen / rows,
         "flop_per_token": make_plan(recipe, find_shape("embedded"), "cpu").flop_per_token,
+        "compute_type": load_recipe(folder / "recipe.yaml").model.compute_type,
     }
 
 

@@ -50,9 +50,10 @@ def fitted(recipe: Recipe, memory: str) -> Recipe:
     """
     from ..planning.fit import fit, read_bytes
     from ..planning.shapes import find_shape
-    from .plan import say_fit, show, this_machine
+    from .plan import say_fit, show, this_machine, with_known_type
 
     device = this_machine() if recipe.model.device == "auto" else recipe.model.device
+    recipe = with_known_type(recipe, device)
     found = fit(recipe.resolved(), find_shape(recipe.model.base_model), device, read_bytes(memory))
     reporter = ConsoleReporter()
     say_fit(found, memory, reporter)

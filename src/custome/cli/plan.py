@@ -13,6 +13,7 @@ from tyro.conf import arg
 
 from .. import config
 from ..config import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig, Recipe
+from ..machine import read_rates
 from ..planning.fit import Fit, fit, read_bytes
 from ..planning.memory import GB, Plan, make_plan
 from ..planning.shapes import find_shape, known_shapes
@@ -47,7 +48,8 @@ def plan(argv: list[str]) -> int:
     filed = config.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
     filed = config.with_method(filed, take(argv, "method"))
     flags = parse(PlanFlags, argv, "custome plan", default=PlanFlags(settings=filed))
-    recipe, device = flags.settings.resolved(), this_machine() if flags.on == "auto" else flags.on
+    device = this_machine() if flags.on == "auto" else flags.on
+    recipe = with_known_type(flags.settings.resolved(), device)
     reporter = ConsoleReporter()
     if flags.table:
         reporter.table("", *overview(recipe, device))
@@ -68,6 +70,14 @@ def plan(argv: list[str]) -> int:
 def this_machine() -> Literal["cpu", "cuda"]:
     """Without torch: a card is there when its driver's tool is."""
     return "cuda" if shutil.which("nvidia-smi") else "cpu"
+
+
+def with_known_type(recipe: Recipe, device: str) -> Recipe:
+    """The number type a run on this CPU would choose, where a run has measured it already."""
+    rates = read_rates() if device == "cpu" and recipe.model.compute_type == "auto" else None
+    if rates is None:
+        return recipe
+    return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, compute_type=rates.faster))
 
 
 def show(made: Plan, recipe: Recipe, device: str, reporter: Reporter) -> None:
@@ -93,22 +103,26 @@ def say_fit(found: Fit, wanted: str, reporter: Reporter) -> None:
 
 def say_time(made: Plan, recipe: Recipe, device: str, flags: PlanFlags, reporter: Reporter) -> None:
     tokens = flags.tokens or recipe.train.steps * recipe.train.batch_size * recipe.data.cutoff_len // 4
-    rate = flags.rate or (matrix_rate() if device == "cpu" else 0.0)
+    kind: Literal["fp32", "bf16"] = "bf16" if recipe.model.compute_type == "bf16" else "fp32"
+    rate = flags.rate or (cpu_rate(kind) if device == "cpu" else 0.0)
     if not rate or not tokens:
         reporter.note("时间：给出 --tokens 和 --rate（GFLOP/s；一张卡的 bf16 速度）就能估")
         return
-    seconds = tokens * made.flop_per_token / (rate * 1e9 * EFFICIENCY)
+    seconds = tokens * made.flop_per_token / (rate * 1e9 * EFFICIENCY[kind])
     reporter.note(
-        f"时间：{tokens:,} token，矩阵速度 {rate:.0f} GFLOP/s，用得上 {EFFICIENCY:.0%}，约 {seconds / 60:.0f} 分钟"
+        f"时间：{tokens:,} token，{kind} 矩阵速度 {rate:.0f} GFLOP/s，用得上 {EFFICIENCY[kind]:.0%}，约 {seconds / 60:.0f} 分钟"
     )
 
 
-EFFICIENCY = 0.65
+EFFICIENCY = {"fp32": 0.65, "bf16": 0.35}
 """Share of the matrix rate a training step reaches; benchmarks/training.py measures it."""
 
 
-def matrix_rate() -> float:
-    """GFLOP/s of an fp32 product of the sizes training uses, measured for a second."""
+def cpu_rate(kind: Literal["fp32", "bf16"]) -> float:
+    """GFLOP/s of the products training does: what a run measured, else an fp32 product of numpy's for a second."""
+    known = read_rates()
+    if known is not None:
+        return known.of(kind)
     import numpy as np
 
     a: Any = np.ones((512, 2048), np.float32)

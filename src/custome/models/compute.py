@@ -6,7 +6,6 @@ AVX512-BF16 or AMX several times, without them hundreds of times slower, so it i
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -16,19 +15,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import write_json
-from ..resources import custome_home
+from ..machine import Rates, read_rates, write_rates
 
 ComputeType = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[ComputeType, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-WORTH_IT = 1.5
-"""How much faster bf16 products must be than fp32 ones before a CPU trains with them."""
-RATES_FILE = "machine.json"
-
-# oneDNN keeps a compiled product for every shape it meets, 1,024 of them in either of two caches; rows of ever new lengths
-# made that a gigabyte. 64 hold the shapes of a step. Read by it at the first product.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
-os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
 
 
 def pick_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
@@ -49,6 +39,16 @@ def compute_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
+def remember_few_products() -> None:
+    """Keep oneDNN's two caches small; to be called before the first product.
+
+    It keeps a compiled product for every shape it meets, 1,024 by default in either cache; rows of ever new lengths made
+    that a gigabyte. 64 hold the shapes of a step.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
+
+
 def training_type(device: str, wanted: Literal["auto"] | ComputeType, home: Path | None = None) -> ComputeType:
     """In which a model is trained on `device`; `auto` takes the faster one.
 
@@ -61,22 +61,17 @@ def training_type(device: str, wanted: Literal["auto"] | ComputeType, home: Path
         return wanted
     if device != "cpu":
         return "bf16" if compute_dtype(device) == torch.bfloat16 else "fp16"
-    rates = matrix_rates(home)
-    return "bf16" if rates["bf16"] > WORTH_IT * rates["fp32"] else "fp32"
+    return measured_rates(home).faster
 
 
-def matrix_rates(home: Path | None = None) -> dict[ComputeType, float]:
-    """GFLOP/s of products on this CPU by number type; measured for a second, then remembered for this machine."""
-    path = (home or custome_home()) / RATES_FILE
+def measured_rates(home: Path | None = None) -> Rates:
+    """Speed of products on this CPU; measured for a second, then remembered for this machine."""
     machine = f"{_cpu_name()} x {torch.get_num_threads()}, torch {torch.__version__}"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if known["machine"] == machine:
-            return {"fp32": float(known["fp32"]), "bf16": float(known["bf16"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # never measured, or not here
-    rates: dict[ComputeType, float] = {"fp32": _rate(torch.float32), "bf16": _rate(torch.bfloat16)}
-    write_json(path, {"machine": machine, **rates})
+    known = read_rates(home)
+    if known is not None and known.machine == machine:
+        return known
+    rates = Rates(machine=machine, fp32=_rate(torch.float32), bf16=_rate(torch.bfloat16))
+    write_rates(rates, home)
     return rates
 
 

@@ -34,12 +34,10 @@ ALLOCATOR = {"cpu": 0.75, "cuda": 0.10}
 """What the allocator wastes, as a share of what comes and goes. glibc's heap leaves holes between blocks of many sizes."""
 TRIMMED_VOCABULARY = 14_000
 """Tokens a Chinese book leaves of a large vocabulary (三国 leaves 12,201 of Gemma 3's)."""
-WEIGHT_BYTES = {
-    "none": {"cpu": 4.0, "cuda": 2.0},
-    "int8": {"cpu": 1.0, "cuda": 1.0},
-    "nf4": {"cpu": 0.53, "cuda": 0.53},
-}
-"""Bytes of a weight in a linear layer; nf4 with its doubly quantized scales."""
+WEIGHT_BYTES = {"int8": 1.0, "nf4": 0.53}
+"""Bytes of a quantized weight in a linear layer; nf4 with its doubly quantized scales."""
+MIXED_BYTES = 3.0
+"""Of an activation that is half the time fp32: around trained weights, and behind DoRA's magnitudes."""
 OPTIMIZER_BYTES = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.1, "muon": 4.2}
 """State of a trained parameter."""
 CHUNK_LOGITS = 2**25
@@ -79,12 +77,14 @@ class Plan:
 def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"]) -> Plan:
     """What a run with this recipe takes at its peak."""
     method, train = recipe.method, recipe.train
-    value = 4.0 if device == "cpu" else 2.0  # bytes of an activation
+    value = value_bytes(recipe, device)
     vocab = min(shape.vocab, TRIMMED_VOCABULARY) if recipe.model.vocabulary == "auto" else shape.vocab
     embeddings = vocab * shape.hidden * (1 if shape.tied else 2)
     linear = shape.layers * _layer_weights(shape)
     quantization = "int8" if recipe.model.load_8bit else getattr(method, "quantization", "none")
-    weights = linear * WEIGHT_BYTES[quantization][device] + embeddings * value
+    weights = linear * (WEIGHT_BYTES.get(quantization) or value) + embeddings * value
+    masters = 4.0 if value < 4 else 0.0  # trained weights are fp32 beside the copies that are computed with
+    kept_value = MIXED_BYTES if value < 4 and isinstance(method, (DoraConfig, *IN_PLACE)) else value
 
     adapter = _adapter_parameters(recipe, shape)
     in_place = isinstance(method, IN_PLACE)
@@ -99,19 +99,25 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
     tokens = train.micro_batch_size * recipe.data.cutoff_len
     kept = _kept_values(recipe, shape)
     if recipe.model.gradient_checkpointing:
-        activations = tokens * value * (shape.layers * shape.hidden + kept)
+        activations = tokens * kept_value * (shape.layers * shape.hidden + kept)
     else:
-        activations = tokens * value * kept * _layers_behind(recipe, shape)
+        activations = tokens * kept_value * kept * _layers_behind(recipe, shape)
     logit_rows = min(tokens, max(1, CHUNK_LOGITS // vocab))
     logits = logit_rows * vocab * 4.0 * 2
     if quantization != "none":  # one dequantized matrix at a time, forwards and backwards
         activations += 2 * shape.hidden * max(shape.intermediate, shape.heads * shape.head_dim) * value
     optimizer = trainable * OPTIMIZER_BYTES[train.optimizer]
     return Plan(
-        program=PROGRAM_BYTES[device], weights=weights, adapter=0.0 if in_place else adapter * 4.0, gradients=trainable * (value if in_place else 4.0),
+        program=PROGRAM_BYTES[device], weights=weights + (masters * trainable if in_place else 0.0), adapter=0.0 if in_place else adapter * 4.0, gradients=trainable * 4.0,
         optimizer=optimizer, activations=activations, logits=logits, allocator=ALLOCATOR[device] * (activations + logits),
         trainable=round(trainable), flop_per_token=_flop(recipe, shape, linear, embeddings / (1 if shape.tied else 2), adapter),
     )  # fmt: skip
+
+
+def value_bytes(recipe: Recipe, device: Literal["cpu", "cuda"]) -> float:
+    """Bytes of a number that is computed with; `auto` is fp32 on a CPU until somebody has measured."""
+    kind = recipe.model.compute_type
+    return 4.0 if kind == "fp32" or (kind == "auto" and device == "cpu") else 2.0
 
 
 def parameters(shape: ModelShape) -> int:

@@ -24,7 +24,7 @@ from ..corpus.reading import read_novel
 from ..errors import DataError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
-from ..models.compute import DTYPES, pick_device, training_type
+from ..models.compute import DTYPES, pick_device, remember_few_products, training_type
 from ..models.loading import (
     Quantization,
     fingerprint,
@@ -115,6 +115,7 @@ def _finetune(
     recipe: Recipe, reporter: Reporter, *, resume: bool, home: Path | None, stop: launch.StopRequest | None
 ) -> TrainResult:
     recipe.check()
+    remember_few_products()
     device = pick_device(recipe.model.device)
     compute_type = training_type(device, recipe.model.compute_type, home)
     recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, compute_type=compute_type))

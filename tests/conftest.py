@@ -15,6 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--novels", default=None, help="folder with the four classics as text; speakers are then measured on it"
     )
+    parser.addoption("--chatglm", default=None, help="folder with the original ChatGLM-6B's reference vectors")
     parser.addoption("--home", default=str(custome_home()), help="cache that holds the run folder's base model")
 
 

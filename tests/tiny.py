@@ -10,17 +10,12 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-)
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.utils.sentencepiece_model_pb2_new import ModelProto
 
 from custome.config import CheckConfig, DataConfig, LoraConfig, Method, ModelConfig, Recipe, TrainConfig
+from custome.models.chatglm import ChatGLMConfig, ChatGLMForConditionalGeneration
 
 PEOPLE = ("张三", "李四", "王五", "赵六娘")
 PLACES = ("东门", "西山", "南桥", "北寺", "酒楼", "渡口", "城隍庙", "后园")
@@ -51,29 +46,65 @@ def make_byte_tokenizer(text: str) -> PreTrainedTokenizerFast:
                                    unk_token="<unk>")  # fmt: skip
 
 
+ALPHABET = (
+    "".join([*PEOPLE, *PLACES, *THINGS, *WHEN])
+    + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
+)
+KINDS = {
+    "gemma": ("gemma3_text", {"sliding_window": 64}),
+    "qwen": ("qwen2", {}),
+    "qwen3": ("qwen3", {"head_dim": 16}),
+    "llama": ("llama", {"head_dim": 16}),
+    "glm": ("glm", {"head_dim": 16}),
+    "glm4": ("glm4", {"head_dim": 16}),
+    "internlm3": ("internlm3", {"head_dim": 16}),
+    "minicpm3": ("minicpm3", {"q_lora_rank": 16, "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 16,
+                              "num_key_value_heads": 2}),
+}  # fmt: skip
+"""Name in the tests → model type, and what its configuration takes beside the common sizes."""
+
+
 def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
     """A random base model and tokenizer in `folder`."""
+    if kind == "chatglm":
+        return make_tiny_chatglm(folder)
     torch.manual_seed(0)
-    alphabet = (
-        "".join([*PEOPLE, *PLACES, *THINGS, *WHEN])
-        + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
-    )
-    tokenizer = make_byte_tokenizer(alphabet) if kind == "qwen" else make_tiny_tokenizer(alphabet)
-    shape = {
+    tokenizer = make_byte_tokenizer(ALPHABET) if kind.startswith("qwen") else make_tiny_tokenizer(ALPHABET)
+    model_type, own = KINDS[kind]
+    shape: dict[str, Any] = {
         "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 512,
-        "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 512,
+        "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True, **own,
     }  # fmt: skip
-    model: Any
     if kind == "gemma":
-        model = Gemma3ForCausalLM(Gemma3TextConfig(**shape, sliding_window=64))
-    elif kind == "qwen":
-        shape.pop("head_dim")
-        model = Qwen2ForCausalLM(Qwen2Config(**shape))
-    else:
-        model = LlamaForCausalLM(LlamaConfig(**shape))
+        shape["head_dim"] = 16
+    model: Any = AutoModelForCausalLM.from_config(CONFIG_MAPPING[model_type](**shape))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_tiny_chatglm(folder: Path) -> Path:
+    """A random ChatGLM-6B of two layers with official names of files and weights, in fp16."""
+    torch.manual_seed(0)
+    proto = ModelProto()
+    blanks = [f"<|blank_{n}|>" for n in range(2, 81)]
+    own = ["<n>", "<|tab|>", *blanks, "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>"]
+    pieces = [("<unk>", 2), ("<s>", 3), ("</s>", 3), ("<pad>", 3), *((piece, 4) for piece in own)]
+    pieces += [(f"<0x{i:02X}>", 6) for i in range(256)] + [(piece, 1) for piece in ["▁", *sorted(set(ALPHABET))]]
+    for piece, kind in pieces:
+        proto.pieces.add(piece=piece, type=kind, score=-1.0 if kind == 1 else 0.0)
+    proto.trainer_spec.model_type, proto.trainer_spec.byte_fallback, proto.trainer_spec.unk_id = 1, True, 0
+    ids = {piece: number for number, (piece, _) in enumerate(pieces)}
+    config = ChatGLMConfig(
+        vocab_size=len(pieces), hidden_size=32, num_layers=2, num_attention_heads=2, inner_hidden_size=48, max_sequence_length=512,
+        bos_token_id=ids["<sop>"], eos_token_id=ids["<eop>"], pad_token_id=3, mask_token_id=ids["[MASK]"], gmask_token_id=ids["[gMASK]"],
+    )  # fmt: skip
+    ChatGLMForConditionalGeneration(config).half().save_pretrained(folder)
+    (folder / "ice_text.model").write_bytes(proto.SerializeToString())
+    names = {"tokenizer_class": "ChatGLMTokenizer", "bos_token": "<sop>", "eos_token": "<eop>", "pad_token": "<pad>", "unk_token": "<unk>",
+             "mask_token": "[MASK]", "gmask_token": "[gMASK]"}  # fmt: skip
+    (folder / "tokenizer_config.json").write_text(json.dumps(names), encoding="utf-8")
     return folder
 
 

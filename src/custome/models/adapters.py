@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from ..errors import RunError, TrainingError
 from ..files import disk_errors, flush
 from .retuned import Retuned, load_retuned
-from .run_folder import ADAPTER_FILES, WEIGHTS_FILE
+from .run_folder import ADAPTER_FILES, OLD_ADAPTER_FILE, WEIGHTS_FILE
 
 
 def linear_names(model: nn.Module) -> list[str]:
@@ -77,7 +78,9 @@ def load_adapter(model: Any, folder: Path) -> Any:
         if (folder / WEIGHTS_FILE).is_file():
             return load_retuned(model, folder)
         return PeftModel.from_pretrained(model, str(folder)).eval()
-    except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
+    except pickle.UnpicklingError as error:
+        raise RunError(f"适配器 {str(folder / OLD_ADAPTER_FILE)!r} 里不只是权重，还有要执行的代码，不读它", "找发布者要 safetensors 格式的适配器") from error  # fmt: skip
+    except (RuntimeError, ValueError, KeyError, SafetensorError, EOFError) as error:
         raise RunError(f"适配器 {str(folder)!r} 装不到这个底座上：{str(error).splitlines()[0][:160]}", "换成训练时用的底座（见 run.json 的 base_model）") from error  # fmt: skip
 
 

@@ -4,7 +4,8 @@ Two kinds. `novel` is for base models: running prose in the book's own form,
 
     <bos> 博物馆大火，救名画还是救猫？孔明曰： “……” <eos>
 
-and a reply ends at its closing mark. `template` is for instruct models: their own chat template, with the character as
+and a reply ends at its closing mark. A prefix language model (ChatGLM-6B) has marks of its own between context and reply
+instead of <bos>, and learns the last reply of a conversation only. `template` is for instruct models: their own chat template, with the character as
 the system message. Prompts are normalised first, so that a stray space, a half-width comma or a traditional character
 does not change the answer. Imports neither the corpus nor training; the tokenizer is handed in.
 """
@@ -163,7 +164,8 @@ class NovelFormat:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        self._before_reply: list[int] = getattr(tokenizer, "before_reply", [])
+        self._bos = [] if self._before_reply or tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
@@ -172,9 +174,13 @@ class NovelFormat:
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
         context = self._ids(normalise(sample.context))
         reply = [*self._ids(_quoted(normalise(sample.chat))), self._tokenizer.eos_token_id]
-        last = _fit(self._bos, context, reply, cutoff_len)
+        last = _fit(self._bos, context, [*self._before_reply, *reply], cutoff_len)
         parts = [(self._ids(normalise(e.context)), self._ids(_quoted(normalise(e.chat)))) for e in sample.earlier]
-        return _with_earlier(last, len(self._bos), parts, cutoff_len)
+        whole = _with_earlier(last, len(self._bos), parts, cutoff_len)
+        if not self._before_reply:
+            return whole
+        start, end = whole.replies[-1]
+        return replace(whole, replies=((start + len(self._before_reply), end),))
 
     def prompt(self, messages: Sequence[Message], speaker: str) -> list[int]:
         ids = list(self._bos)
@@ -184,7 +190,7 @@ class NovelFormat:
             else:
                 answer = messages[index + 1].name if index + 1 < len(messages) else speaker
                 ids += self._ids(cued(message.content, answer))
-        return ids
+        return ids + self._before_reply
 
     def is_complete(self, text: str) -> bool:
         return CLOSE in text
@@ -229,7 +235,7 @@ class TemplateFormat:
         whole: list[int] = []
         for exchange in exchanges:
             messages.append(Message(role="user", content=exchange.context))
-            prompt = self._ids(self._turns(messages, speaker), add_generation_prompt=True)
+            prompt, before = self._ids(self._turns(messages, speaker), add_generation_prompt=True), whole
             messages.append(Message(role="assistant", content=self.reply(_lines(exchange.chat))))
             whole = self._ids(self._turns(messages, speaker))
             if self._tokenizer.eos_token_id in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
@@ -237,6 +243,7 @@ class TemplateFormat:
             start = next(
                 (i for i, pair in enumerate(zip(prompt, whole, strict=False)) if pair[0] != pair[1]), len(prompt)
             )
+            replies = [(a, b) for a, b in replies if whole[:b] == before[:b]]  # a template may tell the past otherwise
             replies.append((start, len(whole)))
         start = replies[-1][0]
         last = _fit([], whole[:start], whole[start:], cutoff_len)

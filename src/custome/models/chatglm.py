@@ -317,6 +317,12 @@ class ChatGLMTokenizer(TokenizersBackend):
     model_input_names = ["input_ids", "attention_mask"]
     padding_side = "left"
 
+    @property
+    def before_reply(self) -> list[int]:
+        """What stands between a context and its reply."""
+        ids: list[int] = self.convert_tokens_to_ids(["[gMASK]", "<sop>"])
+        return ids
+
     @classmethod
     def convert_to_native_format(cls, **given: Any) -> dict[str, Any]:
         """Called by transformers with the paths of the files found."""
@@ -340,7 +346,7 @@ def read_pieces(path: Path) -> Tokenizer:
     marks = {"\n": "<n>", "\t": "<|tab|>", **{" " * n: f"<|blank_{n}|>" for n in range(LONGEST_BLANK, 1, -1)}}
     tokenizer.normalizer = normalizers.Sequence([
         *(normalizers.Replace(text, mark) for text, mark in marks.items()),
-        normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap),
+        *([normalizers.Precompiled(charsmap)] if (charsmap := model.normalizer_spec.precompiled_charsmap) else []),
         normalizers.Prepend("▁"), normalizers.Replace(" ", "▁"),
     ])  # fmt: skip
     tokenizer.decoder = decoders.Sequence([

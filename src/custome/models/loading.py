@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ from transformers import (
 from transformers.utils import logging
 
 from ..errors import SourceError
-from . import vocab
+from . import chatglm, vocab
 from .compute import compute_dtype
 
 logging.disable_progress_bar()
+chatglm.register()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,8 @@ def _damage(folder: Path) -> Iterator[None]:
         yield
     except SourceError:
         raise
+    except pickle.UnpicklingError as error:
+        raise SourceError(f"底座模型 {str(folder)!r} 的 .bin 权重里不只是权重，还有要执行的代码，不读它", "换 safetensors 格式的同一个模型") from error  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SourceError(f"载入底座模型 {str(folder)!r} 失败：{reason}", "检查目录是否完整，或用内置底座 --base-model embedded") from error  # fmt: skip

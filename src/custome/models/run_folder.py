@@ -26,6 +26,8 @@ from ..types import Character
 
 VALID_FILE = "valid.jsonl"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+OLD_ADAPTER_FILE = "adapter_model.bin"
+"""peft's pickled layout of 2023, as the original project published its adapters."""
 WEIGHTS_FILE = "weights.safetensors"
 SAMPLES_FILE = "samples.jsonl"
 STOP_FILE = "stop.request"
@@ -100,7 +102,9 @@ def training_process(folder: Path) -> int | None:
 
 def has_adapter(folder: Path) -> bool:
     """Is there something trained, complete?"""
-    return (folder / WEIGHTS_FILE).is_file() or all((folder / name).is_file() for name in ADAPTER_FILES)
+    config, weights = ADAPTER_FILES
+    pickled = (folder / config).is_file() and (folder / OLD_ADAPTER_FILE).is_file()
+    return pickled or (folder / WEIGHTS_FILE).is_file() or all((folder / name).is_file() for name in (config, weights))
 
 
 def check_adapter(folder: Path) -> None:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from transformers.integrations.liger import apply_liger_kernel
+from transformers.utils import is_liger_kernel_available
 
 from .. import config
 from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
@@ -202,11 +204,17 @@ def _load(recipe: Recipe, base_folder: Path, device: str, material: Material) ->
     packs = recipe.train.packing == "auto" and can_pack(base, recipe.method)
     if packs:
         base.set_attn_implementation(ATTENTION)
+    if device == "cuda" and is_liger_kernel_available():
+        apply_liger_kernel(base, LIGER)
     if recipe.model.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
     size = recipe.train.micro_batch_size
     row_tokens = size * recipe.data.cutoff_len if packs else 0
     return base, Batching(micro_batch_size=size, pad_id=material.tokenizer.pad_token_id, row_tokens=row_tokens)
+
+
+LIGER = {"rope": True, "rms_norm": True, "swiglu": False, "geglu": False, "cross_entropy": False, "fused_linear_cross_entropy": False}  # fmt: skip
+"""Of Liger's kernels for cards, where they are installed: MLP and loss are already in one piece here."""
 
 
 def _report_trainable(attached: Attached, method: Method, reporter: Reporter) -> None:

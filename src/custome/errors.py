@@ -7,6 +7,7 @@
     ├── SourceError              a novel or base model cannot be had or is incomplete
     ├── RunError                 a run folder is not what the command needs
     ├── TrainingError            training cannot go on (loss not finite, adapter without effect)
+    ├── ExportError              what was written out is not the model it was made from
     ├── DiskError                no space, or not writable; nothing half-written is left behind
     └── ServeError               a page or port cannot be opened
 
@@ -47,6 +48,10 @@ class RunError(CustomeError):
 
 class TrainingError(CustomeError):
     """Training cannot go on."""
+
+
+class ExportError(CustomeError):
+    """What was written out is not the model it was made from; it is not kept."""
 
 
 class DiskError(CustomeError):

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("commands:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
     "chat": ("commands:chat", "在终端里和书中人聊天"),
     "serve": ("commands:serve", "在浏览器里聊天"),
+    "export": ("export:export", "写成 safetensors、GGUF、Ollama 或 llama.cpp 适配器，读回来核对过才算数"),
     "compare": ("commands:compare", "微调前后并排对比，出 Markdown 和网页"),
 }
 """Name → (module:function taking the flags that follow, one line of help)."""

@@ -6,6 +6,7 @@ recipe.yaml      every setting, resolved
 run.json         base model, chat format, people, data, versions, results
 valid.jsonl      the rows that were held out
 metrics.jsonl    one line a step           tensorboard/   the same as curves
+vocabulary/      where the vocabulary was cut: the smaller tokenizer, and which of the base's tokens it has
 samples.jsonl    replies to the same questions, one line an evaluation          curves.png      the curves as a picture
 checkpoints/     where an interrupted run goes on
 """
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +24,7 @@ from typing import Any, Literal
 import psutil
 
 from ..errors import RunError
-from ..files import write_json
+from ..files import atomic_folder, write_json
 from ..types import Character
 
 VALID_FILE = "valid.jsonl"
@@ -30,6 +33,8 @@ OLD_ADAPTER_FILE = "adapter_model.bin"
 """peft's pickled layout of 2023, as the original project published its adapters."""
 WEIGHTS_FILE = "weights.safetensors"
 SAMPLES_FILE = "samples.jsonl"
+VOCABULARY_FOLDER = "vocabulary"
+"""The smaller tokenizer a run was trained with, and kept.json: which of the base's tokens it has."""
 STOP_FILE = "stop.request"
 """Its presence asks the training process to save and leave after the step at hand."""
 PROCESS_FILE = "process.json"
@@ -86,6 +91,31 @@ def read_run(folder: Path) -> RunInfo:
         return RunInfo(**{key: value for key, value in raw.items() if key in known})  # a newer version may say more
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{str(folder / 'run.json')!r} 读不懂：{error}", "换一个运行目录，或重新训练") from error
+
+
+def write_vocabulary(folder: Path, tokenizer: Any, kept: Sequence[int] | None) -> None:
+    """Keep the tokenizer a run is trained with; `kept` None means the base's own."""
+    target = folder / VOCABULARY_FOLDER
+    shutil.rmtree(target, ignore_errors=True)
+    if kept is not None:
+        with atomic_folder(target) as fresh:
+            tokenizer.save_pretrained(fresh)
+            write_json(fresh / "kept.json", list(kept))
+
+
+def read_kept(folder: Path) -> tuple[int, ...] | None:
+    """Rising ids of the tokens a run was trained with, None when with all.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / VOCABULARY_FOLDER / "kept.json"
+    if not path.is_file():
+        return None
+    try:
+        return tuple(int(number) for number in json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{str(path)!r} 读不懂：{error}", f"删掉 {path.parent}，就用完整词表") from error
 
 
 def training_process(folder: Path) -> int | None:

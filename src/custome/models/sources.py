@@ -53,6 +53,14 @@ def resolve_base(spec: str, reporter: Reporter, *, home: Path | None = None) -> 
     raise InputError(f"找不到底座模型 {spec!r}：没有这个目录或文件", "可用：本地目录、.gguf 文件、hf:组织/模型、ms:组织/模型，或内置底座 --base-model embedded")  # fmt: skip
 
 
+def gguf_behind(spec: str, reporter: Reporter, *, home: Path | None = None) -> Path | None:
+    """The GGUF file a base model was prepared from, None for one that came in another form."""
+    if spec == EMBEDDED:
+        return fetch("gemma3-270m", reporter, home=home)
+    path = Path(spec).expanduser()
+    return path if path.suffix == ".gguf" and path.is_file() else None
+
+
 def check_folder(folder: Path) -> None:
     """Raise SourceError naming what a base model's folder lacks."""
     if not (folder / "config.json").is_file():

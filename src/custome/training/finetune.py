@@ -41,12 +41,14 @@ from ..models.run_folder import (
     SAMPLES_FILE,
     STOP_FILE,
     VALID_FILE,
+    VOCABULARY_FOLDER,
     WEIGHTS_FILE,
     RunInfo,
     has_adapter,
     has_run,
     read_run,
     write_run,
+    write_vocabulary,
 )
 from ..models.sources import resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
@@ -78,7 +80,7 @@ from .watch import (
 
 OWN_FILES = {
     "recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", SAMPLES_FILE, CURVES_FILE, "tensorboard", "checkpoints",
-    WEIGHTS_FILE, *ADAPTER_FILES, STOP_FILE, PROCESS_FILE, "train.log",
+    WEIGHTS_FILE, VOCABULARY_FOLDER, *ADAPTER_FILES, STOP_FILE, PROCESS_FILE, "train.log",
 }  # fmt: skip
 
 
@@ -154,6 +156,8 @@ def _finetune(
 
     if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
         material = trimmed(material, token_rows(base_folder), reporter)
+    if main:
+        write_vocabulary(folder, material.tokenizer, material.kept)
     launch.release_memory()
     reporter.stage(f"载入底座模型（{device}，{compute_type}）")
     base, batching = _load(recipe, base_folder, device, material)

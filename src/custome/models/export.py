@@ -1,0 +1,313 @@
+"""A run → files that other programs read, proven before they are called done.
+
+    hf             one folder of merged safetensors with tokenizer and model card
+    gguf           one merged GGUF file for llama.cpp
+    ollama         the same with a Modelfile
+    adapter-gguf   the LoRA alone, for llama.cpp beside the base's own GGUF file
+
+Everything is written into a folder that only takes its name once the proof has passed. Read from top to bottom:
+load → what the tuned model says → write → ask the written one → keep.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from gguf import GGUFWriter
+from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import load_file
+
+from ..config import load_recipe
+from ..errors import ExportError, InputError, RunError, SourceError
+from ..files import atomic_folder, write_text
+from ..report import Reporter
+from ..types import Message, Sample
+from . import convert, proof
+from .adapters import load_adapter
+from .chat_format import ChatFormat, open_format
+from .gguf import rewrite_gguf
+from .loading import fingerprint, load_model, load_tokenizer
+from .retuned import Retuned
+from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, RunInfo, check_adapter, read_kept, read_run
+from .sources import gguf_behind, resolve_base
+
+Target = Literal["hf", "gguf", "ollama", "adapter-gguf"]
+PROMPTS = 20
+LONGEST_PROMPT = 160
+QUESTIONS = (
+    "博物馆大火，救名画还是救猫？",
+    "怎样才能国富民强？",
+    "你平生最得意的一件事是什么？",
+    "今夜可有酒？",
+    "敌军来了，怎么办？",
+)
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What came of an export."""
+
+    folder: Path
+    files: tuple[str, ...]
+    agreement: proof.Agreement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A run and what it stands on."""
+
+    run: Path
+    info: RunInfo
+    base_folder: Path
+    gguf: Path | None
+    """The file the base was prepared from, where it was one."""
+    kept: tuple[int, ...] | None
+    """Tokens of a cut vocabulary."""
+    tokenizer: Any
+    chat_format: ChatFormat
+
+
+def export(
+    run: Path, to: Target, output: Path, reporter: Reporter, *, quant: str = "f16", vocabulary: Literal["run", "full"] = "run",
+    samples: Sequence[Sample] = (), home: Path | None = None,
+) -> Exported:  # fmt: skip
+    """Write a run as `to` into the folder `output` and prove it.
+
+    Args:
+        quant: number type of the matrices; see convert.QUANTS.
+        vocabulary: `run` keeps the tokens the run was trained with, `full` all of the base's.
+        samples: held-out rows; their contexts are the prompts of the proof.
+
+    Raises:
+        InputError: the folder is there already, or the quantization is none for this target.
+        RunError: the run has no adapter, or one that cannot be written like this.
+        SourceError: the base cannot be had, or is of an architecture or tokenizer GGUF has no place for.
+        ExportError: what was written does not say what the tuned model says.
+        DiskError: no space.
+    """
+    _check(run, to, output, quant)
+    reporter.stage("载入底座和适配器")
+    source = _open(run, to, vocabulary, reporter, home)
+    model = load_adapter(load_model(source.base_folder, kept=source.kept), run)
+    if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
+        raise RunError(f"{str(run)!r} 学的是虚拟词（prefix / prompt），合不进权重", "用 custome serve 直接用它")
+    reporter.progress("训练出的模型先答", 0, PROMPTS)
+    expected = proof.expect(model, _prompts(source, samples), source.tokenizer.pad_token_id or 0, source.tokenizer.eos_token_id)  # fmt: skip
+    reporter.progress("训练出的模型先答", PROMPTS, PROMPTS)
+    with atomic_folder(output) as folder:
+        reporter.stage(f"写成 {to}")
+        if to == "hf":
+            _write_folder(source, model, folder, quant)
+            found = proof.ask_transformers(folder, expected)
+            agreement = proof.compare(expected, found, "transformers（另一个进程）")
+        else:
+            name = f"{run.name}-{'adapter' if to == 'adapter-gguf' else quant}.gguf"
+            if to == "adapter-gguf":
+                write_adapter(source, model, folder / name)
+            else:
+                config, tensors = model.config.get_text_config(), merged_tensors(source, model, quant)
+                del model  # what is written next needs its memory
+                write_merged(source, config, tensors, folder / name, quant)
+            beside = source.gguf if to == "adapter-gguf" else None
+            found = proof.ask_llamacpp(
+                beside or folder / name, expected, source.tokenizer.eos_token_id,
+                lambda done: reporter.progress("llama.cpp 再答", done, len(expected)), folder / name if beside else None,
+            )  # fmt: skip
+            agreement = proof.compare(expected, found, "llama.cpp")
+        proof.check(agreement, "" if to == "adapter-gguf" else quant)
+        if to == "ollama":
+            write_text(folder / "Modelfile", modelfile(name, source))
+        write_text(folder / "README.md", model_card(source, to, quant, agreement))
+        files = tuple(sorted(path.name for path in folder.iterdir()))
+    return Exported(folder=output, files=files, agreement=agreement)
+
+
+def _check(run: Path, to: Target, output: Path, quant: str) -> None:
+    if output.exists():
+        raise InputError(f"输出位置 {str(output)!r} 已经有东西了", f"换一个目录：-o 别的名字；不要了就删掉：rm -r {output}")  # fmt: skip
+    if to == "hf" and quant not in ("f32", "f16", "bf16"):
+        raise InputError(f"--to hf 没有 {quant!r}", "用 f16、bf16 或 f32；要更小的用 --to gguf")
+    check_adapter(run)
+
+
+def _open(run: Path, to: Target, vocabulary: Literal["run", "full"], reporter: Reporter, home: Path | None) -> Source:
+    info = read_run(run)
+    base_folder = resolve_base(info.base_model, reporter, home=home)
+    if (here := fingerprint(base_folder)) != info.base_fingerprint:
+        raise RunError(
+            f"{str(run)!r} 是在另一个底座上训练的（指纹 {info.base_fingerprint}；{info.base_model!r} 现在是 {here}）",
+            "把底座换回训练时的那份",
+        )
+    source = gguf_behind(info.base_model, reporter, home=home)
+    if to == "adapter-gguf" and source is None:
+        raise RunError(
+            f"底座 {info.base_model!r} 不是从 GGUF 来的，没有可以配适配器的 GGUF 文件", "导出合并好的：--to gguf"
+        )
+    kept = read_kept(run) if vocabulary == "run" and to in ("gguf", "ollama") else None
+    tokenizer = load_tokenizer(base_folder if kept is None else run / VOCABULARY_FOLDER)
+    return Source(
+        run=run, info=info, base_folder=base_folder, gguf=source, kept=kept, tokenizer=tokenizer,
+        chat_format=open_format(tokenizer, info.chat_format),
+    )  # fmt: skip
+
+
+def _prompts(source: Source, samples: Sequence[Sample]) -> list[list[int]]:
+    """Held-out contexts, or a few questions where nothing was held out."""
+    chosen = samples[:: max(1, len(samples) // PROMPTS)][:PROMPTS]
+    messages = [(sample.context, sample.speaker or sample.mention) for sample in chosen]
+    people = [person.cue for person in source.info.characters] or [""]
+    messages += [(text, people[number % len(people)]) for number, text in enumerate(QUESTIONS * 4)]
+    prompts = [source.chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in messages[:PROMPTS]]
+    return [prompt if len(prompt) <= LONGEST_PROMPT else [prompt[0], *prompt[-LONGEST_PROMPT:]] for prompt in prompts]
+
+
+def changed_names(model: Any) -> set[str]:
+    """Names of the base's weights that a run changed."""
+    if isinstance(model, Retuned):
+        return set(model.state())
+    names = set()
+    for name, module in model.get_base_model().named_modules():
+        if isinstance(module, BaseTunerLayer):
+            names |= {f"{name}.{part}" for part, _ in module.get_base_layer().named_parameters()}
+    return names
+
+
+def merged(model: Any) -> Any:
+    """The base with what was learnt in its own weights; `model` is used up."""
+    return model.get_base_model() if isinstance(model, Retuned) else model.merge_and_unload()
+
+
+def merged_tensors(source: Source, model: Any, quant: str) -> dict[str, convert.Stored]:
+    """The tensors of a GGUF file that are not taken over from the base's; `model` is used up.
+
+    Of a base that came as GGUF what the run left alone stays as it was stored, unless more bits are asked for: with stored
+    rows of few bits llama.cpp would round what it multiplies.
+    """
+    changed, config = changed_names(model), model.config.get_text_config()
+    whole = merged(model)
+    architecture = convert.architecture_of(config)
+    place_of = convert.names_for(architecture, config.num_hidden_layers)
+    everything = source.gguf is None or quant in ("f32", "f16", "bf16")
+    tensors: dict[str, convert.Stored] = {}
+    for name, tensor in whole.state_dict().items():
+        place = place_of(name)
+        if place is None:
+            raise SourceError(f"权重 {name!r} 在 GGUF 的 {architecture} 里没有位置", "导出成 --to hf")
+        if (everything or name in changed) and not (place == "output.weight" and config.tie_word_embeddings):
+            array = convert.as_stored(architecture, name, tensor.detach().float().cpu().numpy(), config)
+            tensors[place] = convert.stored(array, quant)
+    return tensors
+
+
+def write_merged(source: Source, config: Any, tensors: Mapping[str, convert.Stored], target: Path, quant: str) -> None:
+    """The whole model as a GGUF file."""
+    name = source.run.name
+    if source.gguf is None:
+        convert.write_model(target, tensors, config, source.tokenizer, quant=quant, name=name)
+    else:
+        rewrite_gguf(source.gguf, target, kept=source.kept, changed=tensors,
+                     keys={"general.name": name, "general.file_type": convert.FILE_TYPES[quant]})  # fmt: skip
+
+
+def write_adapter(source: Source, model: Any, target: Path) -> None:
+    """The LoRA as llama.cpp reads one beside a base model.
+
+    Raises:
+        RunError: what was learnt is no plain LoRA.
+    """
+    settings = getattr(model, "active_peft_config", None)
+    if settings is None or settings.peft_type.value != "LORA" or settings.use_dora:
+        raise RunError(f"{str(source.run)!r} 学的不是普通 LoRA，llama.cpp 没有这样的适配器", "导出合并好的：--to gguf")
+    config = model.config.get_text_config()
+    architecture = convert.architecture_of(config)
+    known = convert.names_for(architecture, config.num_hidden_layers)
+    writer = GGUFWriter(target, architecture)
+    writer.add_type("adapter")
+    writer.add_name(source.run.name)
+    writer.add_string("adapter.type", "lora")
+    # llama.cpp scales by alpha / r; rsLoRA means alpha / √r
+    alpha = settings.lora_alpha * (math.sqrt(settings.r) if settings.use_rslora else 1.0)
+    writer.add_float32("adapter.lora.alpha", float(alpha))
+    for name, tensor in load_file(source.run / ADAPTER_FILES[1]).items():
+        layer, part = name.removeprefix("base_model.model.").rsplit(".lora_", 1)
+        place = known(f"{layer}.weight")
+        if place is None:
+            raise ExportError(f"适配器的 {layer!r} 在 GGUF 的 {architecture} 里没有位置", "导出成 --to hf")
+        array = tensor.float().numpy()
+        if part.startswith("B"):  # rows are those of the base's matrix
+            array = convert.as_stored(architecture, f"{layer}.weight", array, config)
+        writer.add_tensor(f"{place}.lora_{part[0].lower()}", np.ascontiguousarray(array))
+    convert.finish(writer)
+
+
+def _write_folder(source: Source, model: Any, folder: Path, quant: str) -> None:
+    """Merged safetensors and the tokenizer, for transformers."""
+    whole = merged(model)
+    kind = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[quant]
+    whole.to(kind).save_pretrained(folder)
+    source.tokenizer.save_pretrained(folder)
+
+
+def modelfile(name: str, source: Source) -> str:
+    """Ollama's recipe: the file, how messages become text, where a reply ends.
+
+    Source: https://github.com/ollama/ollama/blob/main/docs/modelfile.md
+    """
+    person = source.info.characters[0].cue if source.info.characters else ""
+    if source.info.chat_format == "template":  # Ollama reads the template out of the file
+        persona = f'SYSTEM """你是{person}，用{person}的口吻说话。"""\n' if person else ""
+        return f"FROM ./{name}\n{persona}"
+    template = (
+        '{{- range .Messages }}{{- if eq .Role "user" }}{{ .Content }}{{ if $.System }}{{ $.System }}曰：{{ end }}“'
+        '{{- else if eq .Role "assistant" }}{{ .Content }}”{{ end }}{{- end }}'
+    )
+    # Whose words these are stands before the reply; another person: /set system 曹操
+    return f'FROM ./{name}\nTEMPLATE """{template}"""\nPARAMETER stop ”\nSYSTEM """{person}"""\n'
+
+
+def model_card(source: Source, to: Target, quant: str, agreement: proof.Agreement) -> str:
+    """What the files are, what they were made of and how they were checked."""
+    info, results = source.info, source.info.results
+    recipe = load_recipe(source.run / "recipe.yaml")
+    losses = [f"{name}：{results[key]:.4f}" for key, name in (("base_valid_loss", "底座"), ("valid_loss", "微调后")) if isinstance(results.get(key), float)]  # fmt: skip
+    people = "、".join(person.name for person in info.characters[:12]) or "—"
+    licence = "Gemma 条款 https://ai.google.dev/gemma/terms" if info.base_model == "embedded" else "见底座模型的许可"
+    data = "\n".join(f"- {part}：SHA-256 {digest}" for part, digest in info.data_files.items()) or "- —"
+    words = f"只留 {len(source.kept):,} 个 token" if source.kept is not None else "完整"
+    settings = {key: value for key, value in dataclasses.asdict(recipe.method).items() if value not in ("", ())}
+    return f"""# {source.run.name}
+
+由 LLM Custome {info.versions.get("custome", "")} 从底座 `{info.base_model}`（指纹 {info.base_fingerprint}）微调，导出为 {to}{"" if to == "adapter-gguf" else " · " + quant}。
+
+- 对话格式：{info.chat_format}；词表：{words}
+- 书中人：{people}
+- 方法：{type(recipe.method).__name__.removesuffix("Config")} {settings}；{info.steps} 步 × {recipe.train.batch_size} 条，种子 {info.seed}
+- 验证损失：{"，".join(losses) or "—"}
+- 许可：{licence}；生成的文字要看数据的版权
+
+## 数据
+
+{data}
+
+## 核对
+
+{agreement.describe()}
+"""
+
+
+def default_output(run: Path, to: Target, quant: str) -> Path:
+    """Where an export goes when nobody says: runs/sanguo → exports/sanguo-gguf-q8_0."""
+    return Path("exports") / (f"{run.name}-{to}" if to == "adapter-gguf" else f"{run.name}-{to}-{quant}")
+
+
+def total_bytes(folder: Path, files: Sequence[str]) -> int:
+    return sum((folder / name).stat().st_size for name in files)

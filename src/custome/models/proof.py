@@ -1,0 +1,215 @@
+"""Does what was exported say what the model in training said? Asked token by token, of another program.
+
+The tuned model answers prompts greedily; at every place of its replies the exported one is asked what comes next, given
+the same beginning. What counts is the share of places with the same answer; where they differ, by how much the tuned
+model preferred its own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import ExportError, InputError
+
+REPLY_TOKENS = 40
+TOP = 20
+Prediction = dict[int, float]
+"""The likeliest next tokens with their log-probabilities, the likeliest first."""
+NEEDED = {
+    "f32": 0.995,
+    "f16": 0.995,
+    "bf16": 0.98,
+    "q8_0": 0.98,
+    "q5_1": 0.93,
+    "q5_0": 0.92,
+    "q4_1": 0.85,
+    "q4_0": 0.82,
+    "": 0.85,
+}
+"""Share of places that must agree, by quantization; '' is an adapter on a base as quantized as it came."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """A reply of the tuned model."""
+
+    prompt: tuple[int, ...]
+    reply: tuple[int, ...]
+    predictions: tuple[Prediction, ...]
+    """One for each token of the reply."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How alike two models are."""
+
+    places: int
+    same: int
+    gaps: tuple[float, ...]
+    """By how many nats the tuned model preferred its own token where they differ; TOP tokens are looked at."""
+    error: float
+    """Mean difference of log-probabilities of the tuned model's five likeliest tokens."""
+    with_program: str
+
+    @property
+    def share(self) -> float:
+        return self.same / max(1, self.places)
+
+    def describe(self) -> str:
+        differ = f"；不同的 {len(self.gaps)} 处，原模型自己也只偏 {max(self.gaps):.3f} nat 以内" if self.gaps else ""
+        return f"用 {self.with_program} 重新读回：{self.places} 处贪心选词 {self.same} 处相同（{self.share:.2%}）{differ}；前五名对数概率平均差 {self.error:.4f}"  # fmt: skip
+
+
+@torch.no_grad()
+def expect(model: Any, prompts: Sequence[Sequence[int]], pad_id: int, eos_id: int | None) -> list[Expected]:
+    """The tuned model's greedy replies and what it thinks at every place of them."""
+    width = max(map(len, prompts))
+    ids = torch.tensor([[pad_id] * (width - len(p)) + list(p) for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    out = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=REPLY_TOKENS, do_sample=False,
+                         pad_token_id=pad_id, eos_token_id=eos_id)  # fmt: skip
+    expected = []
+    for prompt, row in zip(prompts, out[:, width:].tolist(), strict=True):
+        reply = row[: row.index(eos_id) + 1] if eos_id in row else row
+        whole = torch.tensor([[*prompt, *reply]], device=model.device)
+        logits = model(input_ids=whole).logits[0, len(prompt) - 1 : -1].float()  # (R, V)
+        expected.append(Expected(prompt=tuple(prompt), reply=tuple(reply), predictions=tuple(likeliest(logits))))
+    return expected
+
+
+def likeliest(logits: torch.Tensor) -> list[Prediction]:
+    """logits (R, V) → a prediction for each place."""
+    values, tokens = logits.log_softmax(dim=-1).topk(min(TOP, logits.shape[-1]))
+    return [dict(zip(t, v, strict=True)) for t, v in zip(tokens.tolist(), values.tolist(), strict=True)]
+
+
+def compare(expected: Sequence[Expected], found: Sequence[Sequence[Prediction]], program: str) -> Agreement:
+    """`found` has a prediction for every place of every reply."""
+    gaps, errors, places = [], [], 0
+    for one, others in zip(expected, found, strict=True):
+        for ours, theirs in zip(one.predictions, others, strict=True):
+            places += 1
+            mine, other = next(iter(ours)), next(iter(theirs))
+            if mine != other:
+                gaps.append(ours[mine] - ours.get(other, min(ours.values())))
+            errors += [abs(ours[token] - theirs[token]) for token in list(ours)[:5] if token in theirs]
+    error = sum(errors) / max(1, len(errors))
+    return Agreement(places=places, same=places - len(gaps), gaps=tuple(gaps), error=error, with_program=program)
+
+
+def check(agreement: Agreement, quant: str) -> None:
+    """Raise ExportError when the exported model is another one."""
+    if agreement.places == 0 or agreement.share < NEEDED[quant]:
+        raise ExportError(
+            f"导出的模型和训练出的不一样：{agreement.describe()}；{quant or '适配器'} 至少要 {NEEDED[quant]:.1%}",
+            "换精度高一些的 --quant（f16），还不行就是程序的错误，请报告",
+        )
+
+
+class LlamaCpp:
+    """A GGUF file in llama.cpp, asked for the next token.
+
+    Raises:
+        InputError: xllamacpp is not installed.
+        ExportError: llama.cpp cannot load the file.
+    """
+
+    def __init__(self, model: Path, adapter: Path | None = None) -> None:
+        try:
+            import xllamacpp
+        except ImportError as error:
+            raise InputError("核对 GGUF 要用 xllamacpp（llama.cpp），没有装", "pip install 'llm-custome[llamacpp]'") from error  # fmt: skip
+        params = xllamacpp.CommonParams()
+        params.model.path = str(model)
+        params.n_ctx, params.n_parallel, params.warmup, params.verbosity = 1024, 1, False, -1
+        params.cache_type_k = params.cache_type_v = (
+            xllamacpp.ggml_type.GGML_TYPE_F32
+        )  # the weights are on trial, not these
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        if adapter is not None:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
+        try:
+            self._server = xllamacpp.Server(params)
+        except RuntimeError as error:
+            raise ExportError(f"llama.cpp 读不了写好的 {model.name!r}：{error}", "请带着底座的 config.json 报告") from error  # fmt: skip
+
+    def predictions(self, expected: Expected, eos_id: int | None) -> list[Prediction]:
+        """Its own greedy reply as long as that is the expected one; put back on the way wherever it leaves it."""
+        found: list[Prediction] = []
+        while len(found) < len(expected.reply):
+            prompt = [*expected.prompt, *expected.reply[: len(found)]]
+            for prediction in self._go_on(prompt, len(expected.reply) - len(found), eos_id):
+                found.append(prediction)
+                if next(iter(prediction)) != expected.reply[len(found) - 1]:
+                    break
+        return found
+
+    def _go_on(self, prompt: list[int], tokens: int, eos_id: int | None) -> list[Prediction]:
+        answer = self._server.handle_completions({
+            "prompt": prompt, "n_predict": tokens, "temperature": 0, "n_probs": TOP, "samplers": ["top_k"], "top_k": 1,
+            "cache_prompt": True,
+        })  # fmt: skip
+        if "choices" not in answer:
+            raise ExportError(f"llama.cpp 没有回答：{json.dumps(answer, ensure_ascii=False)[:200]}", "请带着 run.json 报告")  # fmt: skip
+        choice = answer["choices"][0]
+        places = (choice.get("logprobs") or {}).get("content") or []
+        found = [_chosen_first(place) for place in places]
+        if len(found) < tokens and eos_id is not None and (not found or next(iter(found[-1])) != eos_id):
+            found.append({eos_id: 0.0})  # it stopped, and says so without a number
+        return found
+
+
+def _chosen_first(place: dict[str, Any]) -> Prediction:
+    return {place["id"]: place["logprob"], **{top["id"]: top["logprob"] for top in place["top_logprobs"]}}
+
+
+PLAIN = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+folder, top, cases = sys.argv[1], int(sys.argv[2]), json.load(sys.stdin)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+out = []
+with torch.no_grad():
+    for prompt, reply in cases:
+        logits = model(input_ids=torch.tensor([prompt + reply])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        values, tokens = logits.topk(min(top, logits.shape[-1]))
+        out.append([list(zip(t, v)) for t, v in zip(tokens.tolist(), values.tolist())])
+print("RESULT" + json.dumps(out))
+"""
+"""Somebody else's program: transformers alone, knowing nothing of ours."""
+
+
+def ask_transformers(folder: Path, expected: Sequence[Expected]) -> list[list[Prediction]]:
+    """Predictions of a model folder by transformers in a process of its own.
+
+    Raises:
+        ExportError: it cannot load the folder.
+    """
+    cases = json.dumps([[one.prompt, one.reply] for one in expected])
+    done = subprocess.run([sys.executable, "-c", PLAIN, str(folder), str(TOP)], input=cases, capture_output=True, text=True, check=False)  # fmt: skip
+    line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
+    if line is None:
+        reason = (done.stderr.strip().splitlines() or ["没有说明原因"])[-1]
+        raise ExportError(f"transformers 读不了写好的 {str(folder)!r}：{reason[:200]}", "请带着 run.json 报告")
+    raw = json.loads(line.removeprefix("RESULT"))
+    return [[{int(token): value for token, value in place} for place in case] for case in raw]
+
+
+def ask_llamacpp(
+    model: Path, expected: Sequence[Expected], eos_id: int | None, progress: Callable[[int], None], adapter: Path | None = None
+) -> list[list[Prediction]]:  # fmt: skip
+    """Predictions of a GGUF file by llama.cpp."""
+    program = LlamaCpp(model, adapter)
+    found = []
+    for number, one in enumerate(expected, 1):
+        found.append(program.predictions(one, eos_id))
+        progress(number)
+    return found

@@ -51,7 +51,7 @@ ALPHABET = (
     + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
 )
 KINDS = {
-    "gemma": ("gemma3_text", {"sliding_window": 64}),
+    "gemma": ("gemma3_text", {"sliding_window": 64, "head_dim": 16, "query_pre_attn_scalar": 16}),
     "qwen": ("qwen2", {}),
     "qwen3": ("qwen3", {"head_dim": 16}),
     "llama": ("llama", {"head_dim": 16}),
@@ -76,8 +76,6 @@ def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
         "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 512,
         "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True, **own,
     }  # fmt: skip
-    if kind == "gemma":
-        shape["head_dim"] = 16
     model: Any = AutoModelForCausalLM.from_config(CONFIG_MAPPING[model_type](**shape))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -125,7 +125,15 @@ def _write_shape(writer: GGUFWriter, config: Any) -> None:
     writer.add_value_length(head)
     writer.add_vocab_size(config.vocab_size)
     writer.add_rope_dimension_count(head)
+    scalar = getattr(config, "query_pre_attn_scalar", None)
+    if scalar is not None and scalar != attention_scalar(config):
+        raise SourceError(f"query_pre_attn_scalar={scalar}，llama.cpp 只会按 {attention_scalar(config)} 算", "导出成 --to hf")  # fmt: skip
     _write_positions(writer, config, head)
+
+
+def attention_scalar(config: Any) -> int:
+    """By whose root llama.cpp divides Gemma 3's scores: the head size, in the 27B (62 layers) the hidden size by heads."""
+    return int(config.hidden_size // config.num_attention_heads if config.num_hidden_layers == 62 else config.head_dim)
 
 
 def _write_positions(writer: GGUFWriter, config: Any, head: int) -> None:

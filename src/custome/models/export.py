@@ -108,7 +108,7 @@ def export(
         if to == "hf":
             _write_folder(source, model, folder, quant)
             found = proof.ask_transformers(folder, expected)
-            agreement = proof.compare(expected, found, "transformers（另一个进程）")
+            program = "transformers（另一个进程）"
         else:
             name = f"{run.name}-{'adapter' if to == 'adapter-gguf' else quant}.gguf"
             if to == "adapter-gguf":
@@ -119,10 +119,11 @@ def export(
                 write_merged(source, config, tensors, folder / name, quant)
             beside = source.gguf if to == "adapter-gguf" else None
             found = proof.ask_llamacpp(
-                beside or folder / name, expected, source.tokenizer.eos_token_id,
+                beside or folder / name, expected, lambda token: is_text(source.tokenizer, token),
                 lambda done: reporter.progress("llama.cpp 再答", done, len(expected)), folder / name if beside else None,
             )  # fmt: skip
-            agreement = proof.compare(expected, found, "llama.cpp")
+            program = "llama.cpp"
+        agreement = proof.compare(expected, found, program, source.tokenizer.eos_token_id)
         proof.check(agreement, "" if to == "adapter-gguf" else quant)
         if to == "ollama":
             write_text(folder / "Modelfile", modelfile(name, source))
@@ -168,6 +169,11 @@ def _prompts(source: Source, samples: Sequence[Sample]) -> list[list[int]]:
     messages += [(text, people[number % len(people)]) for number, text in enumerate(QUESTIONS * 4)]
     prompts = [source.chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in messages[:PROMPTS]]
     return [prompt if len(prompt) <= LONGEST_PROMPT else [prompt[0], *prompt[-LONGEST_PROMPT:]] for prompt in prompts]
+
+
+def is_text(tokenizer: Any, token: int) -> bool:
+    """Is a token whole characters, and no part of one?"""
+    return "\ufffd" not in tokenizer.decode([token])
 
 
 def changed_names(model: Any) -> set[str]:

@@ -23,7 +23,7 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from ..errors import SourceError
 from ..files import atomic_file, atomic_folder
 from ..report import Reporter
-from .convert import Stored
+from .convert import Stored, attention_scalar
 
 
 def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
@@ -57,6 +57,8 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
     model.hf_quantizer, model.is_quantized, model.quantization_method = None, False, None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
+    if hasattr(model.config, "query_pre_attn_scalar"):  # not in the file; transformers would take the 270M's for all
+        model.config.query_pre_attn_scalar = attention_scalar(model.config)
     with atomic_folder(target) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

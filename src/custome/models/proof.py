@@ -23,6 +23,8 @@ REPLY_TOKENS = 40
 TOP = 20
 Prediction = dict[int, float]
 """The likeliest next tokens with their log-probabilities, the likeliest first."""
+END, HALF = -1, -2
+"""Instead of a token: the reply ends here; half a character, of which llama.cpp does not say which."""
 NEEDED = {
     "f32": 0.995,
     "f16": 0.995,
@@ -91,13 +93,18 @@ def likeliest(logits: torch.Tensor) -> list[Prediction]:
     return [dict(zip(t, v, strict=True)) for t, v in zip(tokens.tolist(), values.tolist(), strict=True)]
 
 
-def compare(expected: Sequence[Expected], found: Sequence[Sequence[Prediction]], program: str) -> Agreement:
-    """`found` has a prediction for every place of every reply."""
+def compare(
+    expected: Sequence[Expected], found: Sequence[Sequence[Prediction | None]], program: str, eos_id: int | None
+) -> Agreement:
+    """`found` has a prediction for every place of every reply, None for those to pass over."""
     gaps, errors, places = [], [], 0
     for one, others in zip(expected, found, strict=True):
         for ours, theirs in zip(one.predictions, others, strict=True):
+            if theirs is None:
+                continue
             places += 1
             mine, other = next(iter(ours)), next(iter(theirs))
+            other = eos_id if other == END and eos_id is not None else other
             if mine != other:
                 gaps.append(ours[mine] - ours.get(other, min(ours.values())))
             errors += [abs(ours[token] - theirs[token]) for token in list(ours)[:5] if token in theirs]
@@ -141,30 +148,27 @@ class LlamaCpp:
         except RuntimeError as error:
             raise ExportError(f"llama.cpp 读不了写好的 {model.name!r}：{error}", "请带着底座的 config.json 报告") from error  # fmt: skip
 
-    def predictions(self, expected: Expected, eos_id: int | None) -> list[Prediction]:
-        """Its own greedy reply as long as that is the expected one; put back on the way wherever it leaves it."""
-        found: list[Prediction] = []
-        while len(found) < len(expected.reply):
-            prompt = [*expected.prompt, *expected.reply[: len(found)]]
-            for prediction in self._go_on(prompt, len(expected.reply) - len(found), eos_id):
-                found.append(prediction)
-                if next(iter(prediction)) != expected.reply[len(found) - 1]:
-                    break
-        return found
+    def predictions(self, expected: Expected, readable: Callable[[int], bool]) -> list[Prediction | None]:
+        """What comes next at every place of the expected reply; None where that is no whole character.
 
-    def _go_on(self, prompt: list[int], tokens: int, eos_id: int | None) -> list[Prediction]:
+        llama.cpp tells of a token only once its bytes are text, so it is asked for one at a time.
+        """
+        whole = [*expected.prompt, *expected.reply]
+        places = range(len(expected.prompt), len(whole))
+        return [self._next(whole[:end]) if readable(whole[end]) else None for end in places]
+
+    def _next(self, ids: list[int]) -> Prediction:
         answer = self._server.handle_completions({
-            "prompt": prompt, "n_predict": tokens, "temperature": 0, "n_probs": TOP, "samplers": ["top_k"], "top_k": 1,
+            "prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": TOP, "samplers": ["top_k"], "top_k": 1,
             "cache_prompt": True,
         })  # fmt: skip
         if "choices" not in answer:
             raise ExportError(f"llama.cpp 没有回答：{json.dumps(answer, ensure_ascii=False)[:200]}", "请带着 run.json 报告")  # fmt: skip
         choice = answer["choices"][0]
         places = (choice.get("logprobs") or {}).get("content") or []
-        found = [_chosen_first(place) for place in places]
-        if len(found) < tokens and eos_id is not None and (not found or next(iter(found[-1])) != eos_id):
-            found.append({eos_id: 0.0})  # it stopped, and says so without a number
-        return found
+        if places:
+            return _chosen_first(places[0])
+        return {END if choice["finish_reason"] == "stop" else HALF: 0.0}
 
 
 def _chosen_first(place: dict[str, Any]) -> Prediction:
@@ -187,7 +191,7 @@ print("RESULT" + json.dumps(out))
 """Somebody else's program: transformers alone, knowing nothing of ours."""
 
 
-def ask_transformers(folder: Path, expected: Sequence[Expected]) -> list[list[Prediction]]:
+def ask_transformers(folder: Path, expected: Sequence[Expected]) -> list[list[Prediction | None]]:
     """Predictions of a model folder by transformers in a process of its own.
 
     Raises:
@@ -204,12 +208,13 @@ def ask_transformers(folder: Path, expected: Sequence[Expected]) -> list[list[Pr
 
 
 def ask_llamacpp(
-    model: Path, expected: Sequence[Expected], eos_id: int | None, progress: Callable[[int], None], adapter: Path | None = None
-) -> list[list[Prediction]]:  # fmt: skip
+    model: Path, expected: Sequence[Expected], readable: Callable[[int], bool], progress: Callable[[int], None],
+    adapter: Path | None = None,
+) -> list[list[Prediction | None]]:  # fmt: skip
     """Predictions of a GGUF file by llama.cpp."""
     program = LlamaCpp(model, adapter)
     found = []
     for number, one in enumerate(expected, 1):
-        found.append(program.predictions(one, eos_id))
+        found.append(program.predictions(one, readable))
         progress(number)
     return found

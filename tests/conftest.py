@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from custome.resources import custome_home
 from tiny import make_tiny_base, make_tiny_novel
+
+FAMILY_ROWS = pytest.StashKey[list[list[str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.family_rows = FAMILY_ROWS  # type: ignore[attr-defined]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The families of base models that went the whole way, as a table."""
+    if rows := config.stash.get(FAMILY_ROWS, []):
+        terminalreporter.section("base models: loaded, tuned, saved, merged, asked")
+        for family, architecture, code, losses, exports in rows:
+            terminalreporter.line(f"{family} | {architecture} | {code} | {losses} | {exports}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

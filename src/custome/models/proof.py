@@ -137,6 +137,11 @@ class LlamaCpp:
         params = xllamacpp.CommonParams()
         params.model.path = str(model)
         params.n_ctx, params.n_parallel, params.warmup, params.verbosity = 1024, 1, False, -1
+        params.swa_full, params.n_ctx_checkpoints, params.cache_ram_mib = (
+            True,
+            0,
+            0,
+        )  # each question goes on from the last
         params.cache_type_k = params.cache_type_v = (
             xllamacpp.ggml_type.GGML_TYPE_F32
         )  # the weights are on trial, not these

@@ -55,6 +55,8 @@ class ModelConfig:
     """训练时的数值类型：auto 挑快的（显卡 bf16 或 fp16；CPU 量一秒，bf16 快就用它，如带 AVX512-BF16、AMX 的）；适配器总是 fp32。"""
     vocabulary: Literal["auto", "full"] = "auto"
     """训练时用多大的词表：auto 只留语料用到的词和全部单字、标点、字节（快一倍、省内存，适配器照样装在完整底座上）；full 不裁。"""
+    trust_remote_code: str = ""
+    """底座要靠它自带的 Python 代码才能载入时，照 base_model 把名字再写一遍才会运行它；先看看那些 .py 文件。"""
     load_8bit: bool = False
     """底座以 8 位整数载入（需要 bitsandbytes）。"""
     gradient_checkpointing: bool = False

@@ -11,11 +11,12 @@ import pytest
 from custome.errors import InputError, RunError, SourceError
 from custome.models.compute import pick_device
 from custome.models.gguf import prepare_gguf
-from custome.models.loading import fingerprint, load_base
+from custome.models.loading import fingerprint, load_base, load_model, trust_code_in
 from custome.models.run_folder import RunInfo, check_adapter, read_run, write_run
 from custome.models.sources import resolve_base
 from custome.report import NullReporter
 from custome.types import Character
+from tiny import make_tiny_base
 
 
 def test_a_folder_is_itself(tiny_base: Path):
@@ -106,3 +107,32 @@ def test_run_folders_are_read_back_or_explained(tmp_path: Path):
     (tmp_path / "run.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunError, match="读不懂"):
         read_run(tmp_path)
+
+
+FOREIGN = """
+from pathlib import Path
+from transformers import LlamaConfig, LlamaForCausalLM
+Path(__file__).with_name("ran").touch()
+(Path({marker!r})).touch()
+class ForeignConfig(LlamaConfig):
+    model_type = "foreign"
+class ForeignForCausalLM(LlamaForCausalLM):
+    config_class = ForeignConfig
+"""
+
+
+def test_code_in_a_base_runs_only_when_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder, marker = make_tiny_base(tmp_path / "foreign", "llama"), tmp_path / "ran"
+    (folder / "modeling_foreign.py").write_text(FOREIGN.format(marker=str(marker)), encoding="utf-8")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config |= {"model_type": "foreign", "auto_map": {"AutoConfig": "modeling_foreign.ForeignConfig",
+                                                     "AutoModelForCausalLM": "modeling_foreign.ForeignForCausalLM"}}  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(SourceError, match="Python 代码") as found:
+        load_model(folder)
+    assert "--trust-remote-code" in found.value.hint and not marker.exists()
+    with pytest.raises(InputError, match="不是要载入的底座"):
+        trust_code_in(folder, "somebody/else", str(folder))
+    trust_code_in(folder, str(folder), str(folder))
+    assert type(load_model(folder)).__name__ == "ForeignForCausalLM" and marker.exists()

@@ -149,6 +149,8 @@ class ModelFlags:
     """在哪里算。"""
     load_8bit: bool = False
     """底座以 8 位整数载入（需要 bitsandbytes）。"""
+    trust_remote_code: str = ""
+    """底座要靠它自带的 Python 代码才能载入时，写出它的名字才运行。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +270,11 @@ def open_engine(run: str, flags: ModelFlags, reporter: Reporter) -> tuple[Any, t
     from ..engine.local import open_local
 
     engine = open_local(
-        run=folder, base_model=flags.base_model, device=flags.device, load_8bit=flags.load_8bit, reporter=reporter
+        run=folder,
+        base_model=flags.base_model,
+        device=flags.device,
+        load_8bit=flags.load_8bit,
+        trust_remote_code=flags.trust_remote_code,
+        reporter=reporter,
     )
     return engine, people

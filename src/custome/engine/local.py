@@ -22,7 +22,7 @@ from ..errors import InputError, RunError
 from ..models.adapters import load_adapter
 from ..models.chat_format import ChatFormat, cued, open_format
 from ..models.compute import pick_device
-from ..models.loading import fingerprint, has_plain_head, load_base, split_head
+from ..models.loading import fingerprint, has_plain_head, load_base, split_head, trust_code_in
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..models.sources import resolve_base
 from ..report import Reporter
@@ -289,7 +289,7 @@ class _QueueStreamer(BaseStreamer):
 
 def open_local(
     *, run: Path | None, base_model: str, reporter: Reporter, device: Literal["auto", "cpu", "cuda"] = "auto",
-    load_8bit: bool = False, chat_format: Literal["auto", "novel", "template"] = "auto", home: Path | None = None,
+    load_8bit: bool = False, trust_remote_code: str = "", chat_format: Literal["auto", "novel", "template"] = "auto", home: Path | None = None,
 ) -> LocalEngine:  # fmt: skip
     """An engine for a run folder, for a bare base model (`run` None), or for an adapter on a base of one's choice.
 
@@ -304,6 +304,7 @@ def open_local(
         info = read_run(run)
         chat_format = info.chat_format
     folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
+    trust_code_in(folder, trust_remote_code, base_model or (info.base_model if info else ""))
     if info is not None and (here := fingerprint(folder)) != info.base_fingerprint:
         told = (
             f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"

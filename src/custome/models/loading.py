@@ -22,12 +22,29 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from ..errors import SourceError
+from ..errors import InputError, SourceError
 from . import chatglm, vocab
 from .compute import compute_dtype
 
 logging.disable_progress_bar()
 chatglm.register()
+_trusted: set[Path] = set()
+
+
+def trust_code_in(folder: Path, named: str, base_model: str) -> None:
+    """Let a base model run the Python code in its folder, if the user named it; '' names none.
+
+    Raises:
+        InputError: another one was named.
+    """
+    if named and named != base_model:
+        raise InputError(f"--trust-remote-code {named!r} 不是要载入的底座 {base_model!r}", f"信得过它的代码才写：--trust-remote-code {base_model}")  # fmt: skip
+    if named:
+        _trusted.add(folder.resolve())
+
+
+def _code(folder: Path) -> dict[str, bool]:
+    return {"trust_remote_code": folder.resolve() in _trusted}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +71,7 @@ def load_base(folder: Path, device: str = "cpu", *, quantize: Quantization = "no
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a base model; it always has a padding token."""
     with _damage(folder):
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_code(folder))
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -63,13 +80,15 @@ def load_tokenizer(folder: Path) -> Any:
 def token_rows(folder: Path) -> int:
     """How many tokens a base model has a row for."""
     with _damage(folder):
-        return int(AutoConfig.from_pretrained(folder).get_text_config().vocab_size)
+        return int(AutoConfig.from_pretrained(folder, **_code(folder)).get_text_config().vocab_size)
 
 
 def skeleton(folder: Path) -> nn.Module:
     """The base model without its weights: names and shapes only."""
     with _damage(folder), torch.device("meta"):
-        model: nn.Module = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+        model: nn.Module = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(folder, **_code(folder)), **_code(folder)
+        )
     return model
 
 
@@ -91,7 +110,7 @@ def load_model(
     if quantize != "none":
         options["quantization_config"] = _quantization(quantize, dtype)
     with _damage(folder):
-        weights, config = None, AutoConfig.from_pretrained(folder)
+        weights, config = None, AutoConfig.from_pretrained(folder, **_code(folder))
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
         if kept is not None and known:
             weights = vocab.read_cut(folder, kept, config.get_text_config().vocab_size)
@@ -100,7 +119,7 @@ def load_model(
             model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
             model = model_class.from_pretrained(None, config=config, state_dict=weights, **options)
         else:
-            model = AutoModelForCausalLM.from_pretrained(folder, **options)
+            model = AutoModelForCausalLM.from_pretrained(folder, **_code(folder), **options)
             if kept is not None:
                 vocab.cut_embeddings(model, kept)
     for module in model.modules() if device == "cpu" else ():
@@ -126,6 +145,10 @@ def _damage(folder: Path) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise SourceError(f"底座模型 {str(folder)!r} 的 .bin 权重里不只是权重，还有要执行的代码，不读它", "换 safetensors 格式的同一个模型") from error  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if "trust_remote_code" in str(error) or "custom code" in str(error):
+            raise SourceError(
+                f"底座模型 {str(folder)!r} 要运行它自带的 Python 代码才能载入，没有运行", "换 transformers 原生支持的底座（见 docs/models.md）；看过它的 .py 文件、信得过，才加 --trust-remote-code 底座名"
+            ) from error  # fmt: skip
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SourceError(f"载入底座模型 {str(folder)!r} 失败：{reason}", "检查目录是否完整，或用内置底座 --base-model embedded") from error  # fmt: skip
     except Exception as error:  # safetensors and tokenizers raise bare Exception subclasses for damaged files

@@ -34,6 +34,7 @@ from ..models.loading import (
     skeleton,
     split_head,
     token_rows,
+    trust_code_in,
 )
 from ..models.run_folder import (
     ADAPTER_FILES,
@@ -137,6 +138,7 @@ def _finetune(
     reporter.stage("底座和样本")
     with accelerator.main_process_first():  # the others find it fetched
         base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
+    trust_code_in(base_folder, recipe.model.trust_remote_code, recipe.model.base_model)
     check_method(skeleton(base_folder), recipe.method)
     material = encode(recipe, base_folder, train_samples, valid_samples, novels, reporter)
     plan, steps = _plan(recipe, material)

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import InputError, SourceError
+from ..errors import DiskError, InputError, SourceError
 from ..report import Reporter
 from ..resources import custome_home, fetch, sha256_of
 from .gguf import prepare_gguf
@@ -88,16 +91,54 @@ def _ways_on(spec: str, reason: str) -> SourceError:
     )
 
 
-def _hugging_face(repo: str) -> Path:
-    from huggingface_hub import snapshot_download
+_WEIGHTS = (".safetensors", ".bin")
+_OTHERS = (".json", ".model", ".jinja", ".txt")
 
-    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
+
+def _hugging_face(repo: str) -> Path:
+    """What was fetched once needs no network again."""
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+
+    for weights in _WEIGHTS:
+        with suppress(LocalEntryNotFoundError, SourceError):
+            patterns = [f"*{ending}" for ending in (weights, *_OTHERS)]
+            folder = Path(
+                snapshot_download(repo, allow_patterns=patterns, ignore_patterns="*/*", local_files_only=True)
+            )
+            check_folder(folder)
+            return folder
     try:
-        folder = Path(snapshot_download(repo, allow_patterns=patterns))
+        listed = HfApi().model_info(repo, files_metadata=True).siblings or []
+        sizes = {file.rfilename: file.size or 0 for file in listed}
+        wanted = wanted_files(sizes)
+        _check_room(Path(constants.HF_HUB_CACHE), sum(sizes[name] for name in wanted), repo)
+        folder = Path(snapshot_download(repo, allow_patterns=wanted))
+    except DiskError:
+        raise
+    except RepositoryNotFoundError as error:
+        raise _ways_on(f"hf:{repo}", "没有这个仓库（名字写错了？），或者要先登录、同意它的条款") from error
     except Exception as error:  # the hub client raises a dozen kinds; to the user they all mean "not to be had"
         raise _ways_on(f"hf:{repo}", str(error) or type(error).__name__) from error
     check_folder(folder)
     return folder
+
+
+def wanted_files(names: Collection[str]) -> list[str]:
+    """Of a repository's files those a base model is loaded from; pickled weights only where there are no others."""
+    top = [name for name in names if "/" not in name]
+    kinds = [[name for name in top if name.endswith(ending)] for ending in _WEIGHTS]
+    return next(filter(None, kinds), []) + [name for name in top if name.endswith(_OTHERS)]
+
+
+def _check_room(cache: Path, needed_bytes: int, repo: str) -> None:
+    there = next(path for path in (cache, *cache.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed_bytes:
+        raise DiskError(
+            f"下载 {repo!r} 要 {needed_bytes / 1e9:.1f} GB，{str(there)!r} 只剩 {free / 1e9:.1f} GB",
+            "腾出空间，或把缓存放到别处：export HF_HOME=/大一点的盘/huggingface",
+        )
 
 
 def _modelscope(repo: str) -> Path:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("commands:chat", "在终端里和书中人聊天"),
     "serve": ("commands:serve", "在浏览器里聊天"),
     "export": ("export:export", "写成 safetensors、GGUF、Ollama 或 llama.cpp 适配器，读回来核对过才算数"),
+    "merge": ("export:merge", "同一个底座上的几个 LoRA 按比例合成一个"),
     "compare": ("commands:compare", "微调前后并排对比，出 Markdown 和网页"),
 }
 """Name → (module:function taking the flags that follow, one line of help)."""

@@ -1,4 +1,4 @@
-"""`custome export`: a run → files for other programs."""
+"""`custome export`, a run → files for other programs, and `custome merge`, several runs → one."""
 
 from __future__ import annotations
 
@@ -46,4 +46,31 @@ def export(argv: list[str]) -> int:
     reporter.note(
         f"{exporting.total_bytes(done.folder, done.files) / 1e6:.0f} MB → {done.folder}（{'、'.join(done.files)}）"
     )
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merge:
+    """同一个底座上的几个 LoRA 合成一个，得到的还是运行目录。"""
+
+    runs: Positional[tuple[str, ...]]
+    """两个以上的运行目录。"""
+    weights: tuple[float, ...] = ()
+    """各占多少；默认平分。"""
+    how: Literal["linear", "cat", "svd", "ties", "dare_ties"] = "linear"
+    """linear 要秩相同；cat 精确，秩相加；svd 秩可以不同；ties、dare_ties 只留变化大的部分，正负由多数定。"""
+    density: float = 0.5
+    """ties、dare_ties 留下多少。"""
+    output: str = ""
+    """写到哪个目录；默认 runs/名字+名字。"""
+
+
+def merge(argv: list[str]) -> int:
+    flags = parse(Merge, argv, "custome merge")
+    from ..models.merge import merge as merging
+
+    runs = [Path(run) for run in flags.runs]
+    output = Path(flags.output) if flags.output else Path("runs") / "+".join(run.name for run in runs)
+    weights = flags.weights or (1 / max(1, len(runs)),) * len(runs)
+    merging(runs, weights, output, ConsoleReporter(), how=flags.how, density=flags.density)
     return 0

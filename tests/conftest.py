@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,14 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_novel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A made-up novel in sixty chapters, as a text file."""
     return make_tiny_novel(tmp_path_factory.mktemp("novel") / "xiaoshuo.txt")
+
+
+@pytest.fixture(scope="session")
+def chatglm_reference(request: pytest.FixtureRequest) -> Path:
+    """A tiny ChatGLM-6B of the official layout with logits, loss, generations and token ids of the original code."""
+    folder = Path(request.config.getoption("--chatglm") or Path(__file__).parents[2] / "shared" / "chatglm")
+    if not (folder / "expected.safetensors").is_file():
+        if os.environ.get("CI"):
+            pytest.fail(f"no reference vectors in {folder}")
+        pytest.skip("the reference vectors of ChatGLM-6B are named with --chatglm=FOLDER")
+    return folder

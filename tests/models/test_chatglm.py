@@ -25,19 +25,8 @@ from tiny import make_recipe, make_tiny_chatglm
 
 
 @pytest.fixture(scope="module")
-def reference(request: pytest.FixtureRequest) -> Path:
-    """A tiny checkpoint of the official layout with logits, loss, generations and token ids of the original code."""
-    folder = Path(request.config.getoption("--chatglm") or Path(__file__).parents[3] / "shared" / "chatglm")
-    if not (folder / "expected.safetensors").is_file():
-        if os.environ.get("CI"):
-            pytest.fail(f"no reference vectors in {folder}")
-        pytest.skip("the reference vectors of ChatGLM-6B are named with --chatglm=FOLDER")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def expected(reference: Path) -> dict[str, torch.Tensor]:
-    return load_file(reference / "expected.safetensors")
+def expected(chatglm_reference: Path) -> dict[str, torch.Tensor]:
+    return load_file(chatglm_reference / "expected.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +35,8 @@ def tiny_glm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_logits_and_loss_are_the_originals(reference: Path, expected: dict[str, torch.Tensor], attention: str):
-    model = load_model(reference)
+def test_logits_and_loss_are_the_originals(chatglm_reference: Path, expected: dict[str, torch.Tensor], attention: str):
+    model = load_model(chatglm_reference)
     model.set_attn_implementation(attention)
     with torch.no_grad():
         for case in ("prompt_short", "prompt_long", "round", "mask"):
@@ -62,8 +51,10 @@ def test_logits_and_loss_are_the_originals(reference: Path, expected: dict[str, 
 
 
 @pytest.mark.parametrize(("name", "beams"), [("greedy", 1), ("beam2", 2), ("beam4", 4)])
-def test_generated_tokens_are_the_originals(reference: Path, expected: dict[str, torch.Tensor], name: str, beams: int):
-    model, prompt = load_model(reference), expected["generate.prompt"][None]
+def test_generated_tokens_are_the_originals(
+    chatglm_reference: Path, expected: dict[str, torch.Tensor], name: str, beams: int
+):
+    model, prompt = load_model(chatglm_reference), expected["generate.prompt"][None]
     out = model.generate(
         input_ids=prompt, attention_mask=torch.ones_like(prompt), max_length=40, num_beams=beams, do_sample=False,
         return_dict_in_generate=True, output_scores=True,
@@ -74,9 +65,9 @@ def test_generated_tokens_are_the_originals(reference: Path, expected: dict[str,
         torch.testing.assert_close(score, expected[f"generate.{name}_score"][0], atol=1e-4, rtol=0)
 
 
-def test_token_ids_are_the_originals(reference: Path):
-    tokenizer = load_tokenizer(reference)
-    cases = json.loads((reference / "tokenizer_cases.json").read_text(encoding="utf-8"))
+def test_token_ids_are_the_originals(chatglm_reference: Path):
+    tokenizer = load_tokenizer(chatglm_reference)
+    cases = json.loads((chatglm_reference / "tokenizer_cases.json").read_text(encoding="utf-8"))
     for case in cases["cases"]:
         assert tokenizer(case["text"]).input_ids == case["input_ids"]
         assert tokenizer(case["text"], add_special_tokens=False).input_ids == case["no_special"]
@@ -84,7 +75,7 @@ def test_token_ids_are_the_originals(reference: Path):
     assert tokenizer(cases["pair"]["a"], cases["pair"]["b"]).input_ids == cases["pair"]["input_ids"]
     batch = tokenizer(cases["batch"]["texts"], padding=True, return_tensors="pt")
     assert batch.input_ids.tolist() == cases["batch"]["input_ids"]
-    config = load_model(reference).config
+    config = load_model(chatglm_reference).config
     assert layout(config, batch.input_ids, batch.attention_mask)[1].tolist() == cases["batch"]["position_ids"]
     assert {mark: tokenizer.convert_tokens_to_ids(mark) for mark in cases["ids"]} == cases["ids"]
 

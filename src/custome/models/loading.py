@@ -24,7 +24,7 @@ from transformers.utils import logging
 
 from ..errors import InputError, SourceError
 from . import chatglm, vocab
-from .compute import compute_dtype
+from .compute import DTYPES, compute_dtype, training_type
 
 logging.disable_progress_bar()
 chatglm.register()
@@ -101,9 +101,11 @@ def load_model(
     Args:
         quantize: int8 or nf4 linear layers through bitsandbytes.
         kept: rising ids of the tokens to load; the model has only those, numbered anew.
-        dtype: of the weights that are not quantized; the device's own for answering if not given.
+        dtype: of the weights that are not quantized. If not given the device's own for answering; beside quantized layers
+            the faster one, since who quantizes wants the embeddings small as well.
     """
-    dtype = dtype or compute_dtype(device)
+    if dtype is None:
+        dtype = compute_dtype(device) if quantize == "none" else DTYPES[training_type(device, "auto")]
     options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if device == "cpu" and quantize == "none":
         options.pop("device_map")

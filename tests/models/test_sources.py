@@ -6,11 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from custome.errors import InputError, RunError, SourceError
 from custome.models.compute import pick_device
-from custome.models.gguf import prepare_gguf
+from custome.models.gguf import prepare_gguf, trim_gguf
 from custome.models.loading import fingerprint, load_base, load_model, trust_code_in
 from custome.models.run_folder import RunInfo, check_adapter, read_run, write_run
 from custome.models.sources import resolve_base
@@ -38,6 +39,9 @@ def test_folders_that_are_no_model(tmp_path: Path, tiny_base: Path):
     with pytest.raises(SourceError, match="config.json"):
         resolve_base(str(tmp_path), NullReporter())
     shutil.copy(tiny_base / "config.json", tmp_path)
+    with pytest.raises(SourceError, match="没有分词器"):
+        resolve_base(str(tmp_path), NullReporter())
+    shutil.copy(tiny_base / "tokenizer.json", tmp_path)
     with pytest.raises(SourceError, match="没有权重"):
         resolve_base(str(tmp_path), NullReporter())
 
@@ -62,7 +66,7 @@ def test_without_the_hub_three_ways_on_are_named(monkeypatch: pytest.MonkeyPatch
     def unreachable(*args: object, **options: object) -> str:
         raise OSError("Network is unreachable")
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
     with pytest.raises(SourceError) as caught:
         resolve_base("hf:org/name", NullReporter())
     assert "org/name" in caught.value.message and "unreachable" in caught.value.message
@@ -136,3 +140,63 @@ def test_code_in_a_base_runs_only_when_it_is_named(tmp_path: Path, monkeypatch: 
         trust_code_in(folder, "somebody/else", str(folder))
     trust_code_in(folder, str(folder), str(folder))
     assert type(load_model(folder)).__name__ == "ForeignForCausalLM" and marker.exists()
+
+
+def test_a_shard_cut_short_is_named_however_it_is_read(tiny_base: Path, tmp_path: Path):
+    folder = tmp_path / "short"
+    shutil.copytree(tiny_base, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-5000])
+    for kept in (None, list(range(0, 300))):  # mapped, and read row by row
+        with pytest.raises(SourceError, match="short|重新下载|损坏|头里说"):
+            load_model(folder, kept=kept)
+
+
+def test_a_folder_without_tokenizer_is_named(tiny_base: Path, tmp_path: Path):
+    folder = tmp_path / "mute"
+    shutil.copytree(tiny_base, folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    with pytest.raises(SourceError, match="没有分词器"):
+        resolve_base(str(folder), NullReporter())
+
+
+def test_a_gguf_of_an_unknown_architecture_is_named(tmp_path: Path):
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(tmp_path / "odd.gguf", "nobodys")
+    writer.add_uint32("nobodys.block_count", 1)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(SourceError, match=r"odd\.gguf"):
+        prepare_gguf(tmp_path / "odd.gguf", tmp_path / "out", NullReporter())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "count", "kind", "length"])
+def test_a_damaged_gguf_is_named_and_nothing_is_written(tmp_path: Path, damage: str):
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(tmp_path / "a.gguf", "gemma3")
+    writer.add_array("tokenizer.ggml.tokens", ["一", "二", "三"])
+    writer.add_tensor("token_embd.weight", np.zeros((3, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    data = bytearray((tmp_path / "a.gguf").read_bytes())
+    if damage == "cut":
+        data = data[:-200]
+    elif damage == "count":
+        data[16:24] = (2**60).to_bytes(8, "little")
+    elif damage == "kind":
+        at = data.index(b"tokenizer.ggml.tokens") + len("tokenizer.ggml.tokens")
+        data[at : at + 4] = (77).to_bytes(4, "little")
+    else:
+        data[24:32] = (2**62).to_bytes(8, "little")
+    (tmp_path / "a.gguf").write_bytes(data)
+    with pytest.raises(SourceError, match=r"a\.gguf"):
+        trim_gguf(tmp_path / "a.gguf", tmp_path / "b.gguf", [0, 2])
+    assert not (tmp_path / "b.gguf").exists()

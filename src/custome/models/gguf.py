@@ -102,6 +102,10 @@ def rewrite_gguf(
         head = read_head(source)
         said = {**head.keys, **{key: _packed(value) for key, value in (keys or {}).items()}}
         tokens = said["tokenizer.ggml.tokens"].elements()
+        if source.stat().st_size < max(
+            (head.data_start + info.offset + info.bytes for info in head.tensors), default=0
+        ):
+            raise ValueError("文件比它的头里说的短")
         if kept is not None:
             said = {key: cut for key, value in said.items() if (cut := _cut(key, value, tokens, kept)) is not None}
     except (ValueError, KeyError, IndexError, OSError, struct.error) as error:

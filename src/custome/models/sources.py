@@ -64,6 +64,9 @@ def gguf_behind(spec: str, reporter: Reporter, *, home: Path | None = None) -> P
     return path if path.suffix == ".gguf" and path.is_file() else None
 
 
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "ice_text.model", "vocab.json", "vocab.txt")
+
+
 def check_folder(folder: Path) -> None:
     """Raise SourceError naming what a base model's folder lacks."""
     if not (folder / "config.json").is_file():
@@ -79,6 +82,8 @@ def check_folder(folder: Path) -> None:
     missing = sorted(shard for shard in shards if not (folder / shard).is_file())
     if missing:
         raise SourceError(f"底座模型 {str(folder)!r} 缺少权重分片 {missing[0]!r}（共缺 {len(missing)} 个）", "重新下载缺少的分片，放进同一个目录")  # fmt: skip
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise SourceError(f"底座模型 {str(folder)!r} 里没有分词器", f"需要其中一个：{'、'.join(_TOKENIZERS)}；从同一个模型的页面下载")  # fmt: skip
     if not shards and not [*folder.glob("*.safetensors"), *folder.glob("*.bin")]:
         raise SourceError(f"底座模型 {str(folder)!r} 里没有权重文件", "需要 model.safetensors（或分片加索引）")
 
@@ -98,10 +103,10 @@ _OTHERS = (".json", ".model", ".jinja", ".txt")
 def _hugging_face(repo: str) -> Path:
     """What was fetched once needs no network again."""
     from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     for weights in _WEIGHTS:
-        with suppress(LocalEntryNotFoundError, SourceError):
+        with suppress(OSError, SourceError):  # never fetched, or not all of it
             patterns = [f"*{ending}" for ending in (weights, *_OTHERS)]
             folder = Path(
                 snapshot_download(repo, allow_patterns=patterns, ignore_patterns="*/*", local_files_only=True)

@@ -58,7 +58,7 @@ KINDS = {
     "glm": ("glm", {"head_dim": 16}),
     "glm4": ("glm4", {"head_dim": 16}),
     "internlm3": ("internlm3", {"head_dim": 16}),
-    "minicpm3": ("minicpm3", {"q_lora_rank": 16, "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 16,
+    "minicpm3": ("minicpm3", {"q_lora_rank": 16, "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 8,
                               "num_key_value_heads": 2}),
 }  # fmt: skip
 """Name in the tests → model type, and what its configuration takes beside the common sizes."""

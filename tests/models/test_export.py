@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gguf import GGUFValueType
 
 from custome.cli.app import main
 from custome.config import DoraConfig, FullConfig, LoraConfig, PrefixConfig, RsLoraConfig
@@ -25,7 +26,7 @@ from custome.report import NullReporter
 from custome.training.finetune import finetune
 from tiny import make_recipe, make_tiny_base
 
-KINDS = ("gemma", "qwen", "qwen3", "llama")
+KINDS = ("gemma", "qwen", "qwen3", "llama", "internlm3")
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +142,38 @@ def test_the_adapter_folder_is_read_by_peft_alone(runs: dict[str, Path]):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     change, ours = done.stdout.split()
     assert float(change) > 0.01 and ours == "False"
+
+
+def test_a_chatglm_is_merged_into_a_folder(tmp_path: Path):
+    base = make_tiny_base(tmp_path / "base", "chatglm")
+    method = LoraConfig(lora_r=4, lora_alpha=8, lora_targets=("query_key_value",))
+    finetune(make_recipe(base, tmp_path / "run", method=method, steps=6), NullReporter())
+    done = export(tmp_path / "run", "hf", tmp_path / "out", NullReporter(), quant="f32")
+    assert done.agreement.share > 0.99 and "model.safetensors" in done.files
+
+
+def test_an_adapter_without_effect_is_found_out(gguf_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from gguf import GGUFWriter
+
+    monkeypatch.setattr(
+        GGUFWriter, "add_float32", lambda self, key, value: self.add_key_value(key, 1e-9, GGUFValueType.FLOAT32)
+    )
+    monkeypatch.setattr(proof, "NEEDED", {"": proof.Bar(share=0, error=9)})
+    with pytest.raises(ExportError, match="不起作用"):
+        export(gguf_run / "run", "adapter-gguf", tmp_path / "out", NullReporter(), home=gguf_run / "home")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tokenizer_that_splits_otherwise_is_found_out(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from gguf import GGUFWriter
+
+    monkeypatch.setattr(
+        GGUFWriter, "add_add_bos_token", lambda self, wanted: self.add_bool("tokenizer.ggml.add_bos_token", True)
+    )
+    with pytest.raises(ExportError, match="分词器没写对"):
+        export(runs["llama"], "gguf", tmp_path / "out", NullReporter(), quant="f32", samples=held_out(runs["llama"]))
 
 
 def test_ollama_gets_a_modelfile(runs: dict[str, Path], tmp_path: Path):

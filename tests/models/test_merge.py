@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from custome.cli.app import main
-from custome.config import FullConfig, LoraConfig
+from custome.config import DoraConfig, FullConfig, Ia3Config, LoraConfig, RsLoraConfig
 from custome.errors import InputError, RunError
 from custome.models.adapters import load_adapter
 from custome.models.loading import load_model
@@ -51,6 +51,23 @@ def test_cat_is_the_weighted_sum(two: list[Path], tiny_base: Path, tmp_path: Pat
     }
 
 
+def test_a_root_of_the_rank_is_taken_once(tiny_base: Path, tmp_path: Path):
+    """rsLoRA's scale is in the factors once they are added up."""
+    folders = []
+    for name, seed in (("a", 1), ("b", 2)):
+        folders.append(tmp_path / name / "run")
+        method = RsLoraConfig(lora_r=4, lora_alpha=8)
+        finetune(make_recipe(tiny_base, folders[-1], method=method, steps=3, seed=seed), NullReporter())
+    merge(folders, [0.5, 0.5], tmp_path / "out", NullReporter(), how="cat")
+    model = load_adapter(load_model(tiny_base), tmp_path / "out").merge_and_unload()
+    base = dict(load_model(tiny_base).named_parameters())
+    first, second = (change(folder) for folder in folders)  # with a scale of 2; alpha / √r is 4
+    name = next(iter(first))
+    plain = name.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")
+    added = dict(model.named_parameters())[plain] - base[plain]
+    torch.testing.assert_close(added, first[name] + second[name], atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("how", ["linear", "svd", "ties", "dare_ties"])
 def test_the_other_ways_give_an_adapter_that_works(two: list[Path], tiny_base: Path, tmp_path: Path, how: str):
     merge(two, [0.5, 0.5], tmp_path / "out", NullReporter(), how=how)
@@ -70,6 +87,10 @@ def test_what_cannot_be_merged_is_named(two: list[Path], tiny_base: Path, tmp_pa
     finetune(
         make_recipe(tiny_base, tmp_path / "f" / "run", method=FullConfig(), steps=2, learning_rate=1e-3), NullReporter()
     )
+    for number, (method, told) in enumerate(((DoraConfig(lora_r=4, lora_alpha=8), "DoRA"), (Ia3Config(), "IA3"))):
+        finetune(make_recipe(tiny_base, tmp_path / f"m{number}" / "run", method=method, steps=2), NullReporter())
+        with pytest.raises(RunError, match=told):
+            merge([two[0], tmp_path / f"m{number}" / "run"], [1, 1], tmp_path / "out", NullReporter())
     with pytest.raises(RunError, match="不是适配器"):
         merge([two[0], tmp_path / "f" / "run"], [1, 1], tmp_path / "out", NullReporter())
     finetune(

@@ -24,6 +24,8 @@ class Export:
     """权重的数值类型；hf 只有前三种。底座本来是 GGUF 的，没练过的部分照原样保留。"""
     vocabulary: Literal["run", "full"] = "run"
     """gguf 和 ollama：run 只留训练时用的词表（小得多、快一倍），full 底座的全部词表。"""
+    trust_remote_code: str = ""
+    """底座要靠它自带的 Python 代码才能载入时，写出它的名字才运行。"""
     output: str = ""
     """写到哪个目录；默认 exports/运行名-格式-类型。"""
 
@@ -40,7 +42,14 @@ def export(argv: list[str]) -> int:
     held_out = run / VALID_FILE
     samples = read_samples(held_out) if held_out.is_file() and held_out.stat().st_size else []
     done = exporting.export(
-        run, flags.to, output, reporter, quant=flags.quant, vocabulary=flags.vocabulary, samples=samples
+        run,
+        flags.to,
+        output,
+        reporter,
+        quant=flags.quant,
+        vocabulary=flags.vocabulary,
+        trust_remote_code=flags.trust_remote_code,
+        samples=samples,
     )
     reporter.note(done.agreement.describe())
     reporter.note(

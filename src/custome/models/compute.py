@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import DiskError, InputError
 from ..machine import Rates, read_rates, write_rates
 
 ComputeType = Literal["fp32", "bf16", "fp16"]
@@ -66,12 +67,13 @@ def training_type(device: str, wanted: Literal["auto"] | ComputeType, home: Path
 
 def measured_rates(home: Path | None = None) -> Rates:
     """Speed of products on this CPU; measured for a second, then remembered for this machine."""
-    machine = f"{_cpu_name()} x {torch.get_num_threads()}, torch {torch.__version__}"
+    machine = f"{_cpu_name()}, torch {torch.__version__}"
     known = read_rates(home)
     if known is not None and known.machine == machine:
         return known
     rates = Rates(machine=machine, fp32=_rate(torch.float32), bf16=_rate(torch.bfloat16))
-    write_rates(rates, home)
+    with suppress(DiskError):  # then it is measured again next time
+        write_rates(rates, home)
     return rates
 
 

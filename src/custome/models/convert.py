@@ -21,7 +21,7 @@ from gguf import GGMLQuantizationType, GGUFWriter
 from ..errors import SourceError
 from ..files import atomic_file
 
-ARCHITECTURES = {"gemma3_text": "gemma3", "qwen2": "qwen2", "qwen3": "qwen3", "llama": "llama"}
+ARCHITECTURES = {"gemma3_text": "gemma3", "qwen2": "qwen2", "qwen3": "qwen3", "llama": "llama", "internlm3": "llama"}
 """transformers' model type → llama.cpp's architecture."""
 QUANTS = {
     "f32": GGMLQuantizationType.F32, "f16": GGMLQuantizationType.F16, "bf16": GGMLQuantizationType.BF16,
@@ -132,8 +132,9 @@ def _write_shape(writer: GGUFWriter, config: Any) -> None:
 
 
 def attention_scalar(config: Any) -> int:
-    """By whose root llama.cpp divides Gemma 3's scores: the head size, in the 27B (62 layers) the hidden size by heads."""
-    return int(config.hidden_size // config.num_attention_heads if config.num_hidden_layers == 62 else config.head_dim)
+    """By whose root llama.cpp divides Gemma's scores: the head size, in the 27B (46 or 62 layers) the hidden size by heads."""
+    large = config.num_hidden_layers == (46 if "gemma2" in config.model_type else 62)
+    return int(config.hidden_size // config.num_attention_heads if large else config.head_dim)
 
 
 def _write_positions(writer: GGUFWriter, config: Any, head: int) -> None:
@@ -194,7 +195,8 @@ def write_tokenizer(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
     else:  # llama.cpp joins the pair that makes the token of the highest score: the order of the merges
         scores = {first + second: -float(rank) for rank, (first, second) in reversed([*enumerate(merges, 1)])}
         writer.add_token_scores([scores.get(token, -1e6) for token in tokens])
-        writer.add_add_space_prefix("Prepend" in json.dumps(data.get("normalizer")))
+        told = json.dumps([data.get("normalizer"), data.get("pre_tokenizer")])
+        writer.add_add_space_prefix('"Prepend"' in told or bool(re.search(r'"prepend_scheme": "(always|first)"', told)))
     _write_specials(writer, tokenizer, rows)
 
 
@@ -219,10 +221,10 @@ def _kind(token: str) -> int:
 def _splitting(data: Mapping[str, Any]) -> str:
     """llama.cpp's name for how a byte-level tokenizer splits text into words."""
     pattern = json.dumps(data.get("pre_tokenizer"))
-    if r"\\p{N}{1,3}" in pattern:
+    if "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" in pattern and r"|\\p{N}{1,3}|" in pattern:
         return "llama-bpe"
-    if r"|\\p{N}|" in pattern:
+    if "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" in pattern and r"|\\p{N}|" in pattern:
         return "qwen2"
-    if '"Split"' in pattern:
+    if '"Split"' in pattern or '"Digits"' in pattern:
         raise SourceError("这个分词器怎样切词，llama.cpp 里没有对应的", "导出成 --to hf")
     return "gpt-2"

@@ -30,11 +30,11 @@ from ..errors import ExportError, InputError, RunError, SourceError
 from ..files import atomic_folder, write_text
 from ..report import Reporter
 from ..types import Message, Sample
-from . import convert, proof
+from . import chatglm, convert, proof
 from .adapters import load_adapter
 from .chat_format import ChatFormat, open_format
 from .gguf import rewrite_gguf
-from .loading import fingerprint, load_model, load_tokenizer
+from .loading import fingerprint, load_model, load_tokenizer, trust_code_in
 from .retuned import Retuned
 from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, RunInfo, check_adapter, read_kept, read_run
 from .sources import gguf_behind, resolve_base
@@ -77,7 +77,7 @@ class Source:
 
 
 def export(
-    run: Path, to: Target, output: Path, reporter: Reporter, *, quant: str = "f16", vocabulary: Literal["run", "full"] = "run",
+    run: Path, to: Target, output: Path, reporter: Reporter, *, quant: str = "f16", vocabulary: Literal["run", "full"] = "run", trust_remote_code: str = "",
     samples: Sequence[Sample] = (), home: Path | None = None,
 ) -> Exported:  # fmt: skip
     """Write a run as `to` into the folder `output` and prove it.
@@ -85,6 +85,7 @@ def export(
     Args:
         quant: number type of the matrices; see convert.QUANTS.
         vocabulary: `run` keeps the tokens the run was trained with, `full` all of the base's.
+        trust_remote_code: the base's name, to let it run the code in its folder.
         samples: held-out rows; their contexts are the prompts of the proof.
 
     Raises:
@@ -96,18 +97,20 @@ def export(
     """
     _check(run, to, output, quant)
     reporter.stage("载入底座和适配器")
-    source = _open(run, to, vocabulary, reporter, home)
+    source = _open(run, to, vocabulary, trust_remote_code, reporter, home)
     model = load_adapter(load_model(source.base_folder, kept=source.kept), run)
     if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
         raise RunError(f"{str(run)!r} 学的是虚拟词（prefix / prompt），合不进权重", "用 custome serve 直接用它")
     reporter.progress("训练出的模型先答", 0, PROMPTS)
     expected = proof.expect(model, _prompts(source, samples), source.tokenizer.pad_token_id or 0, source.tokenizer.eos_token_id)  # fmt: skip
     reporter.progress("训练出的模型先答", PROMPTS, PROMPTS)
+    config_type = model.config.model_type
     with atomic_folder(output) as folder:
         reporter.stage(f"写成 {to}")
         if to == "hf":
             _write_folder(source, model, folder, quant)
-            found = proof.ask_transformers(folder, expected)
+            own = chatglm.__name__ if config_type == chatglm.ChatGLMConfig.model_type else ""
+            found = proof.ask_transformers(folder, expected, own)
             program = "transformers（另一个进程）"
         else:
             name = f"{run.name}-{'adapter' if to == 'adapter-gguf' else quant}.gguf"
@@ -121,15 +124,31 @@ def export(
             found = proof.ask_llamacpp(
                 beside or folder / name, expected, lambda token: is_text(source.tokenizer, token),
                 lambda done: reporter.progress("llama.cpp 再答", done, len(expected)), folder / name if beside else None,
+                [(text, len(source.tokenizer(text).input_ids)) for text in QUESTIONS],
             )  # fmt: skip
             program = "llama.cpp"
-        agreement = proof.compare(expected, found, program, source.tokenizer.eos_token_id)
+        agreement = proof.compare(expected, found, program, source.tokenizer.all_special_ids)
         proof.check(agreement, "" if to == "adapter-gguf" else quant)
+        if to == "adapter-gguf":
+            _check_effect(source, expected, agreement)
         if to == "ollama":
             write_text(folder / "Modelfile", modelfile(name, source))
         write_text(folder / "README.md", model_card(source, to, quant, agreement))
         files = tuple(sorted(path.name for path in folder.iterdir()))
     return Exported(folder=output, files=files, agreement=agreement)
+
+
+def _check_effect(source: Source, expected: Sequence[proof.Expected], agreement: proof.Agreement) -> None:
+    """Without the adapter llama.cpp must be further from the tuned model than with it."""
+    assert source.gguf is not None
+    some = expected[:5]
+    found = proof.ask_llamacpp(source.gguf, some, lambda token: is_text(source.tokenizer, token), lambda done: None)
+    without = proof.compare(some, found, "llama.cpp", source.tokenizer.all_special_ids)
+    if not agreement.error < without.error / 2:
+        raise ExportError(
+            f"写好的适配器在 llama.cpp 里不起作用：装上平均差 {agreement.error:.4f}，不装 {without.error:.4f}",
+            "导出合并好的：--to gguf；并请带着 run.json 报告",
+        )
 
 
 def _check(run: Path, to: Target, output: Path, quant: str) -> None:
@@ -140,7 +159,14 @@ def _check(run: Path, to: Target, output: Path, quant: str) -> None:
     check_adapter(run)
 
 
-def _open(run: Path, to: Target, vocabulary: Literal["run", "full"], reporter: Reporter, home: Path | None) -> Source:
+def _open(
+    run: Path,
+    to: Target,
+    vocabulary: Literal["run", "full"],
+    trust_remote_code: str,
+    reporter: Reporter,
+    home: Path | None,
+) -> Source:
     info = read_run(run)
     base_folder = resolve_base(info.base_model, reporter, home=home)
     if (here := fingerprint(base_folder)) != info.base_fingerprint:
@@ -148,6 +174,7 @@ def _open(run: Path, to: Target, vocabulary: Literal["run", "full"], reporter: R
             f"{str(run)!r} 是在另一个底座上训练的（指纹 {info.base_fingerprint}；{info.base_model!r} 现在是 {here}）",
             "把底座换回训练时的那份",
         )
+    trust_code_in(base_folder, trust_remote_code, info.base_model)
     source = gguf_behind(info.base_model, reporter, home=home)
     if to == "adapter-gguf" and source is None:
         raise RunError(

@@ -48,7 +48,7 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
             model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
         reporter.progress(task, 65, 100, "分词器")
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-    except (ValueError, KeyError, NotImplementedError) as error:
+    except (ValueError, KeyError, IndexError, NotImplementedError, ArithmeticError) as error:
         raise SourceError(
             f"读不了 {str(source)!r}：{error}", "换一个架构受支持的 GGUF，或用 safetensors 目录"
         ) from error
@@ -108,7 +108,7 @@ def rewrite_gguf(
             raise ValueError("文件比它的头里说的短")
         if kept is not None:
             said = {key: cut for key, value in said.items() if (cut := _cut(key, value, tokens, kept)) is not None}
-    except (ValueError, KeyError, IndexError, OSError, struct.error) as error:
+    except (ValueError, KeyError, IndexError, OSError, struct.error, ArithmeticError, RecursionError) as error:
         raise SourceError(f"{str(source)!r} 不是带分词器的 GGUF 语言模型：{error}", "重新下载，或换一个 .gguf 文件") from error  # fmt: skip
     stored = np.memmap(source, dtype=np.uint8, mode="r")
     with atomic_file(target) as temporary, temporary.open("wb") as out:
@@ -228,7 +228,10 @@ def _end(data: Any, at: int, kind: int) -> int:
     inner, count = struct.unpack_from("<IQ", data, at)
     at += 12
     if inner in _SIZES:
-        return at + int(count) * _SIZES[inner]
+        end = at + int(count) * _SIZES[inner]
+        if end > len(data):
+            raise ValueError("文件比它的头里说的短")
+        return end
     for _ in range(count):
         at = _end(data, at, inner)
     return at

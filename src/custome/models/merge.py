@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
+from safetensors import SafetensorError
 
 from ..errors import InputError, RunError
 from ..files import atomic_folder
@@ -51,9 +52,14 @@ def merge(
     reporter.stage("载入底座和适配器")
     base = load_model(resolve_base(infos[0].base_model, reporter, home=home))
     names = [f"adapter{number}" for number in range(len(runs))]
-    model = PeftModel.from_pretrained(base, str(runs[0]), adapter_name=names[0])
-    for name, run in zip(names[1:], runs[1:], strict=True):
-        model.load_adapter(str(run), adapter_name=name)
+    try:
+        model = PeftModel.from_pretrained(base, str(runs[0]), adapter_name=names[0])
+        for name, run in zip(names[1:], runs[1:], strict=True):
+            model.load_adapter(str(run), adapter_name=name)
+    except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
+        raise RunError(f"适配器装不到底座上：{str(error).splitlines()[0][:160]}", "换成训练时用的底座") from error
+    # The sum is scaled by one; peft would take over the first one's root of the rank.
+    model.peft_config[names[0]].use_rslora = False
     try:
         options = {"density": density} if "ties" in how else {}
         model.add_weighted_adapter(names, list(weights), MERGED, combination_type=how, **options)
@@ -64,7 +70,8 @@ def merge(
         for name in ADAPTER_FILES:
             shutil.move(folder / "adapters" / MERGED / name, folder / name)
         shutil.rmtree(folder / "adapters")
-        shutil.copy(runs[0] / "recipe.yaml", folder / "recipe.yaml")
+        if (runs[0] / "recipe.yaml").is_file():
+            shutil.copy(runs[0] / "recipe.yaml", folder / "recipe.yaml")
         write_run(folder, dataclasses.replace(infos[0], status="complete", characters=_people(infos), data_files={}, results={}))  # fmt: skip
     told = "、".join(f"{run.name} × {weight:g}" for run, weight in zip(runs, weights, strict=True))
     reporter.note(f"{told} → {output}（{how}）")
@@ -75,6 +82,10 @@ def _checked(run: Path) -> RunInfo:
     check_adapter(run)
     if not (run / ADAPTER_FILES[1]).is_file():
         raise RunError(f"{str(run)!r} 练的是底座自己的权重，不是适配器，合不了", "只能合并 LoRA 一类的适配器")
+    settings = PeftConfig.from_pretrained(str(run))
+    if settings.peft_type.value != "LORA" or getattr(settings, "use_dora", False):
+        kind = "DoRA" if getattr(settings, "use_dora", False) else settings.peft_type.value
+        raise RunError(f"{str(run)!r} 学的是 {kind}，合不了", "只能合并 LoRA、rsLoRA、LoRA+、PiSSA 的适配器")
     return info
 
 

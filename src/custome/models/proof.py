@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,9 @@ def likeliest(logits: torch.Tensor) -> list[Prediction]:
 
 
 def compare(
-    expected: Sequence[Expected], found: Sequence[Sequence[Prediction | None]], program: str, eos_id: int | None
+    expected: Sequence[Expected], found: Sequence[Sequence[Prediction | None]], program: str, ends: Collection[int]
 ) -> Agreement:
-    """`found` has a prediction for every place of every reply, None for those to pass over."""
+    """`found` has a prediction for every place of every reply, None for those to pass over; `ends` may end a reply."""
     gaps, errors, places = [], [], 0
     for one, others in zip(expected, found, strict=True):
         for ours, theirs in zip(one.predictions, others, strict=True):
@@ -111,7 +111,7 @@ def compare(
                 continue
             places += 1
             mine, other = next(iter(ours)), next(iter(theirs))
-            other = eos_id if other == END and eos_id is not None else other
+            other = mine if other == END and mine in ends else other
             if mine != other:
                 gaps.append(ours[mine] - ours.get(other, min(ours.values())))
             errors += [abs(ours[token] - theirs[token]) for token in list(ours)[:5] if token in theirs]
@@ -122,7 +122,7 @@ def compare(
 def check(agreement: Agreement, quant: str) -> None:
     """Raise ExportError when the exported model is another one."""
     bar = NEEDED[quant]
-    if agreement.places == 0 or agreement.share < bar.share or agreement.error > bar.error:
+    if agreement.places == 0 or agreement.share < bar.share or not agreement.error <= bar.error:
         raise ExportError(
             f"导出的模型和训练出的不一样：{agreement.describe()}；{quant or '适配器'} 至少要 {bar.share:.0%} 相同、平均差不超过 {bar.error:g}",
             "换精度高一些的 --quant（f16），还不行就是程序的错误，请报告",
@@ -170,18 +170,30 @@ class LlamaCpp:
         places = range(len(expected.prompt), len(whole))
         return [self._next(whole[:end]) if readable(whole[end]) else None for end in places]
 
+    def tokens_of(self, text: str) -> int:
+        """Into how many tokens it takes a text apart, with those it puts around it."""
+        answer = self._ask({"prompt": text, "n_predict": 1, "cache_prompt": False})
+        return int(answer["usage"]["prompt_tokens"])
+
     def _next(self, ids: list[int]) -> Prediction:
-        answer = self._server.handle_completions({
+        answer = self._ask({
             "prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": TOP, "samplers": ["top_k"], "top_k": 1,
             "cache_prompt": True,
         })  # fmt: skip
-        if "choices" not in answer:
-            raise ExportError(f"llama.cpp 没有回答：{json.dumps(answer, ensure_ascii=False)[:200]}", "请带着 run.json 报告")  # fmt: skip
         choice = answer["choices"][0]
         places = (choice.get("logprobs") or {}).get("content") or []
         if places:
             return _chosen_first(places[0])
         return {END if choice["finish_reason"] == "stop" else HALF: 0.0}
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self._server.handle_completions(question)
+        except RuntimeError as error:
+            raise ExportError(f"llama.cpp 没有回答：{error}", "请带着 run.json 报告") from error
+        if "choices" not in answer:
+            raise ExportError(f"llama.cpp 没有回答：{json.dumps(answer, ensure_ascii=False)[:200]}", "请带着 run.json 报告")  # fmt: skip
+        return answer
 
 
 def _chosen_first(place: dict[str, Any]) -> Prediction:
@@ -191,7 +203,10 @@ def _chosen_first(place: dict[str, Any]) -> Prediction:
 PLAIN = """
 import json, sys, torch
 from transformers import AutoModelForCausalLM
-folder, top, cases = sys.argv[1], int(sys.argv[2]), json.load(sys.stdin)
+folder, top, own, cases = sys.argv[1], int(sys.argv[2]), sys.argv[3], json.load(sys.stdin)
+if own:  # an architecture transformers does not have
+    import importlib
+    importlib.import_module(own).register()
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 out = []
 with torch.no_grad():
@@ -201,17 +216,19 @@ with torch.no_grad():
         out.append([list(zip(t, v)) for t, v in zip(tokens.tolist(), values.tolist())])
 print("RESULT" + json.dumps(out))
 """
-"""Somebody else's program: transformers alone, knowing nothing of ours."""
+"""Somebody else's program: transformers alone, knowing nothing of ours but what it has no architecture for."""
 
 
-def ask_transformers(folder: Path, expected: Sequence[Expected]) -> list[list[Prediction | None]]:
+def ask_transformers(
+    folder: Path, expected: Sequence[Expected], architecture: str = ""
+) -> list[list[Prediction | None]]:
     """Predictions of a model folder by transformers in a process of its own.
 
     Raises:
         ExportError: it cannot load the folder.
     """
     cases = json.dumps([[one.prompt, one.reply] for one in expected])
-    done = subprocess.run([sys.executable, "-c", PLAIN, str(folder), str(TOP)], input=cases, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", PLAIN, str(folder), str(TOP), architecture], input=cases, capture_output=True, text=True, check=False)  # fmt: skip
     line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
     if line is None:
         reason = (done.stderr.strip().splitlines() or ["没有说明原因"])[-1]
@@ -222,10 +239,22 @@ def ask_transformers(folder: Path, expected: Sequence[Expected]) -> list[list[Pr
 
 def ask_llamacpp(
     model: Path, expected: Sequence[Expected], readable: Callable[[int], bool], progress: Callable[[int], None],
-    adapter: Path | None = None,
+    adapter: Path | None = None, texts: Sequence[tuple[str, int]] = (),
 ) -> list[list[Prediction | None]]:  # fmt: skip
-    """Predictions of a GGUF file by llama.cpp."""
+    """Predictions of a GGUF file by llama.cpp.
+
+    Args:
+        texts: what it must take apart into how many tokens.
+
+    Raises:
+        ExportError: it takes a text apart in another way.
+    """
     program = LlamaCpp(model, adapter)
+    for text, wanted in texts:
+        if (found_tokens := program.tokens_of(text)) != wanted:
+            raise ExportError(
+                f"llama.cpp 把 {text[:24]!r} 分成 {found_tokens} 个 token，训练时是 {wanted} 个：分词器没写对", "导出成 --to hf；并请带着底座的 tokenizer.json 报告",
+            )  # fmt: skip
     found = []
     for number, one in enumerate(expected, 1):
         found.append(program.predictions(one, readable))

@@ -51,8 +51,9 @@ def resolve_base(spec: str, reporter: Reporter, *, home: Path | None = None) -> 
         return path
     if spec.startswith("ms:"):
         return _modelscope(spec.removeprefix("ms:"))
-    if spec.startswith("hf:") or (_HUB_ID.fullmatch(spec) and not spec.startswith(".")):
-        return _hugging_face(spec.removeprefix("hf:"))
+    name = spec.removeprefix("hf:")
+    if _HUB_ID.fullmatch(name) and not name.startswith("."):
+        return _hugging_face(name)
     raise InputError(f"找不到底座模型 {spec!r}：没有这个目录或文件", "可用：本地目录、.gguf 文件、hf:组织/模型、ms:组织/模型，或内置底座 --base-model embedded")  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def _ways_on(spec: str, reason: str) -> SourceError:
 
 
 _WEIGHTS = (".safetensors", ".bin")
-_OTHERS = (".json", ".model", ".jinja", ".txt")
+_OTHERS = (".json", ".model", ".jinja", ".txt", ".py")  # fetched is not run: see loading.trust_code_in
 
 
 def _hugging_face(repo: str) -> Path:

@@ -23,7 +23,7 @@ from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, PrefixCo
 from ..corpus.dataset import canonical_cue
 from ..corpus.formats import read_samples, sample_row
 from ..corpus.reading import read_novel
-from ..errors import DataError, RunError
+from ..errors import DataError, InputError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
 from ..models.compute import DTYPES, pick_device, remember_few_products, training_type
@@ -122,7 +122,9 @@ def _finetune(
     recipe.check()
     remember_few_products()
     device = pick_device(recipe.model.device)
-    compute_type = training_type(device, recipe.model.compute_type, home)
+    compute_type = launch.agreed(device, lambda: training_type(device, recipe.model.compute_type, home))
+    if compute_type == "fp16" and recipe.model.sharding != "none":
+        raise InputError(f"fp16 不能和 sharding={recipe.model.sharding} 同用：缩放过的梯度没有人还原", "--compute-type bf16 或 fp32")  # fmt: skip
     recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, compute_type=compute_type))
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
     novels = [read_novel(Path(path)) for path in recipe.data.text_paths]

@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
-from accelerate.utils import set_seed
+from accelerate.utils import broadcast_object_list, set_seed
 
 from ..errors import DataError, RunError
 from ..files import write_json
@@ -33,6 +33,16 @@ def make_accelerator(device: str, folder: Path, compute_type: ComputeType) -> Ac
     AcceleratorState._reset_state()  # an earlier run of this process may have had another number type
     precision = "no" if compute_type == "fp32" else compute_type
     return Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with="tensorboard", project_dir=str(folder))
+
+
+def agreed(device: str, decide: Callable[[], ComputeType]) -> ComputeType:
+    """What the first process decides, for all of them."""
+    state = PartialState(cpu=device == "cpu")
+    chosen: list[Any] = [decide() if state.is_main_process else None]
+    if state.num_processes > 1:
+        broadcast_object_list(chosen)
+    kind: ComputeType = chosen[0]
+    return kind
 
 
 class TrackerReporter(NullReporter):

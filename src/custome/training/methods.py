@@ -57,6 +57,8 @@ def check_method(skeleton: nn.Module, method: Method) -> None:
         check_targets(skeleton, method.lora_targets, "--lora-targets")
     if isinstance(method, Ia3Config):
         check_targets(skeleton, method.ia3_targets, "--ia3-targets")
+    if isinstance(method, PromptConfig | PrefixConfig) and getattr(skeleton.config, "model_type", "") == "chatglm":
+        raise TrainingError("ChatGLM-6B 的位置由上文里的 [gMASK]、<sop> 定，虚拟词还接不上", "换 --method lora")
     layers = decoder_layers(skeleton)
     if isinstance(method, FreezeConfig) and method.last_layers > len(layers):
         raise TrainingError(

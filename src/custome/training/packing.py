@@ -71,7 +71,7 @@ def attention_by_sample(
 
 
 class ShortAttention(torch.autograd.Function):
-    """Causal attention within samples, multiplied out: query (1, H, N, D), key and value (1, G, N, D) → (1, H, N, D).
+    """Causal attention within samples, multiplied out: query (1, H, N, D), key (1, G, N, D) and value (1, G, N, E) → (1, H, N, E).
 
     The H / G query heads that share a key are rows of one product.
     """
@@ -82,7 +82,7 @@ class ShortAttention(torch.autograd.Function):
     ) -> Tensor:
         dtype = _product_type(value)
         query, key, value = (whole.to(dtype) for whole in (query, key, value))
-        out, weights = torch.empty_like(query), []
+        out, weights = query.new_empty(*query.shape[:-1], value.shape[-1]), []
         groups, repeats = key.shape[1], query.shape[1] // key.shape[1]
         for q, k, v, o in _cut(lengths, query, key, value, out):
             n = q.shape[2]

@@ -187,7 +187,8 @@ def _one_step(
     for group in learner.optimizer.param_groups:
         group["lr"] = rhythm.schedule(step) * group.get("scale", 1.0)
     learner.optimizer.step()
-    learner.after_step(step)  # AdaLoRA reads gradients here
+    if not getattr(learner.optimizer, "step_was_skipped", False):
+        learner.after_step(step)  # AdaLoRA reads gradients here
     learner.optimizer.zero_grad()
     mean = float(accelerator.reduce(total, "sum")) / labelled
     return mean, sum(lengths.values()), grad_norm

@@ -124,7 +124,7 @@ def measure(options: argparse.Namespace) -> dict:
 
 def ours(options: argparse.Namespace, folder: Path) -> dict:
     """`custome train` as it is. The first step, in which memory is got, does not count."""
-    from custome.config import load_recipe
+    from custome.models.run_folder import read_run
     from custome.planning.memory import make_plan
     from custome.planning.shapes import find_shape
     from custome.report import NullReporter, read_metrics
@@ -139,7 +139,7 @@ def ours(options: argparse.Namespace, folder: Path) -> dict:
         "tokens_per_s": len(speeds) / sum(1 / s for s in speeds),
         "tokens_a_row": result.progress.tokens_seen / rows,
         "flop_per_token": make_plan(recipe, find_shape("embedded"), "cpu").flop_per_token,
-        "compute_type": load_recipe(folder / "recipe.yaml").model.compute_type,
+        "compute_type": read_run(folder).compute_type,
     }
 
 

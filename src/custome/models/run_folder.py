@@ -56,6 +56,8 @@ class RunInfo:
     seed: int = 0
     steps: int = 0
     """Length of the run."""
+    compute_type: str = ""
+    """What `auto` came to: the number type it was trained in."""
     started_in: str = ""
     """The directory that the recipe's relative paths start from."""
     characters: tuple[Character, ...] = ()

@@ -26,7 +26,7 @@ from ..corpus.reading import read_novel
 from ..errors import DataError, InputError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
-from ..models.compute import DTYPES, pick_device, remember_few_products, training_type
+from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_products, training_type
 from ..models.loading import (
     Quantization,
     fingerprint,
@@ -125,7 +125,6 @@ def _finetune(
     compute_type = launch.agreed(device, lambda: training_type(device, recipe.model.compute_type, home))
     if compute_type == "fp16" and recipe.model.sharding != "none":
         raise InputError(f"fp16 不能和 sharding={recipe.model.sharding} 同用：缩放过的梯度没有人还原", "--compute-type bf16 或 fp32")  # fmt: skip
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, compute_type=compute_type))
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
     novels = [read_novel(Path(path)) for path in recipe.data.text_paths]
     folder = Path(recipe.train.output_dir)
@@ -146,7 +145,7 @@ def _finetune(
     plan, steps = _plan(recipe, material)
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
-        chat_format=material.chat_format.kind, data_fingerprint=material.fingerprint, seed=recipe.train.seed, steps=steps,
+        chat_format=material.chat_format.kind, data_fingerprint=material.fingerprint, seed=recipe.train.seed, steps=steps, compute_type=compute_type,
         characters=material.people, data_files=data_files(recipe), versions=launch.versions(), started_in=str(Path.cwd()),
     )  # fmt: skip
     if resume and has_run(folder):
@@ -164,7 +163,7 @@ def _finetune(
         write_vocabulary(folder, material.tokenizer, material.kept)
     launch.release_memory()
     reporter.stage(f"载入底座模型（{device}，{compute_type}）")
-    base, batching = _load(recipe, base_folder, device, material)
+    base, batching = _load(recipe, base_folder, device, compute_type, material)
     first = material.examples[-1]
     prompt = list(first.ids[: first.replies[0][0] or 1])
     with accelerator.autocast():
@@ -204,11 +203,12 @@ def _finetune(
     return result
 
 
-def _load(recipe: Recipe, base_folder: Path, device: str, material: Material) -> tuple[Any, Batching]:
+def _load(
+    recipe: Recipe, base_folder: Path, device: str, compute_type: ComputeType, material: Material
+) -> tuple[Any, Batching]:
     """The frozen base, set up the way its samples will be batched."""
     quantize: Quantization = "int8" if recipe.model.load_8bit else getattr(recipe.method, "quantization", "none")
-    dtype = DTYPES[recipe.model.compute_type]  # type: ignore[index]  # resolved
-    base = load_model(base_folder, device, quantize=quantize, kept=material.kept, dtype=dtype)
+    base = load_model(base_folder, device, quantize=quantize, kept=material.kept, dtype=DTYPES[compute_type])
     packs = recipe.train.packing == "auto" and can_pack(base, recipe.method)
     if packs:
         base.set_attn_implementation(ATTENTION)

@@ -125,5 +125,10 @@ def test_a_disk_too_small_is_noticed_before_anything_is_fetched(hub: Hub, tmp_pa
 
 def test_pickles_only_where_there_is_nothing_else():
     files = ["config.json", "a.safetensors", "b.bin", "onnx/model.json", "tokenizer.model", "x.py"]
-    assert sorted(wanted_files(files)) == ["a.safetensors", "config.json", "tokenizer.model"]
+    assert sorted(wanted_files(files)) == [
+        "a.safetensors",
+        "config.json",
+        "tokenizer.model",
+        "x.py",
+    ]  # fetched, not run
     assert "b.bin" in wanted_files([f for f in files if f != "a.safetensors"])

@@ -20,7 +20,7 @@ class Rates:
     """Speed of matrix products on a CPU by number type, GFLOP/s."""
 
     machine: str
-    """CPU, threads and version of what was measured."""
+    """The CPU, and the version of what multiplied."""
     fp32: float
     bf16: float
 

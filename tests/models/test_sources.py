@@ -11,7 +11,7 @@ import pytest
 
 from custome.errors import InputError, RunError, SourceError
 from custome.models.compute import pick_device
-from custome.models.gguf import prepare_gguf, trim_gguf
+from custome.models.gguf import prepare_gguf, rewrite_gguf
 from custome.models.loading import fingerprint, load_base, load_model, trust_code_in
 from custome.models.run_folder import RunInfo, check_adapter, read_run, write_run
 from custome.models.sources import resolve_base
@@ -198,5 +198,5 @@ def test_a_damaged_gguf_is_named_and_nothing_is_written(tmp_path: Path, damage: 
         data[24:32] = (2**62).to_bytes(8, "little")
     (tmp_path / "a.gguf").write_bytes(data)
     with pytest.raises(SourceError, match=r"a\.gguf"):
-        trim_gguf(tmp_path / "a.gguf", tmp_path / "b.gguf", [0, 2])
+        rewrite_gguf(tmp_path / "a.gguf", tmp_path / "b.gguf", kept=[0, 2])
     assert not (tmp_path / "b.gguf").exists()

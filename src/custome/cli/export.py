@@ -23,7 +23,7 @@ class Export:
     quant: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"] = "f16"
     """权重的数值类型；hf 只有前三种。底座本来是 GGUF 的，没练过的部分照原样保留。"""
     vocabulary: Literal["run", "full"] = "run"
-    """gguf 和 ollama：run 只留训练时用的词表（小得多、快一倍），full 底座的全部词表。"""
+    """gguf 和 ollama：run 只留训练时用的词表（文件小得多），full 底座的全部词表。"""
     trust_remote_code: str = ""
     """底座要靠它自带的 Python 代码才能载入时，写出它的名字才运行。"""
     output: str = ""

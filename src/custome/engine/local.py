@@ -22,7 +22,7 @@ from ..errors import InputError, RunError
 from ..models.adapters import load_adapter
 from ..models.chat_format import ChatFormat, cued, open_format
 from ..models.compute import pick_device
-from ..models.loading import fingerprint, has_plain_head, load_base, split_head, trust_code_in
+from ..models.loading import has_plain_head, load_base, other_base, padded, split_head, trust_code_in
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..models.sources import resolve_base
 from ..report import Reporter
@@ -137,14 +137,7 @@ class LocalEngine:
         )
 
     def _pad(self, rows: list[list[int]], *, left: bool) -> tuple[Tensor, Tensor]:
-        """Ids and mask, each (B, T)."""
-        width = max(map(len, rows))
-        ids = torch.full((len(rows), width), self._tokenizer.pad_token_id)
-        mask = torch.zeros_like(ids)
-        for i, row in enumerate(rows):
-            where = slice(width - len(row), width) if left else slice(0, len(row))
-            ids[i, where], mask[i, where] = torch.tensor(row), 1
-        return ids.to(self._model.device), mask.to(self._model.device)
+        return padded(rows, self._tokenizer.pad_token_id, self._model.device, left=left)
 
     @torch.no_grad()
     def _generate(
@@ -305,12 +298,10 @@ def open_local(
         chat_format = info.chat_format
     folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
     trust_code_in(folder, trust_remote_code, base_model or (info.base_model if info else ""))
-    if info is not None and (here := fingerprint(folder)) != info.base_fingerprint:
-        told = (
-            f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
-        )
-        if not base_model:  # the same name, other weights: nobody chose that
-            raise RunError(told, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
+    told = other_base(run, info, folder) if run is not None and info is not None else ""
+    if told and not base_model:  # the same name, other weights: nobody chose that
+        raise RunError(told, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
+    if told:
         reporter.note(f"注意：{told}，效果可能不对")
     base = load_base(folder, pick_device(device), quantize="int8" if load_8bit else "none")
     model = load_adapter(base.model, run) if run is not None else base.model

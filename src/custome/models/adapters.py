@@ -68,8 +68,8 @@ def saved_files(model: Any) -> tuple[str, ...]:
     return (WEIGHTS_FILE,) if isinstance(model, Retuned) else ADAPTER_FILES
 
 
-def load_adapter(model: Any, folder: Path) -> Any:
-    """A saved adapter (or trained weights) on its base, in evaluation mode.
+def load_adapter(model: Any, folder: Path, name: str = "default") -> Any:
+    """A saved adapter (or trained weights) on its base, or beside the adapters already on it, in evaluation mode.
 
     Raises:
         RunError: the adapter does not fit the model.
@@ -77,7 +77,10 @@ def load_adapter(model: Any, folder: Path) -> Any:
     try:
         if (folder / WEIGHTS_FILE).is_file():
             return load_retuned(model, folder)
-        return PeftModel.from_pretrained(model, str(folder)).eval()
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(folder), adapter_name=name)
+            return model.eval()
+        return PeftModel.from_pretrained(model, str(folder), adapter_name=name).eval()
     except pickle.UnpicklingError as error:
         raise RunError(f"适配器 {str(folder / OLD_ADAPTER_FILE)!r} 里不只是权重，还有要执行的代码，不读它", "找发布者要 safetensors 格式的适配器") from error  # fmt: skip
     except (RuntimeError, ValueError, KeyError, SafetensorError, EOFError) as error:
@@ -106,9 +109,8 @@ def check_adapter_works(model: Any, folder: Path, ids: list[int], base_logits: T
     if isinstance(model, Retuned):
         model.load_weights(saved)
     else:
-        if getattr(
-            active := model.peft_config["default"], "rank_pattern", None
-        ):  # AdaLoRA: ranks at the time of saving
+        active = model.peft_config["default"]
+        if getattr(active, "rank_pattern", None):  # AdaLoRA: ranks at the time of saving
             active.rank_pattern = PeftConfig.from_pretrained(str(folder)).rank_pattern
         set_peft_model_state_dict(model, saved)
     change = (last_logits(model, ids) - base_logits).abs().max().item()

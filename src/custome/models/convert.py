@@ -172,6 +172,8 @@ def write_tokenizer(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
     Args:
         rows: tokens the model has a row for; what the tokenizer lacks is filled up with unused ones.
     """
+    from . import vocab  # torch is not needed to read a GGUF file
+
     data: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     if data["model"]["type"] != "BPE":
         raise SourceError(f"{data['model']['type']} 类的分词器还不会写成 GGUF", "导出成 --to hf")
@@ -180,12 +182,13 @@ def write_tokenizer(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
     tokens = [f"[PAD{number}]" for number in range(rows)]
     kinds = [int(gguf.TokenType.UNUSED)] * rows
     for token, number in ids.items():
-        tokens[number], kinds[number] = token, _kind(token)
+        byte, unknown = vocab.BYTE.fullmatch(token), token == "<unk>"
+        kind = gguf.TokenType.BYTE if byte else gguf.TokenType.UNKNOWN if unknown else gguf.TokenType.NORMAL
+        tokens[number], kinds[number] = token, int(kind)
     for number, entry in added.items():
         tokens[number] = entry["content"]
         kinds[number] = int(gguf.TokenType.CONTROL if entry["special"] else gguf.TokenType.USER_DEFINED)
-    merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ", 1)) for m in data["model"]["merges"]]
-    on_bytes = "ByteLevel" in json.dumps([data.get("pre_tokenizer"), data.get("decoder")])
+    merges, on_bytes = list(vocab.merges_of(data)), vocab.is_byte_level(data)
     writer.add_tokenizer_model("gpt2" if on_bytes else "llama")
     writer.add_tokenizer_pre(_splitting(data) if on_bytes else "default")
     writer.add_token_list(tokens)
@@ -210,12 +213,6 @@ def _write_specials(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
     writer.add_add_bos_token(bool(begins))
     if template := getattr(tokenizer, "chat_template", None):
         writer.add_chat_template(template)
-
-
-def _kind(token: str) -> int:
-    if re.fullmatch(r"<0x[0-9A-F]{2}>", token):
-        return int(gguf.TokenType.BYTE)
-    return int(gguf.TokenType.UNKNOWN if token == "<unk>" else gguf.TokenType.NORMAL)
 
 
 def _splitting(data: Mapping[str, Any]) -> str:

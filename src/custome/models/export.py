@@ -34,7 +34,7 @@ from . import chatglm, convert, proof
 from .adapters import load_adapter
 from .chat_format import ChatFormat, open_format
 from .gguf import rewrite_gguf
-from .loading import fingerprint, load_model, load_tokenizer, trust_code_in
+from .loading import load_config, load_model, load_tokenizer, other_base, trust_code_in
 from .retuned import Retuned
 from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, RunInfo, check_adapter, read_kept, read_run
 from .sources import gguf_behind, resolve_base
@@ -42,14 +42,6 @@ from .sources import gguf_behind, resolve_base
 Target = Literal["hf", "gguf", "ollama", "adapter-gguf"]
 PROMPTS = 20
 LONGEST_PROMPT = 160
-QUESTIONS = (
-    "博物馆大火，救名画还是救猫？",
-    "怎样才能国富民强？",
-    "你平生最得意的一件事是什么？",
-    "今夜可有酒？",
-    "敌军来了，怎么办？",
-)
-MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +116,7 @@ def export(
             found = proof.ask_llamacpp(
                 beside or folder / name, expected, lambda token: is_text(source.tokenizer, token),
                 lambda done: reporter.progress("llama.cpp 再答", done, len(expected)), folder / name if beside else None,
-                [(text, len(source.tokenizer(text).input_ids)) for text in QUESTIONS],
+                [(text, len(source.tokenizer(text).input_ids)) for text in proof.QUESTIONS],
             )  # fmt: skip
             program = "llama.cpp"
         agreement = proof.compare(expected, found, program, source.tokenizer.all_special_ids)
@@ -157,6 +149,8 @@ def _check(run: Path, to: Target, output: Path, quant: str) -> None:
     if to == "hf" and quant not in ("f32", "f16", "bf16"):
         raise InputError(f"--to hf 没有 {quant!r}", "用 f16、bf16 或 f32；要更小的用 --to gguf")
     check_adapter(run)
+    if to != "hf":
+        proof.check_installed()
 
 
 def _open(
@@ -169,12 +163,11 @@ def _open(
 ) -> Source:
     info = read_run(run)
     base_folder = resolve_base(info.base_model, reporter, home=home)
-    if (here := fingerprint(base_folder)) != info.base_fingerprint:
-        raise RunError(
-            f"{str(run)!r} 是在另一个底座上训练的（指纹 {info.base_fingerprint}；{info.base_model!r} 现在是 {here}）",
-            "把底座换回训练时的那份",
-        )
+    if told := other_base(run, info, base_folder):
+        raise RunError(told, "把底座换回训练时的那份")
     trust_code_in(base_folder, trust_remote_code, info.base_model)
+    if to != "hf":
+        convert.architecture_of(load_config(base_folder))
     source = gguf_behind(info.base_model, reporter, home=home)
     if to == "adapter-gguf" and source is None:
         raise RunError(
@@ -193,7 +186,7 @@ def _prompts(source: Source, samples: Sequence[Sample]) -> list[list[int]]:
     chosen = samples[:: max(1, len(samples) // PROMPTS)][:PROMPTS]
     messages = [(sample.context, sample.speaker or sample.mention) for sample in chosen]
     people = [person.cue for person in source.info.characters] or [""]
-    messages += [(text, people[number % len(people)]) for number, text in enumerate(QUESTIONS * 4)]
+    messages += [(text, people[number % len(people)]) for number, text in enumerate(proof.QUESTIONS * 4)]
     prompts = [source.chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in messages[:PROMPTS]]
     return [prompt if len(prompt) <= LONGEST_PROMPT else [prompt[0], *prompt[-LONGEST_PROMPT:]] for prompt in prompts]
 

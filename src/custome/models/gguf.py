@@ -70,19 +70,6 @@ _MERGES = "tokenizer.ggml.merges"
 _TOKEN_MATRICES = ("token_embd.weight", "output.weight")
 
 
-def trim_gguf(source: Path, target: Path, kept: Sequence[int]) -> None:
-    """Write `source` with only the kept tokens: rows of the token matrices as they are stored, nothing requantized.
-
-    Args:
-        kept: rising ids, as models.vocab.choose gives them.
-
-    Raises:
-        SourceError: not a GGUF file of a language model.
-        DiskError: no space.
-    """
-    rewrite_gguf(source, target, kept=kept)
-
-
 def rewrite_gguf(
     source: Path, target: Path, *, kept: Sequence[int] | None = None, changed: Mapping[str, Stored] | None = None,
     keys: Mapping[str, str | int] | None = None,
@@ -90,6 +77,7 @@ def rewrite_gguf(
     """Write `source` anew: other weights for some tensors, only the kept tokens, everything else bit for bit as it was.
 
     Args:
+        kept: rising ids, as models.vocab.choose gives them; their rows stay as they are stored.
         changed: tensors that take another value, by name.
         keys: texts and 32-bit numbers the file is to say otherwise, by key.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
@@ -25,6 +25,7 @@ from transformers.utils import logging
 from ..errors import InputError, SourceError
 from . import chatglm, vocab
 from .compute import DTYPES, compute_dtype, training_type
+from .run_folder import RunInfo
 
 logging.disable_progress_bar()
 chatglm.register()
@@ -77,19 +78,34 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
+def load_config(folder: Path) -> Any:
+    """The configuration of a base model's text part."""
+    with _damage(folder):
+        return AutoConfig.from_pretrained(folder, **_code(folder)).get_text_config()
+
+
 def token_rows(folder: Path) -> int:
     """How many tokens a base model has a row for."""
-    with _damage(folder):
-        return int(AutoConfig.from_pretrained(folder, **_code(folder)).get_text_config().vocab_size)
+    return int(load_config(folder).vocab_size)
 
 
 def skeleton(folder: Path) -> nn.Module:
     """The base model without its weights: names and shapes only."""
     with _damage(folder), torch.device("meta"):
-        model: nn.Module = AutoModelForCausalLM.from_config(
-            AutoConfig.from_pretrained(folder, **_code(folder)), **_code(folder)
-        )
+        config = AutoConfig.from_pretrained(folder, **_code(folder))
+        model: nn.Module = AutoModelForCausalLM.from_config(config, **_code(folder))
     return model
+
+
+def padded(rows: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool) -> tuple[Tensor, Tensor]:
+    """Ids and mask, each (B, T), of rows of unequal length."""
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad_id)
+    mask = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        where = slice(width - len(row), width) if left else slice(0, len(row))
+        ids[i, where], mask[i, where] = torch.tensor(row), 1
+    return ids.to(device), mask.to(device)
 
 
 def load_model(
@@ -187,6 +203,13 @@ def has_plain_head(model: Any) -> bool:
         for name in ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
     ]
     return all(value in (None, 1, 1.0) for value in extras)
+
+
+def other_base(run: Path, info: RunInfo, folder: Path) -> str:
+    """What to say when a run was trained on another base than the one in `folder`; '' when it was this one."""
+    if (here := fingerprint(folder)) == info.base_fingerprint:
+        return ""
+    return f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
 
 
 def fingerprint(folder: Path) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from peft import PeftConfig, PeftModel
-from safetensors import SafetensorError
+from peft import PeftConfig
 
 from ..errors import InputError, RunError
 from ..files import atomic_folder
 from ..report import Reporter
 from ..types import Character
-from .loading import load_model
+from .adapters import load_adapter
+from .loading import load_model, other_base
 from .run_folder import ADAPTER_FILES, RunInfo, check_adapter, read_run, write_run
 from .sources import resolve_base
 
@@ -50,14 +50,13 @@ def merge(
                 "只能合并同一个底座上的适配器",
             )
     reporter.stage("载入底座和适配器")
-    base = load_model(resolve_base(infos[0].base_model, reporter, home=home))
+    base_folder = resolve_base(infos[0].base_model, reporter, home=home)
+    if told := other_base(runs[0], infos[0], base_folder):
+        raise RunError(told, "把底座换回训练时的那份")
+    model = load_model(base_folder)
     names = [f"adapter{number}" for number in range(len(runs))]
-    try:
-        model = PeftModel.from_pretrained(base, str(runs[0]), adapter_name=names[0])
-        for name, run in zip(names[1:], runs[1:], strict=True):
-            model.load_adapter(str(run), adapter_name=name)
-    except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
-        raise RunError(f"适配器装不到底座上：{str(error).splitlines()[0][:160]}", "换成训练时用的底座") from error
+    for name, run in zip(names, runs, strict=True):
+        model = load_adapter(model, run, name)
     # The sum is scaled by one; peft would take over the first one's root of the rank.
     model.peft_config[names[0]].use_rslora = False
     try:

@@ -7,6 +7,7 @@ model preferred its own.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -18,7 +19,12 @@ from typing import Any
 import torch
 
 from ..errors import ExportError, InputError
+from .loading import padded
 
+QUESTIONS = (
+    "博物馆大火，救名画还是救猫？", "怎样才能国富民强？", "你平生最得意的一件事是什么？", "今夜可有酒？", "敌军来了，怎么办？",
+)  # fmt: skip
+"""What a model is asked where nothing was held out."""
 REPLY_TOKENS = 40
 TOP = 20
 Prediction = dict[int, float]
@@ -80,13 +86,11 @@ class Agreement:
 @torch.no_grad()
 def expect(model: Any, prompts: Sequence[Sequence[int]], pad_id: int, eos_id: int | None) -> list[Expected]:
     """The tuned model's greedy replies and what it thinks at every place of them."""
-    width = max(map(len, prompts))
-    ids = torch.tensor([[pad_id] * (width - len(p)) + list(p) for p in prompts], device=model.device)
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    ids, mask = padded(prompts, pad_id, model.device, left=True)
     out = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=REPLY_TOKENS, do_sample=False,
                          pad_token_id=pad_id, eos_token_id=eos_id)  # fmt: skip
     expected = []
-    for prompt, row in zip(prompts, out[:, width:].tolist(), strict=True):
+    for prompt, row in zip(prompts, out[:, ids.shape[1] :].tolist(), strict=True):
         reply = row[: row.index(eos_id) + 1] if eos_id in row else row
         whole = torch.tensor([[*prompt, *reply]], device=model.device)
         logits = model(input_ids=whole).logits[0, len(prompt) - 1 : -1].float()  # (R, V)
@@ -129,30 +133,29 @@ def check(agreement: Agreement, quant: str) -> None:
         )
 
 
+def check_installed() -> None:
+    """Raise InputError when llama.cpp is not there to be asked."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise InputError("核对 GGUF 要用 xllamacpp（llama.cpp），没有装", "pip install 'llm-custome[llamacpp]'")
+
+
 class LlamaCpp:
     """A GGUF file in llama.cpp, asked for the next token.
 
     Raises:
-        InputError: xllamacpp is not installed.
         ExportError: llama.cpp cannot load the file.
     """
 
     def __init__(self, model: Path, adapter: Path | None = None) -> None:
-        try:
-            import xllamacpp
-        except ImportError as error:
-            raise InputError("核对 GGUF 要用 xllamacpp（llama.cpp），没有装", "pip install 'llm-custome[llamacpp]'") from error  # fmt: skip
+        import xllamacpp
+
         params = xllamacpp.CommonParams()
         params.model.path = str(model)
         params.n_ctx, params.n_parallel, params.warmup, params.verbosity = 1024, 1, False, -1
-        params.swa_full, params.n_ctx_checkpoints, params.cache_ram_mib = (
-            True,
-            0,
-            0,
-        )  # each question goes on from the last
-        params.cache_type_k = params.cache_type_v = (
-            xllamacpp.ggml_type.GGML_TYPE_F32
-        )  # the weights are on trial, not these
+        # Each question goes on from the last one: nothing but the whole window need be kept.
+        params.swa_full, params.n_ctx_checkpoints, params.cache_ram_mib = True, 0, 0
+        # The weights are on trial, so nothing else is rounded.
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         if adapter is not None:
             params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]

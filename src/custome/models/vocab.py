@@ -28,7 +28,7 @@ _WRITABLE = re.compile(
     "[\u0009\u000a\u0020-\u007e\u00a0-\u00ff\u2010-\u2027\u2030-\u205e\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
 )
 """Single characters that are always kept: ASCII, Latin-1, punctuation, CJK."""
-_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _UNUSED = re.compile(r"<unused\d+>|<\|reserved_special_token_\d+\|>|\[unused\d+\]|<extra_id_\d+>")
 _SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
 
@@ -87,18 +87,18 @@ def choose(data: dict[str, Any], used: set[int]) -> list[int]:
     """
     vocab: dict[str, int] = data["model"]["vocab"]
     by_id = {number: token for token, number in vocab.items()}
-    byte_level = _is_byte_level(data)
+    byte_level = is_byte_level(data)
     letters = _byte_letters() if byte_level else {}
     kept = {by_id[number] for number in used if number in by_id}
     for token in vocab:
-        if _BYTE.fullmatch(token) or (byte_level and len(token) == 1):
+        if BYTE.fullmatch(token) or (byte_level and len(token) == 1):
             kept.add(token)
             continue
         text = _decoded(token, letters) if byte_level else token.replace("▁", " ")
         if len(text) == 1 and _WRITABLE.match(text):
             kept.add(token)
     made: dict[str, list[tuple[str, str]]] = {}
-    for first, second in _merges(data):
+    for first, second in merges_of(data):
         made.setdefault(first + second, []).append((first, second))
     waiting = list(kept)
     while waiting:  # a token can only be made of tokens that are there
@@ -114,7 +114,8 @@ def choose(data: dict[str, Any], used: set[int]) -> list[int]:
     return sorted(numbers)
 
 
-def _is_byte_level(data: dict[str, Any]) -> bool:
+def is_byte_level(data: dict[str, Any]) -> bool:
+    """Does a tokenizer.json write text as bytes?"""
     return "ByteLevel" in json.dumps([data.get("pre_tokenizer"), data.get("decoder")])
 
 
@@ -132,7 +133,8 @@ def _decoded(token: str, letters: dict[str, int]) -> str:
     return bytes(letters[c] for c in token).decode("utf-8", errors="ignore")
 
 
-def _merges(data: dict[str, Any]) -> Iterable[tuple[str, str]]:
+def merges_of(data: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """The pairs a tokenizer.json merges, in order."""
     for merge in data["model"]["merges"]:
         first, second = merge if isinstance(merge, list) else merge.split(" ", 1)
         yield first, second
@@ -142,7 +144,7 @@ def trim_tokenizer(data: dict[str, Any], kept: Sequence[int]) -> dict[str, Any]:
     """tokenizer.json with only the kept tokens, numbered anew, and only the merges whose three parts are kept."""
     new_id = {old: new for new, old in enumerate(kept)}
     vocab = {token: new_id[old] for token, old in data["model"]["vocab"].items() if old in new_id}
-    merges = [[a, b] for a, b in _merges(data) if a in vocab and b in vocab and a + b in vocab]
+    merges = [[a, b] for a, b in merges_of(data) if a in vocab and b in vocab and a + b in vocab]
     added = [{**token, "id": new_id[token["id"]]} for token in data["added_tokens"] if token["id"] in new_id]
     return {
         **data,

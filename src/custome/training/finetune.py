@@ -121,10 +121,7 @@ def _finetune(
 ) -> TrainResult:
     recipe.check()
     remember_few_products()
-    device = pick_device(recipe.model.device)
-    compute_type = launch.agreed(device, lambda: training_type(device, recipe.model.compute_type, home))
-    if compute_type == "fp16" and recipe.model.sharding != "none":
-        raise InputError(f"fp16 不能和 sharding={recipe.model.sharding} 同用：缩放过的梯度没有人还原", "--compute-type bf16 或 fp32")  # fmt: skip
+    device, compute_type = _where(recipe, home)
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
     novels = [read_novel(Path(path)) for path in recipe.data.text_paths]
     folder = Path(recipe.train.output_dir)
@@ -201,6 +198,15 @@ def _finetune(
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return result
+
+
+def _where(recipe: Recipe, home: Path | None) -> tuple[str, ComputeType]:
+    """(device, number type), the same in all processes."""
+    device = pick_device(recipe.model.device)
+    compute_type = launch.agreed(device, lambda: training_type(device, recipe.model.compute_type, home))
+    if compute_type == "fp16" and recipe.model.sharding != "none":
+        raise InputError(f"fp16 不能和 sharding={recipe.model.sharding} 同用：缩放过的梯度没有人还原", "--compute-type bf16 或 fp32")  # fmt: skip
+    return device, compute_type
 
 
 def _load(

@@ -12,13 +12,15 @@ from typing import Any
 import torch
 
 from ..files import write_text
+from ..models import proof
 from ..models.chat_format import ChatFormat
+from ..models.loading import padded
 from ..models.run_folder import SAMPLES_FILE
 from ..types import Character, Message
 from .data import EncodedSet, Example
 
 LONGEST_SAMPLE = 48
-QUESTIONS = ("博物馆大火，救名画还是救猫？", "怎样才能国富民强？", "你平生最得意的一件事是什么？")
+QUESTIONS = proof.QUESTIONS[:3]
 """Asked at every evaluation, each to one of the people who speak most."""
 
 
@@ -32,9 +34,7 @@ def questions(people: Sequence[Character]) -> list[tuple[str, str]]:
 def sample_replies(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]]) -> list[str]:
     """Greedy replies, all in one batch."""
     prompts = [chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in asked]
-    width = max(map(len, prompts))
-    ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(p)) + p for p in prompts], device=model.device)
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    ids, mask = padded(prompts, tokenizer.pad_token_id, model.device, left=True)
     was_training = model.training
     model.eval()
     out = model.generate(
@@ -42,7 +42,9 @@ def sample_replies(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: S
         pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     model.train(was_training)
-    return [chat_format.reply(text) for text in tokenizer.batch_decode(out[:, width:], skip_special_tokens=True)]
+    return [
+        chat_format.reply(text) for text in tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+    ]
 
 
 def write_samples(folder: Path, step: int, asked: Sequence[tuple[str, str]], replies: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ import yaml
 
 from .errors import InputError, RecipeError
 from .files import read_text
+from .known import chat_templates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,8 @@ class ModelConfig:
 
     base_model: str = "embedded"
     """embedded（内置 Gemma 3 270M）、本地目录、.gguf 文件、hf:组织/模型 或 ms:组织/模型。"""
-    chat_format: Literal["auto", "novel", "template"] = "auto"
-    """novel：小说体“某某曰”；template：底座自带的对话模板；auto：有模板就用模板。"""
+    chat_format: str = "auto"
+    """novel：小说体“某某曰”；template：底座自带的对话模板；auto：有模板就用模板；底座没带的写名字：chatml gemma llama3 glm4 internlm deepseek 等（见 docs/models.md）。"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """在哪里算。"""
     compute_type: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -260,6 +261,8 @@ class Recipe:
         """Everything wrong with the settings, found without reading any weight."""
         train, data, checks = self.train, self.data, self.checks
         wrong = []
+        if self.model.chat_format not in (formats := ("auto", "novel", "template", *chat_templates())):
+            wrong.append(f"chat_format={self.model.chat_format!r} 不认识；可用：{'、'.join(formats)}")
         if not data.train_path and not data.text_paths:
             wrong.append("没有给 train_path（训练数据），也没有给 text_paths（原文）")
         at_least = [("cutoff_len", data.cutoff_len, 8), ("val_set_size", data.val_set_size, 0), ("steps", train.steps, 0),

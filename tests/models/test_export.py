@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -16,12 +17,13 @@ from gguf import GGUFValueType
 from custome.cli.app import main
 from custome.config import DoraConfig, FullConfig, LoraConfig, PrefixConfig, RsLoraConfig
 from custome.corpus.formats import read_samples
+from custome.engine.local import open_local
 from custome.errors import ExportError, InputError, RunError, SourceError
 from custome.models import convert, proof
 from custome.models.export import export
 from custome.models.gguf import read_head
-from custome.models.loading import load_model
-from custome.models.run_folder import read_kept
+from custome.models.loading import load_model, load_tokenizer
+from custome.models.run_folder import read_kept, read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
 from tiny import make_recipe, make_tiny_base
@@ -77,8 +79,6 @@ def test_llama_cpp_splits_text_as_the_tokenizer_does(runs: dict[str, Path], tmp_
     """A prompt given as text is answered as the same prompt given as token ids is."""
     import xllamacpp
 
-    from custome.models.loading import load_tokenizer
-
     export(runs[kind], "gguf", tmp_path / "out", NullReporter(), quant="f32", vocabulary="full")
     tokenizer = load_tokenizer(Path(read_base(runs[kind])))
     params = xllamacpp.CommonParams()
@@ -95,6 +95,30 @@ def test_llama_cpp_splits_text_as_the_tokenizer_does(runs: dict[str, Path], tmp_
         one, other = (server.handle_completions({"prompt": prompt, **asked}) for prompt in (text, ids))
         begins = one["usage"]["prompt_tokens"] - other["usage"]["prompt_tokens"]
         assert begins in (0, 1), text  # the text may get a <bos> in front
+
+
+def test_a_template_given_by_name_and_its_end_token_go_along(tmp_path: Path):
+    base = make_tiny_base(tmp_path / "plain")
+    model, tokenizer = load_model(base), load_tokenizer(base)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    finetune(make_recipe(tmp_path / "base", tmp_path / "first", steps=1), NullReporter())
+    export(tmp_path / "first", "gguf", tmp_path / "gguf", NullReporter(), quant="f32", vocabulary="full")
+    base = tmp_path / "gguf" / "first-f32.gguf"  # says nothing of how it is spoken to
+
+    recipe = make_recipe(base, tmp_path / "run", steps=4)
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, chat_format="chatml"))
+    finetune(recipe, NullReporter())
+    assert read_run(tmp_path / "run").chat_format == "chatml"
+    export(tmp_path / "run", "gguf", tmp_path / "out", NullReporter(), quant="f32")
+    keys = read_head(tmp_path / "out" / "run-f32.gguf").keys
+    end = int.from_bytes(keys["tokenizer.ggml.eos_token_id"].raw[-4:], "little")
+    assert keys["tokenizer.ggml.tokens"].elements()[end].endswith(b"<|im_end|>")
+    assert b"<|im_start|>assistant" in keys["tokenizer.chat_template"].raw
+    engine = open_local(run=tmp_path / "run", base_model="", reporter=NullReporter())
+    assert engine.kind == "template" and engine.count_tokens("<|im_end|>") == 1
 
 
 @pytest.mark.parametrize("quant", ["f16", "q8_0", "q4_0"])

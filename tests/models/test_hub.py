@@ -1,4 +1,4 @@
-"""Fetching from a hub: a small server of our own speaks the protocol of Hugging Face's, in front of the real client."""
+"""Fetching from a hub: a small server of our own speaks the protocols of Hugging Face's and of ModelScope's, in front of the real clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qs, unquote, urlparse
 
 import pytest
 
@@ -45,11 +45,18 @@ class _Answer(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         path = unquote(urlparse(self.path).path)
         if path.startswith("/api/models/tiny/base"):
-            files = [{"rfilename": f.name, "size": f.stat().st_size + self.server.extra_bytes} for f in sorted(self.server.folder.iterdir())]  # fmt: skip
+            files = self._files()
             if "/tree/" in path:
                 tree = [{"type": "file", "path": f["rfilename"], "size": f["size"], "oid": "0" * 40} for f in files]
                 return self._send(json.dumps(tree).encode(), body)
             return self._send(json.dumps({"id": "tiny/base", "sha": COMMIT, "siblings": files}).encode(), body)
+        if path == "/api/v1/models/tiny/base/repo/files":
+            rows = [{"Path": f["rfilename"], "Name": f["rfilename"], "Type": "blob", "Size": f["size"], "Revision": COMMIT} for f in self._files()]  # fmt: skip
+            return self._send(json.dumps({"Code": 200, "Success": True, "Data": {"Files": rows}}).encode(), body)
+        if path == "/api/v1/models/tiny/base/repo":
+            name = parse_qs(urlparse(self.path).query)["FilePath"][0]
+            self.server.fetched.append(name)
+            return self._send((self.server.folder / name).read_bytes(), body)
         file = self.server.folder / path.rsplit("/", 1)[-1]
         if path.startswith("/tiny/base/resolve/") and file.is_file():
             if body:
@@ -59,6 +66,12 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("X-Error-Code", "RepoNotFound")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _files(self) -> list[dict]:
+        return [
+            {"rfilename": f.name, "size": f.stat().st_size + self.server.extra_bytes}
+            for f in sorted(self.server.folder.iterdir())
+        ]
 
     def _send(self, data: bytes, body: bool) -> None:
         self.send_response(200)
@@ -92,34 +105,41 @@ def resolve(spec: str, hub: Hub, home: Path) -> tuple[int, str]:
         "print(load_model(folder).config.model_type)"
     )
     environment = {**os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1",
-                   "HF_HUB_DISABLE_TELEMETRY": "1"}  # fmt: skip
+                   "HF_HUB_DISABLE_TELEMETRY": "1", "MODELSCOPE_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "MODELSCOPE_CACHE": str(home)}  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code, spec], capture_output=True, text=True, check=False, env=environment
     )
     return done.returncode, done.stdout + done.stderr
 
 
-def test_fetched_once_then_offline(hub: Hub, tmp_path: Path):
-    told = resolve("hf:tiny/base", hub, tmp_path / "home")
-    assert told == (0, "gemma3_text\n"), told
+HUBS = ["hf", "ms"]
+
+
+@pytest.mark.parametrize("kind", HUBS)
+def test_fetched_once_then_offline(kind: str, hub: Hub, tmp_path: Path):
+    code, told = resolve(f"{kind}:tiny/base", hub, tmp_path / "home")
+    assert code == 0 and "gemma3_text\n" in told, told
     assert "model.safetensors" in hub.fetched and "pytorch_model.bin" not in hub.fetched
     hub.shutdown()
     hub.server_close()
-    assert resolve("tiny/base", hub, tmp_path / "home") == (0, "gemma3_text\n")
+    code, told = resolve(f"{kind}:tiny/base", hub, tmp_path / "home")
+    assert code == 0 and "gemma3_text\n" in told, told
 
 
-def test_a_name_nobody_has_and_a_hub_that_is_away(hub: Hub, tmp_path: Path):
-    code, told = resolve("hf:tiny/bse", hub, tmp_path / "home")
+@pytest.mark.parametrize("kind", HUBS)
+def test_a_name_nobody_has_and_a_hub_that_is_away(kind: str, hub: Hub, tmp_path: Path):
+    code, told = resolve(f"{kind}:tiny/bse", hub, tmp_path / "home")
     assert code == 1 and "tiny/bse" in told and "没有这个仓库" in told and "三条路" in told
     hub.shutdown()
     hub.server_close()
-    code, told = resolve("hf:tiny/base", hub, tmp_path / "home")
+    code, told = resolve(f"{kind}:tiny/base", hub, tmp_path / "home")
     assert code == 1 and "SourceError" in told and "三条路" in told
 
 
-def test_a_disk_too_small_is_noticed_before_anything_is_fetched(hub: Hub, tmp_path: Path):
+@pytest.mark.parametrize("kind", HUBS)
+def test_a_disk_too_small_is_noticed_before_anything_is_fetched(kind: str, hub: Hub, tmp_path: Path):
     hub.extra_bytes = 10**16
-    code, told = resolve("hf:tiny/base", hub, tmp_path / "home")
+    code, told = resolve(f"{kind}:tiny/base", hub, tmp_path / "home")
     assert code == 1 and "DiskError" in told and "只剩" in told and not hub.fetched
 
 

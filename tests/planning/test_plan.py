@@ -12,9 +12,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from custome.cli.app import main
 from custome.config import METHODS, DataConfig, FullConfig, LoraConfig, ModelConfig, QloraConfig, Recipe, TrainConfig
 from custome.errors import InputError
+from custome.known import known_models
 from custome.planning.fit import fit, read_bytes
 from custome.planning.memory import make_plan, parameters
-from custome.planning.shapes import find_shape, known_shapes, read_shape
+from custome.planning.shapes import find_shape, read_shape
 from tiny import make_tiny_base
 
 RECIPE = Recipe(data=DataConfig(train_path="x", cutoff_len=256), train=TrainConfig(micro_batch_size=2))
@@ -39,7 +40,7 @@ def test_a_folders_config_gives_the_models_own_count(tmp_path: Path, kind: str):
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_a_plan_that_adds_up(name: str):
     recipe = dataclasses.replace(RECIPE, method=METHODS[name]())
-    for shape in known_shapes().values():
+    for shape in (known.shape for known in known_models().values()):
         plan = make_plan(recipe, shape, "cuda")
         parts = [
             getattr(plan, f.name) for f in dataclasses.fields(plan) if f.name not in ("trainable", "flop_per_token")
@@ -95,7 +96,7 @@ def test_an_unknown_base_and_a_strange_config_are_named():
 def test_command(capsys: pytest.CaptureFixture[str]):
     assert main(["plan", "--base", "Qwen/Qwen3-8B", "--method", "qlora", "--fit", "11GiB", "--on", "cuda"]) == 0
     out = capsys.readouterr().out
-    assert "装得进 11GiB" in out and "合计" in out and "底座权重" in out
+    assert "装得进 11GiB" in out and "合计" in out and "底座权重" in out and "Apache-2.0" in out and "chatml" in out
     assert main(["plan", "--base", "Qwen/Qwen3-32B", "--fit", "6GiB", "--on", "cuda"]) == 1
     assert "装不进" in capsys.readouterr().out
     assert main(["plan", "--table", "--on", "cuda"]) == 0

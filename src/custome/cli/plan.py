@@ -13,10 +13,11 @@ from tyro.conf import arg
 
 from .. import config
 from ..config import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig, Recipe
+from ..known import find_known, known_models
 from ..machine import read_rates
 from ..planning.fit import Fit, fit, read_bytes
 from ..planning.memory import GB, Plan, make_plan
-from ..planning.shapes import find_shape, known_shapes
+from ..planning.shapes import find_shape
 from ..report import ConsoleReporter, Reporter
 from .flags import parse, take
 
@@ -55,6 +56,10 @@ def plan(argv: list[str]) -> int:
         reporter.table("", *overview(recipe, device))
         return 0
     shape = find_shape(flags.base or recipe.model.base_model)
+    if known := find_known(flags.base or recipe.model.base_model):
+        reporter.note(
+            f"许可：{known.licence}；对话：{known.chat_format}；LoRA 通常加在：{'、'.join(known.lora_targets)}"
+        )
     if flags.fit:
         found = fit(recipe, shape, device, read_bytes(flags.fit))
         say_fit(found, flags.fit, reporter)
@@ -145,11 +150,11 @@ def overview(recipe: Recipe, device: Literal["cpu", "cuda"]) -> tuple[list[str],
     """Every base of the list with its memory at full, 8 and 4 bits, and with full training."""
     header = ["底座（GB）", "lora", "重算", "int8", "nf4", "nf4重算", "full"]
     rows = []
-    for name, shape in known_shapes().items():
+    for name, known in known_models().items():
         cells = [name.split("/")[-1]]
         for method, checkpointing in _COLUMNS:
             model = dataclasses.replace(recipe.model, gradient_checkpointing=checkpointing)
             variant = dataclasses.replace(recipe, model=model, method=method)
-            cells.append(f"{make_plan(variant, shape, device).total / GB:.1f}")
+            cells.append(f"{make_plan(variant, known.shape, device).total / GB:.1f}")
         rows.append(cells)
     return header, rows

@@ -282,7 +282,7 @@ class _QueueStreamer(BaseStreamer):
 
 def open_local(
     *, run: Path | None, base_model: str, reporter: Reporter, device: Literal["auto", "cpu", "cuda"] = "auto",
-    load_8bit: bool = False, trust_remote_code: str = "", chat_format: Literal["auto", "novel", "template"] = "auto", home: Path | None = None,
+    load_8bit: bool = False, trust_remote_code: str = "", chat_format: str = "auto", home: Path | None = None,
 ) -> LocalEngine:  # fmt: skip
     """An engine for a run folder, for a bare base model (`run` None), or for an adapter on a base of one's choice.
 

@@ -13,6 +13,7 @@ does not change the answer. Imports neither the corpus nor training; the tokeniz
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from typing import Any, Literal, Protocol
 from jinja2 import TemplateError
 
 from ..errors import InputError
+from ..known import chat_templates
 from ..types import Exchange, Message, Sample
 
 OPEN, CLOSE = "“", "”"
@@ -139,6 +141,8 @@ class ChatFormat(Protocol):
     """How one kind of model is spoken to."""
 
     kind: Literal["novel", "template"]
+    name: str
+    """What `open_format` makes the same one of: the kind, or the template's name in the list."""
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
         """A training example of at most `cutoff_len` tokens that always ends with the end token.
@@ -161,6 +165,7 @@ class NovelFormat:
     """Running prose: 某某曰：“…”."""
 
     kind: Literal["novel", "template"] = "novel"
+    name = "novel"
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -205,8 +210,8 @@ class TemplateFormat:
 
     kind: Literal["novel", "template"] = "template"
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, name: str = "template") -> None:
+        self._tokenizer, self.name = tokenizer, name
         self._has_system = True
         try:
             self._ids([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}])
@@ -214,7 +219,7 @@ class TemplateFormat:
             self._has_system = False
 
     def _ids(self, messages: list[dict[str, str]], **options: Any) -> list[int]:
-        text = self._tokenizer.apply_chat_template(messages, tokenize=False, **options)
+        text = self._tokenizer.apply_chat_template(messages, tokenize=False, enable_thinking=False, **options)
         ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
         return ids
 
@@ -238,8 +243,11 @@ class TemplateFormat:
             prompt, before = self._ids(self._turns(messages, speaker), add_generation_prompt=True), whole
             messages.append(Message(role="assistant", content=self.reply(_lines(exchange.chat))))
             whole = self._ids(self._turns(messages, speaker))
-            if self._tokenizer.eos_token_id in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
-                whole = whole[: len(whole) - whole[::-1].index(self._tokenizer.eos_token_id)]
+            end = self._tokenizer.eos_token_id
+            if end in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
+                whole = whole[: len(whole) - whole[::-1].index(end)]
+            elif self._tokenizer.decode(whole).rstrip().endswith(messages[-1].content):
+                whole = [*whole, end]  # GLM-4's ends no turn; a reply must all the same
             start = next(
                 (i for i, pair in enumerate(zip(prompt, whole, strict=False)) if pair[0] != pair[1]), len(prompt)
             )
@@ -282,18 +290,54 @@ def _as_one_person(sample: Sample) -> list[Exchange]:
     return exchanges
 
 
-def open_format(tokenizer: Any, kind: Literal["auto", "novel", "template"] = "auto") -> ChatFormat:
-    """The format for a tokenizer; `auto` takes its chat template when it has one.
+def open_format(tokenizer: Any, name: str = "auto") -> ChatFormat:
+    """The format for a tokenizer; `auto` takes its chat template when it has one, a name of `known.chat_templates` gives it that one.
 
     Raises:
-        InputError: `template` is asked for and there is none.
+        InputError: `template` is asked for and there is none, or a name nobody knows.
     """
     has_template = bool(getattr(tokenizer, "chat_template", None))
-    if kind == "template" and not has_template:
+    if name == "template" and not has_template:
         raise InputError("这个底座没有自带的对话模板", "改用 --chat-format novel（或 auto），或换一个对话类底座")
-    if kind == "auto":
-        kind = "template" if has_template else "novel"
-    return TemplateFormat(tokenizer) if kind == "template" else NovelFormat(tokenizer)
+    if name == "auto":
+        name = "template" if has_template else "novel"
+    if name == "novel":
+        return NovelFormat(tokenizer)
+    if name != "template":
+        _give_template(tokenizer, name)
+    return TemplateFormat(tokenizer, name)
+
+
+def _give_template(tokenizer: Any, name: str) -> None:
+    if name not in chat_templates():
+        raise InputError(f"没有叫 {name!r} 的对话模板", f"可用：auto、novel、template、{'、'.join(chat_templates())}")
+    parts = chat_templates()[name]
+    tokenizer.chat_template = _jinja(parts)
+    if parts["end"] and tokenizer.convert_tokens_to_ids(parts["end"]) not in (None, tokenizer.unk_token_id):
+        tokenizer.eos_token = parts["end"]
+
+
+def _jinja(parts: dict[str, str]) -> str:
+    """The template language of tokenizers, of the text around each turn."""
+
+    def written(around: str, **values: str) -> str:
+        pieces = re.split(r"\{(\w+)\}", around)
+        shown = [
+            json.dumps(piece, ensure_ascii=False) if n % 2 == 0 else values[piece] for n, piece in enumerate(pieces)
+        ]
+        return "{{ " + " ~ ".join(piece for piece in shown if piece != '""') + " }}" if any(pieces) else ""
+
+    system = written(parts["system"], text="message.content")
+    inside = "{system}" in parts["user"]
+    user = written(parts["user"], text="message.content", system="persona.text")
+    forget = "{% set persona.text = '' %}" if inside else ""
+    kept = f"{{% set persona.text %}}{system}{{% endset %}}" if inside else system
+    reply = written(parts["reply"] + parts["answer"], text="message.content")
+    return (
+        written(parts["start"]) + "{% set persona = namespace(text='') %}{% for message in messages %}"
+        f"{{% if message.role == 'system' %}}{kept}{{% elif message.role == 'user' %}}{user}{forget}"
+        f"{{% else %}}{reply}{{% endif %}}{{% endfor %}}{{% if add_generation_prompt %}}{written(parts['reply'])}{{% endif %}}"
+    )
 
 
 def _lines(text: str) -> str:

@@ -28,6 +28,7 @@ from safetensors.torch import load_file
 from ..config import load_recipe
 from ..errors import ExportError, InputError, RunError, SourceError
 from ..files import atomic_folder, write_text
+from ..known import find_known
 from ..report import Reporter
 from ..types import Message, Sample
 from . import chatglm, convert, proof
@@ -240,8 +241,12 @@ def write_merged(source: Source, config: Any, tensors: Mapping[str, convert.Stor
     if source.gguf is None:
         convert.write_model(target, tensors, config, source.tokenizer, quant=quant, name=name)
     else:
-        rewrite_gguf(source.gguf, target, kept=source.kept, changed=tensors,
-                     keys={"general.name": name, "general.file_type": convert.FILE_TYPES[quant]})  # fmt: skip
+        keys: dict[str, str | int] = {"general.name": name, "general.file_type": convert.FILE_TYPES[quant]}
+        if source.chat_format.kind == "template":  # the base's own, or one given by name with its end token
+            end = source.tokenizer.eos_token_id
+            keys["tokenizer.chat_template"] = source.tokenizer.chat_template
+            keys["tokenizer.ggml.eos_token_id"] = end if source.kept is None else source.kept[end]
+        rewrite_gguf(source.gguf, target, kept=source.kept, changed=tensors, keys=keys)
 
 
 def write_adapter(source: Source, model: Any, target: Path) -> None:
@@ -289,7 +294,7 @@ def modelfile(name: str, source: Source) -> str:
     Source: https://github.com/ollama/ollama/blob/main/docs/modelfile.md
     """
     person = source.info.characters[0].cue if source.info.characters else ""
-    if source.info.chat_format == "template":  # Ollama reads the template out of the file
+    if source.chat_format.kind == "template":  # Ollama reads the template out of the file
         persona = f'SYSTEM """你是{person}，用{person}的口吻说话。"""\n' if person else ""
         return f"FROM ./{name}\n{persona}"
     template = (
@@ -306,7 +311,8 @@ def model_card(source: Source, to: Target, quant: str, agreement: proof.Agreemen
     recipe = load_recipe(source.run / "recipe.yaml")
     losses = [f"{name}：{results[key]:.4f}" for key, name in (("base_valid_loss", "底座"), ("valid_loss", "微调后")) if isinstance(results.get(key), float)]  # fmt: skip
     people = "、".join(person.name for person in info.characters[:12]) or "—"
-    licence = "Gemma 条款 https://ai.google.dev/gemma/terms" if info.base_model == "embedded" else "见底座模型的许可"
+    known = find_known(info.base_model)
+    licence = known.licence if known else "见底座模型的许可"
     data = "\n".join(f"- {part}：SHA-256 {digest}" for part, digest in info.data_files.items()) or "- —"
     words = f"只留 {len(source.kept):,} 个 token" if source.kept is not None else "完整"
     settings = {key: value for key, value in dataclasses.asdict(recipe.method).items() if value not in ("", ())}

@@ -49,7 +49,8 @@ class RunInfo:
     base_model: str
     """As the user named it."""
     base_fingerprint: str
-    chat_format: Literal["novel", "template"]
+    chat_format: str
+    """novel, template (the base's own) or a name of known.chat_templates."""
     data_fingerprint: str
     data_files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the data files, by part (train, valid)."""

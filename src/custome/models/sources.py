@@ -12,10 +12,11 @@ Knows nothing of what the weights mean.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import DiskError, InputError, SourceError
@@ -104,7 +105,6 @@ _OTHERS = (".json", ".model", ".jinja", ".txt", ".py")  # fetched is not run: se
 def _hugging_face(repo: str) -> Path:
     """What was fetched once needs no network again."""
     from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError
 
     for weights in _WEIGHTS:
         with suppress(OSError, SourceError):  # never fetched, or not all of it
@@ -114,20 +114,48 @@ def _hugging_face(repo: str) -> Path:
             )
             check_folder(folder)
             return folder
-    try:
+    with _hub_trouble(f"hf:{repo}"):
         listed = HfApi().model_info(repo, files_metadata=True).siblings or []
-        sizes = {file.rfilename: file.size or 0 for file in listed}
-        wanted = wanted_files(sizes)
-        _check_room(Path(constants.HF_HUB_CACHE), sum(sizes[name] for name in wanted), repo)
+        wanted = _wanted_with_room({file.rfilename: file.size or 0 for file in listed}, Path(constants.HF_HUB_CACHE), repo)  # fmt: skip
         folder = Path(snapshot_download(repo, allow_patterns=wanted))
-    except DiskError:
-        raise
-    except RepositoryNotFoundError as error:
-        raise _ways_on(f"hf:{repo}", "没有这个仓库（名字写错了？），或者要先登录、同意它的条款") from error
-    except Exception as error:  # the hub client raises a dozen kinds; to the user they all mean "not to be had"
-        raise _ways_on(f"hf:{repo}", str(error) or type(error).__name__) from error
     check_folder(folder)
     return folder
+
+
+def _modelscope(repo: str) -> Path:
+    """The same from ModelScope (MODELSCOPE_CACHE says where it is kept)."""
+    try:
+        from modelscope import snapshot_download
+        from modelscope.hub.api import HubApi
+        from modelscope_hub.errors import CacheNotFound
+    except ImportError as error:
+        raise SourceError(
+            f"从 ModelScope 取 {repo!r} 需要 modelscope 包", "pip install 'llm-custome[modelscope]'"
+        ) from error
+    with suppress(CacheNotFound, SourceError):
+        folder = Path(snapshot_download(repo, local_files_only=True))
+        check_folder(folder)
+        return folder
+    with _hub_trouble(f"ms:{repo}"):
+        listed = HubApi().get_model_files(repo, recursive=False)
+        cache = Path(os.environ.get("MODELSCOPE_CACHE") or Path.home())
+        wanted = _wanted_with_room({file["Path"]: file.get("Size") or 0 for file in listed}, cache, repo)
+        folder = Path(snapshot_download(repo, allow_patterns=wanted))
+    check_folder(folder)
+    return folder
+
+
+@contextmanager
+def _hub_trouble(spec: str) -> Iterator[None]:
+    """Whatever a hub's client raises, as a SourceError with three ways on."""
+    try:
+        yield
+    except (DiskError, SourceError):
+        raise
+    except Exception as error:  # the clients raise a dozen kinds; to the user they all mean "not to be had"
+        answered = getattr(getattr(error, "response", None), "status_code", None)
+        absent = "没有这个仓库（名字写错了？），或者要先登录、同意它的条款"
+        raise _ways_on(spec, absent if answered in (401, 403, 404) else str(error) or type(error).__name__) from error
 
 
 def wanted_files(names: Collection[str]) -> list[str]:
@@ -137,26 +165,19 @@ def wanted_files(names: Collection[str]) -> list[str]:
     return next(filter(None, kinds), []) + [name for name in top if name.endswith(_OTHERS)]
 
 
-def _check_room(cache: Path, needed_bytes: int, repo: str) -> None:
+def _wanted_with_room(sizes: dict[str, int], cache: Path, repo: str) -> list[str]:
+    """The wanted files of a repository, if the disk has room for them.
+
+    Raises:
+        DiskError: it has not.
+    """
+    wanted = wanted_files(sizes)
+    needed_bytes = sum(sizes[name] for name in wanted)
     there = next(path for path in (cache, *cache.parents) if path.exists())
     free = shutil.disk_usage(there).free
     if free < needed_bytes:
         raise DiskError(
             f"下载 {repo!r} 要 {needed_bytes / 1e9:.1f} GB，{str(there)!r} 只剩 {free / 1e9:.1f} GB",
-            "腾出空间，或把缓存放到别处：export HF_HOME=/大一点的盘/huggingface",
+            "腾出空间，或把缓存放到别处：export HF_HOME=/大一点的盘/huggingface（ModelScope：MODELSCOPE_CACHE）",
         )
-
-
-def _modelscope(repo: str) -> Path:
-    try:
-        from modelscope import snapshot_download
-    except ImportError as error:
-        raise SourceError(
-            f"从 ModelScope 取 {repo!r} 需要 modelscope 包", "pip install 'llm-custome[modelscope]'"
-        ) from error
-    try:
-        folder = Path(snapshot_download(repo))
-    except Exception as error:
-        raise _ways_on(f"ms:{repo}", str(error) or type(error).__name__) from error
-    check_folder(folder)
-    return folder
+    return wanted

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..known import find_known, known_models
 from ..types import ModelShape
-
-
-def known_shapes() -> dict[str, ModelShape]:
-    """The shipped list: name → shape."""
-    raw = json.loads((files("custome") / "data" / "models.json").read_text(encoding="utf-8"))
-    return {name: ModelShape(**values) for name, values in raw.items()}
 
 
 def find_shape(base_model: str) -> ModelShape:
@@ -26,12 +20,11 @@ def find_shape(base_model: str) -> ModelShape:
     folder = Path(base_model).expanduser()
     if (folder / "config.json").is_file():
         return read_shape(json.loads((folder / "config.json").read_text(encoding="utf-8")), base_model)
-    shapes = known_shapes()
-    wanted = base_model.removeprefix("hf:").removeprefix("ms:").lower()
-    for name, shape in shapes.items():
-        if wanted in (name.lower(), name.split("/")[-1].lower()):
-            return shape
-    alike = [name for name in shapes if wanted.split("/")[-1].split("-")[0][:4] in name.lower()]
+    if known := find_known(base_model):
+        return known.shape
+    shapes = known_models()
+    start = base_model.lower().split("/")[-1].split("-")[0][:4]
+    alike = [name for name in shapes if start in name.lower()]
     raise InputError(
         f"不知道底座 {base_model!r} 有多大",
         f"给本地目录（里面有 config.json），或表里的一个：{', '.join(alike or shapes)}",

@@ -142,7 +142,7 @@ def _finetune(
     plan, steps = _plan(recipe, material)
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
-        chat_format=material.chat_format.kind, data_fingerprint=material.fingerprint, seed=recipe.train.seed, steps=steps, compute_type=compute_type,
+        chat_format=material.chat_format.name, data_fingerprint=material.fingerprint, seed=recipe.train.seed, steps=steps, compute_type=compute_type,
         characters=material.people, data_files=data_files(recipe), versions=launch.versions(), started_in=str(Path.cwd()),
     )  # fmt: skip
     if resume and has_run(folder):

@@ -87,7 +87,7 @@ def trimmed(material: Material, rows: int, reporter: Reporter) -> Material:
     tokenizer, smaller = vocab.trim(material.tokenizer, used, rows)
     reporter.note(f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上")
     return dataclasses.replace(
-        material, tokenizer=tokenizer, chat_format=open_format(tokenizer, material.chat_format.kind), kept=smaller.kept,
+        material, tokenizer=tokenizer, chat_format=open_format(tokenizer, material.chat_format.name), kept=smaller.kept,
         **{name: encoded.renumbered(smaller.renumbered) for name, encoded in sets.items()},
     )  # fmt: skip
 

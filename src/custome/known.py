@@ -1,0 +1,55 @@
+"""What the program knows of published base models: two lists that ship as data. Reads no weights, asks no hub."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from .types import ModelShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownModel:
+    """A base model of the list."""
+
+    shape: ModelShape
+    licence: str
+    chat_format: str
+    """novel for one that only continues text, else the name of its chat template."""
+    lora_targets: tuple[str, ...]
+    """Layers that LoRA is usually put on."""
+
+
+@functools.lru_cache(maxsize=1)
+def known_models() -> dict[str, KnownModel]:
+    """Base models by name."""
+    return {
+        name: KnownModel(shape=ModelShape(**row["shape"]), licence=row["licence"], chat_format=row["chat_format"], lora_targets=tuple(row["lora_targets"]))
+        for name, row in _read("models").items()
+    }  # fmt: skip
+
+
+def find_known(base_model: str) -> KnownModel | None:
+    """The entry for a base model named as in a recipe: with or without hf: or ms:, with or without its organisation."""
+    wanted = base_model.removeprefix("hf:").removeprefix("ms:").lower()
+    for name, model in known_models().items():
+        if wanted in (name.lower(), name.split("/")[-1].lower()):
+            return model
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def chat_templates() -> dict[str, dict[str, str]]:
+    """Chat templates by name, for base models that were trained with one and come without: the text around each turn.
+
+    `start` stands before everything, `system` and `user` hold {text} (where `user` holds {system} the persona stands in the
+    first question), `reply` opens a reply, `answer` holds its {text}, and `end` is its end-of-turn token ('' for none).
+    """
+    return _read("chat_templates")
+
+
+def _read(name: str) -> Any:
+    return json.loads((files("custome") / "data" / f"{name}.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "custome"
 
 LEVEL = {
     "errors": 0, "types": 0, "known": 0.5,
-    "files": 1, "report": 1.2,  # L1 in itself: config and resources use report and files
+    "files": 1, "ports": 1, "report": 1.2,  # L1 in itself: config and resources use report and files
     "config": 1.5, "resources": 1.5, "machine": 1.7,
     "corpus": 2, "models": 2, "planning": 2,
     "training": 3, "engine": 3,

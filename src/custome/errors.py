@@ -2,6 +2,8 @@
 
     CustomeError                 message (names the culprit) + hint (the next command to type)
     ├── InputError               what the user gave cannot be used
+    │   ├── LengthError          a prompt and its reply are longer than the model's context
+    │   ├── UnknownModelError    a model or character nobody serves
     │   ├── DataError            a data file or one of its rows: file, line, key, reason
     │   └── RecipeError          settings that do not fit together; all of them in one message
     ├── SourceError              a novel or base model cannot be had or is incomplete
@@ -9,7 +11,9 @@
     ├── TrainingError            training cannot go on (loss not finite, adapter without effect)
     ├── ExportError              what was written out is not the model it was made from
     ├── DiskError                no space, or not writable; nothing half-written is left behind
-    └── ServeError               a page or port cannot be opened
+    ├── ServeError               a page or port cannot be opened
+    ├── BusyError                too many are waiting; come back in `retry_after_s`
+    └── EngineError              the engine behind is not to be had: away, killed, timed out
 
 The command line prints the two parts as two lines and exits with 2.
 """
@@ -28,6 +32,14 @@ class CustomeError(Exception):
 
 class InputError(CustomeError):
     """What the user gave cannot be used."""
+
+
+class LengthError(InputError):
+    """A prompt and its reply are longer than the model's context."""
+
+
+class UnknownModelError(InputError):
+    """A model or character that is not being served."""
 
 
 class DataError(InputError):
@@ -60,3 +72,15 @@ class DiskError(CustomeError):
 
 class ServeError(CustomeError):
     """A page or a port cannot be opened."""
+
+
+class BusyError(CustomeError):
+    """Too many are waiting."""
+
+    def __init__(self, message: str, hint: str = "", *, retry_after_s: int = 1) -> None:
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
+
+
+class EngineError(CustomeError):
+    """The engine that was to answer is away, or broke."""

@@ -137,6 +137,25 @@ class GenerateOptions:
     repetition_penalty: float = 1.1
     seed: int | None = None
     """Same seed, same prompt, same options: same reply."""
+    min_p: float = 0.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    stop: tuple[str, ...] = ()
+    """Texts that end the reply; they are not part of it."""
+    logprobs: int | None = None
+    """How many alternatives to tell of at every token; None for no log probabilities at all."""
+    json_schema: str = ""
+    """The reply is JSON that this schema allows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenChoice:
+    """A token of a reply and what else could have stood there."""
+
+    token: str
+    logprob: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """Likeliest tokens with their log probabilities, the likeliest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +184,11 @@ class Score:
 class Request:
     """What to answer, and as whom."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
     speaker: str = ""
     """Cue of the character who answers; empty when the last message ends with a cue of its own."""
+    text: str = ""
+    """Instead of messages: a text to be gone on with as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +197,8 @@ class Piece:
 
     text: str
     reply: Reply | None = None
+    tokens: tuple[TokenChoice, ...] = ()
+    """Tokens that came with this piece, where log probabilities were asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from custome.engine.base import Hosted
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character
 from custome.webui.chat_page import build_chat_page
@@ -30,7 +31,7 @@ def engine() -> ScriptedEngine:
 
 @pytest.fixture
 def address(engine: ScriptedEngine) -> Iterator[str]:
-    page = build_chat_page(engine, PEOPLE)
+    page = build_chat_page(lambda: [Hosted(name="scripted", engine=engine, people=tuple(PEOPLE))])
     yield open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
     page.close()
 
@@ -217,7 +218,7 @@ def test_a_trained_run_answers(browser: Browser, request: pytest.FixtureRequest,
     engine = open_local(
         run=Path(folder), base_model="", reporter=NullReporter(), home=Path(request.config.getoption("--home"))
     )
-    page = build_chat_page(engine, people)
+    page = build_chat_page(lambda: [Hosted(name="run", engine=engine, people=tuple(people))])
     address = open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
     tab = open_tab(browser.new_page(viewport={"width": 1280, "height": 860}), address)
     pick(tab, "诸葛亮")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from gradio_client import Client
 
-from custome.webui.launch import free_port
+from custome.ports import free_port
 from tiny import make_tiny_rows
 
 ROOT = Path(__file__).parents[2]

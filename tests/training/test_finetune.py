@@ -20,9 +20,9 @@ from custome.config import FullConfig, LoraConfig, dump
 from custome.corpus.build import build
 from custome.errors import DataError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
+from custome.ports import free_port
 from custome.report import NullReporter
 from custome.training.finetune import finetune
-from custome.webui.launch import free_port
 from tiny import PEOPLE, make_recipe
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -13,6 +13,7 @@ from ..config import Recipe
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
 from .flags import parse, take
+from .serving import ModelFlags, open_local_engine, open_models
 
 # -- train -----------------------------------------------------------------------------------------------------------
 
@@ -136,21 +137,7 @@ def watch(argv: list[str]) -> int:
     return 0
 
 
-# -- chat, serve, compare --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFlags:
-    """用哪个模型回答。"""
-
-    base_model: str = ""
-    """换一个底座（默认用训练时的底座）。"""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """在哪里算。"""
-    load_8bit: bool = False
-    """底座以 8 位整数载入（需要 bitsandbytes）。"""
-    trust_remote_code: str = ""
-    """底座要靠它自带的 Python 代码才能载入时，写出它的名字才运行。"""
+# -- chat, compare --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,45 +155,10 @@ class Chat:
 
 def chat(argv: list[str]) -> int:
     flags = parse(Chat, argv, "custome chat")
-    engine, people = open_engine(flags.run, flags.model, ConsoleReporter())
+    hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted[0]
     from .terminal_chat import terminal_chat
 
-    return terminal_chat(engine, people, flags.character, greedy=flags.greedy)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Serve:
-    """在浏览器里聊天。"""
-
-    run: Positional[str]
-    """运行目录，如 runs/sanguo。"""
-    host: str = "127.0.0.1"
-    """监听地址；默认只有本机能访问。"""
-    port: int | None = None
-    """端口；默认从 7860 起找一个空闲的。"""
-    share: bool = False
-    """借 Gradio 的公网隧道给别人一个临时地址。"""
-    model: ModelFlags = field(default_factory=ModelFlags)
-
-
-def serve(argv: list[str]) -> int:
-    flags = parse(Serve, argv, "custome serve")
-    if flags.port is not None:
-        from ..webui.launch import free_port
-
-        free_port(flags.host, flags.port)
-    engine, people = open_engine(flags.run, flags.model, ConsoleReporter())
-    serve_page(engine, people, host=flags.host, port=flags.port, share=flags.share)
-    return 0
-
-
-def serve_page(engine: Any, people: Any, *, host: str, port: int | None, share: bool) -> None:
-    from ..webui.chat_page import build_chat_page
-    from ..webui.launch import open_page
-
-    open_page(
-        build_chat_page(engine, people), host=host, port=port, share=share, say=lambda line: print(line, flush=True)
-    )
+    return terminal_chat(hosted.engine, hosted.people, flags.character, greedy=flags.greedy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +182,7 @@ def compare(argv: list[str]) -> int:
 
     prompts = read_prompts(Path(flags.prompts) if flags.prompts else None)
     reporter = ConsoleReporter()
-    engine, people = open_engine(flags.run, flags.model, reporter)
+    engine, people = open_tuned(flags.run, flags.model, reporter)
     compare_run(engine, people, Path(flags.run), Path(flags.output or flags.run), prompts, flags.valid_rows, reporter)
     return 0
 
@@ -256,25 +208,12 @@ def compare_run(
     reporter.note(f"对比表 → {markdown}　{page}")
 
 
-def open_engine(run: str, flags: ModelFlags, reporter: Reporter) -> tuple[Any, tuple[Any, ...]]:
-    """(engine, people) of a run folder; the folder is looked at before torch is loaded."""
+def open_tuned(run: str, flags: ModelFlags, reporter: Reporter) -> tuple[Any, tuple[Any, ...]]:
+    """(engine, people) of a run in transformers, whose adapter can be switched off."""
     from ..models.run_folder import check_adapter, has_run, read_run
 
     folder = Path(run)
-    bare_adapter = not has_run(folder) and (folder / "adapter_config.json").is_file()
-    people = () if bare_adapter else read_run(folder).characters
+    people = read_run(folder).characters if has_run(folder) or not folder.is_dir() else ()
     check_adapter(folder)
-    if bare_adapter and not flags.base_model:
-        raise InputError(f"{run!r} 只有适配器，没说底座是什么", "加上 --base-model 训练它的底座")
     reporter.stage("载入模型")
-    from ..engine.local import open_local
-
-    engine = open_local(
-        run=folder,
-        base_model=flags.base_model,
-        device=flags.device,
-        load_8bit=flags.load_8bit,
-        trust_remote_code=flags.trust_remote_code,
-        reporter=reporter,
-    )
-    return engine, people
+    return open_local_engine(folder, flags, reporter), people

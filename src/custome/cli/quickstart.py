@@ -13,9 +13,11 @@ from .. import config
 from ..config import Recipe
 from ..errors import RunError
 from ..report import ConsoleReporter
-from .commands import ModelFlags, compare_run, open_engine, print_settings, serve_page
+from .commands import compare_run, open_tuned, print_settings
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
+from .serve import serve_run
+from .serving import ModelFlags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class Quickstart:
 def quickstart(argv: list[str]) -> int:
     flags = parse(Quickstart, argv, "custome quickstart")
     if flags.serve and flags.port is not None:
-        from ..webui.launch import free_port
+        from ..ports import free_port
 
         free_port(flags.host, flags.port)
     reporter = ConsoleReporter()
@@ -52,17 +54,18 @@ def quickstart(argv: list[str]) -> int:
     recipe.check()
     if not _train(recipe, run, reporter):
         return 130
-    engine, people = open_engine(str(run), flags.model, reporter)
     if not (run / "compare.md").is_file():
         from ..evaluation.compare import read_prompts
 
+        engine, people = open_tuned(str(run), flags.model, reporter)
         reporter.stage("对比：底座与微调")
         compare_run(engine, people, run, run, read_prompts(None), recipe.checks.eval_samples, reporter)
+        engine.close()
     if not flags.serve:
         reporter.note(f"聊天：custome serve {run}　终端：custome chat {run}（命令在 .venv/bin 里）")
     else:
         reporter.stage("聊天页")
-        serve_page(engine, people, host=flags.host, port=flags.port, share=False)
+        serve_run(str(run), flags.model, host=flags.host, port=flags.port)
     return 0
 
 

@@ -19,8 +19,10 @@ from .. import config
 from ..config import LoraConfig, Recipe
 from ..errors import InputError
 from .app import guarded
-from .commands import ModelFlags, open_engine, run_training, serve_page
+from .commands import run_training
 from .flags import parse
+from .serve import serve_page
+from .serving import ModelFlags, open_models
 
 RESUME = "resume_from_checkpoint"
 _WORDS = ("true", "false", "1", "0", "none")
@@ -204,12 +206,14 @@ def _chat(argv: list[str]) -> int:
             "例如：python chat_server.py --lora_weights runs/sanguo；还没训练过先跑 custome quickstart",
         )
     if flags.server_port is not None:
-        from ..webui.launch import free_port
+        from ..ports import free_port
 
         free_port(flags.server_name, flags.server_port)
     from ..report import ConsoleReporter
 
-    model = ModelFlags(base_model=flags.base_model, load_8bit=flags.load_8bit)
-    engine, people = open_engine(flags.lora_weights, model, ConsoleReporter())
-    serve_page(engine, people, host=flags.server_name, port=flags.server_port, share=flags.share_gradio)
+    model = ModelFlags(
+        engine="local", base_model=flags.base_model, load_8bit=flags.load_8bit
+    )  # beams are transformers'
+    opened = open_models([flags.lora_weights], model, ConsoleReporter())
+    serve_page(opened, host=flags.server_name, port=flags.server_port, share=flags.share_gradio)
     return 0

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ..types import GenerateOptions, Piece, Reply, Request, Score
+from ..errors import InputError
+from ..types import Character, GenerateOptions, Piece, Reply, Request, Score
+
+OnPiece = Callable[[Piece], None]
+COMMON = frozenset({"max_new_tokens", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "seed"})
+"""Options that every engine keeps to."""
 
 
 class Cancel:
@@ -29,6 +37,22 @@ class Engine(Protocol):
     """Shown to people."""
     kind: Literal["novel", "template"]
     """How it is spoken to: running prose with 某某曰：, or an instruct model's turns."""
+    supports: frozenset[str]
+    """Fields of GenerateOptions it keeps to; any other must be left at its default."""
+    slots: int
+    """Replies it writes at the same time."""
+    max_context: int
+    """Longest prompt and reply together, in tokens."""
+
+    def run(
+        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+    ) -> Reply:
+        """Write one reply; `on_piece` sees it grow, on whatever thread writes it, and is to be quick.
+
+        Raises:
+            InputError: the request or an option is not one for this engine.
+            EngineError: the engine is not to be had.
+        """
 
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         """The reply as it grows; the last piece carries the finished reply. Closing the iterator stops generating."""
@@ -39,8 +63,68 @@ class Engine(Protocol):
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         """How likely each given reply (its end included) is as the answer to its request."""
 
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, of length 1."""
+
     def count_tokens(self, text: str) -> int:
         """Tokens of a text in this model's vocabulary."""
 
+    def prompt_tokens(self, request: Request) -> int:
+        """Tokens of what the model would read."""
+
     def close(self) -> None:
         """Free the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosted:
+    """A model that is being served."""
+
+    name: str
+    engine: Engine
+    people: tuple[Character, ...] = ()
+    """Whom it can be."""
+
+
+def check_options(engine: Engine, options: GenerateOptions) -> None:
+    """Raise InputError naming the first option that is set and that the engine would ignore."""
+    for declared in dataclasses.fields(options):
+        value = getattr(options, declared.name)
+        if value != declared.default and declared.name not in engine.supports:
+            raise InputError(f"{engine.name!r} 的引擎不支持 {declared.name}={value!r}", "去掉这一项，或换一个引擎（--engine）")  # fmt: skip
+
+
+def as_stream(engine: Engine, request: Request, options: GenerateOptions, cancel: Cancel | None) -> Iterator[Piece]:
+    """`stream` for an engine that has `run`: the reply is written on a thread of its own."""
+    cancel = cancel or Cancel()
+    pieces: queue.SimpleQueue[Piece | Reply | BaseException] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            pieces.put(engine.run(request, options, pieces.put, cancel))
+        except BaseException as error:  # raised again where the pieces are read
+            pieces.put(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        while not isinstance(item := pieces.get(), Reply):
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+        yield Piece(text=item.text, reply=item)
+    finally:  # also when the reader goes away
+        cancel.set()
+        worker.join()
+
+
+def from_stream(pieces: Iterator[Piece], on_piece: OnPiece | None) -> Reply:
+    """`run` for an engine that has `stream`."""
+    reply = None
+    for piece in pieces:
+        reply = piece.reply
+        if on_piece is not None and reply is None:
+            on_piece(piece)
+    if reply is None:
+        raise RuntimeError("a stream ended without its reply")
+    return reply

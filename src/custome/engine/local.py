@@ -18,16 +18,16 @@ from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from ..errors import InputError, RunError
+from ..errors import InputError, LengthError, RunError
 from ..models.adapters import load_adapter
 from ..models.chat_format import ChatFormat, cued, open_format
 from ..models.compute import pick_device
-from ..models.loading import has_plain_head, load_base, other_base, padded, split_head, trust_code_in
+from ..models.loading import has_plain_head, load_base, padded, split_head, trust_code_in
 from ..models.run_folder import check_adapter, has_run, read_run
-from ..models.sources import resolve_base
+from ..models.sources import other_base, resolve_base
 from ..report import Reporter
 from ..types import GenerateOptions, Piece, Reply, Request, Sample, Score
-from .base import Cancel
+from .base import COMMON, Cancel, OnPiece, from_stream
 
 MAX_CONTEXT = 4096
 """Longest prompt and reply, in tokens; a longer prompt would keep everybody waiting while it is read."""
@@ -38,6 +38,9 @@ SCORE_ROWS = 8
 class LocalEngine:
     """Answers with a model in this process."""
 
+    supports = COMMON | {"num_beams", "min_p", "stop"}
+    slots = 1
+
     def __init__(
         self, model: Any, tokenizer: Any, chat_format: ChatFormat, name: str, *, adapter_on: bool = True
     ) -> None:
@@ -45,6 +48,7 @@ class LocalEngine:
         self.kind: Literal["novel", "template"] = chat_format.kind
         self._model, self._tokenizer, self._format = model, tokenizer, chat_format
         self._adapter_on = adapter_on
+        self.max_context = self._max_length()
         self._lock = threading.Lock()
         self._ends = _end_tokens(model, tokenizer)
 
@@ -53,6 +57,11 @@ class LocalEngine:
         twin = LocalEngine(self._model, self._tokenizer, self._format, f"{self.name}（底座）", adapter_on=False)
         twin._lock = self._lock
         return twin
+
+    def run(
+        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+    ) -> Reply:
+        return from_stream(self.stream(request, options, cancel), on_piece)
 
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         cancel = cancel or Cancel()
@@ -65,7 +74,9 @@ class LocalEngine:
                 if options.num_beams > 1:
                     result.append(self._beams([prompt], options, cancel)[0])
                 else:
-                    result.append(self._generate([prompt], options, cancel, _QueueStreamer(pieces))[0])
+                    result.append(
+                        self._generate([prompt], options, cancel, _QueueStreamer(pieces), raw=bool(request.text))[0]
+                    )
             except Exception as error:  # it is raised again where the pieces are read
                 pieces.put(error)
             pieces.put(None)
@@ -78,13 +89,13 @@ class LocalEngine:
                 if isinstance(item, Exception):
                     raise item
                 ids += item
-                yield Piece(text=self._format.reply(self._decode(ids)))
+                yield Piece(text=self._said(self._decode(ids), request, options))
         finally:  # also when the reader goes away
             finished = bool(result)
             if not finished:
                 cancel.set()
             worker.join()
-        reply = self._reply(prompt, result[0].tolist(), options.max_new_tokens, cancelled=cancel.is_set())
+        reply = self._reply(request, prompt, result[0].tolist(), options, cancelled=cancel.is_set())
         yield Piece(text=reply.text, reply=reply)
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
@@ -92,11 +103,11 @@ class LocalEngine:
         rows = (
             self._beams(prompts, options, Cancel())
             if options.num_beams > 1
-            else self._generate(prompts, options, Cancel(), None)
+            else self._generate(prompts, options, Cancel(), None, raw=all(request.text for request in requests))
         )
         return [
-            self._reply(prompt, row.tolist(), options.max_new_tokens, cancelled=False)
-            for prompt, row in zip(prompts, rows, strict=True)
+            self._reply(request, prompt, row.tolist(), options, cancelled=False)
+            for request, prompt, row in zip(requests, prompts, rows, strict=True)
         ]
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
@@ -108,6 +119,24 @@ class LocalEngine:
         ]
         return self._logprobs([(list(e.ids), e.replies[-1][0]) for e in encoded])
 
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        vectors = []
+        with self._lock, self._adapter():
+            for text in texts:
+                ids = self._begin(text)
+                self._check_length(len(ids))
+                backbone, _ = split_head(self._model)
+                hidden = backbone(
+                    input_ids=torch.tensor([ids], device=self._model.device)
+                ).last_hidden_state  # (1, T, D)
+                mean = hidden[0].float().mean(dim=0)
+                vectors.append((mean / mean.norm()).tolist())
+        return vectors
+
+    def prompt_tokens(self, request: Request) -> int:
+        return len(self._prompt(request))
+
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False).input_ids)
 
@@ -117,7 +146,23 @@ class LocalEngine:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _prompt(self, request: Request) -> list[int]:
-        return self._format.prompt(request.messages, request.speaker)
+        return self._begin(request.text) if request.text else self._format.prompt(request.messages, request.speaker)
+
+    def _begin(self, text: str) -> list[int]:
+        begin = [] if self._tokenizer.bos_token_id is None else [self._tokenizer.bos_token_id]
+        return begin + list(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+    def _check_length(self, tokens: int) -> None:
+        if tokens > self.max_context:
+            raise LengthError(
+                f"提示加回答共 {tokens} token，超过模型的 {self.max_context}，多了 {tokens - self.max_context}",
+                "清空或删掉一些历史，或减小“最多记住几轮”",
+            )
+
+    def _said(self, text: str, request: Request, options: GenerateOptions) -> str:
+        """What to show of a reply, finished or not."""
+        text = text if request.text else self._format.reply(text)
+        return text[: min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))]
 
     def _text(self, request: Request) -> str:
         if len(request.messages) != 1:
@@ -141,22 +186,26 @@ class LocalEngine:
 
     @torch.no_grad()
     def _generate(
-        self, prompts: list[list[int]], options: GenerateOptions, cancel: Cancel, streamer: BaseStreamer | None
+        self,
+        prompts: list[list[int]],
+        options: GenerateOptions,
+        cancel: Cancel,
+        streamer: BaseStreamer | None,
+        raw: bool = False,
     ) -> list[Tensor]:
         """New token ids of each prompt, end tokens and padding removed."""
-        too_long = max(map(len, prompts)) + options.max_new_tokens
-        if too_long > self._max_length():
-            raise InputError(
-                f"提示加回答共 {too_long} token，超过模型的 {self._max_length()}",
-                "清空或删掉一些历史，或减小“最多记住几轮”",
-            )
+        self._check_length(max(map(len, prompts)) + options.max_new_tokens)
+
+        def over(text: str) -> bool:
+            return any(mark in text for mark in options.stop) or (not raw and self._format.is_complete(text))
+
         with self._lock, self._adapter():
             ids, mask = self._pad(prompts, left=True)
             if options.seed is not None:
                 torch.manual_seed(options.seed)
             out = self._model.generate(
                 input_ids=ids, attention_mask=mask, streamer=streamer,
-                stopping_criteria=StoppingCriteriaList([_Stop(self._tokenizer, self._format, ids.shape[1], cancel)]),
+                stopping_criteria=StoppingCriteriaList([_Stop(self._tokenizer, over, ids.shape[1], cancel)]),
                 eos_token_id=self._ends, pad_token_id=self._tokenizer.pad_token_id, **_sampling(options),
             )  # fmt: skip
         ends = torch.tensor([*self._ends, self._tokenizer.pad_token_id])
@@ -226,16 +275,25 @@ class LocalEngine:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
         return text.rstrip("\ufffd")  # the bytes of half a character; the rest is still to come
 
-    def _reply(self, prompt: list[int], ids: list[int], limit: int, *, cancelled: bool) -> Reply:
-        text = self._decode(ids)
-        stopped = self._format.is_complete(text) or len(ids) < limit
-        return Reply(text=self._format.reply(text), prompt_tokens=len(prompt), completion_tokens=len(ids),
-                     finish_reason="cancelled" if cancelled else "stop" if stopped else "length")  # fmt: skip
+    def _reply(
+        self, request: Request, prompt: list[int], ids: list[int], options: GenerateOptions, *, cancelled: bool
+    ) -> Reply:
+        whole = self._decode(ids)
+        text = self._said(whole, request, options)
+        ended = len(ids) < options.max_new_tokens or any(mark in whole for mark in options.stop)
+        ended = ended or (not request.text and self._format.is_complete(whole))
+        return Reply(text=text, prompt_tokens=len(prompt), completion_tokens=len(ids),
+                     finish_reason="cancelled" if cancelled else "stop" if ended else "length")  # fmt: skip
 
 
 def _sampling(options: GenerateOptions) -> dict[str, Any]:
     """Our options as generate()'s keywords; sampling settings are left out where nothing is sampled."""
-    drawn = {"temperature": options.temperature, "top_p": options.top_p, "top_k": options.top_k}
+    drawn = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "top_k": options.top_k,
+        "min_p": options.min_p or None,
+    }
     return {
         "max_new_tokens": options.max_new_tokens,
         "num_beams": options.num_beams,
@@ -253,16 +311,16 @@ def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
 
 
 class _Stop(StoppingCriteria):
-    """A row is done when its reply is complete by its own mark; everybody is done when cancelled."""
+    """A row is done when its text is over; everybody is done when cancelled."""
 
-    def __init__(self, tokenizer: Any, chat_format: ChatFormat, prompt_width: int, cancel: Cancel) -> None:
-        self._tokenizer, self._format, self._width, self._cancel = tokenizer, chat_format, prompt_width, cancel
+    def __init__(self, tokenizer: Any, over: Callable[[str], bool], prompt_width: int, cancel: Cancel) -> None:
+        self._tokenizer, self._over, self._width, self._cancel = tokenizer, over, prompt_width, cancel
 
     def __call__(self, input_ids: Tensor, scores: Any, **options: Any) -> Any:
         if self._cancel.is_set():
             return torch.ones(len(input_ids), dtype=torch.bool, device=input_ids.device)
         texts = self._tokenizer.batch_decode(input_ids[:, self._width :], skip_special_tokens=True)
-        return torch.tensor([self._format.is_complete(text) for text in texts], device=input_ids.device)
+        return torch.tensor([self._over(text) for text in texts], device=input_ids.device)
 
 
 class _QueueStreamer(BaseStreamer):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ..types import GenerateOptions, Piece, Reply, Request, Score
-from .base import Cancel
+from .base import COMMON, Cancel, OnPiece, from_stream
 
 
 class ScriptedEngine:
@@ -16,25 +16,34 @@ class ScriptedEngine:
     Args:
         replies: what to say.
         delay_s: pause before each character, to make streaming visible.
+        slots: how many replies it is said to write at once.
     """
 
     name = "scripted"
     kind: Literal["novel", "template"] = "novel"
+    supports = COMMON | {"stop"}
+    max_context = 4096
 
-    def __init__(self, replies: Sequence[str] = (), *, delay_s: float = 0.0) -> None:
-        self._replies, self._delay_s = list(replies), delay_s
+    def __init__(self, replies: Sequence[str] = (), *, delay_s: float = 0.0, slots: int = 4) -> None:
+        self._replies, self._delay_s, self.slots = list(replies), delay_s, slots
         self.requests: list[Request] = []
         """Everything that was asked, for assertions."""
 
+    def run(
+        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+    ) -> Reply:
+        return from_stream(self.stream(request, options, cancel), on_piece)
+
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         self.requests.append(request)
-        asked = request.messages[-1].content
+        asked = request.text or request.messages[-1].content
         text = (
             self._replies[(len(self.requests) - 1) % len(self._replies)]
             if self._replies
             else f"{request.speaker}闻：{asked}"
         )
-        text, shown = text[: options.max_new_tokens], ""
+        text = text[: min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))]
+        text, shown, whole = text[: options.max_new_tokens], "", len(text) <= options.max_new_tokens
         for character in text:
             if cancel is not None and cancel.is_set():
                 break
@@ -43,7 +52,7 @@ class ScriptedEngine:
             yield Piece(text=shown)
         cancelled = cancel is not None and cancel.is_set()
         yield Piece(text=shown, reply=Reply(text=shown, prompt_tokens=self.count_tokens(asked), completion_tokens=len(shown),
-                                            finish_reason="cancelled" if cancelled else "stop"))  # fmt: skip
+                                            finish_reason="cancelled" if cancelled else "stop" if whole else "length"))  # fmt: skip
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
         replies = [list(self.stream(request, options))[-1].reply for request in requests]
@@ -51,6 +60,12 @@ class ScriptedEngine:
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         return [Score(logprob=-float(len(reply)), tokens=len(reply)) for reply in replies]
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[1.0, 0.0] for _ in texts]
+
+    def prompt_tokens(self, request: Request) -> int:
+        return self.count_tokens(request.text) + sum(self.count_tokens(message.content) for message in request.messages)
 
     def count_tokens(self, text: str) -> int:
         return len(text)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -126,6 +126,27 @@ def cued(text: str, speaker: str) -> str:
     return f"{text}{'' if not text or text[-1] in _SENTENCE_ENDS else '。'}{normalise(speaker)}曰："
 
 
+def persona(speaker: str) -> str:
+    """What an instruct model is told of whom it is."""
+    return f"你是{speaker}，用{speaker}的口吻说话。"
+
+
+def novel_text(messages: Sequence[Message], speaker: str) -> str:
+    """A conversation as running prose, up to where `speaker`'s reply begins."""
+    return "".join(_novel_parts(messages, speaker))
+
+
+def _novel_parts(messages: Sequence[Message], speaker: str) -> Iterator[str]:
+    for index, message in enumerate(messages):
+        if message.role == "assistant":
+            yield _quoted(normalise(message.content))
+        elif message.role == "system":
+            yield normalise(message.content)
+        else:
+            last = index + 1 == len(messages)
+            yield cued(message.content, speaker if last else messages[index + 1].name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
     """Token ids of one training example and where its replies stand; the loss counts these."""
@@ -188,14 +209,8 @@ class NovelFormat:
         return replace(whole, replies=((start + len(self._before_reply), end),))
 
     def prompt(self, messages: Sequence[Message], speaker: str) -> list[int]:
-        ids = list(self._bos)
-        for index, message in enumerate(messages):
-            if message.role == "assistant":
-                ids += self._ids(_quoted(normalise(message.content)))
-            else:
-                answer = messages[index + 1].name if index + 1 < len(messages) else speaker
-                ids += self._ids(cued(message.content, answer))
-        return ids + self._before_reply
+        parts = [self._ids(part) for part in _novel_parts(messages, speaker)]
+        return [*self._bos, *(token for part in parts for token in part), *self._before_reply]
 
     def is_complete(self, text: str) -> bool:
         return CLOSE in text
@@ -264,10 +279,12 @@ class TemplateFormat:
         turns = [{"role": m.role, "content": _lines(m.content)} for m in messages]
         if not speaker:
             return turns
-        persona = f"你是{speaker}，用{speaker}的口吻说话。"
+        words = persona(speaker)
+        if turns[0]["role"] == "system":
+            turns, words = turns[1:], f"{words}\n{turns[0]['content']}"
         if self._has_system:
-            return [{"role": "system", "content": persona}, *turns]
-        return [{"role": turns[0]["role"], "content": f"{persona}\n{turns[0]['content']}"}, *turns[1:]]
+            return [{"role": "system", "content": words}, *turns]
+        return [{"role": turns[0]["role"], "content": f"{words}\n{turns[0]['content']}"}, *turns[1:]]
 
     def is_complete(self, text: str) -> bool:
         return False  # its end-of-turn token says so

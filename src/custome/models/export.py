@@ -12,18 +12,14 @@ load → what the tuned model says → write → ask the written one → keep.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from gguf import GGUFWriter
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors.torch import load_file
 
 from ..config import load_recipe
 from ..errors import ExportError, InputError, RunError, SourceError
@@ -34,11 +30,13 @@ from ..types import Message, Sample
 from . import chatglm, convert, proof
 from .adapters import load_adapter
 from .chat_format import ChatFormat, open_format
-from .gguf import rewrite_gguf
-from .loading import load_config, load_model, load_tokenizer, other_base, trust_code_in
+from .gguf import read_head, rewrite_gguf
+from .loading import load_config, load_model, load_tokenizer, trust_code_in
+from .lora_file import read_lora
 from .retuned import Retuned
-from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, RunInfo, check_adapter, read_kept, read_run
-from .sources import gguf_behind, resolve_base
+from .run_folder import VOCABULARY_FOLDER, RunInfo, check_adapter, read_kept, read_run
+from .served import write_lora
+from .sources import gguf_behind, other_base, resolve_base
 
 Target = Literal["hf", "gguf", "ollama", "adapter-gguf"]
 PROMPTS = 20
@@ -108,7 +106,7 @@ def export(
         else:
             name = f"{run.name}-{'adapter' if to == 'adapter-gguf' else quant}.gguf"
             if to == "adapter-gguf":
-                write_adapter(source, model, folder / name)
+                write_adapter(source, folder / name)
             else:
                 config, tensors = model.config.get_text_config(), merged_tensors(source, model, quant)
                 del model  # what is written next needs its memory
@@ -249,35 +247,16 @@ def write_merged(source: Source, config: Any, tensors: Mapping[str, convert.Stor
         rewrite_gguf(source.gguf, target, kept=source.kept, changed=tensors, keys=keys)
 
 
-def write_adapter(source: Source, model: Any, target: Path) -> None:
-    """The LoRA as llama.cpp reads one beside a base model.
+def write_adapter(source: Source, target: Path) -> None:
+    """The LoRA as llama.cpp reads one beside the base's own file.
 
     Raises:
         RunError: what was learnt is no plain LoRA.
     """
-    settings = getattr(model, "active_peft_config", None)
-    if settings is None or settings.peft_type.value != "LORA" or settings.use_dora:
+    lora = read_lora(source.run)
+    if lora is None or source.gguf is None:
         raise RunError(f"{str(source.run)!r} 学的不是普通 LoRA，llama.cpp 没有这样的适配器", "导出合并好的：--to gguf")
-    config = model.config.get_text_config()
-    architecture = convert.architecture_of(config)
-    known = convert.names_for(architecture, config.num_hidden_layers)
-    writer = GGUFWriter(target, architecture)
-    writer.add_type("adapter")
-    writer.add_name(source.run.name)
-    writer.add_string("adapter.type", "lora")
-    # llama.cpp scales by alpha / r; rsLoRA means alpha / √r
-    alpha = settings.lora_alpha * (math.sqrt(settings.r) if settings.use_rslora else 1.0)
-    writer.add_float32("adapter.lora.alpha", float(alpha))
-    for name, tensor in load_file(source.run / ADAPTER_FILES[1]).items():
-        layer, part = name.removeprefix("base_model.model.").rsplit(".lora_", 1)
-        place = known(f"{layer}.weight")
-        if place is None:
-            raise ExportError(f"适配器的 {layer!r} 在 GGUF 的 {architecture} 里没有位置", "导出成 --to hf")
-        array = tensor.float().numpy()
-        if part.startswith("B"):  # rows are those of the base's matrix
-            array = convert.as_stored(architecture, f"{layer}.weight", array, config)
-        writer.add_tensor(f"{place}.lora_{part[0].lower()}", np.ascontiguousarray(array))
-    convert.finish(writer)
+    write_lora(lora, read_head(source.gguf), target, source.run.name)
 
 
 def _write_folder(source: Source, model: Any, folder: Path, quant: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +23,6 @@ from transformers.utils import logging
 from ..errors import InputError, SourceError
 from . import chatglm, vocab
 from .compute import DTYPES, compute_dtype, training_type
-from .run_folder import RunInfo
 
 logging.disable_progress_bar()
 chatglm.register()
@@ -203,22 +200,3 @@ def has_plain_head(model: Any) -> bool:
         for name in ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
     ]
     return all(value in (None, 1, 1.0) for value in extras)
-
-
-def other_base(run: Path, info: RunInfo, folder: Path) -> str:
-    """What to say when a run was trained on another base than the one in `folder`; '' when it was this one."""
-    if (here := fingerprint(folder)) == info.base_fingerprint:
-        return ""
-    return f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
-
-
-def fingerprint(folder: Path) -> str:
-    """Tells one base model from another without reading gigabytes: configuration, file sizes and weight headers."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config.pop("transformers_version", None)  # says who wrote the file, not what the model is
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
-        digest.update(f"{path.name}:{path.stat().st_size}".encode())
-        with path.open("rb") as weights:
-            digest.update(weights.read(1 << 16))
-    return digest.hexdigest()[:16]

@@ -15,9 +15,9 @@ from ..files import atomic_folder
 from ..report import Reporter
 from ..types import Character
 from .adapters import load_adapter
-from .loading import load_model, other_base
+from .loading import load_model
 from .run_folder import ADAPTER_FILES, RunInfo, check_adapter, read_run, write_run
-from .sources import resolve_base
+from .sources import other_base, resolve_base
 
 How = Literal["linear", "cat", "svd", "ties", "dare_ties"]
 MERGED = "merged"

@@ -136,7 +136,7 @@ def check(agreement: Agreement, quant: str) -> None:
 def check_installed() -> None:
     """Raise InputError when llama.cpp is not there to be asked."""
     if importlib.util.find_spec("xllamacpp") is None:
-        raise InputError("核对 GGUF 要用 xllamacpp（llama.cpp），没有装", "pip install 'llm-custome[llamacpp]'")
+        raise InputError("核对 GGUF 要用 xllamacpp（llama.cpp），没有装", "pip install xllamacpp")
 
 
 class LlamaCpp:

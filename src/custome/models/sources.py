@@ -11,6 +11,7 @@ Knows nothing of what the weights mean.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -22,7 +23,9 @@ from pathlib import Path
 from ..errors import DiskError, InputError, SourceError
 from ..report import Reporter
 from ..resources import custome_home, fetch, sha256_of
+from .convert import ARCHITECTURES
 from .gguf import prepare_gguf
+from .run_folder import RunInfo
 
 EMBEDDED = "embedded"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -64,6 +67,17 @@ def gguf_behind(spec: str, reporter: Reporter, *, home: Path | None = None) -> P
         return fetch("gemma3-270m", reporter, home=home)
     path = Path(spec).expanduser()
     return path if path.suffix == ".gguf" and path.is_file() else None
+
+
+def llamacpp_knows(spec: str) -> bool:
+    """Will llama.cpp know a base model's architecture? Looks at local files only; False for what is not there."""
+    path = Path(spec).expanduser()
+    if spec == EMBEDDED or path.suffix == ".gguf":
+        return True
+    if not (path / "config.json").is_file():
+        return False
+    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    return config.get("text_config", config).get("model_type") in ARCHITECTURES
 
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "ice_text.model", "vocab.json", "vocab.txt")
@@ -181,3 +195,22 @@ def _wanted_with_room(sizes: dict[str, int], cache: Path, repo: str) -> list[str
             "腾出空间，或把缓存放到别处：export HF_HOME=/大一点的盘/huggingface（ModelScope：MODELSCOPE_CACHE）",
         )
     return wanted
+
+
+def other_base(run: Path, info: RunInfo, folder: Path) -> str:
+    """What to say when a run was trained on another base than the one in `folder`; '' when it was this one."""
+    if (here := fingerprint(folder)) == info.base_fingerprint:
+        return ""
+    return f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
+
+
+def fingerprint(folder: Path) -> str:
+    """Tells one base model from another without reading gigabytes: configuration, file sizes and weight headers."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config.pop("transformers_version", None)  # says who wrote the file, not what the model is
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        digest.update(f"{path.name}:{path.stat().st_size}".encode())
+        with path.open("rb") as weights:
+            digest.update(weights.read(1 << 16))
+    return digest.hexdigest()[:16]

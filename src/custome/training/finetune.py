@@ -29,7 +29,6 @@ from ..models import adapters, vocab
 from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_products, training_type
 from ..models.loading import (
     Quantization,
-    fingerprint,
     load_model,
     skeleton,
     split_head,
@@ -51,7 +50,7 @@ from ..models.run_folder import (
     write_run,
     write_vocabulary,
 )
-from ..models.sources import resolve_base
+from ..models.sources import fingerprint, resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
 from ..types import Sample

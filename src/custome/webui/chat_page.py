@@ -1,25 +1,28 @@
 """The chat page: dialogue, character picker, sampling settings, Stop, Retry, edit, delete, save, load, dark mode.
 
 Each browser tab has its own conversation: it lives in the tab's session on the server and, so that neither a reload nor
-a crash of the server costs it, in the tab's sessionStorage. Knows one engine and the people one can talk to.
+a crash of the server costs it, in the tab's sessionStorage. Knows engines and the people one can talk to.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 
 from ..apps.session import DEFAULT_HISTORY, Conversation, compose, cue_of, load_conversation
-from ..engine.base import Cancel, Engine
+from ..engine.base import Cancel, Hosted
 from ..errors import CustomeError, InputError
-from ..types import Character, GenerateOptions
+from ..types import GenerateOptions, Reply
 
 STOP_WAIT_S = 30.0
 """Longest wait for a generation to end; it looks after every token."""
+SHOW_EVERY_S = 0.05
+"""A fast engine writes more often than a browser can draw."""
 LONGEST = 2_000
 """Characters one may say at once."""
 NOBODY = "（自己写提示）"
@@ -90,49 +93,78 @@ def _options(
 class _Actions:
     """What the page's events do. Those that generate yield (text box, chat, conversation) as the reply grows."""
 
-    def __init__(self, engine: Engine, people: Sequence[Character]) -> None:
-        self._engine = engine
+    def __init__(self, hosted: Callable[[], Sequence[Hosted]]) -> None:
+        self._hosted = hosted
         self._running = _Running()
-        self.cues = {person.name: cue_of(person, engine.kind) for person in people}
         self.stop, self.end = self._running.stop, self._running.end
 
+    def models(self) -> list[str]:
+        return [one.name for one in self._hosted()]
+
+    def _model(self, name: str) -> Hosted:
+        known = {one.name: one for one in self._hosted()}
+        if name not in known:
+            raise InputError(f"模型 {name!r} 已经不在了", "换一个模型")
+        return known[name]
+
+    def cues(self, model: str) -> dict[str, str]:
+        """Whom a model can be, with what the book calls them."""
+        one = self._model(model)
+        return {person.name: cue_of(person, one.engine.kind) for person in one.people}
+
+    def people(self, model: str, person: str) -> Any:
+        """The picker for another model; the same person, if that model has them."""
+        names = list(self.cues(model))
+        return gr.update(choices=[*names, NOBODY], value=person if person in names else next(iter(names), NOBODY))
+
     def generate(
-        self, conversation: Conversation, settings: tuple[Any, ...], request: gr.Request
-    ) -> Iterator[Conversation]:
-        """Answer the last turn; a Stop keeps what is there."""
+        self, model: str, conversation: Conversation, settings: tuple[Any, ...], request: gr.Request
+    ) -> Iterator[tuple[Conversation, Any]]:
+        """Answer the last turn, and say how fast it went; a Stop keeps what is there."""
         *sampling, max_history = settings
+        engine = self._model(model).engine
         with self._running.generation(str(request.session_hash)) as cancel:
-            for piece in self._engine.stream(conversation.request(int(max_history)), _options(*sampling), cancel):
-                yield conversation.answer(piece.text)
+            started, shown = time.monotonic(), 0.0
+            asked = conversation.request(int(max_history))
+            for piece in engine.stream(asked, _options(*sampling), cancel):
+                now = time.monotonic()
+                if piece.reply is not None:
+                    yield conversation.answer(piece.text), _told(piece.reply, now - started, engine.max_context)
+                elif now - shown >= SHOW_EVERY_S:
+                    shown = now
+                    yield conversation.answer(piece.text), gr.skip()
 
     def submit(
-        self, text: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
+        self, text: str, model: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
     ) -> Iterator[tuple[Any, ...]]:
         if not text.strip() or len(text) > LONGEST:
             if text.strip():
                 gr.Warning(f"一次最多 {LONGEST} 字，这里有 {len(text)} 字")
-            yield gr.skip(), gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
             return
-        asked = conversation.ask(compose(text, self.cues.get(person, ""), self._engine.kind), self.cues.get(person, ""))
-        yield "", show(asked), asked
         try:
-            for grown in self.generate(asked, settings, request):
-                yield gr.skip(), show(grown), grown
+            cue = self.cues(model).get(person, "")
+            asked = conversation.ask(compose(text, cue, self._model(model).engine.kind), cue)
+            yield "", show(asked), asked, gr.skip()
+            for grown, told in self.generate(model, asked, settings, request):
+                yield gr.skip(), show(grown), grown, told
         except Exception as error:
             # The words go back into the box, the conversation is as before.
-            yield text, show(conversation), conversation
+            yield text, show(conversation), conversation, gr.skip()
             _warn(error)
 
-    def retry(self, conversation: Conversation, request: gr.Request, *settings: Any) -> Iterator[tuple[Any, ...]]:
+    def retry(
+        self, model: str, conversation: Conversation, request: gr.Request, *settings: Any
+    ) -> Iterator[tuple[Any, ...]]:
         if not conversation.turns:
-            yield gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip()
             return
-        yield show(conversation.answer("")), gr.skip()  # the old answer is kept until a new one begins
+        yield show(conversation.answer("")), gr.skip(), gr.skip()  # the old answer is kept until a new one begins
         try:
-            for grown in self.generate(conversation, settings, request):
-                yield show(grown), grown
+            for grown, told in self.generate(model, conversation, settings, request):
+                yield show(grown), grown, told
         except Exception as error:
-            yield show(conversation), conversation
+            yield show(conversation), conversation, gr.skip()
             _warn(error)
 
     def edit(self, conversation: Conversation, request: gr.Request, event: gr.EditData) -> tuple[Shown, Conversation]:
@@ -171,14 +203,30 @@ class _Actions:
         return show(conversation), conversation
 
 
-def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
-    """The page for one engine."""
-    actions = _Actions(engine, people)
-    with gr.Blocks(title=f"{engine.name} · 大模型定制化", analytics_enabled=False, fill_height=True) as page:
+def _told(reply: Reply, seconds: float, context: int) -> str:
+    used = reply.prompt_tokens + reply.completion_tokens
+    return f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
+
+
+def build_chat_page(hosted: Callable[[], Sequence[Hosted]]) -> gr.Blocks:
+    """The page for what is being served; `hosted` is asked anew each time a tab is opened."""
+    actions = _Actions(hosted)
+    first = hosted()[0]
+    names = list(actions.cues(first.name))
+    with gr.Blocks(title=f"{first.name} · 大模型定制化", analytics_enabled=False, fill_height=True) as page:
         conversation = gr.State(Conversation())
         selected: gr.State = gr.State(None)
         with gr.Row(elem_id="header"):
-            gr.Markdown(f"## 与书中人对话 · {engine.name}")
+            gr.Markdown("## 与书中人对话")
+            model = gr.Dropdown(
+                actions.models(),
+                value=first.name,
+                show_label=False,
+                container=False,
+                elem_id="model",
+                scale=0,
+                min_width=200,
+            )
             dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0)
         with gr.Row():
             with gr.Column(scale=4):
@@ -186,7 +234,7 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
                                   buttons=["copy"], feedback_options=None, layout="bubble",
                                   placeholder="选一个人物，说一句话。也可以自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：")  # fmt: skip
                 with gr.Row():
-                    person = gr.Dropdown([*actions.cues, NOBODY], value=next(iter(actions.cues), NOBODY), label="人物", elem_id="person",
+                    person = gr.Dropdown([*names, NOBODY], value=next(iter(names), NOBODY), label="人物", elem_id="person",
                                          scale=1, filterable=True, info="替你写好“某某曰：”；自己写了就以你写的为准")  # fmt: skip
                     text = gr.Textbox(label="你说", elem_id="say", lines=2, max_lines=6, scale=3, submit_btn=False,
                                       placeholder="回车发送，Shift+回车换行", autofocus=True)  # fmt: skip
@@ -202,17 +250,20 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
                         "载入对话", size="sm", file_types=[".json"], type="binary", elem_id="load"
                     )
             with gr.Column(scale=1, min_width=260):
-                settings = _settings()
+                settings = _settings("num_beams" in first.engine.supports)
+                status = gr.Markdown("", elem_id="status")
         dumped = gr.Textbox(visible="hidden")
 
-        generating = {"concurrency_limit": 1, "concurrency_id": "engine", "show_progress": "minimal"}
-        asks = [text, person, conversation, *settings]
+        at_once = sum(one.engine.slots for one in hosted())
+        generating = {"concurrency_limit": at_once, "concurrency_id": "engine", "show_progress": "minimal"}
+        asks = [text, model, person, conversation, *settings]
+        again_asks, grown = [model, conversation, *settings], [chat, conversation, status]
         keep = {"fn": lambda now: now.dump(), "inputs": [conversation], "outputs": [dumped], "show_progress": "hidden"}
         answers = [
-            send.click(actions.submit, asks, [text, chat, conversation], **generating),
-            text.submit(actions.submit, asks, [text, chat, conversation], **generating),
-            again.click(actions.retry, [conversation, *settings], [chat, conversation], **generating),
-            chat.retry(actions.retry, [conversation, *settings], [chat, conversation], **generating),
+            send.click(actions.submit, asks, [text, *grown], **generating),
+            text.submit(actions.submit, asks, [text, *grown], **generating),
+            again.click(actions.retry, again_asks, grown, **generating),
+            chat.retry(actions.retry, again_asks, grown, **generating),
         ]
         # Whatever changes the conversation ends a running generation first: it would write the old one back.
         changes = [
@@ -230,12 +281,14 @@ def build_chat_page(engine: Engine, people: Sequence[Character]) -> gr.Blocks:
         chat.select(actions.select, None, [selected, remove])
         save.click(**keep).then(None, [dumped], None, js=_DOWNLOAD)
         dark.click(None, None, None, js=_DARK)
+        model.change(actions.people, [model, person], [person])
+        page.load(lambda: gr.update(choices=actions.models()), None, [model])
         page.load(actions.recall, [dumped], [chat, conversation], js=_RECALL)
         page.unload(actions.stop)
     return page
 
 
-def _settings() -> list[gr.components.Component]:
+def _settings(beams: bool) -> list[gr.components.Component]:
     gr.Markdown("### 生成设置")
     return [
         gr.Checkbox(
@@ -244,7 +297,7 @@ def _settings() -> list[gr.components.Component]:
         gr.Slider(0.1, 2.0, _DEFAULTS.temperature, step=0.05, label="温度 Temperature"),
         gr.Slider(0.1, 1.0, _DEFAULTS.top_p, step=0.05, label="Top p"),
         gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
-        gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示"),
+        gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible=beams),
         gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
         gr.Slider(0, 20, DEFAULT_HISTORY, step=1, label="最多记住几轮 Max history"),
     ]

@@ -1,0 +1,259 @@
+"""`custome serve` and `custome keys`: the page and the API in one process, and who may use them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from ..errors import InputError, ServeError
+from ..report import ConsoleReporter
+from ..resources import custome_home
+from .flags import parse
+from .serving import ModelFlags, Opened, open_models
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GRACE_S = 15
+"""How long replies may go on after Ctrl-C."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve:
+    """聊天页和 OpenAI 兼容的 API，一个进程；几个运行目录一起服务。"""
+
+    runs: Positional[tuple[str, ...]] = ()
+    """运行目录，如 runs/sanguo runs/shuihu；目录名就是模型名，人物是 sanguo:诸葛亮。"""
+    host: str = "127.0.0.1"
+    """监听地址；默认只有本机能访问。对外要先有密钥：custome keys add 名字。"""
+    port: int | None = None
+    """端口；默认从 7860 起找一个空闲的。"""
+    page: bool = True
+    """开聊天页；--no-page 只要 API，省八十兆内存。"""
+    share: bool = False
+    """借 Gradio 的公网隧道给别人一个临时地址（只有页面，没有 API）。"""
+    keys: str = ""
+    """密钥文件；默认是缓存目录里的 keys.json。没有密钥时谁都能用，所以只许本机。"""
+    allow_open: bool = False
+    """没有密钥也对外开放。"""
+    cors: tuple[str, ...] = ()
+    """哪些网页可以从浏览器里调用 API，如 http://localhost:8000；默认都不行。"""
+    most_waiting: int = 64
+    """每个模型最多排多少个请求；再来的得到 429。"""
+    model: ModelFlags = field(default_factory=ModelFlags)
+
+
+def serve(argv: list[str]) -> int:
+    if any(word in ("vllm", "--engine=vllm") for word in argv):
+        return serve_vllm(argv)
+    return run_flags(parse(Serve, argv, "custome serve"))
+
+
+def run_flags(flags: Serve) -> int:
+    from ..server.auth import Doorkeeper, read_keys
+
+    doorkeeper = Doorkeeper(read_keys(keys_path(flags.keys)))
+    if flags.host not in LOOPBACK and doorkeeper.open and not flags.allow_open:
+        raise ServeError(
+            f"{flags.host!r} 不只本机能到，现在又没有密钥", "先 custome keys add 名字；或真要谁都能用：--allow-open"
+        )
+    from ..ports import free_port
+
+    port = free_port(flags.host, flags.port)
+    opened = open_models(flags.runs, flags.model, ConsoleReporter())
+    if flags.share:
+        serve_page(opened, host=flags.host, port=flags.port)
+        return 0
+    return run_server(opened, doorkeeper, flags, port)
+
+
+def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
+    """Serve until Ctrl-C."""
+    import uvicorn
+
+    from ..server.app import create_app
+    from ..server.catalogue import Catalogue
+
+    catalogue = Catalogue(opened.hosted, open_run=opened.open_run, open_base=opened.open_base, most_waiting=flags.most_waiting)  # fmt: skip
+    hosts = ("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]")
+    app = create_app(catalogue, doorkeeper, hosts=hosts, cors=flags.cors)
+    if flags.page:
+        from ..webui.chat_page import build_chat_page
+        from ..webui.launch import mount_page
+
+        check = None if doorkeeper.open else lambda _, password: doorkeeper.find(password) is not None
+        app = mount_page(app, build_chat_page(catalogue.hosted), check)
+    shown = f"[{flags.host}]" if ":" in flags.host else flags.host
+    names = "、".join(one.name for one in catalogue.hosted())
+    print(f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}", flush=True)  # fmt: skip
+    if flags.host not in LOOPBACK and doorkeeper.open:
+        print("注意：这个地址不只本机可见，没有密钥，谁都能用", flush=True)
+    print("按 Ctrl-C 结束", flush=True)
+    config = uvicorn.Config(app, host=flags.host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, access_log=False, server_header=False)  # fmt: skip
+    try:
+        uvicorn.Server(config).run()
+    finally:
+        catalogue.close()
+    return 0
+
+
+def serve_run(run: str, model: ModelFlags, *, host: str, port: int | None) -> int:
+    """`custome serve RUN`, for a command that has one at hand."""
+    flags = Serve(runs=(run,), host=host, port=port, model=model)
+    return run_flags(flags)
+
+
+def serve_page(opened: Opened, *, host: str = "127.0.0.1", port: int | None = None, share: bool = True) -> None:
+    """The page alone, as Gradio serves it; with `share` through its public tunnel."""
+    from ..server.catalogue import Catalogue
+    from ..webui.chat_page import build_chat_page
+    from ..webui.launch import open_page
+
+    catalogue = Catalogue(opened.hosted)
+    open_page(build_chat_page(catalogue.hosted), host=host, port=port, share=share, say=lambda line: print(line, flush=True))  # fmt: skip
+
+
+# -- vLLM ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeVllm:
+    """大模型、显卡、多机：让 vLLM 来算，写好它的命令并运行；页面用 --engine remote 接上。"""
+
+    runs: Positional[tuple[str, ...]]
+    """运行目录，要同一个底座；各成一个 LoRA。"""
+    engine: Literal["vllm"] = "vllm"
+    """固定为 vllm。"""
+    tensor_parallel: int = 1
+    """一份模型切到几张卡上。"""
+    data_parallel: int = 1
+    """开几份。"""
+    ray: bool = False
+    """多机：用 Ray 分派（先在各机 ray start）。"""
+    vllm_host: str = "127.0.0.1"
+    """vLLM 监听的地址。"""
+    vllm_port: int = 8000
+    """vLLM 的端口。"""
+    print_only: bool = False
+    """只印出命令，不运行。"""
+
+
+def serve_vllm(argv: list[str]) -> int:
+    flags = parse(ServeVllm, argv, "custome serve --engine vllm")
+    command = vllm_command(flags)
+    print(shlex.join(command), flush=True)
+    page = f"custome serve {flags.runs[0]} --engine remote --url http://{flags.vllm_host}:{flags.vllm_port}/v1 --remote-model {Path(flags.runs[0]).resolve().name}"  # fmt: skip
+    print(f"页面：{page}", flush=True)
+    if flags.print_only:
+        return 0
+    try:
+        return subprocess.run(command, check=False).returncode
+    except FileNotFoundError as error:
+        raise InputError("没有装 vLLM", "pip install vllm（要显卡）；或先看命令：--print-only") from error
+
+
+def vllm_command(flags: ServeVllm) -> list[str]:
+    """The vLLM command line for runs on one base, each as a LoRA.
+
+    Raises:
+        RunError, InputError: no runs, different bases, or something other than a plain LoRA.
+    """
+    from ..models.lora_file import read_lora
+    from ..models.run_folder import check_adapter, read_run
+
+    bases, ranks = [], []
+    for run in flags.runs:
+        check_adapter(Path(run))
+        lora = read_lora(Path(run))
+        if lora is None:
+            raise InputError(f"{run!r} 学的不是普通 LoRA，vLLM 装不上", f"先合并：custome export {run} --to hf，再 vllm serve 那个目录")  # fmt: skip
+        bases.append(read_run(Path(run)).base_model)
+        ranks.append(lora.rank)
+    if len(set(bases)) > 1:
+        raise InputError(f"底座不一样：{'、'.join(sorted(set(bases)))}", "一次只给同一个底座上的运行目录")
+    base = bases[0].removeprefix("hf:")
+    if base == "embedded" or base.endswith(".gguf"):
+        raise InputError(f"vLLM 不从 {base!r} 这样的 GGUF 上装 LoRA", f"先合并：custome export {flags.runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快")  # fmt: skip
+    modules = [f"{Path(run).resolve().name}={Path(run).resolve()}" for run in flags.runs]
+    room = next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= max(ranks)), max(ranks))
+    command = ["vllm", "serve", base, "--host", flags.vllm_host, "--port", str(flags.vllm_port), "--enable-lora",
+               "--max-lora-rank", str(room), "--max-loras", str(len(modules)), "--lora-modules", *modules]  # fmt: skip
+    if flags.tensor_parallel > 1:
+        command += ["--tensor-parallel-size", str(flags.tensor_parallel)]
+    if flags.data_parallel > 1:
+        command += ["--data-parallel-size", str(flags.data_parallel)]
+    return [*command, "--distributed-executor-backend", "ray"] if flags.ray else command
+
+
+# -- keys ------------------------------------------------------------------------------------------------------------
+
+
+def keys_path(given: str) -> Path:
+    return Path(given) if given else custome_home() / "keys.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysAdd:
+    """新建一个 API 密钥；只显示这一次，文件里只留它的哈希。"""
+
+    name: Positional[str]
+    """给谁用的。"""
+    admin: bool = False
+    """可以加减适配器。"""
+    requests_per_minute: Annotated[int, arg(aliases=["--rpm"])] = 0
+    """一分钟最多多少个请求；0 不限。"""
+    concurrent: int = 0
+    """同时最多多少个请求；0 不限。"""
+    keys: str = ""
+    """密钥文件；默认是缓存目录里的 keys.json。"""
+
+
+def keys_add(argv: list[str]) -> int:
+    flags = parse(KeysAdd, argv, "custome keys add")
+    from ..server.auth import add_key
+
+    path = keys_path(flags.keys)
+    made = add_key(path, flags.name, admin=flags.admin, requests_per_minute=flags.requests_per_minute, concurrent=flags.concurrent)  # fmt: skip
+    print(made)
+    print(f"只显示这一次；哈希存在 {path}", file=sys.stderr)
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysList:
+    """有哪些密钥。"""
+
+    keys: str = ""
+    """密钥文件；默认是缓存目录里的 keys.json。"""
+
+
+def keys_list(argv: list[str]) -> int:
+    flags = parse(KeysList, argv, "custome keys list")
+    from ..server.auth import read_keys
+
+    for key in read_keys(keys_path(flags.keys)):
+        limits = f"每分钟 {key.requests_per_minute or '不限'}，同时 {key.concurrent or '不限'}"
+        print(f"{key.name}\t{limits}{'　管理' if key.admin else ''}")
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysRemove:
+    """删掉一个密钥；正在运行的服务重启后生效。"""
+
+    name: Positional[str]
+    """哪一个。"""
+    keys: str = ""
+    """密钥文件；默认是缓存目录里的 keys.json。"""
+
+
+def keys_remove(argv: list[str]) -> int:
+    flags = parse(KeysRemove, argv, "custome keys remove")
+    from ..server.auth import remove_key
+
+    remove_key(keys_path(flags.keys), flags.name)
+    return 0

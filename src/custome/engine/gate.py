@@ -1,0 +1,122 @@
+"""Who may ask an engine now: as many as it has slots, a bounded number waiting, the rest told to come back.
+
+The page and the API go through the same gate, so nobody is served behind its back and its counters are true.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ..errors import BusyError
+from ..types import GenerateOptions, Piece, Reply, Request, Score
+from .base import Cancel, Engine, OnPiece, as_stream, check_options
+
+MOST_WAITING = 64
+
+
+class Gate:
+    """Counts those who are served and those who wait.
+
+    Args:
+        slots: how many are served at the same time.
+        most_waiting: how many may wait.
+    """
+
+    def __init__(self, slots: int, most_waiting: int = MOST_WAITING) -> None:
+        self.slots, self.most_waiting = slots, most_waiting
+        self.running, self.waiting = 0, 0
+        self._turn = threading.Condition()
+
+    @contextmanager
+    def enter(self, cancel: Cancel) -> Iterator[bool]:
+        """Wait for a slot; False when cancelled while waiting.
+
+        Raises:
+            BusyError: too many wait already.
+        """
+        with self._turn:
+            if self.running >= self.slots and self.waiting >= self.most_waiting:
+                raise BusyError(
+                    f"现在有 {self.running} 个在答、{self.waiting} 个在等，排不下了", "过几秒再来",
+                    retry_after_s=1 + self.waiting // self.slots,
+                )  # fmt: skip
+            self.waiting += 1
+            try:
+                while self.running >= self.slots and not cancel.is_set():
+                    self._turn.wait(timeout=0.1)  # a cancel does not wake anybody
+            finally:
+                self.waiting -= 1
+            admitted = not cancel.is_set()
+            self.running += admitted
+        try:
+            yield admitted
+        finally:
+            if admitted:
+                with self._turn:
+                    self.running -= 1
+                    self._turn.notify()
+
+
+class GatedEngine:
+    """An engine behind a gate.
+
+    Args:
+        told: hears of every reply: what came of it ('stop', 'length', 'cancelled', 'error'), its tokens, the seconds until its
+            first piece and until its end.
+    """
+
+    def __init__(
+        self, engine: Engine, gate: Gate, told: Callable[[str, Reply | None, float, float], None] | None = None
+    ) -> None:
+        self.inner, self.gate, self._told = engine, gate, told
+        self.name, self.kind, self.supports = engine.name, engine.kind, engine.supports
+        self.slots, self.max_context = engine.slots, engine.max_context
+
+    def run(
+        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+    ) -> Reply:
+        check_options(self, options)
+        cancel, started, first = cancel or Cancel(), time.monotonic(), 0.0
+
+        def seen(piece: Piece) -> None:
+            nonlocal first
+            first = first or time.monotonic() - started
+            if on_piece is not None:
+                on_piece(piece)
+
+        reply: Reply | None = None
+        outcome = "error"
+        try:
+            with self.gate.enter(cancel) as admitted:
+                nothing = Reply(text="", prompt_tokens=0, completion_tokens=0, finish_reason="cancelled")
+                reply = self.inner.run(request, options, seen, cancel) if admitted else nothing
+                outcome = reply.finish_reason
+                return reply
+        finally:
+            if self._told is not None:
+                self._told(outcome, reply, first, time.monotonic() - started)
+
+    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+        return as_stream(self, request, options, cancel)
+
+    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+        return self.inner.generate(requests, options)
+
+    def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
+        return self.inner.score(requests, replies)
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        with self.gate.enter(Cancel()):
+            return self.inner.embed(texts)
+
+    def count_tokens(self, text: str) -> int:
+        return self.inner.count_tokens(text)
+
+    def prompt_tokens(self, request: Request) -> int:
+        return self.inner.prompt_tokens(request)
+
+    def close(self) -> None:
+        self.inner.close()

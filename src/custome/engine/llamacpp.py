@@ -1,0 +1,236 @@
+"""An engine on llama.cpp in this process: many replies at once, prompt cache, JSON schemas, LoRA chosen per request.
+
+Knows GGUF files and token ids. Neither torch nor transformers is loaded. One `LlamaServer` (a model in memory) may carry
+several engines: the base and each of its adapters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import EngineError, InputError, LengthError, SourceError
+from ..models.chat_format import CLOSE, ChatFormat
+from ..models.plain_tokenizer import PlainTokenizer
+from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
+from .base import COMMON, Cancel, OnPiece, as_stream
+
+SLOTS = 16
+CONTEXT = 4096
+"""Tokens of one conversation."""
+POOL = 16_384
+"""Tokens of all conversations together."""
+LONG_PROMPT = 512
+"""From here on the reading of a prompt is watched too, so that it can be broken off."""
+
+
+class LlamaServer:
+    """A GGUF file in memory with its adapters.
+
+    Raises:
+        SourceError: llama.cpp is not installed, or cannot load a file.
+    """
+
+    def __init__(
+        self, model: Path, adapters: Sequence[Path] = (), *, slots: int = SLOTS, context: int = CONTEXT,
+        threads: int = 0, embedding: bool = False, exact: bool = False,
+    ) -> None:  # fmt: skip
+        try:
+            import xllamacpp
+        except ImportError as error:
+            raise SourceError("llama.cpp 引擎要用 xllamacpp，没有装", "pip install xllamacpp，或 --engine local") from error  # fmt: skip
+        params = xllamacpp.CommonParams()
+        params.model.path, params.verbosity = str(model), -1
+        params.n_parallel, params.kv_unified = slots, True
+        params.n_ctx = context if embedding else min(POOL, slots * context)
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or os.cpu_count() or 1
+        # llama.cpp listens on a port of its own as soon as it runs: on loopback, any free one, and nobody knows the key.
+        params.port, params.api_keys = 0, [os.urandom(24).hex()]
+        params.cache_ram_mib = params.n_ctx_checkpoints = 0
+        if exact:
+            params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+            params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        if embedding:
+            params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+            params.n_batch = params.n_ubatch = context
+        if adapters:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), 1.0) for path in adapters]
+        try:
+            self.server = xllamacpp.Server(params)
+        except RuntimeError as error:
+            raise SourceError(f"llama.cpp 读不了 {str(model)!r}：{error}", f"文件坏了就删掉重做：rm {model}；或 --engine local") from error  # fmt: skip
+        self.model, self.slots, self.context, self.adapters = model, slots, context, len(adapters)
+        self.free = threading.Semaphore(slots)
+        self._embedder: LlamaServer | None = None
+        self._lock = threading.Lock()
+
+    def embedder(self) -> LlamaServer:
+        """The same file once more, for vectors; loaded when first asked for."""
+        with self._lock:
+            if self._embedder is None:
+                self._embedder = LlamaServer(self.model, slots=1, context=self.context, embedding=True)
+            return self._embedder
+
+
+class LlamaCppEngine:
+    """A model, or one of its adapters, on a LlamaServer.
+
+    Args:
+        adapter: which of the server's adapters to answer with; None for the bare base.
+    """
+
+    supports = COMMON | {"min_p", "presence_penalty", "frequency_penalty", "stop", "logprobs", "json_schema"}
+
+    def __init__(
+        self, server: LlamaServer, tokenizer: PlainTokenizer, chat_format: ChatFormat, name: str, *, adapter: int | None = None
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.kind: Literal["novel", "template"] = chat_format.kind
+        self.slots, self.max_context = server.slots, server.context
+        self._server, self._tokenizer, self._format = server, tokenizer, chat_format
+        self._lora = [{"id": number, "scale": float(number == adapter)} for number in range(server.adapters)]
+
+    def run(
+        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+    ) -> Reply:
+        prompt = self._prompt(request)
+        self._check_length(len(prompt), options.max_new_tokens)
+        reading = _Reading(self._format if not request.text else None, options, on_piece, cancel or Cancel())
+        with self._server.free:
+            self._server.server.handle_completions(self._question(prompt, request, options), reading.take)
+        return reading.reply(len(prompt))
+
+    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+        return as_stream(self, request, options, cancel)
+
+    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+        with ThreadPoolExecutor(max_workers=max(1, min(self.slots, len(requests)))) as pool:
+            return list(pool.map(lambda request: self.run(request, options), requests))
+
+    def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
+        raise InputError("llama.cpp 引擎不会给现成的文字打分", "用 --engine local")
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        for text in texts:
+            self._check_length(self.count_tokens(text), 0)
+        given = {"input": [self._begin(text) for text in texts], "encoding_format": "float"}
+        answer = self._server.embedder().server.handle_embeddings(given)
+        if "data" not in answer:
+            raise _as_error(answer)
+        return [row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])]
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+    def prompt_tokens(self, request: Request) -> int:
+        return len(self._prompt(request))
+
+    def close(self) -> None:
+        self._server.server = None
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _prompt(self, request: Request) -> list[int]:
+        return self._begin(request.text) if request.text else self._format.prompt(request.messages, request.speaker)
+
+    def _begin(self, text: str) -> list[int]:
+        begin = [] if self._tokenizer.bos_token_id is None else [self._tokenizer.bos_token_id]
+        return begin + self._tokenizer(text, add_special_tokens=False).input_ids
+
+    def _check_length(self, prompt_tokens: int, reply_tokens: int) -> None:
+        over = prompt_tokens + reply_tokens - self.max_context
+        if over > 0:
+            raise LengthError(
+                f"提示 {prompt_tokens} token 加回答 {reply_tokens} token 超过模型的 {self.max_context}，多了 {over}",
+                "删掉一些历史，或把 max_tokens 调小",
+            )
+
+    def _question(self, prompt: list[int], request: Request, options: GenerateOptions) -> dict[str, Any]:
+        stop = list(options.stop)
+        if self.kind == "novel" and not request.text and not options.json_schema:
+            stop.append(CLOSE)
+        question: dict[str, Any] = {
+            "prompt": prompt, "n_predict": options.max_new_tokens, "stream": True, "cache_prompt": True, "stop": stop,
+            "temperature": options.temperature if options.do_sample else 0.0, "top_p": options.top_p, "top_k": options.top_k,
+            "min_p": options.min_p, "repeat_penalty": options.repetition_penalty, "repeat_last_n": self.max_context,
+            "presence_penalty": options.presence_penalty, "frequency_penalty": options.frequency_penalty,
+            "lora": self._lora, "return_progress": len(prompt) > LONG_PROMPT,
+        }  # fmt: skip
+        if options.seed is not None:
+            question["seed"] = options.seed % 2**32
+        if options.logprobs is not None:
+            question["n_probs"] = max(1, options.logprobs)
+        if options.json_schema:
+            # Without this a small model writes white space for ever.
+            question["json_schema"] = {**json.loads(options.json_schema), "x-guidance": {"whitespace_flexible": False}}
+        return question
+
+
+class _Reading:
+    """Takes what llama.cpp says chunk by chunk; says True to make it stop."""
+
+    def __init__(
+        self, chat_format: ChatFormat | None, options: GenerateOptions, on_piece: OnPiece | None, cancel: Cancel
+    ) -> None:
+        self._format = None if options.json_schema else chat_format
+        self._options, self._on_piece, self._cancel = options, on_piece, cancel
+        self._raw, self._said, self._count = "", "", 0
+        self._last: dict[str, Any] | None = None
+        self._error: dict[str, Any] | None = None
+        self._tokens: list[TokenChoice] = []
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        if "choices" not in chunk:
+            self._error = chunk
+            return True
+        choice = chunk["choices"][0]
+        if choice["finish_reason"] is not None:
+            self._last = chunk
+        elif "prompt_progress" not in chunk:
+            self._count += 1
+            self._raw += choice["text"]
+            if choice.get("logprobs"):
+                self._tokens += _choices(choice["logprobs"]["content"], self._options.logprobs or 0)
+            self._show()
+        return self._cancel.is_set()
+
+    def _show(self) -> None:
+        text = self._text()
+        if self._on_piece is not None and (text != self._said or self._tokens):
+            self._on_piece(Piece(text=text, tokens=tuple(self._tokens)))
+            self._said, self._tokens = text, []
+
+    def _text(self) -> str:
+        whole = self._raw.rstrip("\ufffd")
+        return self._format.reply(whole) if self._format is not None else whole
+
+    def reply(self, prompt_tokens: int) -> Reply:
+        if self._error is not None:
+            raise _as_error(self._error)
+        ended = self._last
+        if ended is None and not self._cancel.is_set():
+            raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
+        reason: Any = "cancelled" if ended is None else ended["choices"][0]["finish_reason"]
+        spent = self._count if ended is None else ended["usage"]["completion_tokens"]
+        return Reply(text=self._text(), prompt_tokens=prompt_tokens, completion_tokens=spent, finish_reason=reason)
+
+
+def _choices(places: Sequence[dict[str, Any]], alternatives: int) -> list[TokenChoice]:
+    return [
+        TokenChoice(token=place["token"], logprob=place["logprob"],
+                    alternatives=tuple((top["token"], top["logprob"]) for top in place["top_logprobs"][:alternatives]))
+        for place in places
+    ]  # fmt: skip
+
+
+def _as_error(answer: dict[str, Any]) -> InputError | EngineError:
+    told = answer.get("error", answer)
+    message = str(told.get("message", told))[:200]
+    if told.get("code") == 400:
+        return InputError(f"llama.cpp 不接受这个请求：{message}", "改一改请求再试")
+    return EngineError(f"llama.cpp 出错：{message}", "再试一次；总是这样就 --engine local")

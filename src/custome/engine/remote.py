@@ -1,0 +1,237 @@
+"""An engine behind an OpenAI-compatible URL: vLLM, SGLang, Ollama, llama-server, another custome serve, a commercial API.
+
+Trouble before the first piece is tried again with growing pauses; afterwards it is told, since half a reply is not to be said
+twice. Imports neither torch nor any model.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import httpx
+
+from ..errors import BusyError, EngineError, InputError, LengthError
+from ..models.chat_format import CLOSE, novel_text, persona
+from ..types import GenerateOptions, Message, Piece, Reply, Request, Score, TokenChoice
+from .base import COMMON, Cancel, OnPiece, as_stream
+
+CONNECT_S, READ_S = 5.0, 120.0
+TRIES = 4
+FIRST_PAUSE_S = 0.5
+AGAIN = {429, 500, 502, 503, 504}
+
+
+class RemoteEngine:
+    """One model of a server.
+
+    Args:
+        url: up to and including /v1.
+        model: its name there.
+        kind: novel sends running prose to /completions, template messages to /chat/completions.
+        plain: send nothing but OpenAI's own parameters; top_k and the like are left out.
+    """
+
+    def __init__(
+        self, url: str, model: str, *, kind: Literal["novel", "template"] = "template", key: str = "", plain: bool = False, slots: int = 64,
+        context: int = 32_768, transport: httpx.BaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.name, self.kind, self.slots, self.max_context = model, kind, slots, context
+        self.supports = (COMMON - {"top_k", "repetition_penalty"} if plain else COMMON) | {
+            "stop", "presence_penalty", "frequency_penalty", "logprobs", "json_schema", *(() if plain else ("min_p",)),
+        }  # fmt: skip
+        self._plain = plain
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url.rstrip("/") + "/", headers=headers, transport=transport,
+                                  timeout=httpx.Timeout(READ_S, connect=CONNECT_S), limits=httpx.Limits(max_connections=slots))  # fmt: skip
+
+    def run(
+        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+    ) -> Reply:
+        cancel = cancel or Cancel()
+        raw = bool(request.text) or self.kind == "novel"
+        body, path = (self._completion(request, options), "completions") if raw else (self._chat(request, options), "chat/completions")  # fmt: skip
+        for attempt in range(TRIES):
+            reading = _Reading(quoted=raw and not request.text and not options.json_schema)
+            try:
+                with self._http.stream("POST", path, json=body) as answer:
+                    if answer.status_code != 200:
+                        answer.read()
+                        raise _refused(self.name, answer)
+                    return reading.read(answer.iter_lines(), on_piece, cancel)
+            except (httpx.TransportError, BusyError, EngineError) as error:
+                if reading.text or attempt + 1 == TRIES or cancel.is_set():
+                    raise self._away(error) from error
+                _pause(FIRST_PAUSE_S * 2**attempt, cancel)
+        raise AssertionError("unreachable")
+
+    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+        return as_stream(self, request, options, cancel)
+
+    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+        with ThreadPoolExecutor(max_workers=max(1, min(self.slots, len(requests)))) as pool:
+            return list(pool.map(lambda request: self.run(request, options), requests))
+
+    def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
+        raise InputError("远端引擎不会给现成的文字打分", "用 --engine local")
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        try:
+            answer = self._http.post("embeddings", json={"model": self.name, "input": list(texts)})
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+        if answer.status_code != 200:
+            raise _refused(self.name, answer)
+        return [row["embedding"] for row in sorted(answer.json()["data"], key=lambda row: row["index"])]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)  # near enough for Chinese; only the server knows
+
+    def prompt_tokens(self, request: Request) -> int:
+        return len(request.text) + sum(len(message.content) for message in request.messages)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def models(self) -> list[str]:
+        """Names of what the server has.
+
+        Raises:
+            EngineError: it is not there.
+        """
+        try:
+            answer = self._http.get("models")
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+        if answer.status_code != 200:
+            raise _refused(self.name, answer)
+        return [row["id"] for row in answer.json()["data"]]
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _common(self, options: GenerateOptions) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.name, "stream": True, "stream_options": {"include_usage": True}, "max_tokens": options.max_new_tokens,
+            "temperature": options.temperature if options.do_sample else 0.0, "top_p": options.top_p,
+            "presence_penalty": options.presence_penalty, "frequency_penalty": options.frequency_penalty,
+        }  # fmt: skip
+        if not self._plain:
+            body |= {"top_k": options.top_k, "min_p": options.min_p, "repetition_penalty": options.repetition_penalty}
+        if options.seed is not None:
+            body["seed"] = options.seed
+        return body
+
+    def _chat(self, request: Request, options: GenerateOptions) -> dict[str, Any]:
+        messages = [{"role": m.role, "content": m.content} for m in _with_persona(request)]
+        body = {**self._common(options), "messages": messages}
+        if options.stop:
+            body["stop"] = list(options.stop)
+        if options.logprobs is not None:
+            body |= {"logprobs": True, "top_logprobs": options.logprobs}
+        if options.json_schema:
+            schema = {"name": "reply", "schema": json.loads(options.json_schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+    def _completion(self, request: Request, options: GenerateOptions) -> dict[str, Any]:
+        if options.json_schema:
+            raise InputError(f"{self.name!r} 在远端按小说体续写，没有 json_schema", "去掉这一项，或用 --engine llamacpp")  # fmt: skip
+        text = request.text or novel_text(request.messages, request.speaker)
+        stop = [*options.stop, *([] if request.text else [CLOSE])]
+        body = {**self._common(options), "prompt": text}
+        if stop:
+            body["stop"] = stop
+        if options.logprobs is not None:
+            body["logprobs"] = options.logprobs
+        return body
+
+    def _away(self, error: Exception) -> Exception:
+        if isinstance(error, (EngineError, BusyError)):
+            return error
+        told = str(error) or type(error).__name__
+        return EngineError(
+            f"远端 {self._http.base_url} 断了或连不上：{told[:160]}", "等它起来再试一次；地址对吗：--url"
+        )
+
+
+def _with_persona(request: Request) -> list[Message]:
+    if not request.speaker:
+        return list(request.messages)
+    return [Message(role="system", content=persona(request.speaker)), *request.messages]
+
+
+def _pause(seconds: float, cancel: Cancel) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not cancel.is_set():
+        time.sleep(0.05)
+
+
+def _refused(model: str, answer: httpx.Response) -> Exception:
+    try:
+        told = answer.json()["error"]
+        told = told if isinstance(told, dict) else {"message": told}
+    except (ValueError, KeyError, TypeError):
+        told = {"message": answer.text}
+    message = f"远端不接受：{str(told.get('message'))[:300]}（HTTP {answer.status_code}）"
+    if told.get("code") == "context_length_exceeded" or told.get("type") == "exceed_context_size_error":
+        return LengthError(message, "删掉一些历史，或把 max_tokens 调小")
+    if answer.status_code == 429:
+        return BusyError(message, "过几秒再来", retry_after_s=int(answer.headers.get("retry-after") or 1))
+    if answer.status_code in AGAIN:
+        return EngineError(message, "过一会儿再试")
+    if answer.status_code in (401, 403):
+        return EngineError(message, "密钥对吗：环境变量 OPENAI_API_KEY，或 --remote-key-file")
+    return InputError(message, f"看看远端有哪些模型；这里用的是 {model!r}")
+
+
+class _Reading:
+    """Takes a stream of server-sent events."""
+
+    def __init__(self, *, quoted: bool) -> None:
+        self._quoted = quoted
+        self._raw, self._count, self._finish = "", 0, ""
+        self._usage: dict[str, Any] = {}
+
+    @property
+    def text(self) -> str:
+        return self._raw.lstrip().removeprefix("“") if self._quoted else self._raw
+
+    def read(self, lines: Iterator[str], on_piece: OnPiece | None, cancel: Cancel) -> Reply:
+        for line in lines:
+            if cancel.is_set():
+                break
+            if not line.startswith("data:") or (data := line.removeprefix("data:").strip()) == "[DONE]":
+                continue
+            chunk = json.loads(data)
+            if "error" in chunk:
+                told = chunk["error"]
+                raise EngineError(f"远端出错：{str(told.get('message', told) if isinstance(told, dict) else told)[:300]}", "再试一次")  # fmt: skip
+            self._usage = chunk.get("usage") or self._usage
+            if chunk.get("choices"):
+                self._take(chunk["choices"][0], on_piece)
+        if not self._finish and not cancel.is_set():
+            raise httpx.RemoteProtocolError("回答没写完就断了")
+        reason: Any = "cancelled" if not self._finish else "length" if self._finish == "length" else "stop"
+        return Reply(
+            text=self.text, prompt_tokens=self._usage.get("prompt_tokens", 0),
+            completion_tokens=self._usage.get("completion_tokens", self._count), finish_reason=reason,
+        )  # fmt: skip
+
+    def _take(self, choice: dict[str, Any], on_piece: OnPiece | None) -> None:
+        new = choice.get("text") if "text" in choice else (choice.get("delta") or {}).get("content")
+        self._finish = choice.get("finish_reason") or self._finish
+        if not new:
+            return
+        self._raw += new
+        self._count += 1
+        if on_piece is not None:
+            on_piece(Piece(text=self.text, tokens=tuple(_tokens(choice.get("logprobs")))))
+
+
+def _tokens(told: dict[str, Any] | None) -> Iterator[TokenChoice]:
+    for place in (told or {}).get("content") or []:
+        others = tuple((other["token"], other["logprob"]) for other in place.get("top_logprobs", []))
+        yield TokenChoice(token=place["token"], logprob=place["logprob"], alternatives=others)

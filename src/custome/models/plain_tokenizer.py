@@ -1,0 +1,94 @@
+"""A saved fast tokenizer without transformers: what chat_format and the llama.cpp engine ask of one, and no more.
+
+Serving starts in a second and stays small because neither torch nor transformers is loaded. Reads tokenizer.json and
+tokenizer_config.json; renders chat templates in the same sandbox as transformers does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from ..errors import SourceError
+
+FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Token ids of a text."""
+
+    input_ids: list[int]
+
+
+class PlainTokenizer:
+    """Raises SourceError for a folder without tokenizer.json, or with a damaged one."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / FILE))
+            config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        except Exception as error:  # tokenizers raises bare Exceptions
+            raise SourceError(f"{str(folder)!r} 里没有能用的 {FILE}：{error}", "换 --engine local，或重新下载底座") from error  # fmt: skip
+        for name in ("bos", "eos", "pad", "unk"):
+            token = config.get(f"{name}_token")
+            setattr(self, f"{name}_token", token["content"] if isinstance(token, dict) else token)
+        own = folder / "chat_template.jinja"
+        self.chat_template: str | None = own.read_text(encoding="utf-8") if own.is_file() else config.get("chat_template")  # fmt: skip
+
+    bos_token: str | None
+    eos_token: str | None
+    pad_token: str | None
+    unk_token: str | None
+
+    @property
+    def bos_token_id(self) -> int | None:
+        return self.convert_tokens_to_ids(self.bos_token)
+
+    @property
+    def eos_token_id(self) -> int | None:
+        return self.convert_tokens_to_ids(self.eos_token)
+
+    @property
+    def unk_token_id(self) -> int | None:
+        return self.convert_tokens_to_ids(self.unk_token)
+
+    def convert_tokens_to_ids(self, token: str | None) -> int | None:
+        found: int | None = None if token is None else self._tokenizer.token_to_id(token)
+        return found
+
+    def __call__(self, text: str, add_special_tokens: bool = True) -> Encoding:
+        return Encoding(list(self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids))
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        return text
+
+    def apply_chat_template(self, messages: Sequence[dict[str, str]], tokenize: bool = False, **options: Any) -> str:
+        """The conversation as the model's own template writes it.
+
+        Raises:
+            TemplateError: the template refuses it.
+        """
+        given = {"bos_token": self.bos_token or "", "eos_token": self.eos_token or "", "add_generation_prompt": False}
+        return _environment().from_string(self.chat_template or "").render(messages=messages, **{**given, **options})
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    def refuse(message: str) -> str:
+        raise TemplateError(message)
+
+    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    made.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
+    made.globals["raise_exception"] = refuse
+    made.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return made

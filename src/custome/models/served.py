@@ -1,0 +1,216 @@
+"""A run → what llama.cpp answers with: one GGUF file of few tokens, made once and kept, and the tokenizer that goes with it.
+
+Where the base came as GGUF and a plain LoRA was learnt, the matrices are merged with numpy in a few seconds; anything else
+goes through `custome export` in a process of its own, with its proof. Neither torch nor transformers is loaded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from gguf import GGMLQuantizationType, GGUFWriter
+from gguf.quants import dequantize
+
+from ..errors import ExportError, RunError
+from ..files import atomic_file
+from ..report import Reporter
+from ..resources import custome_home
+from . import convert
+from .chat_format import ChatFormat, open_format
+from .gguf import Head, read_head, rewrite_gguf
+from .lora_file import Lora, read_lora
+from .plain_tokenizer import FILE, PlainTokenizer
+from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, WEIGHTS_FILE, RunInfo, check_adapter, read_kept, read_run
+from .sources import EMBEDDED, gguf_behind, other_base, resolve_base
+
+FOLDER = "served"
+QUANT = "q8_0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What an engine opens."""
+
+    model: Path
+    """The GGUF file."""
+    adapters: tuple[Path, ...] = ()
+    """LoRA files beside it."""
+    tokenizer: PlainTokenizer
+    chat_format: ChatFormat
+
+
+def prepare(run: Path, reporter: Reporter, *, quant: str = QUANT, home: Path | None = None) -> Served:
+    """A run merged into one file.
+
+    Raises:
+        RunError: no run, nothing learnt, or another base.
+        SourceError: the base cannot be had, or llama.cpp does not know its architecture.
+    """
+    home = home or custome_home()
+    check_adapter(run)
+    info, kept = read_run(run), read_kept(run)
+    tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
+    target = _place(run, info, quant, home)
+    if not target.is_file():
+        reporter.stage(f"合并成 llama.cpp 的文件（{quant}，只做一次）")
+        source, lora = gguf_behind(info.base_model, reporter, home=home), read_lora(run)
+        if source is not None and lora is not None:
+            _check_base(run, info, reporter, home)
+            merge(source, lora, target, kept=kept, quant=quant, name=run.name)
+        else:
+            _export(run, target, quant)
+        for old in target.parent.glob(f"{target.stem.rsplit('-', 1)[0]}-*.gguf"):
+            if old != target:
+                old.unlink()
+    return Served(model=target, tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
+
+
+def prepare_base(run: Path, reporter: Reporter, *, home: Path | None = None) -> Served:
+    """The base of a run without what was learnt.
+
+    Raises:
+        RunError: it did not come as GGUF.
+    """
+    return prepare_shared([run], reporter, home=home, adapters=False)[0]
+
+
+def prepare_shared(
+    runs: Sequence[Path], reporter: Reporter, *, home: Path | None = None, adapters: bool = True
+) -> list[Served]:
+    """Runs on one base beside each other: the same base file for all, each with its adapter's place in `adapters`.
+
+    Raises:
+        RunError: they stand on different bases, or one of them is no plain LoRA on a GGUF base.
+    """
+    home = home or custome_home()
+    infos = [read_run(run) for run in runs]
+    source = gguf_behind(infos[0].base_model, reporter, home=home)
+    loras = [read_lora(run) for run in runs]
+    wrong = next((run for run, info, lora in zip(runs, infos, loras, strict=True)
+                  if source is None or lora is None or info.base_fingerprint != infos[0].base_fingerprint), None)  # fmt: skip
+    if source is None or wrong is not None:
+        raise RunError(f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）", "去掉 --shared-base，各合并成一个文件")  # fmt: skip
+    for run, info in zip(runs, infos, strict=True):
+        _check_base(run, info, reporter, home)
+    sets = [read_kept(run) for run in runs]
+    kept = None if any(one is None for one in sets) else tuple(sorted({token for one in sets for token in one or ()}))
+    base = home / FOLDER / f"base-{infos[0].base_fingerprint}-{_digest(str(kept).encode())}.gguf"
+    if not base.is_file():
+        base.parent.mkdir(parents=True, exist_ok=True)
+        rewrite_gguf(source, base, kept=kept)
+    places = []
+    for run, info, lora in zip(runs, infos, loras, strict=True):
+        places.append(_place(run, info, "lora", home))
+        if adapters and lora is not None and not places[-1].is_file():
+            with atomic_file(places[-1]) as temporary:
+                write_lora(lora, read_head(source), temporary, run.name)
+    own = [PlainTokenizer(_tokenizer_folder(run, info, reporter, home)) for run, info in zip(runs, infos, strict=True)]
+    return [
+        Served(model=base, adapters=tuple(places) if adapters else (), tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
+        for tokenizer, info in zip(own, infos, strict=True)
+    ]  # fmt: skip
+
+
+# -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def merge(source: Path, lora: Lora, target: Path, *, kept: Sequence[int] | None, quant: str, name: str) -> None:
+    """Write `source` with the LoRA in its matrices; what it does not touch stays as it is stored."""
+    head = read_head(source)
+    infos = {info.name: info for info in head.tensors}
+    weights = np.memmap(source, dtype=np.uint8, mode="r")
+    changed: dict[str, convert.Stored] = {}
+    for place, low, high in _placed(lora, head):
+        info = infos[place]
+        start = head.data_start + info.offset
+        kind = GGMLQuantizationType(info.kind)
+        rows = weights[start : start + info.bytes].reshape(info.shape[-1], -1)
+        base = dequantize(rows.view(np.float32) if kind == GGMLQuantizationType.F32 else rows, kind)
+        changed[place] = convert.stored(base + lora.scale * (high @ low), quant)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    rewrite_gguf(source, target, kept=kept, changed=changed, keys={"general.name": name, "general.file_type": convert.FILE_TYPES[quant]})  # fmt: skip
+
+
+def write_lora(lora: Lora, head: Head, target: Path, name: str) -> None:
+    """The LoRA as llama.cpp reads one beside the base whose file begins with `head`."""
+    writer = GGUFWriter(target, _text(head, "general.architecture"))
+    writer.add_type("adapter")
+    writer.add_name(name)
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", float(lora.scale * lora.rank))  # llama.cpp scales by alpha / r
+    for place, low, high in _placed(lora, head):
+        writer.add_tensor(f"{place}.lora_a", np.ascontiguousarray(low))
+        writer.add_tensor(f"{place}.lora_b", np.ascontiguousarray(high))
+    convert.finish(writer)
+
+
+def _placed(lora: Lora, head: Head) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """(GGUF's name of a matrix, A, B with its rows as GGUF has them)."""
+    architecture = _text(head, "general.architecture")
+    config = SimpleNamespace(
+        num_attention_heads=_number(head, f"{architecture}.attention.head_count"),
+        num_key_value_heads=_number(head, f"{architecture}.attention.head_count_kv"),
+    )
+    place_of = convert.names_for(architecture, _number(head, f"{architecture}.block_count"))
+    placed = []
+    for layer, (low, high) in lora.layers.items():
+        place = place_of(f"{layer}.weight")
+        if place is None:
+            raise ExportError(f"适配器的 {layer!r} 在 GGUF 的 {architecture} 里没有位置", "用 --engine local")
+        placed.append((place, low, convert.as_stored(architecture, f"{layer}.weight", high, config)))
+    return placed
+
+
+def _text(head: Head, key: str) -> str:
+    return head.keys[key].raw[8:].decode("utf-8")
+
+
+def _number(head: Head, key: str) -> int:
+    return int(struct.unpack("<I", head.keys[key].raw[:4])[0])
+
+
+def _check_base(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> None:
+    """The embedded base is pinned by its digest; any other must be the one the run was trained on."""
+    if info.base_model != EMBEDDED and (told := other_base(run, info, resolve_base(info.base_model, reporter, home=home))):  # fmt: skip
+        raise RunError(told, "把底座换回训练时的那份")
+
+
+def _tokenizer_folder(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> Path:
+    own = run / VOCABULARY_FOLDER
+    return own if (own / FILE).is_file() else resolve_base(info.base_model, reporter, home=home)
+
+
+def _place(run: Path, info: RunInfo, quant: str, home: Path) -> Path:
+    """Where the file of this very state of a run is kept."""
+    weights = next(path for path in (run / ADAPTER_FILES[1], run / WEIGHTS_FILE) if path.is_file())
+    settings = run / ADAPTER_FILES[0]
+    state = f"1 {info.base_fingerprint} {quant} {read_kept(run)}".encode() + weights.read_bytes()
+    state += settings.read_bytes() if settings.is_file() else b""
+    return home / FOLDER / f"{run.name}-{_digest(str(run.resolve()).encode())[:6]}-{quant}-{_digest(state)}.gguf"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def _export(run: Path, target: Path, quant: str) -> None:
+    """`custome export` in a process of its own, whose memory goes away with it."""
+    folder = target.with_suffix(".export")
+    command = [sys.executable, "-m", "custome", "export", str(run), "--to", "gguf", "--quant", quant, "-o", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith(("错误：", "怎么办："))] or [done.stderr[-200:]]  # fmt: skip
+        raise ExportError(lines[0].removeprefix("错误："), "用 --engine local")
+    written = next(folder.glob("*.gguf"))
+    written.replace(target)
+    for rest in folder.iterdir():
+        rest.unlink()
+    folder.rmdir()

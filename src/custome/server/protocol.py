@@ -1,0 +1,339 @@
+"""What the API takes and gives, in OpenAI's words: requests → our Request and GenerateOptions, replies → response bodies.
+
+A parameter that is unknown, or known and not supported here, is refused by name; one that changes nothing (`user`,
+`metadata`) is taken. Beside OpenAI's: top_k, min_p, repetition_penalty, character, truncation.
+Source: https://platform.openai.com/docs/api-reference
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+from jsonschema import Draft202012Validator, SchemaError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..errors import InputError
+from ..types import GenerateOptions, Message, Piece, Reply, Request, TokenChoice
+
+LONGEST_TEXT = 400_000
+MOST_MESSAGES = 4_096
+MOST_CHOICES = 16
+DEFAULTS = GenerateOptions()
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class TextPart(_Strict):
+    """Part of a message; pictures and sound are refused."""
+
+    type: Literal["text"]
+    text: Text
+
+
+class ChatMessage(_Strict):
+    """One message of a conversation."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | list[TextPart]
+    name: Annotated[str, Field(max_length=64)] | None = None
+
+    def text(self) -> str:
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+
+
+class JsonSchema(_Strict):
+    name: Annotated[str, Field(max_length=128)]
+    description: str | None = None
+    strict: bool | None = None
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+
+    @model_validator(mode="after")
+    def _is_a_schema(self) -> JsonSchema:
+        try:
+            Draft202012Validator.check_schema(self.schema_)
+        except SchemaError as error:
+            raise ValueError(f"不是 JSON Schema：{error.message[:200]}") from error
+        return self
+
+
+class ResponseFormat(_Strict):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> ResponseFormat:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("type 为 json_schema 时要有、也只有这时才有 json_schema")
+        return self
+
+    def schema_text(self) -> str:
+        if self.type == "text":
+            return ""
+        return json.dumps({"type": "object"} if self.json_schema is None else self.json_schema.schema_)
+
+
+class StreamOptions(_Strict):
+    include_usage: bool = False
+
+
+class Common(_Strict):
+    """What chat and completions share."""
+
+    model: Annotated[str, Field(max_length=256)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
+    stop: Annotated[str, Field(min_length=1, max_length=256)] | Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=16)] | None = None  # fmt: skip
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    character: Annotated[str, Field(max_length=64)] | None = None
+    """Who answers; the same as model 'run:character'."""
+    truncation: Literal["auto", "disabled"] | None = None
+    """auto drops the oldest messages of a conversation that is too long."""
+    user: str | None = None
+    metadata: dict[str, Any] | None = None
+    store: bool | None = None
+
+    @model_validator(mode="after")
+    def _what_is_not_done_here(self) -> Common:
+        if self.store:
+            raise ValueError("store：这里不存请求；去掉它")
+        if self.stream_options is not None and not self.stream:
+            raise ValueError("stream_options 只和 stream=true 一起用")
+        return self
+
+    def choices(self) -> int:
+        return self.n or 1
+
+    def _options(self, *, logprobs: int | None, json_schema: str = "", most: int | None = None) -> GenerateOptions:
+        given = {name: getattr(self, name) for name in ("top_p", "top_k", "min_p", "repetition_penalty", "seed", "presence_penalty", "frequency_penalty")}  # fmt: skip
+        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        temperature = DEFAULTS.temperature if self.temperature is None else self.temperature
+        return GenerateOptions(
+            **{name: value for name, value in given.items() if value is not None},
+            max_new_tokens=most or self.max_tokens or DEFAULTS.max_new_tokens, do_sample=temperature > 0,
+            temperature=temperature if temperature > 0 else DEFAULTS.temperature, stop=stop, logprobs=logprobs, json_schema=json_schema,
+        )  # fmt: skip
+
+
+class ChatRequest(Common):
+    """POST /v1/chat/completions"""
+
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
+    max_completion_tokens: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    response_format: ResponseFormat | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ChatRequest:
+        if self.top_logprobs is not None and not self.logprobs:
+            raise ValueError("top_logprobs 要和 logprobs=true 一起用")
+        if all(message.role in ("system", "developer") for message in self.messages):
+            raise ValueError("messages 里至少要有一条 user 或 assistant")
+        return self
+
+    def options(self) -> GenerateOptions:
+        schema = self.response_format.schema_text() if self.response_format else ""
+        return self._options(
+            logprobs=(self.top_logprobs or 0) if self.logprobs else None,
+            json_schema=schema,
+            most=self.max_completion_tokens,
+        )
+
+    def request(self, speaker: str) -> Request:
+        """As ours; a developer message is a system message, and what the assistant said was said by the character."""
+        roles: dict[str, Literal["system", "user", "assistant"]] = {"developer": "system", "system": "system", "user": "user", "assistant": "assistant"}  # fmt: skip
+        return Request(speaker=speaker, messages=tuple(
+            Message(role=roles[m.role], content=m.text(), name=(m.name or speaker) if m.role == "assistant" else "")
+            for m in self.messages
+        ))  # fmt: skip
+
+
+class CompletionRequest(Common):
+    """POST /v1/completions"""
+
+    prompt: Text | Annotated[list[Text], Field(min_length=1, max_length=MOST_CHOICES)]
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+    best_of: int | None = None
+
+    @model_validator(mode="after")
+    def _supported(self) -> CompletionRequest:
+        if self.echo or self.suffix or (self.best_of or 1) != 1:
+            raise ValueError("echo、suffix、best_of 这里不支持")
+        if not all(self.prompts()):
+            raise ValueError("prompt 是空的")
+        if self.character or self.truncation:
+            raise ValueError("character、truncation 只用于 /v1/chat/completions")
+        return self
+
+    def prompts(self) -> list[str]:
+        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+
+    def options(self) -> GenerateOptions:
+        return self._options(logprobs=self.logprobs)
+
+
+class EmbeddingRequest(_Strict):
+    """POST /v1/embeddings"""
+
+    model: Annotated[str, Field(max_length=256)]
+    input: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)] | Annotated[list[Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]], Field(min_length=1, max_length=256)]  # fmt: skip
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = None
+    user: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> EmbeddingRequest:
+        if self.dimensions is not None:
+            raise ValueError("dimensions 这里不支持：向量有多长由模型定")
+        return self
+
+    def texts(self) -> list[str]:
+        return [self.input] if isinstance(self.input, str) else self.input
+
+
+class LoadRequest(_Strict):
+    """POST /v1/load_lora_adapter, in vLLM's words"""
+
+    lora_name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
+    lora_path: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class UnloadRequest(_Strict):
+    """POST /v1/unload_lora_adapter"""
+
+    lora_name: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+
+
+def usage(replies: Sequence[Reply]) -> dict[str, int]:
+    """Tokens of one prompt and all its replies."""
+    prompt, said = replies[0].prompt_tokens, sum(reply.completion_tokens for reply in replies)
+    return {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
+
+
+def finish_reason(reply: Reply) -> str:
+    return "stop" if reply.finish_reason == "cancelled" else reply.finish_reason
+
+
+def chat_logprobs(tokens: Iterable[TokenChoice]) -> dict[str, Any]:
+    def told(token: str, logprob: float) -> dict[str, Any]:
+        return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8"))}
+
+    return {"content": [{**told(t.token, t.logprob), "top_logprobs": [told(*other) for other in t.alternatives]} for t in tokens], "refusal": None}  # fmt: skip
+
+
+def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
+    at, offsets = 0, []
+    for choice in tokens:
+        offsets.append(at)
+        at += len(choice.token)
+    return {
+        "tokens": [t.token for t in tokens], "token_logprobs": [t.logprob for t in tokens], "text_offset": offsets,
+        "top_logprobs": [dict(t.alternatives) for t in tokens],
+    }  # fmt: skip
+
+
+def chat_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool) -> dict[str, Any]:  # fmt: skip
+    choices = [
+        {
+            "index": index, "finish_reason": finish_reason(reply),
+            "message": {"role": "assistant", "content": reply.text, "refusal": None},
+            "logprobs": chat_logprobs(tokens[index]) if with_logprobs else None,
+        }
+        for index, reply in enumerate(replies)
+    ]  # fmt: skip
+    return {"id": reply_id, "object": "chat.completion", "created": created, "model": model, "choices": choices, "usage": usage(replies)}  # fmt: skip
+
+
+def completion_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool) -> dict[str, Any]:  # fmt: skip
+    choices = [
+        {
+            "index": index, "finish_reason": finish_reason(reply), "text": reply.text,
+            "logprobs": completion_logprobs(tokens[index]) if with_logprobs else None,
+        }
+        for index, reply in enumerate(replies)
+    ]  # fmt: skip
+    return {"id": reply_id, "object": "text_completion", "created": created, "model": model, "choices": choices, "usage": usage(replies)}  # fmt: skip
+
+
+class ChunkWriter:
+    """Server-sent events of one streamed answer, as bytes.
+
+    Args:
+        chat: chat.completion.chunk with a delta, or text_completion.
+    """
+
+    def __init__(self, reply_id: str, created: int, model: str, *, chat: bool, with_logprobs: bool) -> None:
+        kind = "chat.completion.chunk" if chat else "text_completion"
+        self._head = json.dumps({"id": reply_id, "object": kind, "created": created, "model": model}, ensure_ascii=False)[:-1]  # fmt: skip
+        self._chat, self._with_logprobs = chat, with_logprobs
+        self._said: dict[int, int] = {}
+
+    def pieces(self, index: int, pieces: Sequence[Piece]) -> bytes:
+        """One event for all that came since the last one; nothing where nothing did."""
+        text, said = pieces[-1].text, self._said.get(index, 0)
+        tokens = [token for piece in pieces for token in piece.tokens]
+        if len(text) <= said and not tokens:
+            return b""
+        self._said[index] = max(said, len(text))
+        return self._event(index, text[said:], tokens, None)
+
+    def begin(self, index: int) -> bytes:
+        return self._data({"choices": [{"index": index, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}]}) if self._chat else b""  # fmt: skip
+
+    def end(self, index: int, reply: Reply) -> bytes:
+        rest = reply.text[self._said.get(index, 0) :]
+        before = self._event(index, rest, [], None) if rest else b""
+        return before + self._event(index, "", [], finish_reason(reply))
+
+    def usage(self, replies: Sequence[Reply]) -> bytes:
+        return self._data({"choices": [], "usage": usage(replies)})
+
+    def _event(self, index: int, text: str, tokens: Sequence[TokenChoice], finish: str | None) -> bytes:
+        told: Any = None
+        if self._with_logprobs and tokens:
+            told = chat_logprobs(tokens) if self._chat else completion_logprobs(tokens)
+        choice: dict[str, Any] = {"index": index, "logprobs": told, "finish_reason": finish}
+        if self._chat:
+            choice["delta"] = {"content": text} if text or not finish else {}
+        else:
+            choice["text"] = text
+        return self._data({"choices": [choice]})
+
+    def _data(self, rest: dict[str, Any]) -> bytes:
+        return f"data: {self._head}, {json.dumps(rest, ensure_ascii=False)[1:]}\n\n".encode()
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def without_oldest(request: Request) -> Request:
+    """The conversation without its oldest message that is no system message.
+
+    Raises:
+        InputError: there is none to drop.
+    """
+    candidates = [i for i, message in enumerate(request.messages[:-1]) if message.role != "system"]
+    if not candidates:
+        raise InputError("最后一条消息自己就太长，没有历史可以删", "写短一些，或把 max_tokens 调小")
+    at = candidates[0]
+    return Request(messages=(*request.messages[:at], *request.messages[at + 1 :]), speaker=request.speaker)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from custome.resources import custome_home
-from tiny import make_tiny_base, make_tiny_novel
+from tiny import PLACES, THINGS, WHEN, make_recipe, make_tiny_base, make_tiny_novel
 
 FAMILY_ROWS = pytest.StashKey[list[list[str]]]()
 
@@ -64,3 +66,38 @@ def chatglm_reference(request: pytest.FixtureRequest) -> Path:
             pytest.fail(f"no reference vectors in {folder}")
         pytest.skip("the reference vectors of ChatGLM-6B are named with --chatglm=FOLDER")
     return folder
+
+
+BOOKS = {"east": ("张三", PLACES[:4]), "west": ("李四", PLACES[4:])}
+"""Two runs of two people who know other places."""
+
+
+@pytest.fixture(scope="session")
+def gguf_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two LoRA runs, each with its own vocabulary, on one small GGUF file."""
+    from custome.models.export import export
+    from custome.report import NullReporter
+    from custome.training.finetune import finetune
+
+    folder = tmp_path_factory.mktemp("served")
+    home = pytest.MonkeyPatch()
+    home.setenv("CUSTOME_HOME", str(folder / "home"))
+    try:
+        finetune(make_recipe(make_tiny_base(folder / "base"), folder / "first", steps=1), NullReporter())
+        export(folder / "first", "gguf", folder / "gguf", NullReporter(), quant="f32", vocabulary="full")
+        runs = {}
+        for name, (speaker, places) in BOOKS.items():
+            dice = random.Random(name)
+            rows = [
+                {"context": f"{dice.choice(THINGS)}何在？{speaker}曰：", "chat": f"“{dice.choice(WHEN)}送到{dice.choice(places)}。”", "speaker": speaker}
+                for _ in range(80)
+            ]  # fmt: skip
+            (folder / f"{name}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")  # fmt: skip
+            recipe = make_recipe(
+                folder / "gguf" / "first-f32.gguf", folder / "runs" / name, steps=60, data={"train_path": str(folder / f"{name}.jsonl")},
+            )  # fmt: skip
+            finetune(recipe, NullReporter())
+            runs[name] = folder / "runs" / name
+    finally:
+        home.undo()
+    return runs

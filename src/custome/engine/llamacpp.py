@@ -11,20 +11,23 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import EngineError, InputError, LengthError, SourceError
 from ..models.chat_format import CLOSE, ChatFormat
 from ..models.plain_tokenizer import PlainTokenizer
+from ..models.served import trained_context
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
 from .base import COMMON, Cancel, OnPiece, as_stream
 
 SLOTS = 16
 CONTEXT = 4096
 """Tokens of one conversation."""
-POOL = 16_384
-"""Tokens of all conversations together."""
+POOL = 8_192
+"""Tokens of all replies being written, prompts included. When they outgrow it llama.cpp breaks off every one of them, so each
+reserves its share before it begins."""
 LONG_PROMPT = 512
 """From here on the reading of a prompt is watched too, so that it can be broken off."""
 
@@ -44,10 +47,12 @@ class LlamaServer:
             import xllamacpp
         except ImportError as error:
             raise SourceError("llama.cpp 引擎要用 xllamacpp，没有装", "pip install xllamacpp，或 --engine local") from error  # fmt: skip
+        context = min(context, trained_context(model))
         params = xllamacpp.CommonParams()
         params.model.path, params.verbosity = str(model), -1
         params.n_parallel, params.kv_unified = slots, True
-        params.n_ctx = context if embedding else min(POOL, slots * context)
+        params.n_ctx = context if embedding else POOL
+        params.n_ubatch = 256  # halves what a batch takes in memory, and costs nothing
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or os.cpu_count() or 1
         # llama.cpp listens on a port of its own as soon as it runs: on loopback, any free one, and nobody knows the key.
         params.port, params.api_keys = 0, [os.urandom(24).hex()]
@@ -55,7 +60,7 @@ class LlamaServer:
         if exact:
             params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
             params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        if embedding:
+        if embedding:  # a text is read in one go
             params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
             params.n_batch = params.n_ubatch = context
         if adapters:
@@ -65,9 +70,25 @@ class LlamaServer:
         except RuntimeError as error:
             raise SourceError(f"llama.cpp 读不了 {str(model)!r}：{error}", f"文件坏了就删掉重做：rm {model}；或 --engine local") from error  # fmt: skip
         self.model, self.slots, self.context, self.adapters = model, slots, context, len(adapters)
-        self.free = threading.Semaphore(slots)
+        self._left = POOL
+        self._freed = threading.Condition()
         self._embedder: LlamaServer | None = None
         self._lock = threading.Lock()
+
+    @contextmanager
+    def room(self, tokens: int, cancel: Cancel) -> Iterator[bool]:
+        """Wait for so many tokens' room; False when cancelled while waiting."""
+        with self._freed:
+            while self._left < tokens and not cancel.is_set():
+                self._freed.wait(timeout=0.1)  # a cancel does not wake anybody
+            granted = 0 if cancel.is_set() else tokens
+            self._left -= granted
+        try:
+            yield bool(granted)
+        finally:
+            with self._freed:
+                self._left += granted
+                self._freed.notify_all()
 
     def embedder(self) -> LlamaServer:
         """The same file once more, for vectors; loaded when first asked for."""
@@ -100,9 +121,14 @@ class LlamaCppEngine:
     ) -> Reply:
         prompt = self._prompt(request)
         self._check_length(len(prompt), options.max_new_tokens)
-        reading = _Reading(self._format if not request.text else None, options, on_piece, cancel or Cancel())
-        with self._server.free:
-            self._server.server.handle_completions(self._question(prompt, request, options), reading.take)
+        cancel = cancel or Cancel()
+        reading = _Reading(self._format if not request.text else None, options, on_piece, cancel)
+        with self._server.room(len(prompt) + options.max_new_tokens, cancel) as granted:
+            if not granted:
+                return reading.reply(len(prompt))
+            # Bytes in, bytes out: the binding would make a whole object of every token's message.
+            question = json.dumps(self._question(prompt, request, options)).encode()
+            self._server.server.handle_completions(question, reading.take)
         return reading.reply(len(prompt))
 
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
@@ -155,12 +181,13 @@ class LlamaCppEngine:
         if self.kind == "novel" and not request.text and not options.json_schema:
             stop.append(CLOSE)
         question: dict[str, Any] = {
-            "prompt": prompt, "n_predict": options.max_new_tokens, "stream": True, "cache_prompt": True, "stop": stop,
+            "prompt": prompt, "n_predict": options.max_new_tokens, "stream": True, "stop": stop,
             "temperature": options.temperature if options.do_sample else 0.0, "top_p": options.top_p, "top_k": options.top_k,
             "min_p": options.min_p, "repeat_penalty": options.repetition_penalty, "repeat_last_n": self.max_context,
             "presence_penalty": options.presence_penalty, "frequency_penalty": options.frequency_penalty,
             "lora": self._lora, "return_progress": len(prompt) > LONG_PROMPT,
         }  # fmt: skip
+        question["cache_prompt"] = options.seed is None  # what was read in another batch differs in its last digits
         if options.seed is not None:
             question["seed"] = options.seed % 2**32
         if options.logprobs is not None:
@@ -184,7 +211,8 @@ class _Reading:
         self._error: dict[str, Any] | None = None
         self._tokens: list[TokenChoice] = []
 
-    def take(self, chunk: dict[str, Any]) -> bool:
+    def take(self, told: bytes) -> bool:
+        chunk: dict[str, Any] = json.loads(told)
         if "choices" not in chunk:
             self._error = chunk
             return True

@@ -19,7 +19,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter
 from gguf.quants import dequantize
 
-from ..errors import ExportError, RunError
+from ..errors import ExportError, RunError, SourceError
 from ..files import atomic_file
 from ..report import Reporter
 from ..resources import custome_home
@@ -117,6 +117,19 @@ def prepare_shared(
         Served(model=base, adapters=tuple(places) if adapters else (), tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
         for tokenizer, info in zip(own, infos, strict=True)
     ]  # fmt: skip
+
+
+def trained_context(model: Path) -> int:
+    """Tokens a GGUF model was trained to look back on.
+
+    Raises:
+        SourceError: the file is damaged.
+    """
+    try:
+        head = read_head(model)
+        return _number(head, f"{_text(head, 'general.architecture')}.context_length")
+    except (OSError, ValueError, KeyError, struct.error) as error:
+        raise SourceError(f"{str(model)!r} 不是完整的 GGUF 文件：{error}", f"删掉重做：rm {model}") from error
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import base64
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -80,9 +80,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.ready = True
         yield
         app.state.ready = False
-        pool.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(title="LLM Custome", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None)
     app.state.ready = True
@@ -93,7 +93,9 @@ def create_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     _errors(app)
 
-    def enter(http: HttpRequest) -> Iterator[Key | None]:
+    async def enter(
+        http: HttpRequest,
+    ) -> AsyncIterator[Key | None]:  # async: a plain one would cost two changes of thread
         key = doorkeeper.check(http.headers.get("authorization"))
         with doorkeeper.inside(key):
             yield key
@@ -101,6 +103,8 @@ def create_app(
     api = APIRouter(dependencies=[Depends(enter)], responses=_ERROR_ANSWERS)
 
     async def find(model: str, character: str | None) -> Found:
+        if catalogue.at_hand(model):
+            return catalogue.find(model, character)
         return await asyncio.get_running_loop().run_in_executor(pool, catalogue.find, model, character)
 
     async def answer(http: HttpRequest, body: ChatRequest | CompletionRequest, found: Found, requests: Sequence[Request]) -> Response:  # fmt: skip

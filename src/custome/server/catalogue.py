@@ -74,6 +74,10 @@ class Catalogue:
                 names.append((f"{one.name}:{BASE}", one.name))
         return list(dict.fromkeys(names))
 
+    def at_hand(self, model: str) -> bool:
+        """Can `find` answer at once, without opening a model?"""
+        return not model.endswith(f":{BASE}") or model in self._hosted
+
     def find(self, model: str, character: str | None) -> Found:
         """The engine and the speaker of a model's name.
 

@@ -68,8 +68,7 @@ class Writing:
             return replies
         finally:
             gone.cancel()
-            if not whole.done():
-                self.stop()
+            self.stop()
 
     async def news(self) -> AsyncIterator[tuple[int, list[Piece]]]:
         """(which reply, what came) until all are finished.

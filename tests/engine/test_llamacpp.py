@@ -1,0 +1,132 @@
+"""The llama.cpp engine says what the model in training says, alone or among others, merged or with its adapter beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from custome.engine.base import Cancel, check_options
+from custome.engine.llamacpp import POOL, LlamaCppEngine, LlamaServer
+from custome.engine.local import open_local
+from custome.errors import InputError, LengthError, RunError, SourceError
+from custome.models import served
+from custome.report import NullReporter
+from custome.types import GenerateOptions, Message, Piece, Request
+
+GREEDY = GenerateOptions(do_sample=False, max_new_tokens=24)
+THINGS = ("粮草", "书信", "宝剑", "药材", "地图", "马匹")
+
+
+def ask(thing: str, speaker: str = "张三") -> Request:
+    return Request(messages=(Message(role="user", content=f"{thing}何在？"),), speaker=speaker)
+
+
+@pytest.fixture(scope="module")
+def engines(gguf_runs: dict[str, Path]) -> dict[str, LlamaCppEngine]:
+    made = {}
+    for name, run in gguf_runs.items():
+        one = served.prepare(run, NullReporter(), quant="f16", home=run.parents[1] / "home")
+        made[name] = LlamaCppEngine(LlamaServer(one.model, slots=4), one.tokenizer, one.chat_format, name)
+    return made
+
+
+def test_the_same_words_as_transformers(engines, gguf_runs):
+    """Same prompt, same greedy options, f16 weights."""
+    local = open_local(run=gguf_runs["east"], base_model="", reporter=NullReporter(), home=gguf_runs["east"].parents[1] / "home")  # fmt: skip
+    for options in (GREEDY, GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=1.0, stop=("到",))):
+        for thing in THINGS:
+            here, there = engines["east"].run(ask(thing), options), local.run(ask(thing), options)
+            assert (here.text, here.finish_reason, here.prompt_tokens) == (there.text, there.finish_reason, there.prompt_tokens)  # fmt: skip
+
+
+def test_pieces_grow_into_the_reply(engines):
+    pieces: list[Piece] = []
+    reply = engines["east"].run(ask("粮草"), GREEDY, pieces.append)
+    texts = [piece.text for piece in pieces]
+    assert len(texts) > 3 and all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert texts[-1] == reply.text and reply.finish_reason == "stop"
+
+
+def test_a_cancel_ends_it_at_once(engines):
+    cancel = Cancel()
+    reply = engines["east"].run(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400), lambda _: cancel.set(), cancel)  # fmt: skip
+    assert reply.finish_reason == "cancelled" and reply.completion_tokens <= 2
+    stream = engines["east"].stream(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400))
+    next(stream)
+    stream.close()
+    assert engines["east"].run(ask("粮草"), GREEDY).finish_reason == "stop"
+
+
+def test_what_does_not_fit_is_said_by_how_much(engines):
+    with pytest.raises(LengthError, match="多了 \\d+"):
+        engines["east"].run(Request(text="粮草" * 400), GREEDY)
+
+
+def test_more_than_fits_at_once_waits(engines):
+    """Together they want five times what there is room for."""
+    wanted = [Request(text=f"{thing}何在？" * 40) for thing in THINGS * 16]
+    assert sum(engines["east"].prompt_tokens(one) + 200 for one in wanted) > 2 * POOL
+    replies = engines["east"].generate(wanted, GenerateOptions(max_new_tokens=200, do_sample=False))
+    assert all(reply.finish_reason in ("stop", "length") for reply in replies)
+
+
+def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):
+    runs = list(gguf_runs.values())
+    home = runs[0].parents[1] / "home"
+    both = served.prepare_shared(runs, NullReporter(), home=home)
+    assert both[0].model == both[1].model
+    server = LlamaServer(both[0].model, both[0].adapters, slots=4)
+    shared = [LlamaCppEngine(server, one.tokenizer, one.chat_format, "x", adapter=i) for i, one in enumerate(both)]
+    base = LlamaCppEngine(server, both[0].tokenizer, both[0].chat_format, "base")
+    alone = []
+    for run in runs:
+        (one,) = served.prepare_shared([run], NullReporter(), home=home)
+        alone.append(LlamaCppEngine(LlamaServer(one.model, one.adapters, slots=1), one.tokenizer, one.chat_format, "y", adapter=0))  # fmt: skip
+    people = ("张三", "李四")
+    for thing in THINGS:
+        for number in (0, 1):
+            request = ask(thing, people[number])
+            told = shared[number].run(request, GREEDY).text
+            assert told == alone[number].run(request, GREEDY).text
+            assert told != base.run(request, GREEDY).text
+    assert {shared[0].run(ask(t, "张三"), GREEDY).text for t in THINGS}.isdisjoint({shared[1].run(ask(t, "李四"), GREEDY).text for t in THINGS})  # fmt: skip
+
+
+def test_runs_that_cannot_share_are_named(gguf_runs, tmp_path):
+    run = gguf_runs["east"]
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in run.iterdir():
+        if file.is_file():
+            (other / file.name).write_bytes(file.read_bytes())
+    text = (other / "run.json").read_text(encoding="utf-8")
+    (other / "run.json").write_text(text.replace('"base_fingerprint": "', '"base_fingerprint": "f'), encoding="utf-8")
+    with pytest.raises(RunError, match="other"):
+        served.prepare_shared([run, other], NullReporter(), home=run.parents[1] / "home")
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "x.gguf").write_bytes(b"GGUF" + b"\0" * 40)
+    with pytest.raises(SourceError, match="x.gguf"):
+        LlamaServer(tmp_path / "x.gguf")
+
+
+def test_an_option_that_would_be_ignored_is_refused(engines):
+    with pytest.raises(InputError, match="num_beams"):
+        check_options(engines["east"], GenerateOptions(num_beams=4))
+
+
+def test_neither_torch_nor_transformers_is_loaded(gguf_runs):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom custome.cli.serving import ModelFlags, open_models\nfrom custome.report import NullReporter\n"
+        f"opened = open_models([{str(gguf_runs['east'])!r}], ModelFlags(), NullReporter())\n"
+        "assert type(opened.hosted[0].engine).__name__ == 'LlamaCppEngine'\n"
+        "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
+    )  # fmt: skip
+    environment = {**os.environ, "CUSTOME_HOME": str(gguf_runs["east"].parents[1] / "home")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -1,0 +1,31 @@
+"""Whatever our own OpenAPI document allows, and what it does not: never a 5xx."""
+
+from __future__ import annotations
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+from custome.engine.base import Hosted
+from custome.engine.scripted import ScriptedEngine
+from custome.errors import InputError
+from custome.server.app import create_app
+from custome.server.auth import Doorkeeper
+from custome.server.catalogue import Catalogue
+from custome.types import Character
+
+
+def _never(path: str, name: str) -> Hosted:
+    raise InputError("这里不加", "")
+
+
+PEOPLE = (Character(name="张三", cue="张三", utterances=1),)
+CATALOGUE = Catalogue([Hosted(name="run", engine=ScriptedEngine(), people=PEOPLE)], open_run=_never)
+schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(CATALOGUE, Doorkeeper([])))
+
+
+@schema.parametrize()
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_server_error(case):
+    if case.path == "/v1/unload_lora_adapter" and isinstance(case.body, dict) and case.body.get("lora_name") == "run":
+        return
+    case.call_and_validate(checks=[schemathesis.checks.not_a_server_error])

@@ -1,0 +1,128 @@
+"""The page as `custome serve` serves it, beside the API: two people at once, Stop, models to choose from, a login."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+
+from custome.engine.base import Hosted
+from custome.engine.scripted import ScriptedEngine
+from custome.ports import free_port
+from custome.server.app import create_app
+from custome.server.auth import Doorkeeper, add_key, read_keys
+from custome.server.catalogue import Catalogue
+from custome.types import Character
+from custome.webui.chat_page import build_chat_page
+from custome.webui.launch import mount_page
+
+pytestmark = pytest.mark.browser
+
+THREE = (Character(name="曹操", cue="操", utterances=9), Character(name="诸葛亮", cue="孔明", utterances=8))
+FOUR = (Character(name="林黛玉", cue="黛玉", utterances=9),)
+PATIENCE_MS = 30_000
+
+
+class Echo(ScriptedEngine):
+    """Says slowly who it is, over and over."""
+
+    def stream(self, request, options, cancel=None):
+        self._replies = [f"{request.speaker}说" * 40]
+        return super().stream(request, options, cancel)
+
+
+@contextmanager
+def serving(doorkeeper: Doorkeeper) -> Iterator[str]:
+    hosted = [Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE), Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR)]  # fmt: skip
+    catalogue = Catalogue(hosted)
+    check = None if doorkeeper.open else lambda _, text: doorkeeper.find(text) is not None
+    app = mount_page(create_app(catalogue, doorkeeper), build_chat_page(catalogue.hosted), check)
+    port = free_port("127.0.0.1", None)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+def metric(address: str, name: str) -> float:
+    lines = [line for line in httpx.get(f"{address}/metrics").text.splitlines() if line.startswith(name + "{")]
+    return sum(float(line.split()[-1]) for line in lines)
+
+
+def open_tab(browser: Browser, address: str) -> Page:
+    page = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860}).new_page()
+    page.goto(address)
+    expect(page.locator("#say textarea")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_timeout(1_000)
+    return page
+
+
+def pick(page: Page, box: str, name: str) -> None:
+    field = page.locator(f"#{box} input")
+    field.click()
+    page.get_by_role("option", name=name, exact=True).click()
+    expect(field).to_have_value(name)
+
+
+def ask(page: Page, words: str) -> None:
+    page.locator("#say textarea").fill(words)
+    page.locator("#send").click()
+
+
+def reply(page: Page):
+    return page.locator("#chat [data-testid='bot']").first
+
+
+def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(browser: Browser):
+    with serving(Doorkeeper([])) as address:
+        first, second = open_tab(browser, address), open_tab(browser, address)
+        pick(first, "person", "诸葛亮")
+        pick(second, "model", "红楼")
+        expect(second.locator("#person input")).to_have_value("林黛玉")
+        ask(first, "何计可破？")
+        ask(second, "何故伤春？")
+        expect(reply(first)).to_contain_text("孔明说", timeout=PATIENCE_MS)
+        expect(reply(second)).to_contain_text("黛玉说", timeout=PATIENCE_MS)
+        assert metric(address, "custome_running") == 2  # neither waits for the other
+        before = [len(reply(page).inner_text()) for page in (first, second)]
+        first.wait_for_timeout(600)
+        assert all(len(reply(page).inner_text()) > old for page, old in zip((first, second), before, strict=True))
+        assert "黛玉" not in reply(first).inner_text() and "孔明" not in reply(second).inner_text()
+
+        first.locator("#stop").click()
+        deadline = time.monotonic() + 3
+        while metric(address, "custome_running") > 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert metric(address, "custome_running") == 1
+        stopped = reply(first).inner_text()
+        second.wait_for_timeout(400)
+        assert reply(first).inner_text() == stopped and len(stopped) < 120
+        expect(second.locator("#status")).to_have_text(re.compile(r"token/秒.*上下文"), timeout=PATIENCE_MS)
+        answer = httpx.post(f"{address}/v1/chat/completions", json={"model": "红楼:林黛玉", "messages": [{"role": "user", "content": "安否？"}]}, timeout=30)  # fmt: skip
+        assert "黛玉说" in answer.json()["choices"][0]["message"]["content"]  # the API, beside the page
+
+
+def test_with_keys_the_page_asks_for_one(browser: Browser, tmp_path: Path):
+    text = add_key(tmp_path / "keys.json", "小王")
+    with serving(Doorkeeper(read_keys(tmp_path / "keys.json"))) as address:
+        page = browser.new_context(locale="zh-CN").new_page()
+        page.goto(address)
+        fields = page.locator("input")
+        expect(fields.nth(1)).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator("#say textarea")).to_have_count(0)
+        fields.nth(0).fill("小王")
+        fields.nth(1).fill(text)
+        page.locator("button").first.click()
+        expect(page.locator("#say textarea")).to_be_visible(timeout=PATIENCE_MS)

@@ -1,0 +1,138 @@
+"""The remote engine against a really running llama.cpp HTTP server, which is killed and comes back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from custome.engine.base import Cancel
+from custome.engine.remote import RemoteEngine
+from custome.errors import BusyError, EngineError, InputError, LengthError
+from custome.models import served
+from custome.ports import free_port
+from custome.report import NullReporter
+from custome.types import GenerateOptions, Message, Request
+
+SERVER = """
+import sys, threading, xllamacpp
+p = xllamacpp.CommonParams()
+p.model.path, p.n_ctx, p.n_parallel, p.port, p.verbosity = sys.argv[1], 512, 2, int(sys.argv[2]), -1
+server = xllamacpp.Server(p)
+threading.Event().wait()
+"""
+ASK = Request(messages=(Message(role="user", content="粮草何在？"),), speaker="张三")
+GREEDY = GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=1.0)
+
+
+class Llama:
+    """llama.cpp's own server in a process of its own."""
+
+    def __init__(self, model: Path) -> None:
+        self.model, self.port = model, free_port("127.0.0.1", None)
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", SERVER, str(self.model), str(self.port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{self.url}/models").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise AssertionError("llama.cpp did not start")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def served_run(gguf_runs: dict[str, Path]) -> served.Served:
+    run = gguf_runs["east"]
+    return served.prepare(run, NullReporter(), quant="f16", home=run.parents[1] / "home")
+
+
+@pytest.fixture(scope="module")
+def llama(served_run: served.Served) -> Iterator[Llama]:
+    server = Llama(served_run.model)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def engine(llama: Llama) -> Iterator[RemoteEngine]:
+    made = RemoteEngine(llama.url, "whatever", kind="novel")
+    yield made
+    made.close()
+
+
+def test_the_words_the_server_itself_gives(llama, engine):
+    """Running prose with its cue, ended by the closing mark."""
+    plain = {"prompt": "粮草何在？张三曰：", "max_tokens": 24, "temperature": 0, "stop": ["”"]}
+    wanted = httpx.post(f"{llama.url}/completions", json=plain, timeout=30).json()["choices"][0]
+    pieces: list[str] = []
+    reply = engine.run(ASK, GREEDY, lambda piece: pieces.append(piece.text))
+    assert reply.text == wanted["text"].removeprefix("“") and reply.finish_reason == wanted["finish_reason"]
+    assert pieces[-1] == reply.text and len(pieces) > 2 and reply.completion_tokens > 3 and engine.models()
+
+
+def test_killed_in_the_middle_it_says_so_and_recovers(llama, engine):
+    long = GenerateOptions(max_new_tokens=400, temperature=1.5)
+    seen = threading.Event()
+
+    def killer() -> None:
+        seen.wait()
+        llama.kill()
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    with pytest.raises(EngineError, match="断了"):
+        while True:  # a small model may be done before it is hit
+            engine.run(Request(text="粮草何在？"), long, lambda _: seen.set())
+    thread.join()
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="连不上"):  # still away: tried again with pauses, then told
+        engine.run(ASK, GREEDY)
+    assert time.monotonic() - started > 1
+    llama.start()
+    assert engine.run(ASK, GREEDY).text
+
+
+def test_it_waits_for_one_that_is_coming_back(llama, engine):
+    llama.kill()
+    threading.Timer(0.5, llama.start).start()
+    assert engine.run(ASK, GREEDY).text
+    time.sleep(0.5)
+
+
+def test_what_the_other_side_refuses(llama):
+    with pytest.raises(LengthError):
+        RemoteEngine(llama.url, "x", kind="novel").run(Request(text="粮草" * 600), GREEDY)
+
+    def answers(status: int, **headers: str) -> RemoteEngine:
+        body = {"error": {"message": "no", "type": "x"}}
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body, headers=headers))
+        return RemoteEngine("http://x/v1", "m", transport=transport)
+
+    with pytest.raises(InputError, match="HTTP 404"):
+        answers(404).run(ASK, GREEDY)
+    with pytest.raises(EngineError, match="HTTP 401"):
+        answers(401).run(ASK, GREEDY)
+    with pytest.raises(BusyError) as found:
+        answers(429, **{"retry-after": "7"}).run(ASK, GREEDY)
+    assert found.value.retry_after_s == 7
+
+
+def test_it_stops_when_nobody_reads(engine):
+    cancel = Cancel()
+    reply = engine.run(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400, temperature=1.5), lambda _: cancel.set(), cancel)  # fmt: skip
+    assert reply.finish_reason == "cancelled"

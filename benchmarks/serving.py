@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -185,35 +185,36 @@ async def load(port: int, clients: int, each: int, ask: Callable[[int], bytes]) 
     return answers, time.perf_counter() - started
 
 
-def many_clients(run: Path, model: Path, threads: int) -> list[list[str]]:
-    """Both servers take turns, so that a slow minute of the machine hits both."""
+def many_clients(run: Path, model: Path, threads: int, rounds: int = 6) -> list[list[str]]:
+    """Both servers are up and take turns, so that a slow minute of the machine hits both; medians of the rounds."""
+    theirs, ours = free_port("127.0.0.1", None), 0
     rows = []
-    for clients, each in ((1, 6), (4, 4), (16, 3)):
-        best: dict[str, tuple[float, list[Answer]]] = {}
-        for _ in range(3):
-            for name in ("llama.cpp", "ours"):
-                port = free_port("127.0.0.1", None)
-                command = [sys.executable, "-c", LLAMA_HTTP, str(model), str(port), str(threads)]
-                if name == "ours":
-                    command = [sys.executable, "-m", "custome", "serve", str(run), "--no-page", "--port", str(port)]
-                with Server(command, port):
-                    asyncio.run(load(port, clients, 1, lambda n, name=name: question(run.name, n, ours=name == "ours")))
-                    answers, seconds = asyncio.run(load(port, clients, each, lambda n, name=name: question(run.name, n, ours=name == "ours")))  # fmt: skip
-                rate = sum(one.tokens for one in answers) / seconds
-                if name not in best or rate > best[name][0]:
-                    best[name] = (rate, answers)
-        (theirs, t), (ours, o) = best["llama.cpp"], best["ours"]
-
-        def first(a: list[Answer]) -> float:
-            return 1000 * statistics.median(one.first_s for one in a)
-
-        def slow(a: list[Answer]) -> float:  # a token, since replies differ in length
-            per_token = sorted(one.whole_s / max(1, one.tokens) for one in a)
-            return 1000 * per_token[min(len(per_token) - 1, int(0.99 * len(per_token)))]
-
-        rows.append([str(clients), f"{theirs:.0f}", f"{ours:.0f}", f"{ours / theirs:.2f}", f"{first(t):.0f} / {first(o):.0f}",
-                     f"{slow(t):.1f} / {slow(o):.1f}", f"{slow(o) / slow(t):.2f}"])  # fmt: skip
+    with Server([sys.executable, "-c", LLAMA_HTTP, str(model), str(theirs), str(threads)], theirs):
+        ours = free_port("127.0.0.1", None)
+        with Server([sys.executable, "-m", "custome", "serve", str(run), "--no-page", "--port", str(ours)], ours):
+            asks = {port: lambda n, port=port: question(run.name, n, ours=port == ours) for port in (theirs, ours)}
+            for clients, each in ((1, 12), (4, 8), (16, 4)):
+                rates: dict[int, list[float]] = {theirs: [], ours: []}
+                answers: dict[int, list[Answer]] = {theirs: [], ours: []}
+                for turn in range(rounds + 1):
+                    for port in (theirs, ours) if turn % 2 else (ours, theirs):
+                        found, seconds = asyncio.run(load(port, clients, each, asks[port]))
+                        if turn:  # the first warms up
+                            rates[port].append(sum(one.tokens for one in found) / seconds)
+                            answers[port] += found
+                rows.append(_row(clients, [rates[theirs], rates[ours]], [answers[theirs], answers[ours]]))
     return rows
+
+
+def _row(clients: int, rates: Sequence[Sequence[float]], answers: Sequence[Sequence[Answer]]) -> list[str]:
+    theirs, ours = map(statistics.median, rates)
+    first = [1000 * statistics.median(one.first_s for one in some) for some in answers]
+    slow = []
+    for some in answers:  # a token, since replies differ in length
+        per_token = sorted(one.whole_s / max(1, one.tokens) for one in some)
+        slow.append(1000 * per_token[min(len(per_token) - 1, int(0.99 * len(per_token)))])
+    return [str(clients), f"{theirs:.0f}", f"{ours:.0f}", f"{ours / theirs:.2f}", f"{first[0]:.0f} / {first[1]:.0f}",
+            f"{slow[0]:.1f} / {slow[1]:.1f}", f"{slow[1] / slow[0]:.2f}"]  # fmt: skip
 
 
 def together(run: Path) -> list[str]:
@@ -227,9 +228,11 @@ def together(run: Path) -> list[str]:
 
         alone, seconds = asyncio.run(load(port, 1, 6, ask))
         one = sum(a.tokens for a in alone) / seconds
-        both, seconds = asyncio.run(load(port, 16, 3, ask))
+        turns = 6
+        both, seconds = asyncio.run(load(port, 16, turns, ask))
         total = sum(a.tokens for a in both) / seconds
-        rates = [a.tokens / a.whole_s for a in both if a.tokens]
+        talks = [both[start : start + turns] for start in range(0, len(both), turns)]
+        rates = [sum(a.tokens for a in talk) / sum(a.whole_s for a in talk) for talk in talks]
         ready_s, busy = server.ready_s, server.memory()
     return [f"{one:.0f}", f"{total:.0f}", f"{total / one:.2f}", f"{min(rates) / statistics.mean(rates):.2f}",
             f"{idle:.0f} → {busy:.0f}", f"{ready_s:.1f}"]  # fmt: skip

@@ -44,7 +44,8 @@ def serving(doorkeeper: Doorkeeper) -> Iterator[str]:
     hosted = [Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE), Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR)]  # fmt: skip
     catalogue = Catalogue(hosted)
     check = None if doorkeeper.open else lambda _, text: doorkeeper.find(text) is not None
-    app = mount_page(create_app(catalogue, doorkeeper), build_chat_page(catalogue.hosted), check)
+    app = create_app(catalogue, doorkeeper)
+    let_go = mount_page(app, build_chat_page(catalogue.hosted), check)
     port = free_port("127.0.0.1", None)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run)
@@ -52,6 +53,7 @@ def serving(doorkeeper: Doorkeeper) -> Iterator[str]:
     while not server.started:
         time.sleep(0.05)
     yield f"http://127.0.0.1:{port}"
+    let_go()
     server.should_exit = True
     thread.join()
 

@@ -16,7 +16,7 @@ from ..report import ConsoleReporter
 from .commands import compare_run, open_tuned, print_settings
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
-from .serve import serve_run
+from .serve import Serve, serve_run, who_may
 from .serving import ModelFlags
 
 
@@ -39,6 +39,8 @@ class Quickstart:
 
 def quickstart(argv: list[str]) -> int:
     flags = parse(Quickstart, argv, "custome quickstart")
+    if flags.serve:
+        who_may(Serve(host=flags.host))
     if flags.serve and flags.port is not None:
         from ..ports import free_port
 

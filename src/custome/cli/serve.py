@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +16,7 @@ from tyro.conf import Positional, arg
 from ..errors import InputError, ServeError
 from ..report import ConsoleReporter
 from ..resources import custome_home
-from .flags import parse
+from .flags import parse, take
 from .serving import ModelFlags, Opened, open_models
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -48,27 +50,46 @@ class Serve:
 
 
 def serve(argv: list[str]) -> int:
-    if any(word in ("vllm", "--engine=vllm") for word in argv):
+    if take(argv, "engine") == "vllm":
         return serve_vllm(argv)
     return run_flags(parse(Serve, argv, "custome serve"))
 
 
 def run_flags(flags: Serve) -> int:
-    from ..server.auth import Doorkeeper, read_keys
-
-    doorkeeper = Doorkeeper(read_keys(keys_path(flags.keys)))
-    if flags.host not in LOOPBACK and doorkeeper.open and not flags.allow_open:
-        raise ServeError(
-            f"{flags.host!r} 不只本机能到，现在又没有密钥", "先 custome keys add 名字；或真要谁都能用：--allow-open"
-        )
+    doorkeeper = who_may(flags)
     from ..ports import free_port
 
     port = free_port(flags.host, flags.port)
     opened = open_models(flags.runs, flags.model, ConsoleReporter())
     if flags.share:
-        serve_page(opened, host=flags.host, port=flags.port)
+        serve_page(opened, host=flags.host, port=port, share=True, check=page_check(doorkeeper))
         return 0
     return run_server(opened, doorkeeper, flags, port)
+
+
+def who_may(flags: Serve) -> Any:
+    """The doorkeeper for these flags.
+
+    Raises:
+        ServeError: others could reach it, and there is no key.
+    """
+    from ..server.auth import Doorkeeper, read_keys
+
+    if flags.keys and not Path(flags.keys).is_file():
+        raise InputError(f"没有密钥文件 {flags.keys!r}", f"新建：custome keys add 名字 --keys {flags.keys}")
+    doorkeeper = Doorkeeper(read_keys(keys_path(flags.keys)))
+    if (flags.host not in LOOPBACK or flags.share) and doorkeeper.open and not flags.allow_open:
+        raise ServeError(
+            f"{'--share' if flags.share else repr(flags.host)} 不只本机能到，现在又没有密钥", "先 custome keys add 名字；或真要谁都能用：--allow-open",
+        )  # fmt: skip
+    if flags.share and (not flags.page or flags.cors):
+        raise InputError("--share 只有页面，没有 API，不能和 --no-page、--cors 同用", "去掉其中一个")
+    return doorkeeper
+
+
+def page_check(doorkeeper: Any) -> Callable[[str, str], bool] | None:
+    """(name, key) → may they see the page? None when everybody may."""
+    return None if doorkeeper.open else lambda _, key: doorkeeper.find(key) is not None
 
 
 def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
@@ -78,15 +99,15 @@ def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
     from ..server.app import create_app
     from ..server.catalogue import Catalogue
 
-    catalogue = Catalogue(opened.hosted, open_run=opened.open_run, open_base=opened.open_base, most_waiting=flags.most_waiting)  # fmt: skip
+    catalogue = Catalogue(opened.hosted, open_run=opened.open_run, most_waiting=flags.most_waiting)
     hosts = ("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]")
-    app = create_app(catalogue, doorkeeper, hosts=hosts, cors=flags.cors)
+    app = create_app(catalogue, doorkeeper, hosts=hosts, cors=flags.cors, manageable=flags.host in LOOPBACK)
+    let_go: Callable[[], None] = lambda: None
     if flags.page:
         from ..webui.chat_page import build_chat_page
         from ..webui.launch import mount_page
 
-        check = None if doorkeeper.open else lambda _, password: doorkeeper.find(password) is not None
-        app = mount_page(app, build_chat_page(catalogue.hosted), check)
+        let_go = mount_page(app, build_chat_page(catalogue.hosted), page_check(doorkeeper))
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
     names = "、".join(one.name for one in catalogue.hosted())
     print(f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}", flush=True)  # fmt: skip
@@ -94,10 +115,16 @@ def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
         print("注意：这个地址不只本机可见，没有密钥，谁都能用", flush=True)
     print("按 Ctrl-C 结束", flush=True)
     config = uvicorn.Config(app, host=flags.host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, access_log=False, server_header=False)  # fmt: skip
-    try:
-        uvicorn.Server(config).run()
-    finally:
-        catalogue.close()
+    server = uvicorn.Server(config)
+    stop = server.handle_exit
+
+    def handle_exit(number: int, frame: Any) -> None:
+        let_go()
+        stop(number, frame)
+
+    server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
+        server.run()
     return 0
 
 
@@ -107,14 +134,16 @@ def serve_run(run: str, model: ModelFlags, *, host: str, port: int | None) -> in
     return run_flags(flags)
 
 
-def serve_page(opened: Opened, *, host: str = "127.0.0.1", port: int | None = None, share: bool = True) -> None:
+def serve_page(
+    opened: Opened, *, host: str, port: int | None, share: bool, check: Callable[[str, str], bool] | None = None
+) -> None:
     """The page alone, as Gradio serves it; with `share` through its public tunnel."""
     from ..server.catalogue import Catalogue
     from ..webui.chat_page import build_chat_page
     from ..webui.launch import open_page
 
-    catalogue = Catalogue(opened.hosted)
-    open_page(build_chat_page(catalogue.hosted), host=host, port=port, share=share, say=lambda line: print(line, flush=True))  # fmt: skip
+    page = build_chat_page(Catalogue(opened.hosted).hosted)
+    open_page(page, host=host, port=port, share=share, say=lambda line: print(line, flush=True), check=check)
 
 
 # -- vLLM ------------------------------------------------------------------------------------------------------------
@@ -176,6 +205,8 @@ def vllm_command(flags: ServeVllm) -> list[str]:
     if len(set(bases)) > 1:
         raise InputError(f"底座不一样：{'、'.join(sorted(set(bases)))}", "一次只给同一个底座上的运行目录")
     base = bases[0].removeprefix("hf:")
+    if base.startswith("ms:"):
+        raise InputError(f"vLLM 不认 {base!r} 这样的写法", "先 export VLLM_USE_MODELSCOPE=True，再照印出的样子自己运行")
     if base == "embedded" or base.endswith(".gguf"):
         raise InputError(f"vLLM 不从 {base!r} 这样的 GGUF 上装 LoRA", f"先合并：custome export {flags.runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快")  # fmt: skip
     modules = [f"{Path(run).resolve().name}={Path(run).resolve()}" for run in flags.runs]

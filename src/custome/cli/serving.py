@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ..engine.base import Engine, Hosted
 from ..errors import InputError
+from ..files import read_text
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..report import Reporter
 
@@ -24,7 +26,7 @@ class ModelFlags:
     engine: EngineName = "auto"
     """auto：CPU 上用 llama.cpp（快、省内存、许多人同时用），显卡和 llama.cpp 不认识的底座用 local（transformers）；remote：接到 --url。"""
     quant: Literal["q8_0", "q4_0", "q5_0", "f16"] = "q8_0"
-    """llama.cpp 用的数值类型：q8_0 和训练出的几乎一样；q4_0 再快一半，话会有些不同。"""
+    """llama.cpp 用的数值类型：q8_0 和训练出的几乎一样；q4_0 再快三到五成，话会有些不同。"""
     shared_base: bool = False
     """llama.cpp：几个运行目录共用一份底座，每次请求换适配器；省内存，比各自合并慢四分之一。"""
     slots: int = 16
@@ -52,8 +54,6 @@ class Opened:
     hosted: list[Hosted]
     open_run: Callable[[str, str], Hosted] | None = None
     """(path, name) → one more."""
-    open_base: Callable[[str], Hosted | None] | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> Opened:
@@ -63,35 +63,50 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
         RunError: one is no run folder.
         InputError: flags that do not fit together, or two runs of one name.
     """
+    _check_together(runs, flags)
     if flags.engine == "remote":
         return _remote(runs, flags)
-    if flags.url or flags.remote_model:
-        raise InputError("--url 和 --remote-model 只和 --engine remote 一起用", "加上 --engine remote")
     if not runs:
         raise InputError("没有给运行目录", "例如：custome serve runs/sanguo；还没训练过先跑 custome quickstart")
     names = [_name(run) for run in runs]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise InputError(f"两个运行目录都叫 {twice!r}", "改一个目录名，名字就是模型名")
     for run in runs:  # before anything heavy is loaded
-        check_adapter(Path(run))
-        if has_run(Path(run)):
-            read_run(Path(run))
-    chosen = [flags.engine if flags.engine != "auto" else choose_engine(run, flags) for run in runs]
+        _look(Path(run))
     if flags.shared_base:
         return _shared([Path(run) for run in runs], names, flags, reporter)
-    places = {name: Path(run) for name, run in zip(names, runs, strict=True)}
 
     def open_run(run: str, name: str) -> Hosted:
-        engine = flags.engine if flags.engine != "auto" else choose_engine(run, flags)
-        opened = _open(Path(run), name, engine, flags, reporter)
-        places[name] = Path(run)
-        return opened
+        _look(Path(run))
+        return _open(Path(run), name, flags, reporter)
 
-    def open_base(name: str) -> Hosted | None:
-        return _base(places[name], name, flags, reporter) if name in places else None
+    return Opened(hosted=[open_run(run, name) for run, name in zip(runs, names, strict=True)], open_run=open_run)
 
-    hosted = [_open(Path(run), name, engine, flags, reporter) for run, name, engine in zip(runs, names, chosen, strict=True)]  # fmt: skip
-    return Opened(hosted=hosted, open_run=open_run, open_base=open_base if "llamacpp" in chosen else None)
+
+def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
+    """Raise InputError for flags that the chosen engine would ignore."""
+    only = {
+        "remote": ("url", "remote_model", "remote_key_file"),
+        "llamacpp": ("quant", "shared_base", "slots"),
+        "local": ("base_model", "load_8bit", "trust_remote_code"),
+    }  # fmt: skip
+    defaults = ModelFlags()
+    given = {engine: [name for name in names if getattr(flags, name) != getattr(defaults, name)] for engine, names in only.items()}  # fmt: skip
+    wanted = [engine for engine, names in given.items() if names]
+    if len(wanted) > 1 or (wanted and flags.engine not in ("auto", wanted[0])) or (wanted == ["remote"] and flags.engine == "auto"):  # fmt: skip
+        flag = f"--{given[wanted[-1]][0].replace('_', '-')}"
+        raise InputError(f"{flag} 只和 --engine {wanted[-1]} 一起用，这里是 {flags.engine}{'' if len(wanted) < 2 else '，还给了别的引擎的选项'}", f"加上 --engine {wanted[-1]}，或去掉 {flag}")  # fmt: skip
+    if flags.slots < 1:
+        raise InputError(f"--slots {flags.slots} 应不小于 1", "例如 --slots 16")
+    if flags.engine == "remote" and len(runs) > 1:
+        raise InputError("--engine remote 一次只接一个模型", "几个模型就开几个 custome serve")
+
+
+def _look(run: Path) -> None:
+    """Is it a run folder with something learnt? Says so before torch is loaded."""
+    check_adapter(run)
+    if has_run(run):
+        read_run(run)
 
 
 def choose_engine(run: str, flags: ModelFlags) -> Literal["llamacpp", "local"]:
@@ -99,6 +114,8 @@ def choose_engine(run: str, flags: ModelFlags) -> Literal["llamacpp", "local"]:
     from ..models.sources import llamacpp_knows
     from .plan import this_machine
 
+    if flags.engine in ("llamacpp", "local"):
+        return "local" if flags.engine == "local" else "llamacpp"
     only_local = flags.base_model or flags.load_8bit or flags.trust_remote_code or not has_run(Path(run))
     on_card = flags.device == "cuda" or (flags.device == "auto" and this_machine() == "cuda")
     if only_local or on_card or importlib.util.find_spec("xllamacpp") is None:
@@ -114,16 +131,23 @@ def _people(run: Path) -> Any:
     return read_run(run).characters if has_run(run) else ()
 
 
-def _open(run: Path, name: str, engine: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
+def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
+    engine = choose_engine(str(run), flags)
     reporter.stage(f"载入 {name}（{engine}）")
     if engine == "local":
         return Hosted(name=name, engine=open_local_engine(run, flags, reporter), people=_people(run))
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
-    from ..models.served import prepare
+    from ..models.served import Served, prepare, prepare_base
+    from ..models.sources import gguf_behind
 
-    served = prepare(run, reporter, quant=flags.quant)
-    server = LlamaServer(served.model, slots=flags.slots)
-    return Hosted(name=name, engine=LlamaCppEngine(server, served.tokenizer, served.chat_format, name), people=_people(run))  # fmt: skip
+    def answering(served: Served) -> Engine:
+        return LlamaCppEngine(LlamaServer(served.model, slots=flags.slots), served.tokenizer, served.chat_format, name)
+
+    has_base = gguf_behind(read_run(run).base_model, reporter) is not None
+    return Hosted(
+        name=name, engine=answering(prepare(run, reporter, quant=flags.quant)), people=_people(run),
+        open_base=(lambda: answering(prepare_base(run, reporter))) if has_base else None,
+    )  # fmt: skip
 
 
 def open_local_engine(run: Path, flags: ModelFlags, reporter: Reporter) -> Any:
@@ -138,35 +162,23 @@ def open_local_engine(run: Path, flags: ModelFlags, reporter: Reporter) -> Any:
     )  # fmt: skip
 
 
-def _base(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted | None:
-    from ..engine.llamacpp import LlamaCppEngine, LlamaServer
-    from ..models.served import prepare_base
-    from ..models.sources import gguf_behind
-
-    if gguf_behind(read_run(run).base_model, reporter) is None:
-        return None
-    served = prepare_base(run, reporter)
-    engine = LlamaCppEngine(LlamaServer(served.model, slots=flags.slots), served.tokenizer, served.chat_format, name)
-    return Hosted(name=name, engine=engine, people=_people(run))
-
-
 def _shared(runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, reporter: Reporter) -> Opened:
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
-    from ..models.served import prepare_shared
+    from ..models.served import Served, prepare_shared
 
     reporter.stage(f"载入 {'、'.join(names)}（llamacpp，共用底座）")
     served = prepare_shared(runs, reporter)
     server = LlamaServer(served[0].model, served[0].adapters, slots=flags.slots)
-    hosted = [
-        Hosted(name=name, engine=LlamaCppEngine(server, one.tokenizer, one.chat_format, name, adapter=number), people=_people(run))
-        for number, (name, run, one) in enumerate(zip(names, runs, served, strict=True))
-    ]  # fmt: skip
+    hosted = []
+    for number, (name, run, one) in enumerate(zip(names, runs, served, strict=True)):
 
-    def open_base(name: str) -> Hosted | None:
-        one = served[list(names).index(name)]
-        return Hosted(name=name, engine=LlamaCppEngine(server, one.tokenizer, one.chat_format, name), people=())
+        def engine(adapter: int | None, name: str = name, one: Served = one) -> Engine:
+            return LlamaCppEngine(server, one.tokenizer, one.chat_format, name, adapter=adapter)
 
-    return Opened(hosted=hosted, open_base=open_base)
+        hosted.append(
+            Hosted(name=name, engine=engine(number), people=_people(run), open_base=functools.partial(engine, None))
+        )
+    return Opened(hosted=hosted)
 
 
 def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
@@ -174,12 +186,14 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
 
     if not flags.url:
         raise InputError("--engine remote 要给 --url", "例如：--url http://127.0.0.1:8000/v1")
-    key = Path(flags.remote_key_file).read_text(encoding="utf-8").strip() if flags.remote_key_file else os.environ.get("OPENAI_API_KEY", "")  # fmt: skip
+    key = read_text(Path(flags.remote_key_file), "密钥文件").strip() if flags.remote_key_file else os.environ.get("OPENAI_API_KEY", "")  # fmt: skip
     people: Any = ()
     kind: Any = "template"
     if runs:  # whom one can talk to, and how
         info = read_run(Path(runs[0]))
         people, kind = info.characters, "novel" if info.chat_format == "novel" else "template"
-    model = flags.remote_model or RemoteEngine(flags.url, "", key=key).models()[0]
+    model = flags.remote_model or next(iter(RemoteEngine(flags.url, "", key=key).models()), "")
+    if not model:
+        raise InputError(f"{flags.url} 那边一个模型都没有", "先在那边载入一个，或用 --remote-model 写出名字")
     engine: Engine = RemoteEngine(flags.url, model, kind=kind, key=key)
     return Opened(hosted=[Hosted(name=_name(runs[0]) if runs else model.split("/")[-1], engine=engine, people=people)])

@@ -84,6 +84,8 @@ class Hosted:
     engine: Engine
     people: tuple[Character, ...] = ()
     """Whom it can be."""
+    open_base: Callable[[], Engine] | None = None
+    """Opens the model it was trained from; None where that is not to be had."""
 
 
 def check_options(engine: Engine, options: GenerateOptions) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..errors import BusyError
+from ..errors import BusyError, UnknownModelError
 from ..types import GenerateOptions, Piece, Reply, Request, Score
 from .base import Cancel, Engine, OnPiece, as_stream, check_options
 
@@ -28,6 +28,7 @@ class Gate:
     def __init__(self, slots: int, most_waiting: int = MOST_WAITING) -> None:
         self.slots, self.most_waiting = slots, most_waiting
         self.running, self.waiting = 0, 0
+        self._closed = False
         self._turn = threading.Condition()
 
     @contextmanager
@@ -36,8 +37,10 @@ class Gate:
 
         Raises:
             BusyError: too many wait already.
+            UnknownModelError: it is being closed.
         """
         with self._turn:
+            self._check_open()
             if self.running >= self.slots and self.waiting >= self.most_waiting:
                 raise BusyError(
                     f"现在有 {self.running} 个在答、{self.waiting} 个在等，排不下了", "过几秒再来",
@@ -49,6 +52,7 @@ class Gate:
                     self._turn.wait(timeout=0.1)  # a cancel does not wake anybody
             finally:
                 self.waiting -= 1
+            self._check_open()
             admitted = not cancel.is_set()
             self.running += admitted
         try:
@@ -58,6 +62,17 @@ class Gate:
                 with self._turn:
                     self.running -= 1
                     self._turn.notify()
+
+    def close(self) -> None:
+        """Let nobody in any more, and wait until the last one has left."""
+        with self._turn:
+            self._closed = True
+            while self.running:
+                self._turn.wait(timeout=0.1)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UnknownModelError("这个模型刚被移走", "全部：GET /v1/models")
 
 
 class GatedEngine:
@@ -119,4 +134,5 @@ class GatedEngine:
         return self.inner.prompt_tokens(request)
 
     def close(self) -> None:
+        self.gate.close()
         self.inner.close()

@@ -113,7 +113,8 @@ class LlamaCppEngine:
         self.name = name
         self.kind: Literal["novel", "template"] = chat_format.kind
         self.slots, self.max_context = server.slots, server.context
-        self._server, self._tokenizer, self._format = server, tokenizer, chat_format
+        self._server: LlamaServer | None = server
+        self._tokenizer, self._format = tokenizer, chat_format
         self._lora = [{"id": number, "scale": float(number == adapter)} for number in range(server.adapters)]
 
     def run(
@@ -121,14 +122,14 @@ class LlamaCppEngine:
     ) -> Reply:
         prompt = self._prompt(request)
         self._check_length(len(prompt), options.max_new_tokens)
-        cancel = cancel or Cancel()
+        cancel, server = cancel or Cancel(), self._open_server()
         reading = _Reading(self._format if not request.text else None, options, on_piece, cancel)
-        with self._server.room(len(prompt) + options.max_new_tokens, cancel) as granted:
+        with server.room(len(prompt) + options.max_new_tokens, cancel) as granted:
             if not granted:
                 return reading.reply(len(prompt))
             # Bytes in, bytes out: the binding would make a whole object of every token's message.
             question = json.dumps(self._question(prompt, request, options)).encode()
-            self._server.server.handle_completions(question, reading.take)
+            server.server.handle_completions(question, reading.take)
         return reading.reply(len(prompt))
 
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
@@ -142,10 +143,13 @@ class LlamaCppEngine:
         raise InputError("llama.cpp 引擎不会给现成的文字打分", "用 --engine local")
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        for text in texts:
-            self._check_length(self.count_tokens(text), 0)
-        given = {"input": [self._begin(text) for text in texts], "encoding_format": "float"}
-        answer = self._server.embedder().server.handle_embeddings(given)
+        server = self._open_server()
+        if server.adapters:
+            raise InputError("共用底座时没有向量：算出来的是底座的，不是这个适配器的", "去掉 --shared-base")
+        tokens = [self._begin(text) for text in texts]
+        for ids in tokens:
+            self._check_length(len(ids), 0)
+        answer = server.embedder().server.handle_embeddings({"input": tokens, "encoding_format": "float"})
         if "data" not in answer:
             raise _as_error(answer)
         return [row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])]
@@ -157,9 +161,14 @@ class LlamaCppEngine:
         return len(self._prompt(request))
 
     def close(self) -> None:
-        self._server.server = None
+        self._server = None  # the model goes with its last engine
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _open_server(self) -> LlamaServer:
+        if self._server is None:
+            raise EngineError(f"{self.name!r} 已经关了", "换一个模型")
+        return self._server
 
     def _prompt(self, request: Request) -> list[int]:
         return self._begin(request.text) if request.text else self._format.prompt(request.messages, request.speaker)

@@ -89,7 +89,7 @@ class LocalEngine:
                 if isinstance(item, Exception):
                     raise item
                 ids += item
-                yield Piece(text=self._said(self._decode(ids), request, options))
+                yield Piece(text=_without_half_a_stop(self._said(self._decode(ids), request, options), options.stop))
         finally:  # also when the reader goes away
             finished = bool(result)
             if not finished:
@@ -284,6 +284,12 @@ class LocalEngine:
         ended = ended or (not request.text and self._format.is_complete(whole))
         return Reply(text=text, prompt_tokens=len(prompt), completion_tokens=len(ids),
                      finish_reason="cancelled" if cancelled else "stop" if ended else "length")  # fmt: skip
+
+
+def _without_half_a_stop(text: str, stops: Sequence[str]) -> str:
+    """A growing text without an end that may turn out to begin a stop string."""
+    held = max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
+    return text[: len(text) - held]
 
 
 def _sampling(options: GenerateOptions) -> dict[str, Any]:

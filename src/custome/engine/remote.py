@@ -63,7 +63,8 @@ class RemoteEngine:
                         raise _refused(self.name, answer)
                     return reading.read(answer.iter_lines(), on_piece, cancel)
             except (httpx.TransportError, BusyError, EngineError) as error:
-                if reading.text or attempt + 1 == TRIES or cancel.is_set():
+                again = isinstance(error, (httpx.TransportError, BusyError, _AwayError)) and not reading.text
+                if not again or attempt + 1 == TRIES or cancel.is_set():
                     raise self._away(error) from error
                 _pause(FIRST_PAUSE_S * 2**attempt, cancel)
         raise AssertionError("unreachable")
@@ -163,6 +164,10 @@ def _with_persona(request: Request) -> list[Message]:
     return [Message(role="system", content=persona(request.speaker)), *request.messages]
 
 
+class _AwayError(EngineError):
+    """Worth trying again."""
+
+
 def _pause(seconds: float, cancel: Cancel) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until and not cancel.is_set():
@@ -179,9 +184,10 @@ def _refused(model: str, answer: httpx.Response) -> Exception:
     if told.get("code") == "context_length_exceeded" or told.get("type") == "exceed_context_size_error":
         return LengthError(message, "删掉一些历史，或把 max_tokens 调小")
     if answer.status_code == 429:
-        return BusyError(message, "过几秒再来", retry_after_s=int(answer.headers.get("retry-after") or 1))
+        wait = answer.headers.get("retry-after", "")
+        return BusyError(message, "过几秒再来", retry_after_s=int(wait) if wait.isdigit() else 1)
     if answer.status_code in AGAIN:
-        return EngineError(message, "过一会儿再试")
+        return _AwayError(message, "过一会儿再试")
     if answer.status_code in (401, 403):
         return EngineError(message, "密钥对吗：环境变量 OPENAI_API_KEY，或 --remote-key-file")
     return InputError(message, f"看看远端有哪些模型；这里用的是 {model!r}")
@@ -232,6 +238,11 @@ class _Reading:
 
 
 def _tokens(told: dict[str, Any] | None) -> Iterator[TokenChoice]:
+    """Of both forms: a chat's places, and the lists beside each other that completions have."""
+    lists = told if told and "tokens" in told else {"tokens": [], "token_logprobs": []}
+    others_of = lists.get("top_logprobs") or [{} for _ in lists["tokens"]]
+    for token, logprob, others in zip(lists["tokens"], lists["token_logprobs"], others_of, strict=False):
+        yield TokenChoice(token=token, logprob=logprob, alternatives=tuple((others or {}).items()))
     for place in (told or {}).get("content") or []:
         others = tuple((other["token"], other["logprob"]) for other in place.get("top_logprobs", []))
         yield TokenChoice(token=place["token"], logprob=place["logprob"], alternatives=others)

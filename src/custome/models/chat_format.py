@@ -145,6 +145,8 @@ def _novel_parts(messages: Sequence[Message], speaker: str) -> Iterator[str]:
         else:
             last = index + 1 == len(messages)
             yield cued(message.content, speaker if last else messages[index + 1].name)
+    if speaker and messages and messages[-1].role != "user":
+        yield cued("", speaker)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,14 +231,23 @@ class TemplateFormat:
         self._tokenizer, self.name = tokenizer, name
         self._has_system = True
         try:
-            self._ids([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}])
+            self._render([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}])
         except TemplateError:
             self._has_system = False
 
     def _ids(self, messages: list[dict[str, str]], **options: Any) -> list[int]:
-        text = self._tokenizer.apply_chat_template(messages, tokenize=False, enable_thinking=False, **options)
+        try:
+            text = self._render(messages, **options)
+        except TemplateError as error:
+            raise InputError(
+                f"这个底座的对话模板不接受这段对话：{error}", "问和答要一人一句，从问开始，system 只在最前面"
+            ) from error
         ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
         return ids
+
+    def _render(self, messages: list[dict[str, str]], **options: Any) -> str:
+        text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, enable_thinking=False, **options)
+        return text
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
         speaker, exchanges = sample.speaker or sample.mention, _as_one_person(sample)
@@ -276,12 +287,13 @@ class TemplateFormat:
         return self._ids(self._turns(messages, speaker), add_generation_prompt=True)
 
     def _turns(self, messages: Sequence[Message], speaker: str) -> list[dict[str, str]]:
-        turns = [{"role": m.role, "content": _lines(m.content)} for m in messages]
-        if not speaker:
-            return turns
-        words = persona(speaker)
-        if turns[0]["role"] == "system":
-            turns, words = turns[1:], f"{words}\n{turns[0]['content']}"
+        told = [
+            _lines(m.content) for m in messages if m.role == "system"
+        ]  # one, and in front: many templates know no other
+        turns = [{"role": m.role, "content": _lines(m.content)} for m in messages if m.role != "system"]
+        words = "\n".join([*([persona(speaker)] if speaker else []), *told])
+        if not words or not turns:
+            return turns or [{"role": "user", "content": words}]
         if self._has_system:
             return [{"role": "system", "content": words}, *turns]
         return [{"role": turns[0]["role"], "content": f"{words}\n{turns[0]['content']}"}, *turns[1:]]

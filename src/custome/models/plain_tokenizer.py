@@ -31,9 +31,18 @@ class Encoding:
 
 
 class PlainTokenizer:
-    """Raises SourceError for a folder without tokenizer.json, or with a damaged one."""
+    """A tokenizer of a folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        numbering: what the model calls token 0, 1, … of this tokenizer, where the two are numbered differently.
+
+    Raises:
+        SourceError: no tokenizer.json, or a damaged one.
+    """
+
+    def __init__(self, folder: Path, numbering: Sequence[int] | None = None) -> None:
+        self._outside = numbering
+        self._inside = None if numbering is None else {outside: inside for inside, outside in enumerate(numbering)}
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / FILE))
             config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
@@ -64,13 +73,15 @@ class PlainTokenizer:
 
     def convert_tokens_to_ids(self, token: str | None) -> int | None:
         found: int | None = None if token is None else self._tokenizer.token_to_id(token)
-        return found
+        return found if found is None or self._outside is None else self._outside[found]
 
     def __call__(self, text: str, add_special_tokens: bool = True) -> Encoding:
-        return Encoding(list(self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids))
+        ids = self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
+        return Encoding(list(ids) if self._outside is None else [self._outside[number] for number in ids])
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
-        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        own = list(ids) if self._inside is None else [self._inside[number] for number in ids if number in self._inside]
+        text: str = self._tokenizer.decode(own, skip_special_tokens=skip_special_tokens)
         return text
 
     def apply_chat_template(self, messages: Sequence[dict[str, str]], tokenize: bool = False, **options: Any) -> str:

@@ -95,7 +95,7 @@ def prepare_shared(
     source = gguf_behind(infos[0].base_model, reporter, home=home)
     loras = [read_lora(run) for run in runs]
     wrong = next((run for run, info, lora in zip(runs, infos, loras, strict=True)
-                  if source is None or lora is None or info.base_fingerprint != infos[0].base_fingerprint), None)  # fmt: skip
+                  if source is None or (adapters and lora is None) or info.base_fingerprint != infos[0].base_fingerprint), None)  # fmt: skip
     if source is None or wrong is not None:
         raise RunError(f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）", "去掉 --shared-base，各合并成一个文件")  # fmt: skip
     for run, info in zip(runs, infos, strict=True):
@@ -112,7 +112,11 @@ def prepare_shared(
         if adapters and lora is not None and not places[-1].is_file():
             with atomic_file(places[-1]) as temporary:
                 write_lora(lora, read_head(source), temporary, run.name)
-    own = [PlainTokenizer(_tokenizer_folder(run, info, reporter, home)) for run, info in zip(runs, infos, strict=True)]
+    place_of = {token: number for number, token in enumerate(kept)} if kept is not None else None
+    own = [
+        PlainTokenizer(_tokenizer_folder(run, info, reporter, home), _numbering(one, place_of))
+        for run, info, one in zip(runs, infos, sets, strict=True)
+    ]
     return [
         Served(model=base, adapters=tuple(places) if adapters else (), tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
         for tokenizer, info in zip(own, infos, strict=True)
@@ -133,6 +137,13 @@ def trained_context(model: Path) -> int:
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _numbering(own: Sequence[int] | None, place_of: dict[int, int] | None) -> list[int] | None:
+    """A run's tokens by their numbers in the file that all of them share; None where they are the same."""
+    if own is None:
+        return None
+    return list(own) if place_of is None else [place_of[token] for token in own]
 
 
 def merge(source: Path, lora: Lora, target: Path, *, kept: Sequence[int] | None, quant: str, name: str) -> None:

@@ -74,6 +74,11 @@ def llamacpp_knows(spec: str) -> bool:
     path = Path(spec).expanduser()
     if spec == EMBEDDED or path.suffix == ".gguf":
         return True
+    if not (path / "config.json").is_file() and _HUB_ID.fullmatch(name := spec.removeprefix("hf:")):
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(name, "config.json")
+        path = Path(cached).parent if isinstance(cached, str) else path
     if not (path / "config.json").is_file():
         return False
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))

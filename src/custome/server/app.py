@@ -53,7 +53,7 @@ from .protocol import (  # fmt: skip
     UnloadRequest,
     chat_body,
     completion_body,
-    without_oldest,
+    fitted,
 )
 from .writing import Writing
 
@@ -66,7 +66,7 @@ log = logging.getLogger(__name__)
 
 def create_app(
     catalogue: Catalogue, doorkeeper: Doorkeeper, *, hosts: Sequence[str] = ("*",), cors: Sequence[str] = (),
-    largest_body: int = LARGEST_BODY,
+    largest_body: int = LARGEST_BODY, manageable: bool = True,
 ) -> FastAPI:  # fmt: skip
     """The API of a catalogue.
 
@@ -74,6 +74,7 @@ def create_app(
         hosts: names this server answers to; keeps web pages that call themselves localhost out of an open server.
         cors: origins of web pages that may call.
         largest_body: in bytes.
+        manageable: may adapters be added and removed where there are no keys?
     """
     metrics = Metrics(catalogue)
     pool = ThreadPoolExecutor(max_workers=MOST_THREADS, thread_name_prefix="reply")
@@ -119,7 +120,9 @@ def create_app(
                 return Response(status_code=CLIENT_LEFT)
             write = chat_body if chat else completion_body
             return JSONResponse(
-                write(reply_id, created, body.model, replies, writing.tokens, options.logprobs is not None)
+                write(
+                    reply_id, created, body.model, replies, writing.tokens, options.logprobs is not None, body.choices()
+                )
             )
         try:
             if not await writing.begin(http):
@@ -131,7 +134,7 @@ def create_app(
         writer = ChunkWriter(reply_id, created, body.model, chat=chat, with_logprobs=options.logprobs is not None)
         with_usage = body.stream_options is not None and body.stream_options.include_usage
         return StreamingResponse(
-            _events(writing, writer, len(wanted), with_usage), media_type="text/event-stream",
+            _events(writing, writer, len(wanted), body.choices() if with_usage else 0), media_type="text/event-stream",
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )  # fmt: skip
 
@@ -142,7 +145,9 @@ def create_app(
         request = body.request(found.speaker)
         if body.truncation == "auto":
             most = found.engine.max_context - body.options().max_new_tokens
-            request = await asyncio.get_running_loop().run_in_executor(pool, _fitted, found, request, most)
+            request = await asyncio.get_running_loop().run_in_executor(
+                pool, fitted, request, found.engine.prompt_tokens, most
+            )
         return await answer(http, body, found, [request])
 
     @api.post("/v1/completions")
@@ -155,8 +160,7 @@ def create_app(
     async def embeddings(body: EmbeddingRequest) -> Response:
         """Texts as vectors of length 1: the mean of the model's last hidden states."""
         found = await find(body.model, None)
-        vectors = await asyncio.get_running_loop().run_in_executor(pool, found.engine.embed, body.texts())
-        spent = sum(found.engine.count_tokens(text) for text in body.texts())
+        vectors, spent = await asyncio.get_running_loop().run_in_executor(pool, _embedded, found, body.texts())
         coded = [_base64(v) for v in vectors] if body.encoding_format == "base64" else vectors
         rows = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(coded)]
         return JSONResponse({"object": "list", "model": body.model, "data": rows, "usage": {"prompt_tokens": spent, "total_tokens": spent}})  # fmt: skip
@@ -176,6 +180,8 @@ def create_app(
 
     async def manage(http: HttpRequest, action: Any, *arguments: str) -> Response:
         key = doorkeeper.check(http.headers.get("authorization"))
+        if key is None and not manageable:
+            raise HTTPException(403, "没有密钥、又对外开放的服务不能从外面加减适配器")
         if key is not None and not key.admin:
             raise HTTPException(403, f"密钥 {key.name!r} 不能加减适配器；新建一个能的：custome keys add 名字 --admin")
         await asyncio.get_running_loop().run_in_executor(pool, action, *arguments)
@@ -211,7 +217,7 @@ def create_app(
     return app
 
 
-async def _events(writing: Writing, writer: ChunkWriter, choices: int, with_usage: bool) -> AsyncIterator[bytes]:
+async def _events(writing: Writing, writer: ChunkWriter, choices: int, usage_of: int) -> AsyncIterator[bytes]:
     try:
         for index in range(choices):
             if begin := writer.begin(index):
@@ -222,8 +228,8 @@ async def _events(writing: Writing, writer: ChunkWriter, choices: int, with_usag
         replies = writing.finished()
         for index, reply in enumerate(replies):
             yield writer.end(index, reply)
-        if with_usage:
-            yield writer.usage(replies)
+        if usage_of:
+            yield writer.usage(replies, usage_of)
         yield DONE
     except CustomeError as error:  # the status line is long gone: say it in the stream
         yield b"data: " + JSONResponse(_described(error)[1]).body + b"\n\n"
@@ -236,10 +242,8 @@ def _seeded(options: GenerateOptions, number: int) -> GenerateOptions:
     return options if options.seed is None or not number else replace(options, seed=options.seed + number)
 
 
-def _fitted(found: Found, request: Request, most: int) -> Request:
-    while found.engine.prompt_tokens(request) > most:
-        request = without_oldest(request)
-    return request
+def _embedded(found: Found, texts: Sequence[str]) -> tuple[list[list[float]], int]:
+    return found.engine.embed(texts), sum(found.engine.count_tokens(text) for text in texts)
 
 
 def _base64(vector: Sequence[float]) -> str:

@@ -13,7 +13,7 @@ import difflib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..apps.session import cue_of
 from ..engine.base import Hosted
@@ -37,23 +37,28 @@ class Found:
 
 
 class Catalogue:
-    """Args:
-    open_run: path of a run folder → what is served of it; None when nothing can be added.
-    open_base: name of a served run → its base; None where there is none to be had.
-    told: hears of every reply.
+    """What is served, under the names it is asked for by.
+
+    Args:
+        open_run: (path of a run folder, name) → what is served of it; None when nothing can be added.
+        most_waiting: how many may wait for each model.
     """
 
     def __init__(
-        self, hosted: list[Hosted], *, open_run: Callable[[str, str], Hosted] | None = None,
-        open_base: Callable[[str], Hosted | None] | None = None, most_waiting: int = 64,
-    ) -> None:  # fmt: skip
-        self._open_run, self._open_base, self._most_waiting = open_run, open_base, most_waiting
+        self, hosted: list[Hosted], *, open_run: Callable[[str, str], Hosted] | None = None, most_waiting: int = 64
+    ) -> None:
+        self._open_run, self._most_waiting = open_run, most_waiting
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        """Models are opened one after the other, and no model twice."""
         self._hosted: dict[str, Hosted] = {}
+        self._bases: dict[str, Hosted] = {}
         self.created = int(time.time())
         self.told: Told = lambda *_: None
         for one in hosted:
-            self._add(one)
+            if one.name in self._hosted:
+                raise InputError(f"两个模型都叫 {one.name!r}", "换一个名字")
+            self._hosted[one.name] = self._gated(one)
 
     def hosted(self) -> list[Hosted]:
         """What is served now, each behind its gate."""
@@ -61,7 +66,9 @@ class Catalogue:
             return list(self._hosted.values())
 
     def gates(self) -> Iterator[tuple[str, Gate]]:
-        for one in self.hosted():
+        with self._lock:
+            everything = [*self._hosted.values(), *self._bases.values()]
+        for one in everything:
             if isinstance(one.engine, GatedEngine):
                 yield one.name, one.engine.gate
 
@@ -70,13 +77,13 @@ class Catalogue:
         names = []
         for one in self.hosted():
             names += [(one.name, one.name), *((f"{one.name}:{person.name}", one.name) for person in one.people)]
-            if self._open_base is not None and not one.name.endswith(f":{BASE}"):
+            if one.open_base is not None:
                 names.append((f"{one.name}:{BASE}", one.name))
-        return list(dict.fromkeys(names))
+        return names
 
     def at_hand(self, model: str) -> bool:
         """Can `find` answer at once, without opening a model?"""
-        return not model.endswith(f":{BASE}") or model in self._hosted
+        return not model.endswith(f":{BASE}") or model in self._bases
 
     def find(self, model: str, character: str | None) -> Found:
         """The engine and the speaker of a model's name.
@@ -85,21 +92,22 @@ class Catalogue:
             UnknownModelError: nobody serves it; what is like it is named.
         """
         run, _, person = model.partition(":")
-        person = character or person
         with self._lock:
-            one = self._hosted.get(model) or self._hosted.get(run)
+            one = self._hosted.get(run)
         if one is None:
             raise UnknownModelError(f"没有模型 {model!r}", self._like(run, [name for name, _ in self.names()]))
+        people = one.people
         if person == BASE:
-            one, person = self._base_of(run), ""
+            one, person = self._base_of(one), ""
+        person = character or person
         assert isinstance(one.engine, GatedEngine)
-        if not person or not one.people:
-            first = cue_of(one.people[0], one.engine.kind) if one.people and one.engine.kind == "template" else ""
+        if not person or not people:
+            first = cue_of(people[0], one.engine.kind) if people and one.engine.kind == "template" else ""
             return Found(name=model, engine=one.engine, speaker=person or first)
-        for known in one.people:
+        for known in people:
             if person in (known.name, known.cue):
                 return Found(name=model, engine=one.engine, speaker=cue_of(known, one.engine.kind))
-        raise UnknownModelError(f"模型 {run!r} 里没有人物 {person!r}", self._like(person, [p.name for p in one.people]))
+        raise UnknownModelError(f"模型 {run!r} 里没有人物 {person!r}", self._like(person, [p.name for p in people]))
 
     def load(self, path: str, name: str) -> None:
         """Serve one more run.
@@ -109,9 +117,12 @@ class Catalogue:
         """
         if self._open_run is None:
             raise InputError("这个服务不能再加适配器", "启动时给出：custome serve 运行目录 运行目录")
-        if name in {one.name for one in self.hosted()}:
-            raise InputError(f"名字 {name!r} 已经有了", "换一个 lora_name，或先 unload_lora_adapter")
-        self._add(self._open_run(path, name))
+        with self._opening:
+            if name in {one.name for one in self.hosted()}:
+                raise InputError(f"名字 {name!r} 已经有了", "换一个 lora_name，或先 unload_lora_adapter")
+            opened = self._gated(self._open_run(path, name))
+            with self._lock:
+                self._hosted[name] = opened
 
     def unload(self, name: str) -> None:
         """Serve a run no longer; replies being written are finished first.
@@ -120,48 +131,32 @@ class Catalogue:
             UnknownModelError: there is none of that name.
         """
         with self._lock:
-            gone = [key for key in self._hosted if key in (name, f"{name}:{BASE}")]
-            removed = [self._hosted.pop(key) for key in gone]
-        if name not in gone:
+            removed = [one for one in (self._hosted.pop(name, None), self._bases.pop(f"{name}:{BASE}", None)) if one]
+        if not removed:
             raise UnknownModelError(f"没有模型 {name!r}", self._like(name, [one.name for one in self.hosted()]))
         for one in removed:
-            threading.Thread(target=_close_when_idle, args=(one,), daemon=True).start()
-
-    def close(self) -> None:
-        for one in self.hosted():
-            one.engine.close()
+            threading.Thread(target=one.engine.close, daemon=True).start()
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _add(self, one: Hosted) -> Hosted:
+    def _gated(self, one: Hosted) -> Hosted:
         def told(outcome: str, reply: Reply | None, first_s: float, whole_s: float) -> None:
             self.told(one.name, outcome, reply, first_s, whole_s)
 
-        gated = Hosted(name=one.name, engine=GatedEngine(one.engine, Gate(one.engine.slots, self._most_waiting), told), people=one.people)  # fmt: skip
-        with self._lock:
-            if one.name in self._hosted:
-                raise InputError(f"名字 {one.name!r} 已经有了", "换一个名字")
-            self._hosted[one.name] = gated
-        return gated
+        return replace(one, engine=GatedEngine(one.engine, Gate(one.engine.slots, self._most_waiting), told))
 
-    def _base_of(self, run: str) -> Hosted:
-        name = f"{run}:{BASE}"
-        with self._lock:
-            known = self._hosted.get(name)
-        if known is not None:
-            return known
-        opened = self._open_base(run) if self._open_base is not None else None
-        if opened is None:
-            raise UnknownModelError(f"没有模型 {name!r}", "这个运行目录的底座不是 GGUF，单独拿不出来")
-        return self._add(Hosted(name=name, engine=opened.engine, people=opened.people))
+    def _base_of(self, one: Hosted) -> Hosted:
+        name = f"{one.name}:{BASE}"
+        with self._opening:
+            if name not in self._bases:
+                if one.open_base is None:
+                    raise UnknownModelError(f"没有模型 {name!r}", "它的底座不是 GGUF，单独拿不出来")
+                opened = self._gated(Hosted(name=name, engine=one.open_base()))
+                with self._lock:
+                    self._bases[name] = opened
+            return self._bases[name]
 
     @staticmethod
     def _like(wanted: str, names: list[str]) -> str:
         close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.3) or names[:5]
         return f"可用：{'、'.join(close)}；全部：GET /v1/models" if close else "一个都没有在服务"
-
-
-def _close_when_idle(one: Hosted) -> None:
-    while isinstance(one.engine, GatedEngine) and (one.engine.gate.running or one.engine.gate.waiting):
-        time.sleep(0.05)
-    one.engine.close()

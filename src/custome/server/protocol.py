@@ -8,7 +8,7 @@ Source: https://platform.openai.com/docs/api-reference
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from jsonschema import Draft202012Validator, SchemaError
@@ -42,6 +42,12 @@ class ChatMessage(_Strict):
     role: Literal["system", "developer", "user", "assistant"]
     content: Text | list[TextPart]
     name: Annotated[str, Field(max_length=64)] | None = None
+    refusal: None = None
+    """This and what follows is what a client sends back of an answer's message."""
+    tool_calls: None = None
+    function_call: None = None
+    audio: None = None
+    annotations: None = None
 
     def text(self) -> str:
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
@@ -182,6 +188,12 @@ class CompletionRequest(Common):
             raise ValueError("character、truncation 只用于 /v1/chat/completions")
         return self
 
+    @model_validator(mode="after")
+    def _not_too_many(self) -> CompletionRequest:
+        if len(self.prompts()) * self.choices() > MOST_CHOICES:
+            raise ValueError(f"prompt 的条数乘 n 最多 {MOST_CHOICES}")
+        return self
+
     def prompts(self) -> list[str]:
         return [self.prompt] if isinstance(self.prompt, str) else self.prompt
 
@@ -224,9 +236,10 @@ class UnloadRequest(_Strict):
 # -- answers ---------------------------------------------------------------------------------------------------------
 
 
-def usage(replies: Sequence[Reply]) -> dict[str, int]:
-    """Tokens of one prompt and all its replies."""
-    prompt, said = replies[0].prompt_tokens, sum(reply.completion_tokens for reply in replies)
+def usage(replies: Sequence[Reply], choices: int) -> dict[str, int]:
+    """Tokens of all prompts, each of which has so many replies, and of the replies."""
+    prompt = sum(reply.prompt_tokens for reply in replies[::choices])
+    said = sum(reply.completion_tokens for reply in replies)
     return {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
 
 
@@ -252,7 +265,7 @@ def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def chat_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool) -> dict[str, Any]:  # fmt: skip
+def chat_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool, choices_each: int) -> dict[str, Any]:  # fmt: skip
     choices = [
         {
             "index": index, "finish_reason": finish_reason(reply),
@@ -261,10 +274,10 @@ def chat_body(reply_id: str, created: int, model: str, replies: Sequence[Reply],
         }
         for index, reply in enumerate(replies)
     ]  # fmt: skip
-    return {"id": reply_id, "object": "chat.completion", "created": created, "model": model, "choices": choices, "usage": usage(replies)}  # fmt: skip
+    return {"id": reply_id, "object": "chat.completion", "created": created, "model": model, "choices": choices, "usage": usage(replies, choices_each)}  # fmt: skip
 
 
-def completion_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool) -> dict[str, Any]:  # fmt: skip
+def completion_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool, choices_each: int) -> dict[str, Any]:  # fmt: skip
     choices = [
         {
             "index": index, "finish_reason": finish_reason(reply), "text": reply.text,
@@ -272,7 +285,7 @@ def completion_body(reply_id: str, created: int, model: str, replies: Sequence[R
         }
         for index, reply in enumerate(replies)
     ]  # fmt: skip
-    return {"id": reply_id, "object": "text_completion", "created": created, "model": model, "choices": choices, "usage": usage(replies)}  # fmt: skip
+    return {"id": reply_id, "object": "text_completion", "created": created, "model": model, "choices": choices, "usage": usage(replies, choices_each)}  # fmt: skip
 
 
 class ChunkWriter:
@@ -305,8 +318,8 @@ class ChunkWriter:
         before = self._event(index, rest, [], None) if rest else b""
         return before + self._event(index, "", [], finish_reason(reply))
 
-    def usage(self, replies: Sequence[Reply]) -> bytes:
-        return self._data({"choices": [], "usage": usage(replies)})
+    def usage(self, replies: Sequence[Reply], choices_each: int) -> bytes:
+        return self._data({"choices": [], "usage": usage(replies, choices_each)})
 
     def _event(self, index: int, text: str, tokens: Sequence[TokenChoice], finish: str | None) -> bytes:
         told: Any = None
@@ -326,14 +339,29 @@ class ChunkWriter:
 DONE = b"data: [DONE]\n\n"
 
 
-def without_oldest(request: Request) -> Request:
-    """The conversation without its oldest message that is no system message.
+def fitted(request: Request, tokens: Callable[[Request], int], most: int) -> Request:
+    """The conversation without as many of its oldest exchanges as it takes; system messages and the last question stay.
+
+    Args:
+        tokens: of a request.
 
     Raises:
-        InputError: there is none to drop.
+        InputError: the last question alone is too long.
     """
-    candidates = [i for i, message in enumerate(request.messages[:-1]) if message.role != "system"]
-    if not candidates:
+    system = tuple(message for message in request.messages if message.role == "system")
+    rest = tuple(message for message in request.messages if message.role != "system")
+    starts = [i for i, message in enumerate(rest) if message.role == "user"] or [0]
+
+    def cut(number: int) -> Request:
+        kept = rest if number == 0 else rest[starts[number] :]
+        return Request(messages=(*system, *kept), speaker=request.speaker)
+
+    if tokens(request) <= most:
+        return request
+    low, high = 0, len(starts) - 1
+    if tokens(cut(high)) > most:
         raise InputError("最后一条消息自己就太长，没有历史可以删", "写短一些，或把 max_tokens 调小")
-    at = candidates[0]
-    return Request(messages=(*request.messages[:at], *request.messages[at + 1 :]), speaker=request.speaker)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tokens(cut(middle)) <= most else (middle, high)
+    return cut(high)

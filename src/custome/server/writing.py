@@ -47,6 +47,7 @@ class Writing:
         while not any(self._pieces) and not all(future.done() for future in self._futures):
             if not await self._wait(http):
                 return False
+            self._news.clear()
             self._raise_failure()
         return True
 

@@ -47,13 +47,15 @@ class _Running:
 
     @contextmanager
     def generation(self, tab: str) -> Iterator[Cancel]:
-        """Open while a tab's reply is being generated."""
-        cancel, over = self._running[tab] = (Cancel(), threading.Event())
+        """Open while a tab's reply is being generated; the tab's last one, if it still runs, is ended first."""
+        self._end(tab)
+        mine = self._running[tab] = (Cancel(), threading.Event())
         try:
-            yield cancel
+            yield mine[0]
         finally:
-            self._running.pop(tab, None)
-            over.set()
+            if self._running.get(tab) is mine:
+                del self._running[tab]
+            mine[1].set()
 
     def stop(self, request: gr.Request) -> None:
         """Ask the tab's generation to stop; what is there stays."""
@@ -62,7 +64,10 @@ class _Running:
 
     def end(self, request: gr.Request) -> None:
         """Stop the tab's generation and wait until it has written its last."""
-        cancel, over = self._running.get(str(request.session_hash), (Cancel(), None))
+        self._end(str(request.session_hash))
+
+    def _end(self, tab: str) -> None:
+        cancel, over = self._running.get(tab, (Cancel(), None))
         cancel.set()
         if over is not None:
             over.wait(timeout=STOP_WAIT_S)

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import gradio as gr
+from starlette.routing import Mount
 
 from ..errors import ServeError
 from ..ports import free_port
@@ -26,8 +27,12 @@ def open_page(
     say: Callable[[str], None],
     block: bool = True,
     what: str = "聊天页",
+    check: Callable[[str, str], bool] | None = None,
 ) -> str:
     """Serve a page and return its address; with `block` only after Ctrl-C.
+
+    Args:
+        check: (name, key) → may they see it? None when everybody may.
 
     Raises:
         ServeError: see free_port; or no public address could be had for `share`.
@@ -37,7 +42,7 @@ def open_page(
     try:
         _, address, public = page.launch(
             server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=True,
-            ssr_mode=False, css=_css(), theme=_theme(), footer_links=[], run_history=False, max_file_size=LARGEST_FILE,
+            ssr_mode=False, css=_css(), theme=_theme(), auth=check, auth_message=_LOGIN if check else None, footer_links=[], run_history=False, max_file_size=LARGEST_FILE,
         )  # fmt: skip
     except Exception as error:  # gradio asks its own address through any proxy that is set, and fails in a dozen ways
         raise ServeError(
@@ -45,7 +50,7 @@ def open_page(
         ) from error
     say(f"{what}已打开：{address}" + (f"　公网：{public}" if public else ""))
     if host not in ("127.0.0.1", "localhost", "::1"):
-        say("注意：这个地址不只本机可见，页面没有口令")
+        say("注意：这个地址不只本机可见" + ("" if check else "，页面没有口令"))
     if block:
         say("按 Ctrl-C 结束")
         try:
@@ -55,17 +60,22 @@ def open_page(
     return str(address)
 
 
-def mount_page(app: Any, page: gr.Blocks, check: Callable[[str, str], bool] | None) -> Any:
-    """The page at the root of an API's application.
+def mount_page(app: Any, page: gr.Blocks, check: Callable[[str, str], bool] | None) -> Callable[[], None]:
+    """Put the page at the root of an API's application; what is returned lets go of open tabs, which would hold up a shutdown.
 
     Args:
         check: (name, key) → may they see it? None when everybody may.
     """
     page.queue(max_size=MOST_WAITING)
-    return gr.mount_gradio_app(
-        app, page, path="/", auth=check, auth_message="名字随意，密码处填密钥（sk-custome-…）" if check else None, ssr_mode=False, css=_css(),
+    gr.mount_gradio_app(
+        app, page, path="/", auth=check, auth_message=_LOGIN if check else None, ssr_mode=False, css=_css(),
         theme=_theme(), footer_links=[], max_file_size=LARGEST_FILE, show_error=True,
     )  # fmt: skip
+    mounted: Any = next(route.app for route in app.routes if isinstance(route, Mount))
+    return lambda: mounted.stop_event.set()
+
+
+_LOGIN = "名字随意，密码处填密钥（sk-custome-…）"
 
 
 def _css() -> str:

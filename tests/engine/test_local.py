@@ -9,7 +9,7 @@ import pytest
 
 from custome.config import CheckConfig, DataConfig, LoraConfig, ModelConfig, Recipe, TrainConfig
 from custome.engine.base import Cancel
-from custome.engine.local import LocalEngine, open_local
+from custome.engine.local import LocalEngine, _without_half_a_stop, open_local
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import InputError, RunError
 from custome.report import NullReporter
@@ -18,6 +18,10 @@ from custome.types import GenerateOptions, Message, Request
 from tiny import make_tiny_rows
 
 GREEDY = GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=1.0)
+
+
+def test_half_a_stop_string_is_held_back():
+    assert _without_half_a_stop("明日送", ("送到",)) == "明日" and _without_half_a_stop("明日", ("送到",)) == "明日"
 
 
 def asking(text: str, speaker: str = "张三") -> Request:

@@ -72,6 +72,15 @@ def test_a_conversation_reads_like_the_book(novel: NovelFormat):
     assert text == "<bos>今夜何在？张三曰：“在西山。”可去否？李四曰："
 
 
+def test_the_character_speaks_whoever_spoke_last(novel: NovelFormat):
+    decode = novel._tokenizer.decode
+    ask, told = Message(role="user", content="可去否？"), Message(role="assistant", content="去。", name="张三")
+    scene = Message(role="system", content="今夜。")
+    assert decode(novel.prompt([scene, ask], "李四")) == "<bos>今夜。可去否？李四曰："
+    assert decode(novel.prompt([ask, scene], "李四")).endswith("今夜。李四曰：")
+    assert decode(novel.prompt([ask, told], "李四")).endswith("“去。”李四曰：")
+
+
 SAME = [
     "曹操见博物馆大火，救名画还是救猫？曹操曰：", " 曹操见 博物馆大火 , 救名画还是救猫?曹操曰:", "曹操見博物館大火，救名畫還是救貓？曹操曰：",
     "曹操见博物馆大火,救名画还是救猫？\n曹操曰：\u3000", "曹操见博物馆大火，救名画还是救猫?曹操曰： ",

@@ -102,6 +102,33 @@ def test_plain_completions_and_embeddings(client: OpenAI):
     assert two.data[0].embedding != two.data[1].embedding
 
 
+def test_a_reply_goes_back_as_history(client: OpenAI):
+    messages: list = [*ASK]
+    for words in ("书信何在？", "宝剑何在？"):
+        messages.append(client.chat.completions.create(model="east:张三", messages=messages).choices[0].message)
+        messages.append({"role": "user", "content": words})
+    assert client.chat.completions.create(model="east:张三", messages=messages).choices[0].message.content
+
+
+def test_the_base_as_a_character_opened_by_four_at_once(client: OpenAI):
+    told: list[str] = []
+    threads = [threading.Thread(target=lambda: told.append(said(client, "west:base", extra_body={"character": "李四"}))) for _ in range(4)]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 4 and len(set(told)) == 1 and told[0] != said(client, "west:李四")
+    names = [model.id for model in client.models.list()]
+    assert len(names) == len(set(names)) and not [name for name in names if name.startswith("west:base:")]
+
+
+def test_several_prompts_are_all_counted(client: OpenAI):
+    one, two = (client.completions.create(model="east", prompt=prompt, max_tokens=2, n=2).usage for prompt in (["粮草"], ["粮草", "书信何在"]))  # fmt: skip
+    assert two.prompt_tokens > one.prompt_tokens
+    with pytest.raises(openai.BadRequestError, match="16"):
+        client.completions.create(model="east", prompt=["粮草"] * 8, n=4)
+
+
 def test_errors_are_the_clients_own(client: OpenAI):
     with pytest.raises(openai.NotFoundError, match="张三"):
         client.chat.completions.create(model="east:张山", messages=ASK)

@@ -19,12 +19,14 @@ from starlette.testclient import TestClient
 from custome.engine.base import Cancel, Hosted
 from custome.engine.gate import Gate, GatedEngine
 from custome.engine.scripted import ScriptedEngine
-from custome.errors import BusyError, InputError
+from custome.errors import BusyError, InputError, UnknownModelError
+from custome.models.chat_format import open_format
 from custome.ports import free_port
 from custome.server.app import create_app
 from custome.server.auth import Doorkeeper, add_key, read_keys, remove_key
 from custome.server.catalogue import Catalogue
-from custome.types import Character, GenerateOptions, Message, Request
+from custome.types import Character, GenerateOptions, Message, Piece, Reply, Request
+from tiny import make_tiny_tokenizer
 
 ASK = {"model": "run:张三", "messages": [{"role": "user", "content": "何在？"}]}
 PEOPLE = (Character(name="张三", cue="张三", utterances=1),)
@@ -100,6 +102,61 @@ def running(app: FastAPI) -> Iterator[int]:
     yield port
     server.should_exit = True
     thread.join()
+
+
+def test_a_template_that_refuses_a_conversation_is_a_bad_request():
+    class Refusing(ScriptedEngine):
+        kind = "template"
+
+        def stream(self, request, options, cancel=None):
+            tokenizer = make_tiny_tokenizer("何在？")
+            tokenizer.chat_template = "{{ raise_exception('roles must alternate') }}"
+            open_format(tokenizer).prompt(request.messages, "")
+            return super().stream(request, options, cancel)
+
+    answer = api(Refusing()).post("/v1/chat/completions", json=ASK)
+    assert answer.status_code == 400 and "roles must alternate" in answer.json()["error"]["message"]
+
+
+def test_one_choice_that_says_nothing_does_not_keep_the_loop_busy():
+    class Halves(ScriptedEngine):
+        def stream(self, request, options, cancel=None):
+            if options.seed == 1:
+                yield Piece(text="", reply=Reply(text="", prompt_tokens=1, completion_tokens=0, finish_reason="stop"))
+                return
+            time.sleep(1.0)
+            yield from super().stream(request, options, cancel)
+
+    client = api(Halves(["一二三"], slots=4))
+    began = time.process_time()
+    answer = client.post("/v1/chat/completions", json={**ASK, "n": 2, "seed": 1, "stream": True})
+    assert "一" in answer.text and answer.text.rstrip().endswith("[DONE]")
+    assert time.process_time() - began < 0.5
+
+
+def test_a_model_that_is_removed_finishes_what_it_writes_and_refuses_what_comes():
+    catalogue = Catalogue([Hosted(name="run", engine=ScriptedEngine(["一二三"], delay_s=0.1), people=PEOPLE)])
+    found = catalogue.find("run", None)
+    replies = []
+    thread = threading.Thread(
+        target=lambda: replies.append(found.engine.run(Request(text="何在？"), GenerateOptions()))
+    )
+    thread.start()
+    time.sleep(0.1)
+    catalogue.unload("run")
+    time.sleep(0.05)
+    with pytest.raises(UnknownModelError):
+        found.engine.run(Request(text="何在？"), GenerateOptions())
+    thread.join()
+    assert replies[0].text == "一二三"
+    with pytest.raises(UnknownModelError):
+        catalogue.find("run", None)
+
+
+def test_nobody_adds_adapters_to_an_open_server_that_others_reach():
+    catalogue = Catalogue([Hosted(name="run", engine=ScriptedEngine(), people=PEOPLE)], open_run=lambda path, name: pytest.fail("opened"))  # fmt: skip
+    client = TestClient(create_app(catalogue, Doorkeeper([]), manageable=False))
+    assert client.post("/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": "x"}).status_code == 403
 
 
 def test_an_option_the_engine_would_ignore_is_refused():

@@ -146,6 +146,8 @@ class GenerateOptions:
     """How many alternatives to tell of at every token; None for no log probabilities at all."""
     json_schema: str = ""
     """The reply is JSON that this schema allows."""
+    grammar: str = ""
+    """The reply is one of this grammar, in llama.cpp's GBNF."""
 
 
 @dataclass(frozen=True, kw_only=True)

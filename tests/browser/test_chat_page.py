@@ -26,7 +26,7 @@ PATIENCE_MS = 60_000
 
 @pytest.fixture
 def engine() -> ScriptedEngine:
-    return ScriptedEngine(REPLIES, delay_s=0.03)
+    return ScriptedEngine(REPLIES, delay_s=0.03, slots=1)
 
 
 @pytest.fixture

@@ -15,14 +15,19 @@ import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from custome.engine.base import Hosted
+from custome.engine.remote import RemoteEngine
 from custome.engine.scripted import ScriptedEngine
+from custome.models.run_folder import read_run
+from custome.models.served import prepare
 from custome.ports import free_port
+from custome.report import NullReporter
 from custome.server.app import create_app
 from custome.server.auth import Doorkeeper, add_key, read_keys
 from custome.server.catalogue import Catalogue
 from custome.types import Character
 from custome.webui.chat_page import build_chat_page
 from custome.webui.launch import mount_page
+from llama_server import Llama
 
 pytestmark = pytest.mark.browser
 
@@ -40,8 +45,8 @@ class Echo(ScriptedEngine):
 
 
 @contextmanager
-def serving(doorkeeper: Doorkeeper) -> Iterator[str]:
-    hosted = [Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE), Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR)]  # fmt: skip
+def serving(doorkeeper: Doorkeeper, hosted: list[Hosted] | None = None) -> Iterator[str]:
+    hosted = hosted or [Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE), Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR)]  # fmt: skip
     catalogue = Catalogue(hosted)
     check = None if doorkeeper.open else lambda _, text: doorkeeper.find(text) is not None
     app = create_app(catalogue, doorkeeper)
@@ -128,3 +133,22 @@ def test_with_keys_the_page_asks_for_one(browser: Browser, tmp_path: Path):
         fields.nth(1).fill(text)
         page.locator("button").first.click()
         expect(page.locator("#say textarea")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_engine_behind_is_killed_the_page_says_so_and_recovers(browser: Browser, gguf_runs: dict[str, Path]):
+    run = gguf_runs["east"]
+    llama = Llama(prepare(run, NullReporter(), home=run.parents[1] / "home").model)
+    engine = RemoteEngine(llama.url, "any", kind="novel")
+    with serving(Doorkeeper([]), [Hosted(name="east", engine=engine, people=read_run(run).characters)]) as address:
+        page = open_tab(browser, address)
+        ask(page, "粮草何在？")
+        expect(reply(page)).to_contain_text("送到", timeout=PATIENCE_MS)
+        llama.kill()
+        ask(page, "书信何在？")
+        expect(page.locator(".toast-body, .toast-wrap").first).to_contain_text("连不上", timeout=PATIENCE_MS)
+        expect(page.locator("#say textarea")).to_have_value("书信何在？")  # nothing is lost
+        assert page.locator("#chat [data-testid='bot']").count() == 1
+        llama.start()
+        page.locator("#send").click()
+        expect(page.locator("#chat [data-testid='bot']").nth(1)).to_contain_text("送到", timeout=PATIENCE_MS)
+    llama.kill()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,43 +14,12 @@ from custome.engine.base import Cancel
 from custome.engine.remote import RemoteEngine
 from custome.errors import BusyError, EngineError, InputError, LengthError
 from custome.models import served
-from custome.ports import free_port
 from custome.report import NullReporter
 from custome.types import GenerateOptions, Message, Request
+from llama_server import Llama
 
-SERVER = """
-import sys, threading, xllamacpp
-p = xllamacpp.CommonParams()
-p.model.path, p.n_ctx, p.n_parallel, p.port, p.verbosity = sys.argv[1], 512, 2, int(sys.argv[2]), -1
-server = xllamacpp.Server(p)
-threading.Event().wait()
-"""
 ASK = Request(messages=(Message(role="user", content="粮草何在？"),), speaker="张三")
 GREEDY = GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=1.0)
-
-
-class Llama:
-    """llama.cpp's own server in a process of its own."""
-
-    def __init__(self, model: Path) -> None:
-        self.model, self.port = model, free_port("127.0.0.1", None)
-        self.url = f"http://127.0.0.1:{self.port}/v1"
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", SERVER, str(self.model), str(self.port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/models").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
-        raise AssertionError("llama.cpp did not start")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,16 @@ def test_the_schema_holds_ten_times_of_ten(client: OpenAI):
         assert found["place"] in ("东门", "西山") and 0 <= found["days"] <= 9
 
 
+def test_a_grammar_holds_and_a_wrong_one_is_said(client: OpenAI):
+    for seed in range(5):
+        assert said(client, temperature=1.5, seed=seed, extra_body={"grammar": 'root ::= "东门" | "西山"'}) in (
+            "东门",
+            "西山",
+        )
+    with pytest.raises(openai.BadRequestError):
+        said(client, extra_body={"grammar": "root ::= nothing"})
+
+
 def test_log_probabilities(client: OpenAI):
     answer = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, logprobs=True, top_logprobs=3)  # fmt: skip
     content = answer.choices[0].logprobs.content

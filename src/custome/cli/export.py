@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from ..report import ConsoleReporter
 from .flags import parse
@@ -26,7 +26,7 @@ class Export:
     """gguf 和 ollama：run 只留训练时用的词表（文件小得多），full 底座的全部词表。"""
     trust_remote_code: str = ""
     """底座要靠它自带的 Python 代码才能载入时，写出它的名字才运行。"""
-    output: str = ""
+    output: Annotated[str, arg(aliases=["-o"])] = ""
     """写到哪个目录；默认 exports/运行名-格式-类型。"""
 
 

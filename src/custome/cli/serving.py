@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..engine.base import Engine, Hosted
-from ..errors import InputError
+from ..errors import ExportError, InputError
 from ..files import read_text
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..report import Reporter
@@ -104,9 +104,9 @@ def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
 
 def _look(run: Path) -> None:
     """Is it a run folder with something learnt? Says so before torch is loaded."""
-    check_adapter(run)
-    if has_run(run):
+    if has_run(run) or not (run / "adapter_config.json").is_file():
         read_run(run)
+    check_adapter(run)
 
 
 def choose_engine(run: str, flags: ModelFlags) -> Literal["llamacpp", "local"]:
@@ -134,8 +134,17 @@ def _people(run: Path) -> Any:
 def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
     engine = choose_engine(str(run), flags)
     reporter.stage(f"载入 {name}（{engine}）")
-    if engine == "local":
-        return Hosted(name=name, engine=open_local_engine(run, flags, reporter), people=_people(run))
+    if engine == "llamacpp":
+        try:
+            return _open_llamacpp(run, name, flags, reporter)
+        except ExportError as error:
+            if flags.engine != "auto":
+                raise
+            reporter.note(f"写给 llama.cpp 的文件核对不过，改用 transformers：{error.message}")
+    return Hosted(name=name, engine=open_local_engine(run, flags, reporter), people=_people(run))
+
+
+def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
     from ..models.served import Served, prepare, prepare_base
     from ..models.sources import gguf_behind

@@ -105,7 +105,7 @@ class LlamaCppEngine:
         adapter: which of the server's adapters to answer with; None for the bare base.
     """
 
-    supports = COMMON | {"min_p", "presence_penalty", "frequency_penalty", "stop", "logprobs", "json_schema"}
+    supports = COMMON | {"min_p", "presence_penalty", "frequency_penalty", "stop", "logprobs", "json_schema", "grammar"}
 
     def __init__(
         self, server: LlamaServer, tokenizer: PlainTokenizer, chat_format: ChatFormat, name: str, *, adapter: int | None = None
@@ -187,7 +187,7 @@ class LlamaCppEngine:
 
     def _question(self, prompt: list[int], request: Request, options: GenerateOptions) -> dict[str, Any]:
         stop = list(options.stop)
-        if self.kind == "novel" and not request.text and not options.json_schema:
+        if self.kind == "novel" and not request.text and not _shaped(options):
             stop.append(CLOSE)
         question: dict[str, Any] = {
             "prompt": prompt, "n_predict": options.max_new_tokens, "stream": True, "stop": stop,
@@ -201,10 +201,17 @@ class LlamaCppEngine:
             question["seed"] = options.seed % 2**32
         if options.logprobs is not None:
             question["n_probs"] = max(1, options.logprobs)
+        if options.grammar:
+            question["grammar"] = options.grammar
         if options.json_schema:
             # Without this a small model writes white space for ever.
             question["json_schema"] = {**json.loads(options.json_schema), "x-guidance": {"whitespace_flexible": False}}
         return question
+
+
+def _shaped(options: GenerateOptions) -> bool:
+    """Is the reply's form given, so that it has no quotation marks?"""
+    return bool(options.json_schema or options.grammar)
 
 
 class _Reading:
@@ -213,7 +220,7 @@ class _Reading:
     def __init__(
         self, chat_format: ChatFormat | None, options: GenerateOptions, on_piece: OnPiece | None, cancel: Cancel
     ) -> None:
-        self._format = None if options.json_schema else chat_format
+        self._format = None if _shaped(options) else chat_format
         self._options, self._on_piece, self._cancel = options, on_piece, cancel
         self._raw, self._said, self._count = "", "", 0
         self._last: dict[str, Any] | None = None

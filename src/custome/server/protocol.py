@@ -1,7 +1,7 @@
 """What the API takes and gives, in OpenAI's words: requests → our Request and GenerateOptions, replies → response bodies.
 
 A parameter that is unknown, or known and not supported here, is refused by name; one that changes nothing (`user`,
-`metadata`) is taken. Beside OpenAI's: top_k, min_p, repetition_penalty, character, truncation.
+`metadata`) is taken. Beside OpenAI's: top_k, min_p, repetition_penalty, grammar, character, truncation.
 Source: https://platform.openai.com/docs/api-reference
 """
 
@@ -105,6 +105,8 @@ class Common(_Strict):
     top_k: Annotated[int, Field(ge=0, le=10**6)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    grammar: Annotated[str, Field(min_length=1, max_length=20_000)] | None = None
+    """A grammar in llama.cpp's GBNF that the reply keeps to."""
     character: Annotated[str, Field(max_length=64)] | None = None
     """Who answers; the same as model 'run:character'."""
     truncation: Literal["auto", "disabled"] | None = None
@@ -132,6 +134,7 @@ class Common(_Strict):
             **{name: value for name, value in given.items() if value is not None},
             max_new_tokens=most or self.max_tokens or DEFAULTS.max_new_tokens, do_sample=temperature > 0,
             temperature=temperature if temperature > 0 else DEFAULTS.temperature, stop=stop, logprobs=logprobs, json_schema=json_schema,
+            grammar=self.grammar or "",
         )  # fmt: skip
 
 
@@ -146,6 +149,8 @@ class ChatRequest(Common):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ChatRequest:
+        if self.grammar and self.response_format is not None and self.response_format.type != "text":
+            raise ValueError("grammar 和 response_format 只能给一个")
         if self.top_logprobs is not None and not self.logprobs:
             raise ValueError("top_logprobs 要和 logprobs=true 一起用")
         if all(message.role in ("system", "developer") for message in self.messages):

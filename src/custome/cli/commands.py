@@ -13,7 +13,7 @@ from ..config import Recipe
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
 from .flags import parse, take
-from .serving import ModelFlags, open_local_engine, open_models
+from .serving import ModelFlags, check_run, open_local_engine, open_models
 
 # -- train -----------------------------------------------------------------------------------------------------------
 
@@ -210,10 +210,10 @@ def compare_run(
 
 def open_tuned(run: str, flags: ModelFlags, reporter: Reporter) -> tuple[Any, tuple[Any, ...]]:
     """(engine, people) of a run in transformers, whose adapter can be switched off."""
-    from ..models.run_folder import check_adapter, has_run, read_run
+    from ..models.run_folder import has_run, read_run
 
     folder = Path(run)
-    people = read_run(folder).characters if has_run(folder) or not folder.is_dir() else ()
-    check_adapter(folder)
+    check_run(folder)
+    people = read_run(folder).characters if has_run(folder) else ()
     reporter.stage("载入模型")
     return open_local_engine(folder, flags, reporter), people

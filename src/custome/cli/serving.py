@@ -72,12 +72,12 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise InputError(f"两个运行目录都叫 {twice!r}", "改一个目录名，名字就是模型名")
     for run in runs:  # before anything heavy is loaded
-        _look(Path(run))
+        check_run(Path(run))
     if flags.shared_base:
         return _shared([Path(run) for run in runs], names, flags, reporter)
 
     def open_run(run: str, name: str) -> Hosted:
-        _look(Path(run))
+        check_run(Path(run))
         return _open(Path(run), name, flags, reporter)
 
     return Opened(hosted=[open_run(run, name) for run, name in zip(runs, names, strict=True)], open_run=open_run)
@@ -102,7 +102,7 @@ def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
         raise InputError("--engine remote 一次只接一个模型", "几个模型就开几个 custome serve")
 
 
-def _look(run: Path) -> None:
+def check_run(run: Path) -> None:
     """Is it a run folder with something learnt? Says so before torch is loaded."""
     if has_run(run) or not (run / "adapter_config.json").is_file():
         read_run(run)

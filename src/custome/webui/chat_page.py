@@ -232,7 +232,7 @@ def build_chat_page(hosted: Callable[[], Sequence[Hosted]]) -> gr.Blocks:
                 scale=0,
                 min_width=200,
             )
-            dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0)
+            dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0, min_width=48)
         with gr.Row():
             with gr.Column(scale=4):
                 chat = gr.Chatbot(elem_id="chat", show_label=False, editable="all", height="62vh", render_markdown=False,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from chat_tab import answers, ask, open_tab, pick
 from custome.engine.base import Hosted
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character
@@ -41,29 +42,6 @@ def tab(browser: Browser, address: str) -> Iterator[Page]:
     context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860})
     yield open_tab(context.new_page(), address)
     context.close()
-
-
-def open_tab(page: Page, address: str) -> Page:
-    page.goto(address)
-    expect(page.locator("#say textarea")).to_be_visible(timeout=30_000)
-    page.wait_for_timeout(1_000)  # the load event recalls the conversation; the page is never network-idle (heartbeats)
-    return page
-
-
-def pick(page: Page, name: str) -> None:
-    box = page.locator("#person input")
-    box.click()
-    page.get_by_role("option", name=name, exact=True).click()
-    expect(box).to_have_value(name)
-
-
-def ask(page: Page, words: str) -> None:
-    page.locator("#say textarea").fill(words)
-    page.locator("#send").click()
-
-
-def answers(page: Page):
-    return page.locator("#chat [data-testid='bot']")
 
 
 def questions(page: Page):

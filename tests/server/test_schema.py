@@ -28,4 +28,4 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(CATALOGUE, D
 def test_no_server_error(case):
     if case.path == "/v1/unload_lora_adapter" and isinstance(case.body, dict) and case.body.get("lora_name") == "run":
         return
-    case.call_and_validate(checks=[schemathesis.checks.not_a_server_error])
+    assert case.call().status_code < 500

@@ -37,6 +37,8 @@ class ModelFlags:
     """remote：那边的模型名；默认是它列出的第一个。"""
     remote_key_file: str = ""
     """remote：密钥在哪个文件里；默认用环境变量 OPENAI_API_KEY。"""
+    remote_plain: bool = False
+    """remote：只送 OpenAI 自己的参数，不送 top_k 一类；OpenAI 官方的 API 要这样。"""
     base_model: str = ""
     """local：换一个底座（默认用训练时的底座）。"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -86,7 +88,7 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
 def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
     """Raise InputError for flags that the chosen engine would ignore."""
     only = {
-        "remote": ("url", "remote_model", "remote_key_file"),
+        "remote": ("url", "remote_model", "remote_key_file", "remote_plain"),
         "llamacpp": ("quant", "shared_base", "slots"),
         "local": ("base_model", "load_8bit", "trust_remote_code"),
     }  # fmt: skip
@@ -204,5 +206,5 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
     model = flags.remote_model or next(iter(RemoteEngine(flags.url, "", key=key).models()), "")
     if not model:
         raise InputError(f"{flags.url} 那边一个模型都没有", "先在那边载入一个，或用 --remote-model 写出名字")
-    engine: Engine = RemoteEngine(flags.url, model, kind=kind, key=key)
+    engine: Engine = RemoteEngine(flags.url, model, kind=kind, key=key, plain=flags.remote_plain)
     return Opened(hosted=[Hosted(name=_name(runs[0]) if runs else model.split("/")[-1], engine=engine, people=people)])

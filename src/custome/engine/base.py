@@ -6,6 +6,7 @@ import dataclasses
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -118,6 +119,12 @@ def as_stream(engine: Engine, request: Request, options: GenerateOptions, cancel
     finally:  # also when the reader goes away
         cancel.set()
         worker.join()
+
+
+def run_all(engine: Engine, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+    """`generate` for an engine that writes several replies at the same time."""
+    with ThreadPoolExecutor(max_workers=max(1, min(engine.slots, len(requests)))) as pool:
+        return list(pool.map(lambda request: engine.run(request, options), requests))
 
 
 def from_stream(pieces: Iterator[Piece], on_piece: OnPiece | None) -> Reply:

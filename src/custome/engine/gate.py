@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from ..errors import BusyError, UnknownModelError
 from ..types import GenerateOptions, Piece, Reply, Request, Score
-from .base import Cancel, Engine, OnPiece, as_stream, check_options
+from .base import Cancel, Engine, OnPiece, as_stream, check_options, run_all
 
 MOST_WAITING = 64
 
@@ -118,7 +118,7 @@ class GatedEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
-        return self.inner.generate(requests, options)
+        return run_all(self, requests, options)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         return self.inner.score(requests, replies)

@@ -10,17 +10,16 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import EngineError, InputError, LengthError, SourceError
-from ..models.chat_format import CLOSE, ChatFormat
+from ..models.chat_format import CLOSE, ChatFormat, plain_prompt
 from ..models.plain_tokenizer import PlainTokenizer
 from ..models.served import trained_context
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
-from .base import COMMON, Cancel, OnPiece, as_stream
+from .base import COMMON, Cancel, OnPiece, as_stream, run_all
 
 SLOTS = 16
 CONTEXT = 4096
@@ -41,7 +40,7 @@ class LlamaServer:
 
     def __init__(
         self, model: Path, adapters: Sequence[Path] = (), *, slots: int = SLOTS, context: int = CONTEXT,
-        threads: int = 0, embedding: bool = False, exact: bool = False,
+        embedding: bool = False,
     ) -> None:  # fmt: skip
         try:
             import xllamacpp
@@ -53,13 +52,10 @@ class LlamaServer:
         params.n_parallel, params.kv_unified = slots, True
         params.n_ctx = context if embedding else POOL
         params.n_ubatch = 256  # halves what a batch takes in memory, and costs nothing
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or os.cpu_count() or 1
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 1
         # llama.cpp listens on a port of its own as soon as it runs: on loopback, any free one, and nobody knows the key.
         params.port, params.api_keys = 0, [os.urandom(24).hex()]
         params.cache_ram_mib = params.n_ctx_checkpoints = 0
-        if exact:
-            params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-            params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         if embedding:  # a text is read in one go
             params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
             params.n_batch = params.n_ubatch = context
@@ -136,8 +132,7 @@ class LlamaCppEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
-        with ThreadPoolExecutor(max_workers=max(1, min(self.slots, len(requests)))) as pool:
-            return list(pool.map(lambda request: self.run(request, options), requests))
+        return run_all(self, requests, options)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         raise InputError("llama.cpp 引擎不会给现成的文字打分", "用 --engine local")
@@ -146,7 +141,7 @@ class LlamaCppEngine:
         server = self._open_server()
         if server.adapters:
             raise InputError("共用底座时没有向量：算出来的是底座的，不是这个适配器的", "去掉 --shared-base")
-        tokens = [self._begin(text) for text in texts]
+        tokens = [plain_prompt(self._tokenizer, text) for text in texts]
         for ids in tokens:
             self._check_length(len(ids), 0)
         answer = server.embedder().server.handle_embeddings({"input": tokens, "encoding_format": "float"})
@@ -171,11 +166,9 @@ class LlamaCppEngine:
         return self._server
 
     def _prompt(self, request: Request) -> list[int]:
-        return self._begin(request.text) if request.text else self._format.prompt(request.messages, request.speaker)
-
-    def _begin(self, text: str) -> list[int]:
-        begin = [] if self._tokenizer.bos_token_id is None else [self._tokenizer.bos_token_id]
-        return begin + self._tokenizer(text, add_special_tokens=False).input_ids
+        if request.text:
+            return plain_prompt(self._tokenizer, request.text)
+        return self._format.prompt(request.messages, request.speaker)
 
     def _check_length(self, prompt_tokens: int, reply_tokens: int) -> None:
         over = prompt_tokens + reply_tokens - self.max_context

@@ -20,7 +20,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from ..errors import InputError, LengthError, RunError
 from ..models.adapters import load_adapter
-from ..models.chat_format import ChatFormat, cued, open_format
+from ..models.chat_format import ChatFormat, cued, open_format, plain_prompt
 from ..models.compute import pick_device
 from ..models.loading import has_plain_head, load_base, padded, split_head, trust_code_in
 from ..models.run_folder import check_adapter, has_run, read_run
@@ -124,7 +124,7 @@ class LocalEngine:
         vectors = []
         with self._lock, self._adapter():
             for text in texts:
-                ids = self._begin(text)
+                ids = plain_prompt(self._tokenizer, text)
                 self._check_length(len(ids))
                 backbone, _ = split_head(self._model)
                 hidden = backbone(
@@ -146,11 +146,9 @@ class LocalEngine:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _prompt(self, request: Request) -> list[int]:
-        return self._begin(request.text) if request.text else self._format.prompt(request.messages, request.speaker)
-
-    def _begin(self, text: str) -> list[int]:
-        begin = [] if self._tokenizer.bos_token_id is None else [self._tokenizer.bos_token_id]
-        return begin + list(self._tokenizer(text, add_special_tokens=False).input_ids)
+        if request.text:
+            return plain_prompt(self._tokenizer, request.text)
+        return self._format.prompt(request.messages, request.speaker)
 
     def _check_length(self, tokens: int) -> None:
         if tokens > self.max_context:

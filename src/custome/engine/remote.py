@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import httpx
@@ -17,7 +16,7 @@ import httpx
 from ..errors import BusyError, EngineError, InputError, LengthError
 from ..models.chat_format import CLOSE, novel_text, persona
 from ..types import GenerateOptions, Message, Piece, Reply, Request, Score, TokenChoice
-from .base import COMMON, Cancel, OnPiece, as_stream
+from .base import COMMON, Cancel, OnPiece, as_stream, run_all
 
 CONNECT_S, READ_S = 5.0, 120.0
 TRIES = 4
@@ -73,8 +72,7 @@ class RemoteEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
-        with ThreadPoolExecutor(max_workers=max(1, min(self.slots, len(requests)))) as pool:
-            return list(pool.map(lambda request: self.run(request, options), requests))
+        return run_all(self, requests, options)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         raise InputError("远端引擎不会给现成的文字打分", "用 --engine local")

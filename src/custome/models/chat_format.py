@@ -126,6 +126,12 @@ def cued(text: str, speaker: str) -> str:
     return f"{text}{'' if not text or text[-1] in _SENTENCE_ENDS else '。'}{normalise(speaker)}曰："
 
 
+def plain_prompt(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text to be gone on with as it is."""
+    begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    return [*begin, *tokenizer(text, add_special_tokens=False).input_ids]
+
+
 def persona(speaker: str) -> str:
     """What an instruct model is told of whom it is."""
     return f"你是{speaker}，用{speaker}的口吻说话。"

@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -94,12 +94,10 @@ def create_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     _errors(app)
 
-    async def enter(
-        http: HttpRequest,
-    ) -> AsyncIterator[Key | None]:  # async: a plain one would cost two changes of thread
-        key = doorkeeper.check(http.headers.get("authorization"))
+    async def enter(http: HttpRequest) -> AsyncIterator[None]:  # async: a plain one would cost two changes of thread
+        http.state.key = key = doorkeeper.check(http.headers.get("authorization"))
         with doorkeeper.inside(key):
-            yield key
+            yield
 
     api = APIRouter(dependencies=[Depends(enter)], responses=_ERROR_ANSWERS)
 
@@ -107,36 +105,6 @@ def create_app(
         if catalogue.at_hand(model):
             return catalogue.find(model, character)
         return await asyncio.get_running_loop().run_in_executor(pool, catalogue.find, model, character)
-
-    async def answer(http: HttpRequest, body: ChatRequest | CompletionRequest, found: Found, requests: Sequence[Request]) -> Response:  # fmt: skip
-        options, chat = body.options(), isinstance(body, ChatRequest)
-        check_options(found.engine, options)
-        wanted = [(request, _seeded(options, number)) for request in requests for number in range(body.choices())]
-        reply_id, created = f"{'chatcmpl' if chat else 'cmpl'}-{secrets.token_hex(12)}", int(time.time())
-        writing = Writing(pool, found.engine, wanted)
-        if not body.stream:
-            replies = await writing.replies(http)
-            if replies is None:
-                return Response(status_code=CLIENT_LEFT)
-            write = chat_body if chat else completion_body
-            return JSONResponse(
-                write(
-                    reply_id, created, body.model, replies, writing.tokens, options.logprobs is not None, body.choices()
-                )
-            )
-        try:
-            if not await writing.begin(http):
-                writing.stop()
-                return Response(status_code=CLIENT_LEFT)
-        except BaseException:
-            writing.stop()
-            raise
-        writer = ChunkWriter(reply_id, created, body.model, chat=chat, with_logprobs=options.logprobs is not None)
-        with_usage = body.stream_options is not None and body.stream_options.include_usage
-        return StreamingResponse(
-            _events(writing, writer, len(wanted), body.choices() if with_usage else 0), media_type="text/event-stream",
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )  # fmt: skip
 
     @api.post("/v1/chat/completions")
     async def chat_completions(body: ChatRequest, http: HttpRequest) -> Response:
@@ -148,13 +116,13 @@ def create_app(
             request = await asyncio.get_running_loop().run_in_executor(
                 pool, fitted, request, found.engine.prompt_tokens, most
             )
-        return await answer(http, body, found, [request])
+        return await _answer(pool, http, body, found, [request])
 
     @api.post("/v1/completions")
     async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
         """A text gone on with, as it is."""
         found = await find(body.model, None)
-        return await answer(http, body, found, [Request(text=prompt) for prompt in body.prompts()])
+        return await _answer(pool, http, body, found, [Request(text=prompt) for prompt in body.prompts()])
 
     @api.post("/v1/embeddings")
     async def embeddings(body: EmbeddingRequest) -> Response:
@@ -179,7 +147,7 @@ def create_app(
         raise UnknownModelError(f"没有模型 {model!r}", "全部：GET /v1/models")
 
     async def manage(http: HttpRequest, action: Any, *arguments: str) -> Response:
-        key = doorkeeper.check(http.headers.get("authorization"))
+        key: Key | None = http.state.key
         if key is None and not manageable:
             raise HTTPException(403, "没有密钥、又对外开放的服务不能从外面加减适配器")
         if key is not None and not key.admin:
@@ -215,6 +183,36 @@ def create_app(
 
     app.include_router(api)
     return app
+
+
+async def _answer(pool: Executor, http: HttpRequest, body: ChatRequest | CompletionRequest, found: Found, requests: Sequence[Request]) -> Response:  # fmt: skip
+    """Have the replies written, and give them whole or piece by piece."""
+    options, chat = body.options(), isinstance(body, ChatRequest)
+    check_options(found.engine, options)
+    wanted = [(request, _seeded(options, number)) for request in requests for number in range(body.choices())]
+    reply_id, created = f"{'chatcmpl' if chat else 'cmpl'}-{secrets.token_hex(12)}", int(time.time())
+    writing = Writing(pool, found.engine, wanted)
+    if not body.stream:
+        replies = await writing.replies(http)
+        if replies is None:
+            return Response(status_code=CLIENT_LEFT)
+        write = chat_body if chat else completion_body
+        return JSONResponse(
+            write(reply_id, created, body.model, replies, writing.tokens, options.logprobs is not None, body.choices())
+        )
+    try:
+        if not await writing.begin(http):
+            writing.stop()
+            return Response(status_code=CLIENT_LEFT)
+    except BaseException:
+        writing.stop()
+        raise
+    writer = ChunkWriter(reply_id, created, body.model, chat=chat, with_logprobs=options.logprobs is not None)
+    with_usage = body.stream_options is not None and body.stream_options.include_usage
+    return StreamingResponse(
+        _events(writing, writer, len(wanted), body.choices() if with_usage else 0), media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )  # fmt: skip
 
 
 async def _events(writing: Writing, writer: ChunkWriter, choices: int, usage_of: int) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from jsonschema import Draft202012Validator, SchemaError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..errors import InputError
+from ..errors import LengthError
 from ..types import GenerateOptions, Message, Piece, Reply, Request, TokenChoice
 
 LONGEST_TEXT = 400_000
@@ -351,7 +351,7 @@ def fitted(request: Request, tokens: Callable[[Request], int], most: int) -> Req
         tokens: of a request.
 
     Raises:
-        InputError: the last question alone is too long.
+        LengthError: the last question alone is too long.
     """
     system = tuple(message for message in request.messages if message.role == "system")
     rest = tuple(message for message in request.messages if message.role != "system")
@@ -365,7 +365,7 @@ def fitted(request: Request, tokens: Callable[[Request], int], most: int) -> Req
         return request
     low, high = 0, len(starts) - 1
     if tokens(cut(high)) > most:
-        raise InputError("最后一条消息自己就太长，没有历史可以删", "写短一些，或把 max_tokens 调小")
+        raise LengthError("最后一条消息自己就太长，没有历史可以删", "写短一些，或把 max_tokens 调小")
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if tokens(cut(middle)) <= most else (middle, high)

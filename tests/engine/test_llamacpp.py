@@ -54,7 +54,8 @@ def test_pieces_grow_into_the_reply(engines):
 def test_a_cancel_ends_it_at_once(engines):
     cancel = Cancel()
     reply = engines["east"].run(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400), lambda _: cancel.set(), cancel)  # fmt: skip
-    assert reply.finish_reason == "cancelled" and reply.completion_tokens <= 2
+    # Of 400: how far llama.cpp has got before this thread hears of the first piece is up to the machine.
+    assert reply.finish_reason == "cancelled" and reply.completion_tokens < 40
     stream = engines["east"].stream(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400))
     next(stream)
     stream.close()

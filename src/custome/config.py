@@ -40,6 +40,8 @@ class DataConfig:
     """回答前“某某曰”的某某：book 照书里的叫法（操、玄德），canonical 换成统一的人名（曹操、刘备），声音更分明。"""
     train_on_inputs: bool = False
     """连上文一起学（默认只学回答）。"""
+    replay: float = 0.0
+    """每步另掺多少日常中文，按样本数的比例；文字由底座自己写（每个底座写一次），学了新的不忘旧的。0 不掺。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,7 +281,7 @@ class Recipe:
         wrong += [f"{name}={value} 应大于 0" for name, value in above_zero if not value > 0]
         if train.steps == 0 and not train.num_epochs > 0:
             wrong.append(f"steps=0 时 num_epochs={train.num_epochs} 应大于 0")
-        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay), ("learning_rate", train.learning_rate))
+        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay), ("learning_rate", train.learning_rate), ("replay", data.replay))
                   if not value >= 0]  # fmt: skip
         if train.steps == 0 and train.num_epochs == float("inf"):
             wrong.append("num_epochs 不能是无穷")
@@ -295,6 +297,8 @@ class Recipe:
             )
         if data.valid_path and not data.train_path:
             wrong.append("只学原文时用不上 valid_path：会从原文里划出 val_set_size 段作验证")
+        if data.replay and not data.train_path:
+            wrong.append(f"replay={data.replay} 是和对话一起学的，要有 train_path")
         return wrong + self._method_problems()
 
     def _method_problems(self) -> list[str]:

@@ -12,6 +12,7 @@
     ├── ExportError              what was written out is not the model it was made from
     ├── DiskError                no space, or not writable; nothing half-written is left behind
     ├── ServeError               a page or port cannot be opened
+    ├── StoreError               conversations cannot be kept or read: locked, read-only, full, away
     ├── BusyError                too many are waiting; come back in `retry_after_s`
     └── EngineError              the engine behind is not to be had: away, killed, timed out
 
@@ -72,6 +73,10 @@ class DiskError(CustomeError):
 
 class ServeError(CustomeError):
     """A page or a port cannot be opened."""
+
+
+class StoreError(CustomeError):
+    """Conversations cannot be kept or read."""
 
 
 class BusyError(CustomeError):

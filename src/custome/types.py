@@ -56,6 +56,8 @@ class Turn:
     """Narration before the reply, ending with the cue."""
     text: str
     """The reply, without its outer marks."""
+    mention: str = ""
+    """The words the cue uses for the speaker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ class Exchange:
     context: str
     chat: str
     speaker: str = ""
+    mention: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from custome.corpus.dataset import canonical_cue, characters, drop_leaks, drop_repeats, held_out, portraits, with_units
+from custome.corpus.dataset import canonical_cues, characters, drop_leaks, drop_repeats, held_out, portraits, with_units
 from custome.corpus.dialogue import WINDOW_TURNS, dialogues
 from custome.types import Sample, Utterance
 
@@ -82,10 +82,10 @@ def test_portraits_know_partners_chapters_and_openings():
     ("帐中饮酒。遂问曰：", "", "帐中饮酒。曹操遂问曰："), ("孟德曰：", "孟德", "曹操曰："),
 ])  # fmt: skip
 def test_the_canonical_name_goes_into_the_cue(context: str, mention: str, expected: str):
-    sample = canonical_cue(Sample(context=context, chat="“来。”", speaker="曹操", mention=mention))
+    sample = canonical_cues(Sample(context=context, chat="“来。”", speaker="曹操", mention=mention))
     assert (sample.context, sample.mention) == (expected, "曹操")
     crowd = Sample(context="众曰：", chat="“来。”", speaker="群体", mention="众")
-    assert canonical_cue(crowd) == crowd
+    assert canonical_cues(crowd) == crowd
 
 
 def test_scenes_become_dialogues_in_overlapping_windows():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +12,10 @@ from tyro.conf import Positional, arg
 from .. import config
 from ..config import Recipe
 from ..errors import InputError
+from ..files import read_text, write_jsonl
 from ..report import ConsoleReporter, Reporter
 from .flags import parse, take
-from .serving import ModelFlags, check_run, open_local_engine, open_models
+from .serving import ModelFlags, check_run, open_base, open_local_engine, open_models
 
 # -- train -----------------------------------------------------------------------------------------------------------
 
@@ -74,9 +76,7 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
     _check_inputs(recipe)
     reporter = ConsoleReporter()
     print_settings(recipe, filed, reporter)
-    from ..training.finetune import finetune
-
-    result = finetune(recipe, reporter, resume=resume)
+    result = learn(recipe, reporter, resume=resume)
     if result.status == "stopped":
         reporter.note(
             f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；接着训练：custome train --recipe {result.folder}/recipe.yaml --resume"
@@ -84,6 +84,28 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
         return 130
     reporter.note(f"完成 → {result.folder}　聊天：custome serve {result.folder}　对比：custome compare {result.folder}")
     return 0
+
+
+def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
+    """`finetune`, with the everyday Chinese it may want; returns its TrainResult."""
+    everyday = everyday_texts(recipe, reporter) if recipe.data.replay else []
+    from ..training.finetune import finetune
+
+    return finetune(recipe, reporter, resume=resume, everyday=everyday)
+
+
+def everyday_texts(recipe: Recipe, reporter: Reporter) -> list[str]:
+    """What the recipe's base writes by itself; kept in the cache, since it is the same for every book."""
+    from ..apps.own_words import own_words
+    from ..models.sources import fingerprint, resolve_base
+    from ..resources import custome_home
+
+    kept = custome_home() / "replay" / f"{fingerprint(resolve_base(recipe.model.base_model, reporter))}.jsonl"
+    if not kept.is_file():
+        engine = open_base(recipe.model, reporter)
+        write_jsonl(kept, ({"text": text} for text in own_words(engine, reporter)))
+        engine.close()
+    return [json.loads(line)["text"] for line in read_text(kept, "底座写的日常中文").splitlines()]
 
 
 def _check_inputs(recipe: Recipe) -> None:

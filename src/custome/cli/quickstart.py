@@ -13,7 +13,7 @@ from .. import config
 from ..config import Recipe
 from ..errors import RunError
 from ..report import ConsoleReporter
-from .commands import compare_run, open_tuned, print_settings
+from .commands import compare_run, learn, open_tuned, print_settings
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
 from .serve import Serve, serve_run, who_may
@@ -103,9 +103,7 @@ def _train(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
             reporter.note(f"已训练好，直接用：{run}")
             return True
     print_settings(recipe, recipe, reporter)
-    from ..training.finetune import finetune
-
-    result = finetune(recipe, reporter, resume=has_run(run))
+    result = learn(recipe, reporter, resume=has_run(run))
     if result.status == "stopped":
         reporter.note(f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；再跑同一条命令就接着训练")
         return False

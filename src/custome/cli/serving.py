@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..config import ModelConfig
 from ..engine.base import Engine, Hosted
 from ..errors import ExportError, InputError
 from ..files import read_text
@@ -159,6 +160,27 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
         name=name, engine=answering(prepare(run, reporter, quant=flags.quant)), people=_people(run),
         open_base=(lambda: answering(prepare_base(run, reporter))) if has_base else None,
     )  # fmt: skip
+
+
+def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
+    """A bare base model: by llama.cpp where it came as GGUF and runs on a CPU, else in transformers."""
+    from ..models.sources import gguf_behind, resolve_base
+    from .plan import this_machine
+
+    on_card = model.device == "cuda" or (model.device == "auto" and this_machine() == "cuda")
+    source = (
+        None if on_card or importlib.util.find_spec("xllamacpp") is None else gguf_behind(model.base_model, reporter)
+    )
+    if source is None:
+        from ..engine.local import open_local
+
+        return open_local(run=None, base_model=model.base_model, device=model.device, chat_format=model.chat_format, reporter=reporter)  # fmt: skip
+    from ..engine.llamacpp import LlamaCppEngine, LlamaServer
+    from ..models.chat_format import open_format
+    from ..models.plain_tokenizer import PlainTokenizer
+
+    tokenizer = PlainTokenizer(resolve_base(model.base_model, reporter))
+    return LlamaCppEngine(LlamaServer(source), tokenizer, open_format(tokenizer, model.chat_format), model.base_model)
 
 
 def open_local_engine(run: Path, flags: ModelFlags, reporter: Reporter) -> Any:

@@ -4,10 +4,11 @@ corpus.json              what it was built from and how, and the funnel; marks t
 texts/NAME.txt           the book as read; every offset points into it
 aliases/NAME.json        who goes by which names; edit it and run `corpus fix`
 utterances.jsonl         every quotation, with kind, speaker, rule and confidence
-dialogues.jsonl          scenes of several turns
+dialogues.jsonl          scenes of several turns; dialogues_train and _valid: those of the chapters one may learn from, or check with
 train · valid · test .jsonl   rows {"context", "chat"} + speaker, mention, novel, chapter, offset
 NAME_qa.json, FOLDER_train.json, FOLDER_valid.json   the original project's files: rows with its two keys only
 characters.json          who can be talked to
+cast/                    what there is to know of them, copied into every run that is learnt from here
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import InputError
 from ..files import read_text, write_json, write_jsonl, write_text
 from ..report import Reporter
 from ..types import Utterance
 from .aliases import AliasTable, read_table, write_table
+from .cast import Cast, lines_of, write_cast
 from .dataset import drop_leaks, drop_repeats, held_out, portraits, with_units
 from .dialogue import Extract, dialogues, extract, is_spoken
 from .formats import dialogue_row
+from .lore import lore_of
 from .reading import read_novel
 from .script import Script
 from .speakers import Adjudicator
@@ -38,6 +41,9 @@ HELD_OUT_SHARE = 0.05
 """Share of the chapters for validation, and again for the test."""
 PARALLEL_FROM_BYTES = 1_000_000
 """Smaller jobs are done before a second process has started."""
+
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +167,14 @@ def _finish(
     counts["弃：完全重复"] = len(spoken) - len(unique)
     counts["弃：与训练近重复"] = sum(map(len, kept_out)) - len(valid) - len(test)
     counts["对话（训练）"], counts["对话（验证）"], counts["对话（测试）"] = len(train), len(valid), len(test)
-    talks = dialogues(every)
-    counts["多轮对话"] = len(talks)
+    kept = {"valid": _places(kept_out[0]), "test": _places(kept_out[1])}
+    learnable = [u for u in every if _place(u) not in kept["valid"] | kept["test"]]
+    talks = {
+        "": dialogues(every),  # for people to read; the others are to learn from
+        "_train": dialogues(learnable),
+        "_valid": dialogues([u for u in every if _place(u) in kept["valid"]]),
+    }
+    counts["多轮对话"], counts["多轮对话（训练）"] = len(talks[""]), len(talks["_train"])
     info = {"version": 1, "novels": [source.name for source in sources], "sources": [asdict(source) for source in sources],
             "script": script, "funnel": dict(counts),
             "books": {novel.name: {"title": result.table.title or novel.name, **result.funnel} for novel, result in found}}  # fmt: skip
@@ -173,7 +185,8 @@ def _finish(
             folder / "aliases" / f"{novel.name}.json", replace(result.table, title=result.table.title or novel.name)
         )
     write_jsonl(folder / "utterances.jsonl", (vars(u) for u in every))
-    write_jsonl(folder / "dialogues.jsonl", (dialogue_row(talk) for talk in talks))
+    for name, some in talks.items():
+        _write_rows(folder / f"dialogues{name}.jsonl", some, dialogue_row)
     for name, rows in (("train", train), ("valid", valid), ("test", test)):
         _write_rows(folder / f"{name}.jsonl", rows, _row)
         if name != "test" and len(sources) > 1:
@@ -181,12 +194,24 @@ def _finish(
     for source in sources:
         _write_rows(folder / f"{source.name}_qa.json", [u for u in unique if u.novel == source.name], _seed_row)
     aliases = {name: people for _, result in found for name, people in result.table.people.items()}
-    write_json(folder / "characters.json", [asdict(person) for person in portraits(spoken, aliases)])
+    people = portraits(spoken, aliases)
+    write_json(folder / "characters.json", [asdict(person) for person in people])
+    names = [person.name for person in people]
+    lore = [one for novel, result in found for one in lore_of(novel.name, novel.text, result.utterances, result.table, names)]  # fmt: skip
+    write_cast(folder, Cast(people=tuple(people), lines=tuple(lines_of(learnable, names)), lore=tuple(lore)))
     _show(counts, found, reporter)
     return Corpus(folder=folder, train=len(train), valid=len(valid), test=len(test), funnel=dict(counts))
 
 
-def _write_rows(path: Path, rows: Sequence[Utterance], form: Callable[[Utterance], dict[str, Any]]) -> None:
+def _place(utterance: Utterance) -> tuple[str, int]:
+    return utterance.novel, utterance.offset
+
+
+def _places(utterances: Iterable[Utterance]) -> set[tuple[str, int]]:
+    return {_place(utterance) for utterance in utterances}
+
+
+def _write_rows(path: Path, rows: Sequence[Row], form: Callable[[Row], dict[str, Any]]) -> None:
     if rows:
         write_jsonl(path, (form(u) for u in rows))
     else:

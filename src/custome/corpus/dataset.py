@@ -10,9 +10,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from ..types import Character, Portrait, Sample, Utterance
+from ..types import Character, Exchange, Portrait, Sample, Utterance
 
 SHINGLE = 4
 """Characters per shingle of the near-duplicate check."""
@@ -127,17 +127,25 @@ def characters(spoken: Iterable[Spoken]) -> list[Character]:
     return people
 
 
-def canonical_cue(sample: Sample) -> Sample:
-    """The sample with its speaker's canonical name in the cue: 操曰 → 曹操曰, and where the cue names nobody, 遂问曰 →
+def canonical_cues(sample: Sample) -> Sample:
+    """The sample with its speakers' canonical names in the cues: 操曰 → 曹操曰, and where a cue names nobody, 遂问曰 →
     曹操遂问曰. A crowd, somebody unnamed and rows without a speaker stay as they are."""
-    name, mention, context = sample.speaker, sample.mention, sample.context
+    earlier = tuple(_canonical(exchange) for exchange in sample.earlier)
+    return replace(_canonical(sample), earlier=earlier)
+
+
+Cued = TypeVar("Cued", Sample, Exchange)
+
+
+def _canonical(row: Cued) -> Cued:
+    name, mention, context = row.speaker, row.mention, row.context
     if not name or name in NOBODY or "、" in name or name in context[-LAST_SENTENCE:]:
-        return replace(sample, mention=name) if name and name in context[-LAST_SENTENCE:] else sample
+        return replace(row, mention=name) if name and name in context[-LAST_SENTENCE:] else row
     place = context.rfind(mention, max(0, len(context) - LAST_SENTENCE)) if mention else -1
     if place < 0:
         place = max(context.rfind(mark, 0, len(context) - 1) for mark in "，。！？；”") + 1
         mention = ""
-    return replace(sample, context=context[:place] + name + context[place + len(mention) :], mention=name)
+    return replace(row, context=context[:place] + name + context[place + len(mention) :], mention=name)
 
 
 def portraits(utterances: Sequence[Utterance], aliases: Mapping[str, Sequence[str]]) -> list[Portrait]:

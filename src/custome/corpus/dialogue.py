@@ -173,7 +173,7 @@ def _dialogue(window: Sequence[Utterance]) -> Dialogue:
     first = window[0]
     cut = max(first.context.rfind(mark) for mark in "。！？；")
     turns = tuple(
-        Turn(speaker=u.speaker, cue=u.context if index else u.context[cut + 1 :], text=u.quote[1:-1])
+        Turn(speaker=u.speaker, cue=u.context if index else u.context[cut + 1 :], text=u.quote[1:-1], mention=u.mention)
         for index, u in enumerate(window)
     )
     return Dialogue(

@@ -124,7 +124,12 @@ def _read_seed(row: dict[str, Any], where: str) -> list[Sample]:
 def read_dialogue(row: dict[str, Any], where: str) -> Dialogue:
     """A row of a dialogue file."""
     turns = tuple(
-        Turn(speaker=_text(turn, "speaker", where), cue=_text(turn, "cue", where), text=_text(turn, "text", where))
+        Turn(
+            speaker=_text(turn, "speaker", where),
+            cue=_text(turn, "cue", where),
+            text=_text(turn, "text", where),
+            mention=_text(turn, "mention", where, default=""),
+        )  # fmt: skip
         for turn in _list(row, "turns", where)
     )
     return Dialogue(novel=str(row.get("novel", "")), chapter=int(row.get("chapter") or 0), offset=int(row.get("offset") or 0),
@@ -138,10 +143,12 @@ def _read_dialogue(row: dict[str, Any], where: str) -> list[Sample]:
             context=(dialogue.scene if index == 0 else "") + turn.cue,
             chat=f"“{turn.text}”" if turn.text.strip() else "",
             speaker=turn.speaker,
-        )
+            mention=turn.mention,
+        )  # fmt: skip
         for index, turn in enumerate(dialogue.turns)
     ]
-    return _learnable(exchanges, where, "text", speaker=dialogue.turns[-1].speaker if dialogue.turns else "")
+    last = dialogue.turns[-1] if dialogue.turns else Turn(speaker="", cue="", text="")
+    return _learnable(exchanges, where, "text", speaker=last.speaker, mention=last.mention)
 
 
 def _read_alpaca(row: dict[str, Any], where: str) -> list[Sample]:
@@ -214,7 +221,10 @@ def _persona(sample: Sample) -> str:
 
 
 def _exchanges(sample: Sample) -> list[Exchange]:
-    return [*sample.earlier, Exchange(context=sample.context, chat=sample.chat, speaker=sample.speaker)]
+    return [
+        *sample.earlier,
+        Exchange(context=sample.context, chat=sample.chat, speaker=sample.speaker, mention=sample.mention),
+    ]
 
 
 def _write_seed(sample: Sample) -> list[dict[str, Any]]:

@@ -90,6 +90,16 @@ def encode_text(novels: Sequence[tuple[str, str]], tokenizer: Any, *, cutoff_len
     return EncodedSet(examples=examples, cut=0)
 
 
+def lines_of_text(lines: Iterable[str], tokenizer: Any, cutoff_len: int, source: str) -> EncodedSet:
+    """Each line of running text an example, every token learnt."""
+    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    examples = []
+    for number, line in enumerate(lines, 1):
+        ids = [*start, *tokenizer(line, add_special_tokens=False).input_ids][:cutoff_len]
+        examples.append(Example(ids=tuple(ids), replies=((0, len(ids)),), source=f"{source}:{number}"))
+    return EncodedSet(examples=examples, cut=0)
+
+
 def hold_out(encoded: EncodedSet, held_out: int, seed: int) -> tuple[EncodedSet, EncodedSet]:
     """(the rest, `held_out` of a fixed shuffle), a tenth at most."""
     order = np.random.default_rng(seed).permutation(len(encoded)).tolist()
@@ -142,12 +152,25 @@ class TwoStages:
 
     first: BatchPlan
     first_steps: int
-    second: BatchPlan
+    second: Plan
 
     def batch(self, step: int) -> list[int]:
         if step <= self.first_steps:
             return self.first.batch(step)
         return [len(self.first.lengths) + index for index in self.second.batch(step - self.first_steps)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """Each step of one plan together with the same step of another, whose examples stand at the end of the list."""
+
+    main: Plan
+    beside: BatchPlan
+    first: int
+    """Where the other's examples begin."""
+
+    def batch(self, step: int) -> list[int]:
+        return [*self.main.batch(step), *(self.first + index for index in self.beside.batch(step))]
 
 
 class Batch(NamedTuple):

@@ -20,7 +20,9 @@ from transformers.utils import is_liger_kernel_available
 
 from .. import config
 from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
-from ..corpus.dataset import canonical_cue
+from ..corpus.cast import FOLDER as CAST_FOLDER
+from ..corpus.cast import take_cast
+from ..corpus.dataset import canonical_cues
 from ..corpus.formats import read_samples, sample_row
 from ..corpus.reading import read_novel
 from ..errors import DataError, InputError, RunError
@@ -62,6 +64,7 @@ from .data import (
     BatchPlan,
     EncodedSet,
     Example,
+    Mixed,
     Plan,
     TwoStages,
 )
@@ -80,7 +83,7 @@ from .watch import (
 
 OWN_FILES = {
     "recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", SAMPLES_FILE, CURVES_FILE, "tensorboard", "checkpoints",
-    WEIGHTS_FILE, VOCABULARY_FOLDER, *ADAPTER_FILES, STOP_FILE, PROCESS_FILE, "train.log",
+    WEIGHTS_FILE, VOCABULARY_FOLDER, *ADAPTER_FILES, STOP_FILE, PROCESS_FILE, "train.log", CAST_FOLDER,
 }  # fmt: skip
 
 
@@ -96,11 +99,12 @@ class TrainResult:
 
 def finetune(
     recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: Path | None = None,
-    stop: launch.StopRequest | None = None,
+    stop: launch.StopRequest | None = None, everyday: Sequence[str] = (),
 ) -> TrainResult:  # fmt: skip
     """Fine-tune a base model as the recipe says; with `resume` go on from the newest checkpoint in the output folder.
 
     Args:
+        everyday: texts the base wrote itself, for `data.replay`.
         stop: set it from elsewhere to save and leave after the step at hand.
 
     Raises:
@@ -110,15 +114,21 @@ def finetune(
         TrainingError: the method finds nothing to train, the loss is not finite, or the adapter has no effect.
     """
     try:
-        return _finetune(recipe.resolved(), reporter, resume=resume, home=home, stop=stop)
+        return _finetune(recipe.resolved(), reporter, resume=resume, home=home, stop=stop, everyday=everyday)
     finally:
         launch.leave(Path(recipe.train.output_dir))
 
 
 def _finetune(
-    recipe: Recipe, reporter: Reporter, *, resume: bool, home: Path | None, stop: launch.StopRequest | None
-) -> TrainResult:
+    recipe: Recipe, reporter: Reporter, *, resume: bool, home: Path | None, stop: launch.StopRequest | None,
+    everyday: Sequence[str],
+) -> TrainResult:  # fmt: skip
     recipe.check()
+    if recipe.data.replay and not everyday:
+        raise InputError(
+            f"replay={recipe.data.replay} 要有底座自己写的日常中文，这里没有给",
+            "用 custome train 训练，它会先写好；或 --replay 0",
+        )
     remember_few_products()
     device, compute_type = _where(recipe, home)
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
@@ -137,7 +147,7 @@ def _finetune(
         base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
     trust_code_in(base_folder, recipe.model.trust_remote_code, recipe.model.base_model)
     check_method(skeleton(base_folder), recipe.method)
-    material = encode(recipe, base_folder, train_samples, valid_samples, novels, reporter)
+    material = encode(recipe, base_folder, train_samples, valid_samples, novels, everyday, reporter)
     plan, steps = _plan(recipe, material)
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
@@ -151,6 +161,7 @@ def _finetune(
         write_text(folder / "recipe.yaml", config.dump(recipe))
         write_jsonl(folder / VALID_FILE, [sample_row(s) for s in valid_samples])
         write_run(folder, info)
+        take_cast(Path(recipe.data.train_path).parent, folder)
     accelerator.wait_for_everyone()
 
     if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
@@ -252,8 +263,12 @@ def _plan(recipe: Recipe, material: Material) -> tuple[Plan, int]:
         return BatchPlan(lengths=[len(e.ids) for e in encoded.examples], batch_size=train.batch_size, seed=train.seed,
                          group_by_length=train.group_by_length)  # fmt: skip
 
-    only = over(material.train if recipe.data.train_path else material.text)
-    steps = train.steps or max(1, math.ceil(only.steps_per_epoch * train.num_epochs))
+    only: Plan = (plan := over(material.train if recipe.data.train_path else material.text))
+    steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
+    if recipe.data.replay:
+        lengths = [len(e.ids) for e in material.replay.examples]
+        size = max(1, round(recipe.data.replay * train.batch_size))
+        only = Mixed(main=plan, beside=BatchPlan(lengths=lengths, batch_size=size, seed=train.seed), first=len(material.train))  # fmt: skip
     if recipe.data.train_path and material.text.examples:
         stages = TwoStages(first=over(material.text), first_steps=train.pretrain_steps, second=only)
         return stages, train.pretrain_steps + steps
@@ -352,7 +367,7 @@ def data_files(recipe: Recipe) -> dict[str, str]:
 
 def _read(recipe: Recipe, path: str) -> list[Sample]:
     samples = read_samples(Path(path))
-    return [canonical_cue(sample) for sample in samples] if recipe.data.names == "canonical" else samples
+    return [canonical_cues(sample) for sample in samples] if recipe.data.names == "canonical" else samples
 
 
 def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
@@ -410,7 +425,7 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
 
 
 FIXED = {
-    "data": ("cutoff_len",),
+    "data": ("cutoff_len", "replay"),
     "model": ("vocabulary", "load_8bit"),
     "train": ("seed", "batch_size", "pretrain_steps", "optimizer", "group_by_length", "weight_decay"),
 }

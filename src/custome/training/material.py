@@ -5,12 +5,13 @@ vocabulary, then of one cut to what is used. Knows tokenizers, not weights.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..config import Recipe
-from ..corpus.dataset import characters
+from ..corpus.dataset import Spoken, characters
 from ..corpus.text import Novel
 from ..errors import DataError
 from ..models import vocab
@@ -18,7 +19,7 @@ from ..models.chat_format import ChatFormat, open_format
 from ..models.loading import load_tokenizer
 from ..report import Reporter
 from ..types import Character, Message, Sample
-from .data import EncodedSet, Example, data_fingerprint, encode_samples, encode_text, hold_out
+from .data import EncodedSet, Example, data_fingerprint, encode_samples, encode_text, hold_out, lines_of_text
 from .watch import probe_examples, questions
 
 
@@ -34,14 +35,16 @@ class Material:
     """Running text for the first stage."""
     probe: EncodedSet
     """Everyday Chinese that should not be forgotten."""
+    replay: EncodedSet
+    """Everyday Chinese the base wrote itself, learnt beside the dialogue."""
     people: tuple[Character, ...]
     kept: tuple[int, ...] | None = None
     """Tokens of a trimmed vocabulary."""
 
     @property
     def examples(self) -> list[Example]:
-        """All to learn from; text comes before dialogue."""
-        return [*self.text.examples, *self.train.examples]
+        """All to learn from: text, dialogue, everyday Chinese."""
+        return [*self.text.examples, *self.train.examples, *self.replay.examples]
 
     @property
     def asked(self) -> list[tuple[str, str]]:
@@ -50,12 +53,12 @@ class Material:
 
     @property
     def fingerprint(self) -> str:
-        return data_fingerprint(self.train, self.valid, *([self.text] if self.text.examples else []))
+        return data_fingerprint(self.train, self.valid, *(one for one in (self.text, self.replay) if one.examples))
 
 
 def encode(
     recipe: Recipe, base_folder: Path, train_samples: list[Sample], valid_samples: list[Sample], novels: list[Novel],
-    reporter: Reporter,
+    everyday: Sequence[str], reporter: Reporter,
 ) -> Material:  # fmt: skip
     """Everything in the tokens of the full vocabulary."""
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
@@ -72,15 +75,18 @@ def encode(
             f"{', '.join(recipe.data.text_paths)!r} 里没有够练的文字", "换一本长一些的书，或减小 --cutoff-len"
         )
     reporter.note(_describe(train, valid, text, cutoff))
+    spoken: list[Spoken] = []
+    for sample in train_samples:
+        spoken += [*sample.earlier, sample]
     return Material(
         tokenizer=tokenizer, chat_format=chat_format, train=train, valid=valid, text=text,
-        probe=probe_examples(tokenizer, cutoff), people=tuple(characters(train_samples)),
+        probe=probe_examples(tokenizer, cutoff), replay=lines_of_text(everyday, tokenizer, cutoff, "底座写的日常中文"), people=tuple(characters(spoken)),
     )  # fmt: skip
 
 
 def trimmed(material: Material, rows: int, reporter: Reporter) -> Material:
     """The same in the tokens of a vocabulary cut to what it uses."""
-    sets = {name: getattr(material, name) for name in ("train", "valid", "text", "probe")}
+    sets = {name: getattr(material, name) for name in ("train", "valid", "text", "probe", "replay")}
     used = {number for encoded in sets.values() for example in encoded.examples for number in example.ids}
     for text, cue in material.asked:
         used.update(material.chat_format.prompt([Message(role="user", content=text)], cue))

@@ -17,7 +17,7 @@ from ..models.chat_format import ChatFormat
 from ..models.loading import padded
 from ..models.run_folder import SAMPLES_FILE
 from ..types import Character, Message
-from .data import EncodedSet, Example
+from .data import EncodedSet, lines_of_text
 
 LONGEST_SAMPLE = 48
 QUESTIONS = proof.QUESTIONS[:3]
@@ -64,12 +64,7 @@ def keep_samples_until(folder: Path, step: int) -> None:
 def probe_examples(tokenizer: Any, cutoff_len: int) -> EncodedSet:
     """Our own everyday Chinese, one paragraph an example; its loss tells what a run forgets."""
     text = (files("custome") / "data" / "probe.txt").read_text(encoding="utf-8")
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    examples = []
-    for number, line in enumerate(text.splitlines(), 1):
-        ids = [*start, *tokenizer(line, add_special_tokens=False).input_ids][:cutoff_len]
-        examples.append(Example(ids=tuple(ids), replies=((0, len(ids)),), source=f"probe.txt:{number}"))
-    return EncodedSet(examples=examples, cut=0)
+    return lines_of_text(text.splitlines(), tokenizer, cutoff_len, "probe.txt")
 
 
 def perplexity(loss: float) -> float:

@@ -1,0 +1,183 @@
+"""What a book tells of its people → cards and a lorebook, without hand-work; and somebody by any of their names."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...corpus.cast import Cast, Line, read_cast
+from ...corpus.lore import Fact, Lore
+from ...corpus.voices import Voices
+from ...errors import InputError
+from ...types import Portrait
+from .card import Card
+from .lorebook import Entry, Lorebook
+from .own_lines import OwnLines
+
+SELVES = (
+    "吾",
+    "孤",
+    "某",
+    "俺",
+    "洒家",
+    "贫僧",
+    "老孙",
+    "老猪",
+    "我",
+    "咱",
+    "朕",
+    "小可",
+    "小人",
+    "在下",
+    "奴家",
+    "妾",
+    "臣",
+    "我们",
+)
+"""What people call themselves."""
+TOLD = 4
+"""Sentences of the book in a persona."""
+EXAMPLES = 4
+_TO_A_STRANGER = re.compile(r"^.{0,8}(?:何人|是谁|那里来|哪里来|何事|何干|请坐|有何见教|高姓大名|姓甚名谁)")
+_KINDS = {"person": 30, "event": 20, "thing": 15, "place": 10}
+"""Kind of lore → priority in the lorebook."""
+
+
+class Company:
+    """The people of a run's books, ready to be played.
+
+    Args:
+        titles: a book's short name → its title.
+    """
+
+    def __init__(self, cast: Cast, titles: Mapping[str, str] | None = None) -> None:
+        self._titles = titles or {}
+        self._people = {person.name: person for person in cast.people}
+        self._lines: dict[str, list[Line]] = defaultdict(list)
+        for line in cast.lines:
+            self._lines[line.speaker].append(line)
+        self._lore: dict[str, list[Lore]] = defaultdict(list)
+        for lore in cast.lore:
+            self._lore[lore.facts[0].novel].append(lore)
+
+    @property
+    def names(self) -> list[str]:
+        """Most talkative first."""
+        return list(self._people)
+
+    def find(self, name: str) -> str:
+        """The canonical name of whoever is called so.
+
+        Raises:
+            InputError: nobody is; the nearest name is offered.
+        """
+        if name in self._people:
+            return name
+        for person in self._people.values():
+            if name in person.aliases or name == person.cue:
+                return person.name
+        every = [called for person in self._people.values() for called in (person.name, *person.aliases)]
+        close = difflib.get_close_matches(name, every, n=1, cutoff=0.3)
+        raise InputError(f"没有人叫 {name!r}", f"是不是 {close[0]!r}？" if close else f"有：{'、'.join(self.names[:12])}……")  # fmt: skip
+
+    def lines(self, name: str) -> Sequence[Line]:
+        return self._lines[name]
+
+    @functools.cache  # noqa: B019 - a company lives as long as its run is served
+    def own_lines(self, name: str) -> OwnLines:
+        return OwnLines(self._lines[name])
+
+    def novel(self, name: str) -> str:
+        """The book somebody is from: where they speak first."""
+        return self._lines[name][0].novel if self._lines[name] else ""
+
+    @functools.cache  # noqa: B019 - as above
+    def card(self, name: str) -> Card:
+        person, novel = self._people[name], self.novel(name)
+        return Card(
+            name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person),
+            greeting=self._greeting(name), examples=self._examples(name), book=self.lorebook(novel),
+            rest={"tags": [self._title(novel)] if novel else [], "creator_notes": "由语料自动整理"},
+        )  # fmt: skip
+
+    @functools.cache  # noqa: B019 - as above
+    def lorebook(self, novel: str) -> Lorebook:
+        """Every fact its own entry, known from its chapter on."""
+        entries: list[Entry] = []
+        for lore in self._lore[novel]:
+            by_chapter: dict[int, list[Fact]] = defaultdict(list)
+            for fact in lore.facts:
+                by_chapter[fact.chapter].append(fact)
+            for chapter, facts in by_chapter.items():
+                told = "".join(fact.text for fact in facts)
+                entries.append(Entry(keys=lore.keys, name=f"{lore.name}（第{chapter}回）", content=told if lore.kind != "event" else f"第{chapter}回：{told}。",
+                                     chapter=chapter, priority=_KINDS[lore.kind], order=100 + len(entries)))  # fmt: skip
+        return Lorebook(name=self._title(novel), entries=tuple(entries))
+
+    @functools.cache  # noqa: B019 - as above
+    def voices(self, names: tuple[str, ...]) -> Voices:
+        """Tells `names` apart; learnt from the even chapters, so that the odd ones can judge it."""
+        return Voices(
+            ((line.speaker, line.text) for name in names for line in self._lines[name] if not line.chapter % 2), names
+        )
+
+    def _title(self, novel: str) -> str:
+        return self._titles.get(novel) or novel
+
+    def _persona(self, person: Portrait) -> str:
+        novel = self.novel(person.name)
+        called = "、".join(name for name in person.aliases[:6])
+        parts = [
+            f"{person.name}，《{self._title(novel)}》中人" if novel else person.name,
+            f"，又称{called}。" if called else "。",
+        ]
+        told = next(
+            (lore.facts for lore in self._lore[novel] if lore.kind == "person" and lore.name == person.name), ()
+        )
+        parts += [f"{fact.text}（第{fact.chapter}回）" for fact in told[:TOLD]]
+        if own := self._self(person.name):
+            parts.append(f"自称“{own}”。")
+        if person.openings:
+            parts.append(f"开口常说“{'”“'.join(person.openings[:3])}”。")
+        if person.speaks_to:
+            parts.append(f"常与{'、'.join(name for name, _ in person.speaks_to[:4])}说话。")
+        return "".join(parts)
+
+    def _self(self, name: str) -> str:
+        """What somebody calls themselves more than the others of the book do."""
+        own, every = "".join(line.text for line in self._lines[name]), self._said_in(self.novel(name))
+        more = {
+            word: own.count(word) ** 1.5 / (every.count(word) + 1) * len(every) / len(own) for word in SELVES if own.count(word) >= 3
+        }  # fmt: skip
+        return max(more, key=more.__getitem__, default="")
+
+    @functools.cache  # noqa: B019 - as above
+    def _said_in(self, novel: str) -> str:
+        return "".join(line.text for lines in self._lines.values() for line in lines if line.novel == novel)
+
+    def _greeting(self, name: str) -> str:
+        lines = [line.text for line in self._lines[name]]
+        fitting = [text for text in lines if _TO_A_STRANGER.search(text) and 5 <= len(text) <= 40]
+        return min(fitting, key=len) if fitting else next((text for text in lines if 8 <= len(text) <= 30), "")
+
+    def _examples(self, name: str) -> str:
+        """Lines that are answers, from all over the book."""
+        answers = [line for line in self._lines[name] if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"]
+        chosen = answers[:: max(1, len(answers) // EXAMPLES)][:EXAMPLES]
+        return "\n".join(f"<START>\n{{{{user}}}}: {line.asked}\n{{{{char}}}}: {line.text}" for line in chosen)
+
+
+def open_company(run: Path) -> Company:
+    """The people of a run, or of a corpus; nobody where it was learnt from data without a cast."""
+    return Company(read_cast(run), _titles())
+
+
+@functools.cache
+def _titles() -> dict[str, str]:
+    from ...corpus.aliases import shipped_tables
+
+    return {name: table.title for name, table in shipped_tables().items()}

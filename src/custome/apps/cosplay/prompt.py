@@ -1,0 +1,186 @@
+"""What the model reads before somebody answers: who they are, what comes to mind, how they talk, what was said so far.
+
+For a model that writes novels it is prose in the book's own form; for an instruct model a system message and turns. Every
+part is kept apart with its tokens, so that people can look at it, and what does not fit is left out from its oldest end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...engine.base import Engine
+from ...types import Message, Request
+from .card import Card, filled
+from .lorebook import Lorebook, recall, within
+from .own_lines import OwnLines
+
+GUEST = "客"
+"""What the book calls the user when they give no name."""
+LEFT_FREE = 8
+"""Tokens nobody counts: marks between the parts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """One thing said in a conversation."""
+
+    name: str
+    """Who says it; '' for narration."""
+    text: str
+    by_user: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a conversation is set in."""
+
+    user: str = ""
+    """The user's name in the story."""
+    user_persona: str = ""
+    note: str = ""
+    """Author's note: said to the model right before the last turn."""
+    summary: str = ""
+    """What happened before the turns that are still told."""
+    as_of: int | None = None
+    """The chapter the story has come to; nobody knows what comes later."""
+    examples: int = 2
+    """How many of the character's own lines are shown to the model."""
+    persona: bool = True
+    """Tell the model who the character is."""
+    as_speech: bool = True
+    """What the user writes is said by somebody in the story; else it is read as the story itself."""
+    regex: bool = False
+    """Use lorebook keys that are regular expressions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A piece of a prompt."""
+
+    title: str
+    text: str
+    tokens: int
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    request: Request
+    parts: tuple[Part, ...]
+    left_out: int = 0
+    """Turns at the beginning that did not fit."""
+    own: tuple[str, ...] = field(default_factory=tuple)
+    """The character's own lines that are shown; a reply should not simply be one of them."""
+
+    @property
+    def tokens(self) -> int:
+        return sum(part.tokens for part in self.parts)
+
+
+def write_prompt(
+    engine: Engine, card: Card, said: Sequence[Said], setting: Setting, *, room: int, lines: OwnLines | None = None,
+    book: Lorebook | None = None,
+) -> Prompt:  # fmt: skip
+    """The prompt for `card`'s next reply.
+
+    Args:
+        said: the conversation, oldest first.
+        room: tokens the prompt may have.
+        lines: the character's own lines.
+        book: what comes to mind; the card's own without one.
+    """
+    novel = engine.kind == "novel"
+    user = setting.user or GUEST
+    latest = [one.text for one in said]
+    question = next((one.text for one in reversed(said) if one.by_user), latest[-1] if latest else "")
+    parts: list[Part] = []
+
+    def add(title: str, text: str, why: str = "") -> None:
+        if text.strip():
+            parts.append(Part(title=title, text=text, tokens=engine.count_tokens(text), why=why))
+
+    if setting.persona:
+        add("人物", persona_of(card, user, novel))
+    if setting.user_persona:
+        add("你的角色", setting.user_persona if novel else f"对方是{user}：{setting.user_persona}")
+    fired = recall(book or card.book or Lorebook(), latest, as_of=setting.as_of, regex=setting.regex)
+    for memory in within(fired, (book or card.book or Lorebook()).token_budget, engine.count_tokens):
+        add(f"世界书：{memory.entry.name}", filled(memory.entry.content, card, user), memory.why)
+    examples = (
+        lines.nearest(question, setting.examples, novel=card.novel, as_of=setting.as_of)
+        if lines and setting.examples
+        else []
+    )
+    for line in examples:
+        add(
+            "本人的话",
+            f"{card.cue or card.name}{'曰' if novel else ''}：“{line.text}”",
+            f"第{line.chapter}回，答“{line.asked[-20:]}”",
+        )
+    add("前情", setting.summary)
+    add("作者注", setting.note)
+    head = [part for part in parts if part.title != "作者注"]
+    note = setting.note.strip()
+
+    used = sum(part.tokens for part in parts) + LEFT_FREE
+    turns: list[Part] = []
+    for one in reversed(said):
+        text = _spoken(one, card, user, setting, novel)
+        part = Part(title=one.name or "叙述", text=text, tokens=engine.count_tokens(text) + 4)
+        if turns and used + part.tokens > room:
+            break
+        used += part.tokens
+        turns.insert(0, part)
+    left_out = len(said) - len(turns)
+    told = said[left_out:]
+    return Prompt(
+        request=_request(card, told, [part.text for part in head], note, user, setting, novel),
+        parts=(*parts, *turns), left_out=left_out, own=tuple(line.text for line in examples),
+    )  # fmt: skip
+
+
+def persona_of(card: Card, user: str, novel: bool) -> str:
+    """Who the character is, for a model that reads it."""
+    told = [filled(text, card, user) for text in (card.description, card.personality, card.scenario) if text.strip()]
+    if novel:
+        return "".join(told)
+    orders = (
+        filled(card.system, card, user) or f"你是{card.name}，用{card.name}的口吻说话，不说自己是人工智能，不跳出角色。"
+    )
+    return "\n".join([orders, *told])
+
+
+def _spoken(one: Said, card: Card, user: str, setting: Setting, novel: bool) -> str:
+    text = filled(one.text, card, user)
+    if not novel or not one.name:
+        return text
+    if one.by_user:
+        return f"{user}问{card.cue or card.name}曰：“{text}”" if setting.as_speech else text
+    return f"{one.name}曰：“{text}”"
+
+
+def _request(
+    card: Card, told: Sequence[Said], head: Sequence[str], note: str, user: str, setting: Setting, novel: bool
+) -> Request:
+    if novel:
+        # One piece of prose: what a reader of the book would see, up to the cue of whoever answers.
+        spoken = [_spoken(one, card, user, setting, True) for one in told]
+        if note:
+            spoken.insert(max(0, len(spoken) - 1), note if note[-1:] in "。！？”" else f"{note}。")
+        return Request(
+            messages=(Message(role="user", content="".join([*head, *spoken])),), speaker=card.cue or card.name
+        )
+    messages = [Message(role="system", content="\n".join(head))] if head else []
+    for one in told:
+        mine = one.name == card.name and not one.by_user
+        text = filled(one.text, card, user)
+        named = text if mine or one.by_user else f"{one.name}：{text}" if one.name else text
+        if messages and messages[-1].role == ("assistant" if mine else "user"):
+            messages[-1] = Message(role=messages[-1].role, content=f"{messages[-1].content}\n{named}")
+        else:
+            messages.append(Message(role="assistant" if mine else "user", content=named))
+    after = "\n".join(text for text in (note, filled(card.reminder, card, user)) if text.strip())
+    if after:
+        messages.append(Message(role="system", content=after))
+    return Request(messages=tuple(messages), speaker=card.name)

@@ -1,0 +1,109 @@
+"""Who can be talked to and what there is to know of them, in a folder that goes from a corpus into every run learnt from it.
+
+characters.json   the people, as the corpus knows them
+lines.jsonl       what they say in the chapters one may learn from, each with what it answers and where it stands
+lore.jsonl        people, places, things and events, each sentence with its chapter
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..files import read_text, write_json, write_jsonl
+from ..types import Portrait, Utterance
+from .dialogue import SCENE_GAP_CHARACTERS
+from .lore import Fact, Lore
+
+FOLDER = "cast"
+CHARACTERS, LINES, LORE = "characters.json", "lines.jsonl", "lore.jsonl"
+
+
+ASKED = 60
+"""Characters kept of what a line answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Something somebody says in a book."""
+
+    speaker: str
+    text: str
+    """Without its marks."""
+    asked: str
+    """What is said before it in the scene, else the narration that leads up to it."""
+    novel: str
+    chapter: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """Content of the folder."""
+
+    people: tuple[Portrait, ...] = ()
+    lines: tuple[Line, ...] = ()
+    lore: tuple[Lore, ...] = ()
+
+
+def lines_of(utterances: Sequence[Utterance], people: Iterable[str]) -> list[Line]:
+    """What `people` say, in story order."""
+    wanted, found = set(people), []
+    before: Utterance | None = None
+    for utterance in utterances:
+        if utterance.speaker in wanted and utterance.kind in ("speech", "thought"):
+            near = before is not None and before.novel == utterance.novel and 0 <= utterance.offset - before.end <= SCENE_GAP_CHARACTERS  # fmt: skip
+            asked = (before.quote.strip("“”") if near and before is not None else utterance.context)[-ASKED:]
+            found.append(Line(speaker=utterance.speaker, text=utterance.quote.strip("“”"), asked=asked, novel=utterance.novel, chapter=utterance.chapter))  # fmt: skip
+        before = utterance
+    return found
+
+
+def write_cast(folder: Path, cast: Cast) -> None:
+    """Write the folder below a corpus or a run."""
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    write_json(target / CHARACTERS, [asdict(person) for person in cast.people])
+    write_jsonl(target / LINES, (asdict(line) for line in cast.lines))
+    write_jsonl(target / LORE, (asdict(lore) for lore in cast.lore))
+
+
+def take_cast(corpus: Path, run: Path) -> bool:
+    """Copy a corpus's cast into a run; False where the data came from elsewhere."""
+    if not (corpus / FOLDER / CHARACTERS).is_file():
+        return False
+    shutil.rmtree(run / FOLDER, ignore_errors=True)
+    shutil.copytree(corpus / FOLDER, run / FOLDER)
+    return True
+
+
+def read_cast(folder: Path) -> Cast:
+    """The cast of a corpus or a run; empty where there is none.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    here = folder / FOLDER
+    if not (here / CHARACTERS).is_file():
+        return Cast()
+    try:
+        people = json.loads(read_text(here / CHARACTERS, "人物表"))
+        return Cast(
+            people=tuple(Portrait(**{key: _tuples(value) for key, value in person.items()}) for person in people),
+            lines=tuple(Line(**row) for row in _rows(here / LINES)),
+            lore=tuple(Lore(**{**row, "keys": tuple(row["keys"]), "facts": tuple(Fact(**fact) for fact in row["facts"])}) for row in _rows(here / LORE)),
+        )  # fmt: skip
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{str(here)!r} 读不懂：{error}", "重做语料：custome corpus build；再训练，或把语料的 cast 目录复制过来") from error  # fmt: skip
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,264 @@
+"""How well a model plays its people: the same questions put to twelve of them, and what the answers are like.
+
+Knows engines and texts. Numbers beside those of real quotations, which are the ceiling.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ..corpus.cast import Line
+from ..corpus.voices import Voices
+from ..engine.base import Engine
+from ..report import Reporter
+from ..types import Message, Reply, Request
+from . import measures
+
+AT_ONCE = 48
+"""Questions handed over together."""
+SCORED = 360
+"""Replies whose likelihood is computed."""
+
+Answerer = Callable[[Sequence[tuple[str, str]], bool], Sequence[Reply]]
+"""((question, who is asked) …, greedy?) → replies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    kind: str
+    """situation · modern · small · book · provoke"""
+    text: str
+    paraphrase: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One reply with what it answers."""
+
+    question: str
+    kind: str
+    name: str
+    text: str
+    stopped: bool = True
+    """Ended by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """What replies are measured with, from a corpus: who talks how, and what people really say."""
+
+    names: tuple[str, ...]
+    voices: Voices
+    real: tuple[tuple[str, str], ...]
+    """(name, what they say) in chapters nothing was learnt from."""
+    aliases: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What `measure` found of one model; nan where it does not apply."""
+
+    name: str
+    voice: float
+    """Share of replies that the classifier gives to the person who was asked, the mean over the people."""
+    near: float
+    """Share of replies that another person gives (nearly) too."""
+    repeated: float
+    """Share of replies that the same person gives (nearly) to another question."""
+    distinct2: float
+    self_bleu: float
+    length: float
+    """Characters."""
+    in_role: float = math.nan
+    in_role_modern: float = math.nan
+    mentions: float = math.nan
+    """Share of replies with a word of the question's content."""
+    information: float = math.nan
+    """Pointwise mutual information of question and reply under the base model, nats a character of the reply."""
+    stable: float = math.nan
+    """Share of greedy replies that spacing, width and script leave as they are."""
+    paraphrase: float = math.nan
+    """Likeness of the greedy replies to a question and its paraphrase."""
+    stops: float = math.nan
+    forgetting: float = math.nan
+    """Change of the perplexity of everyday Chinese against the base."""
+    by_person: Mapping[str, float] = field(default_factory=dict)
+    trios: Mapping[str, float] = field(default_factory=dict)
+    """The classifier's hits when it must only tell three people apart."""
+
+
+@cache
+def shipped(name: str) -> Any:
+    """A JSON file of data/evaluation."""
+    return json.loads((files("custome") / "data" / "evaluation" / name).read_text(encoding="utf-8"))
+
+
+@cache
+def questions() -> tuple[Question, ...]:
+    text = (files("custome") / "data" / "evaluation" / "questions.jsonl").read_text(encoding="utf-8")
+    return tuple(Question(**json.loads(line)) for line in text.splitlines())
+
+
+def odd_half(lines: Sequence[Line]) -> list[tuple[str, str]]:
+    """What the judge learns from: the odd chapters. A chat page that chooses among candidates learns from the even ones."""
+    return [(line.speaker, line.text) for line in lines if line.chapter % 2]
+
+
+def even_half(lines: Sequence[Line]) -> list[tuple[str, str]]:
+    return [(line.speaker, line.text) for line in lines if not line.chapter % 2]
+
+
+def ask(answerer: Answerer, names: Sequence[str], asked: Sequence[Question], reporter: Reporter) -> list[Answer]:
+    """Every question to everybody."""
+    jobs = [(question, name) for question in asked for name in names]
+    found: list[Answer] = []
+    for start in range(0, len(jobs), AT_ONCE):
+        part = jobs[start : start + AT_ONCE]
+        replies = answerer([(question.text, name) for question, name in part], False)
+        found += [
+            Answer(question=question.text, kind=question.kind, name=name, text=reply.text, stopped=reply.finish_reason == "stop")
+            for (question, name), reply in zip(part, replies, strict=True)
+        ]  # fmt: skip
+        reporter.progress("提问", start + len(part), len(jobs))
+    return found
+
+
+def measure(name: str, answers: Sequence[Answer], judge: Judge) -> Scores:
+    """What the answers' texts alone tell."""
+    said = [(a.name, a.text) for a in answers]
+    texts, names = [a.text for a in answers], [a.name for a in answers]
+    hits = measures.recognised(judge.voices, said)
+    rules = shipped("cast.json")["out_of_role"]
+    role = [not measures.out_of_role(_less(a.text, a.question), a.name, rules, judge.aliases) for a in answers]
+    modern = [ok for ok, a in zip(role, answers, strict=True) if a.kind in ("modern", "provoke")]
+    other = measures.nearly_same(texts, names)
+    anyone = measures.nearly_same(texts)
+    content = [bool(measures.pairs_of(a.text) & _content(a.question)) for a in answers]
+    return Scores(
+        name=name, voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
+        repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
+        distinct2=measures.distinct(texts), self_bleu=measures.self_bleu(texts), length=measures.mean_length(texts),
+        in_role=_mean(role), in_role_modern=_mean(modern), mentions=_mean(content), stops=_mean([a.stopped for a in answers]),
+        trios=_trios(judge, said),
+    )  # fmt: skip
+
+
+def measure_real(judge: Judge) -> Scores:
+    """The ceiling: what the people really say in chapters nobody learnt from."""
+    texts, names = [text for _, text in judge.real], [name for name, _ in judge.real]
+    hits = measures.recognised(judge.voices, judge.real)
+    other = measures.nearly_same(texts, names)
+    anyone = measures.nearly_same(texts)
+    rules = shipped("cast.json")["out_of_role"]
+    return Scores(
+        name="真实引文", voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
+        repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
+        distinct2=measures.distinct(texts), self_bleu=measures.self_bleu(texts), length=_mean_of_people(judge.real),
+        in_role=_mean([not measures.out_of_role(text, name, rules, judge.aliases) for name, text in judge.real]),
+        trios=_trios(judge, judge.real),
+    )  # fmt: skip
+
+
+def information(base: Engine, answers: Sequence[Answer], reporter: Reporter) -> float:
+    """How much the question raises the reply's likelihood under the base model, in nats for each character:
+    (log p(reply | question, cue) − log p(reply | cue)) / characters, the mean over an even selection of the answers.
+
+    Li et al. 2016, arXiv 1510.03055, as a measure instead of an objective.
+    """
+    step = max(1, len(answers) // SCORED)
+    chosen = [a for a in answers[:: step | 1] if a.text.strip()][:SCORED]
+    gain = characters = 0.0
+    for start in range(0, len(chosen), AT_ONCE):
+        part = chosen[start : start + AT_ONCE]
+        replies = [a.text for a in part]
+        with_question = base.score([_plain(a.question, a.name) for a in part], replies)
+        without = base.score([_plain("", a.name) for a in part], replies)
+        gain += sum(one.logprob - other.logprob for one, other in zip(with_question, without, strict=True))
+        characters += sum(map(len, replies))
+        reporter.progress("互信息", start + len(part), len(chosen))
+    return gain / characters if characters else math.nan
+
+
+def stability(
+    answerer: Answerer, names: Sequence[str], asked: Sequence[Question], reporter: Reporter
+) -> tuple[float, float]:
+    """(share of greedy replies that another spelling leaves as they are, likeness of replies to paraphrases)."""
+    pairs = [(question, names[number % len(names)]) for number, question in enumerate(q for q in asked if q.paraphrase)]
+    first = [reply.text for reply in answerer([(question.text, name) for question, name in pairs], True)]
+    same = []
+    for number, respelt in enumerate(_SPELLINGS.values()):
+        again = answerer([(respelt(question.text), name) for question, name in pairs], True)
+        same += [reply.text == text for reply, text in zip(again, first, strict=True)]
+        reporter.progress("换写法", number + 1, len(_SPELLINGS))
+    other = answerer([(question.paraphrase, name) for question, name in pairs], True)
+    likeness = [measures.similarity(reply.text, text) for reply, text in zip(other, first, strict=True)]
+    return _mean(same), _mean(likeness)
+
+
+def _traditional(text: str) -> str:
+    import opencc
+
+    return str(opencc.OpenCC("s2t").convert(text))
+
+
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "空格": lambda text: text[:3] + " " + text[3:] + "  ",
+    "半角": lambda text: text.translate(str.maketrans("，？！：；", ",?!:;")),
+    "繁体": _traditional,
+}
+
+
+def _plain(question: str, name: str) -> Request:
+    return Request(messages=(Message(role="user", content=question),), speaker=name)
+
+
+def _less(text: str, question: str) -> str:
+    """A reply without the words the question put into its mouth."""
+    for size in range(len(question), 1, -1):
+        for start in range(len(question) - size + 1):
+            if (piece := question[start : start + size]) in text:
+                text = text.replace(piece, "")
+    return text
+
+
+@cache
+def _content(question: str) -> frozenset[str]:
+    """Pairs of characters inside the question's nouns and verbs."""
+    import rjieba
+
+    words = [word for word, tag in rjieba.tag(question) if len(word) > 1 and tag[0] in "nvait" and word not in _EMPTY]
+    return frozenset(word[i : i + 2] for word in words for i in range(len(word) - 1))
+
+
+_EMPTY = {"怎么", "什么", "没有", "可以", "觉得", "还是", "一个", "这个", "那个", "时候"}
+
+
+def _trios(judge: Judge, said: Sequence[tuple[str, str]]) -> dict[str, float]:
+    found = {}
+    for trio in shipped("cast.json")["trios"]:
+        if not set(trio) <= set(judge.names):
+            continue
+        places = [judge.names.index(name) for name in trio]
+        hits = [
+            trio[int(judge.voices.log_shares(text)[places].argmax())] == name for name, text in said if name in trio
+        ]
+        found["、".join(trio)] = _mean(hits)
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _mean_of_people(said: Sequence[tuple[str, str]]) -> float:
+    """Mean length where everybody counts alike."""
+    by: dict[str, list[int]] = {}
+    for name, text in said:
+        by.setdefault(name, []).append(len(text))
+    return _mean([sum(sizes) / len(sizes) for sizes in by.values()])

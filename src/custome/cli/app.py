@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export:export", "写成 safetensors、GGUF、Ollama 或 llama.cpp 适配器，读回来核对过才算数"),
     "merge": ("export:merge", "同一个底座上的几个 LoRA 按比例合成一个"),
     "compare": ("commands:compare", "微调前后并排对比，出 Markdown 和网页"),
+    "evaluate": ("evaluate:evaluate", "演得像不像：谁的口吻、切不切题、雷同、出戏，和真实引文并排"),
 }
 """Name → (module:function taking the flags that follow, one line of help)."""
 

@@ -95,7 +95,7 @@ def card_from(raw: Any, where: str) -> Card:
                 f"{where}: {theirs} 有 {len(value):,} 字，最多 {LONGEST_TEXT:,}", "删短后再导入；长的资料放进世界书"
             )
         texts[ours] = value
-    extensions = data.get("extensions") if isinstance(data.get("extensions"), dict) else {}
+    extensions = data["extensions"] if isinstance(data.get("extensions"), dict) else {}
     own = extensions.get("custome") or {}
     book = read_book(data["character_book"], where) if data.get("character_book") else None
     known = {"name", "character_book", *_FIELDS}

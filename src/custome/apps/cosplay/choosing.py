@@ -1,0 +1,73 @@
+"""Several replies to one question, and the one to show: who talks like this person, speaks to the point, says something new.
+
+Knows texts. What it weighs is shown to people beside the reply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...corpus.voices import Voices
+from ...types import Reply
+
+ALIKE = 0.5
+"""A reply that shares this much of its pairs of characters with one already given is the same again."""
+SHORTEST = 4
+_MARKS = re.compile(r"[^\w]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What counts how much."""
+
+    voice: float = 1.0
+    """Of the log probability that the person said it rather than another, a character."""
+    point: float = 0.3
+    """Of the share of the question's pairs of characters that come back."""
+    length: float = 0.02
+    """Of a whole reply, for each character up to `enough`."""
+    enough: int = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """A candidate and why it stands where it stands."""
+
+    text: str
+    score: float
+    voice: float
+    point: float
+    again: float
+    """How much of it was said before, 0–1."""
+    complete: bool
+
+
+def weigh(
+    candidates: Sequence[Reply], name: str, question: str, *, voices: Voices | None = None, before: Sequence[str] = (),
+    weights: Weights | None = None,
+) -> list[Weighed]:  # fmt: skip
+    """Candidates, best first.
+
+    Args:
+        before: what must not be said again: earlier replies, the lines shown as examples.
+    """
+    weights = weights or Weights()
+    asked, spoken = pairs(question), [pairs(text) for text in before]
+    weighed = []
+    for reply in candidates:
+        own = pairs(reply.text)
+        again = max((len(own & other) / max(1, len(own)) for other in spoken), default=0.0)
+        voice = voices.fits(reply.text, name) if voices is not None else 0.0
+        point = len(own & asked) / max(1, len(asked)) if own != asked else 0.0
+        complete = reply.finish_reason == "stop" and len(_MARKS.sub("", reply.text)) >= SHORTEST
+        score = weights.voice * voice + weights.point * point + weights.length * min(len(reply.text), weights.enough)
+        score -= 2.0 * (again >= ALIKE) + 2.0 * (not complete)
+        weighed.append(Weighed(text=reply.text, score=score, voice=voice, point=point, again=again, complete=complete))
+    return sorted(weighed, key=lambda one: -one.score)
+
+
+def pairs(text: str) -> frozenset[str]:
+    text = _MARKS.sub("", text)
+    return frozenset(text[at : at + 2] for at in range(len(text) - 1))

@@ -1,0 +1,214 @@
+"""A conversation being played: whose turn it is, what they say, the user's own lines, what came before in short.
+
+Knows the Engine protocol; keeps nothing. What is said is a sequence of Said, what comes back is text.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ...engine.base import Cancel, Engine, OnPiece
+from ...errors import InputError
+from ...models.chat_format import CLOSE, OPEN, normalise
+from ...types import GenerateOptions, Message, Reply, Request
+from .card import Card
+from .casting import Company
+from .choosing import Weighed, weigh
+from .prompt import GUEST, Prompt, Said, Setting, write_prompt
+
+Order = Literal["named", "turn", "model"]
+"""Who answers next: who is addressed, everybody in turn, whoever the model gives the word to."""
+HEARD = 12
+"""Earlier replies that a new one must not repeat."""
+RIVALS = 12
+"""The most talkative of a book, whom a voice is told from where a scene has one person."""
+DIGEST = 24
+"""Characters of a turn in a summary."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """What somebody said, and how it came about."""
+
+    name: str
+    reply: Reply
+    prompt: Prompt
+    weighed: tuple[Weighed, ...] = field(default_factory=tuple)
+    """All candidates, best first; empty where there was one only."""
+
+
+class Stage:
+    """Plays characters with one engine.
+
+    Args:
+        company: the people of a book, for their own lines and voices.
+        cards: characters beside them, or instead of those of the same name.
+    """
+
+    def __init__(self, engine: Engine, company: Company, cards: Mapping[str, Card] | None = None) -> None:
+        self.engine, self.company = engine, company
+        self._cards = dict(cards or {})
+
+    @property
+    def names(self) -> list[str]:
+        return [*self._cards, *(name for name in self.company.names if name not in self._cards)]
+
+    def card(self, name: str) -> Card:
+        """Somebody's card, by any of their names.
+
+        Raises:
+            InputError: nobody is called so; the nearest name is offered.
+        """
+        if name in self._cards:
+            return self._cards[name]
+        for card in self._cards.values():
+            if name in card.aliases:
+                return card
+        return self.company.card(self.company.find(name))
+
+    def prompt(self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions) -> Prompt:
+        """What the model reads before `name` speaks."""
+        card = self.card(name)
+        lines = self.company.own_lines(card.name) if self.company.lines(card.name) else None
+        room = self.engine.max_context - options.max_new_tokens
+        return write_prompt(self.engine, card, said, setting, room=room, lines=lines)
+
+    def speak(
+        self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, *, candidates: int = 1,
+        among: Sequence[str] = (), on_piece: OnPiece | None = None, cancel: Cancel | None = None,
+    ) -> Spoken:  # fmt: skip
+        """`name`'s next reply; the best of `candidates`.
+
+        Args:
+            among: whom the voice is to be told from; the cast of the scene, or the book's most talkative.
+            on_piece: sees the reply grow, with several candidates the first of them.
+        """
+        card = self.card(name)
+        prompt = self.prompt(name, said, setting, options)
+        options = self._ended(options, said, setting)
+        if candidates <= 1:
+            reply = self.engine.run(prompt.request, options, on_piece, cancel)
+            return Spoken(name=card.name, reply=reply, prompt=prompt)
+        replies = self._several(prompt.request, options, candidates, on_piece, cancel)
+        before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
+        question = next((one.text for one in reversed(said) if one.by_user), "")
+        voices = self.company.voices(self._rivals(card.name, among)) if self.company.lines(card.name) else None
+        weighed = weigh(replies, card.name, question, voices=voices, before=before)
+        best = next(reply for reply in replies if reply.text == weighed[0].text)
+        return Spoken(name=card.name, reply=best, prompt=prompt, weighed=tuple(weighed))
+
+    def go_on(
+        self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, *, on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
+    ) -> Reply:  # fmt: skip
+        """More of the last reply, which was cut off or is to be longer; the reply's text is only what is new."""
+        *before, last = said
+        prompt = self.prompt(name, before, setting, options).request
+        if self.engine.kind == "novel":
+            text = prompt.messages[0].content
+            cue = f"{text}{'' if text[-1:] in '。！？”：' else '。'}{prompt.speaker}曰："
+            request = Request(text=f"{normalise(cue)}{OPEN}{normalise(last.text)}")
+            options = replace(options, stop=(*options.stop, CLOSE))
+        else:
+            said_so_far = Message(role="assistant", content=last.text)
+            request = replace(
+                prompt, messages=(*prompt.messages, said_so_far, Message(role="user", content="接着说下去。"))
+            )
+        return self.engine.run(request, options, on_piece, cancel)
+
+    def speak_for_user(
+        self, said: Sequence[Said], setting: Setting, options: GenerateOptions, names: Sequence[str], *,
+        on_piece: OnPiece | None = None, cancel: Cancel | None = None,
+    ) -> Reply:  # fmt: skip
+        """What the user might say next."""
+        user = setting.user or GUEST
+        me = Card(name=user, cue=user, description=setting.user_persona)
+        turned = [replace(one, by_user=False, name=user if one.by_user else one.name) for one in said]
+        prompt = write_prompt(
+            self.engine, me, turned, replace(setting, user=next(iter(names), ""), user_persona="", examples=0), room=self.engine.max_context - options.max_new_tokens
+        )  # fmt: skip
+        return self.engine.run(prompt.request, options, on_piece, cancel)
+
+    def next_speaker(self, names: Sequence[str], said: Sequence[Said], order: Order, seed: int | None = None) -> str:
+        """Who answers now.
+
+        Raises:
+            InputError: the scene is empty.
+        """
+        if not names:
+            raise InputError("场景里还没有人", "先选人物")
+        last = said[-1] if said else None
+        called = [name for name in names if last is not None and self._is_called(name, last.text) and last.name != name]
+        if called and last is not None:
+            return min(called, key=lambda name: min(at for at in self._places(name, last.text)))
+        others = [name for name in names if last is None or last.name != name] or list(names)
+        if order == "turn" or len(others) == 1 or last is None:
+            spoken = [one.name for one in said if not one.by_user]
+            return min(others, key=lambda name: (spoken[::-1].index(name) if name in spoken else len(spoken)) * -1)
+        if order == "model":
+            return self._given_the_word(others, said) or others[0]
+        return random.Random(seed if seed is not None else len(said)).choice(others)
+
+    def digest(self, said: Sequence[Said]) -> str:
+        """What was said in short: who said what, the beginning of each turn. To be looked at and corrected by people."""
+        told = [
+            f"{one.name or '叙述'}：{one.text[:DIGEST]}{'……' if len(one.text) > DIGEST else ''}"
+            for one in said
+            if one.text
+        ]
+        return "前情：" + "；".join(told) + "。" if told else ""
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _several(
+        self, request: Request, options: GenerateOptions, count: int, on_piece: OnPiece | None, cancel: Cancel | None
+    ) -> list[Reply]:
+        if options.seed is None and on_piece is None and cancel is None:
+            return self.engine.generate([request] * count, options)
+
+        def one(number: int) -> Reply:
+            seeded = options if options.seed is None else replace(options, seed=options.seed + number)
+            return self.engine.run(request, seeded, on_piece if number == 0 else None, cancel)
+
+        with ThreadPoolExecutor(max_workers=count) as pool:
+            return list(pool.map(one, range(count)))
+
+    def _rivals(self, name: str, among: Sequence[str]) -> tuple[str, ...]:
+        known = [other for other in among if self.company.lines(other)]
+        others = known if len(known) > 1 else self.company.names[:RIVALS]
+        return tuple(sorted({name, *others}))
+
+    def _ended(self, options: GenerateOptions, said: Sequence[Said], setting: Setting) -> GenerateOptions:
+        """An instruct model must not go on with the others' lines."""
+        if self.engine.kind == "novel" or "stop" not in self.engine.supports:
+            return options
+        names = dict.fromkeys([setting.user or "", *(one.name for one in said)])
+        return replace(options, stop=(*options.stop, *(f"\n{name}：" for name in names if name))[:8])
+
+    def _is_called(self, name: str, text: str) -> bool:
+        return bool(self._places(name, text))
+
+    def _places(self, name: str, text: str) -> list[int]:
+        card = self.card(name)
+        return [
+            found.start()
+            for called in (name, card.cue, *card.aliases)
+            if len(called) > 1
+            for found in re.finditer(re.escape(called), text)
+        ]
+
+    def _given_the_word(self, names: Sequence[str], said: Sequence[Said]) -> str:
+        """Whom the model writes before the next 曰, when only these names may be written."""
+        if "grammar" not in self.engine.supports:
+            return ""
+        card = self.card(names[0])
+        text = "".join(f"{one.name or ''}{'曰：“' + one.text + '”' if one.name else one.text}" for one in said[-6:])
+        rule = " | ".join(f'"{self.card(name).cue or name}"' for name in names)
+        options = GenerateOptions(max_new_tokens=12, do_sample=False, grammar=f"root ::= {rule}")
+        written = self.engine.run(Request(text=normalise(text)), options).text.strip()
+        return next((name for name in names if (self.card(name).cue or name) == written), card.name)

@@ -1,0 +1,220 @@
+"""`custome evaluate`: how well runs play their people, in numbers beside the base and real quotations."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from .. import config
+from ..errors import InputError
+from ..report import ConsoleReporter, Reporter
+from ..types import GenerateOptions, Reply
+from .flags import parse
+from .serving import ModelFlags, open_models
+
+SPEAKERS = 12
+LEAST_LINES = 20
+"""Real lines in held-out chapters that a person needs to be judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Play:
+    """怎么演。"""
+
+    candidates: int = 4
+    """一次写几个候选，挑最像、最切题的。"""
+    examples: int = 2
+    """给模型看几句本人的话。"""
+    persona: bool = True
+    """告诉模型这人是谁。"""
+    as_speech: bool = True
+    """把问题写成书里有人在问。"""
+    temperature: float = GenerateOptions.temperature
+    top_p: float = GenerateOptions.top_p
+    repetition_penalty: float = GenerateOptions.repetition_penalty
+    seed: int = 7
+    """采样的种子。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """演得像不像：十二个人物、一百二十个问题，和底座、真实引文并排。"""
+
+    runs: Positional[tuple[str, ...]]
+    """运行目录，可以给几个。"""
+    corpus: str = ""
+    """语料目录，真实引文从它没用来训练的章节里取；默认是第一个运行目录训练时用的。"""
+    questions: int = 0
+    """每类最多问几个；0 全问。"""
+    base: bool = True
+    """也问没微调的底座。"""
+    information: bool = True
+    """算互信息（要用 transformers 载入底座，一两分钟）。"""
+    judge_url: str = ""
+    """再请一个 OpenAI 兼容的模型打分，如 http://127.0.0.1:8000/v1。"""
+    output: Annotated[str, arg(aliases=["-o"])] = ""
+    """结果放在哪个目录；默认放进第一个运行目录。"""
+    play: Play = field(default_factory=Play)
+    model: ModelFlags = field(default_factory=ModelFlags)
+
+
+def evaluate(argv: list[str]) -> int:
+    flags = parse(Evaluate, argv, "custome evaluate")
+    if not flags.runs:
+        raise InputError("没有给运行目录", "例如：custome evaluate runs/sanguo")
+    from ..evaluation import persona, scorecard
+
+    reporter = ConsoleReporter()
+    opened = open_models(flags.runs, flags.model, reporter)
+    judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
+    asked = _chosen(persona.questions(), flags.questions)
+    people = list(judge.names)
+    scores, said = [persona.measure_real(judge)], []
+    players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
+    if flags.base and (opener := opened.hosted[0].open_base) is not None:
+        players.insert(0, ("底座", opener(), Path(flags.runs[0])))
+    for name, engine, run in players:
+        reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
+        answerer = Answering(engine, run, flags.play, people)
+        answers = persona.ask(answerer, people, asked, reporter)
+        score = persona.measure(name, answers, judge)
+        stable, paraphrase = persona.stability(answerer, people, asked, reporter)
+        forgetting = _forgetting(run) if name != "底座" else 0.0
+        scores.append(dataclasses.replace(score, stable=stable, paraphrase=paraphrase, forgetting=forgetting))
+        said.append((name, answers))
+        engine.close()
+    if flags.information:
+        scores = _with_information(scores, said, Path(flags.runs[0]), judge, reporter)
+    if flags.judge_url:
+        _judged(flags, said, reporter)
+    reporter.table("", *scorecard.table(scores))
+    reporter.table("", *scorecard.trio_table(scores))
+    title = "、".join(name for name, _ in said) + "：演得像不像"
+    markdown, page = scorecard.write(Path(flags.output or flags.runs[0]), scores, said, title)
+    reporter.note(f"打分表 → {markdown}　{page}")
+    return 0
+
+
+class Answering:
+    """Questions to a run's people, answered as its chat page would."""
+
+    def __init__(self, engine: Any, run: Path, play: Play, people: Sequence[str]) -> None:
+        from ..apps.cosplay.casting import open_company
+        from ..apps.cosplay.prompt import Setting
+        from ..apps.cosplay.stage import Stage
+
+        self._stage, self._play, self._people = Stage(engine, open_company(run)), play, people
+        self._setting = Setting(examples=play.examples, persona=play.persona, as_speech=play.as_speech)
+
+    def __call__(self, jobs: Sequence[tuple[str, str]], greedy: bool) -> list[Reply]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from ..apps.cosplay.prompt import Said
+
+        play = self._play
+        options = GenerateOptions(do_sample=not greedy, temperature=play.temperature, top_p=play.top_p,
+                                  repetition_penalty=play.repetition_penalty)  # fmt: skip
+
+        def answer(job: tuple[str, str]) -> Reply:
+            question, name = job
+            said = [Said(name="客", text=question, by_user=True)]
+            count = 1 if greedy else play.candidates
+            own = dataclasses.replace(
+                options, seed=None if greedy else zlib.crc32(f"{play.seed}{question}{name}".encode()) % 2**31
+            )
+            return self._stage.speak(name, said, self._setting, own, candidates=count, among=self._people).reply
+
+        at_once = max(1, self._stage.engine.slots // max(1, play.candidates))
+        with ThreadPoolExecutor(max_workers=at_once) as pool:
+            return list(pool.map(answer, jobs))
+
+
+def judge_of(corpus: Path) -> Any:
+    """What replies are measured with, from a corpus folder.
+
+    Raises:
+        InputError: no corpus, or nobody speaks enough in its held-out chapters.
+    """
+    from ..corpus.build import read_corpus
+    from ..corpus.cast import read_cast
+    from ..corpus.voices import Voices
+    from ..evaluation.persona import Judge, odd_half, shipped
+    from ..files import read_text
+
+    read_corpus(corpus)
+    cast = read_cast(corpus)
+    held_out = [json.loads(line) for part in ("valid", "test") if (corpus / f"{part}.jsonl").is_file() for line in read_text(corpus / f"{part}.jsonl", "语料").splitlines()]  # fmt: skip
+    real = [(row["speaker"], row["chat"].strip("“”")) for row in held_out]
+    known = {person.name for person in cast.people}
+    names = [name for name in shipped("cast.json")["cast"] if name in known]
+    if len(names) < 3:  # another book: whoever speaks most
+        counts = {name: sum(speaker == name for speaker, _ in real) for name in known}
+        names = sorted((n for n in known if counts[n] >= LEAST_LINES), key=lambda n: -counts[n])[:SPEAKERS]
+    if len(names) < 2:
+        raise InputError(f"{str(corpus)!r} 里留作检验的章节太少，比不出谁是谁", "换一本长一些的书")
+    return Judge(
+        names=tuple(names), voices=Voices(odd_half(cast.lines), names), real=tuple(pair for pair in real if pair[0] in names),
+        aliases={person.name: person.aliases for person in cast.people},
+    )  # fmt: skip
+
+
+def _corpus_of(run: Path) -> Path:
+    from ..models.run_folder import read_run
+
+    recipe = config.load_recipe(run / "recipe.yaml")
+    folder = Path(read_run(run).started_in or ".") / Path(recipe.data.train_path).parent
+    if not (folder / "corpus.json").is_file():
+        raise InputError(f"找不到 {str(run)!r} 训练时的语料（{folder}）", "用 --corpus 指出语料目录")
+    return folder
+
+
+def _chosen(questions: Sequence[Any], most: int) -> list[Any]:
+    by_kind: dict[str, list[Any]] = {}
+    for question in questions:
+        by_kind.setdefault(question.kind, []).append(question)
+    return [question for some in by_kind.values() for question in (some[:most] if most else some)]
+
+
+def _forgetting(run: Path) -> float:
+    """Perplexity of the probe at the step that was kept, against the base."""
+    from ..models.run_folder import read_run
+
+    seen: dict[int, float] = {}
+    path = run / "metrics.jsonl"
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        row = json.loads(line)
+        if "probe_perplexity" in row:
+            seen[row["step"]] = row["probe_perplexity"]
+    best = read_run(run).results.get("best_step")
+    return seen[best] / seen[0] - 1 if best in seen and 0 in seen else float("nan")
+
+
+def _with_information(scores: Any, said: Any, run: Path, judge: Any, reporter: Reporter) -> Any:
+    from ..engine.local import open_local
+    from ..evaluation import persona
+    from ..models.run_folder import read_run
+
+    reporter.stage("互信息（底座，transformers）")
+    base = open_local(
+        run=None, base_model=read_run(run).base_model, chat_format=read_run(run).chat_format, reporter=reporter
+    )
+    found = {name: persona.information(base, answers, reporter) for name, answers in said}
+    base.close()
+    return [dataclasses.replace(one, information=found.get(one.name, float("nan"))) for one in scores]
+
+
+def _judged(flags: Evaluate, said: Any, reporter: Reporter) -> None:
+    from ..engine.remote import RemoteEngine
+    from ..evaluation.judge import judged, rubrics
+
+    model = next(iter(RemoteEngine(flags.judge_url, "").models()), "")
+    engine = RemoteEngine(flags.judge_url, model)
+    rows = [(name, *(f"{value:.2f}" for value in judged(engine, answers, reporter).values())) for name, answers in said]
+    reporter.table(f"裁判：{model}", ("", *(rubric.name for rubric in rubrics())), rows)

@@ -44,6 +44,8 @@ class Serve:
     """没有密钥也对外开放。"""
     cors: tuple[str, ...] = ()
     """哪些网页可以从浏览器里调用 API，如 http://localhost:8000；默认都不行。"""
+    chats: str = ""
+    """对话存在哪里：文件，或 postgresql+psycopg://用户@主机/库；默认是缓存目录里的 chats.db。"""
     most_waiting: int = 64
     """每个模型最多排多少个请求；再来的得到 429。"""
     model: ModelFlags = field(default_factory=ModelFlags)
@@ -62,7 +64,7 @@ def run_flags(flags: Serve) -> int:
     port = free_port(flags.host, flags.port)
     opened = open_models(flags.runs, flags.model, ConsoleReporter())
     if flags.share:
-        serve_page(opened, host=flags.host, port=port, share=True, check=page_check(doorkeeper))
+        serve_page(opened, host=flags.host, port=port, share=True, check=page_check(doorkeeper), chats=flags.chats)
         return 0
     return run_server(opened, doorkeeper, flags, port)
 
@@ -87,6 +89,13 @@ def who_may(flags: Serve) -> Any:
     return doorkeeper
 
 
+def open_store(where: str) -> Any:
+    """Where the page keeps conversations."""
+    from ..apps.cosplay.store import Store
+
+    return Store(where or custome_home() / "chats.db")
+
+
 def page_check(doorkeeper: Any) -> Callable[[str, str], bool] | None:
     """(name, key) → may they see the page? None when everybody may."""
     return None if doorkeeper.open else lambda _, key: doorkeeper.find(key) is not None
@@ -107,7 +116,7 @@ def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
         from ..webui.chat_page import build_chat_page
         from ..webui.launch import mount_page
 
-        let_go = mount_page(app, build_chat_page(catalogue.hosted), page_check(doorkeeper))
+        let_go = mount_page(app, build_chat_page(catalogue.hosted, open_store(flags.chats)), page_check(doorkeeper))
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
     names = "、".join(one.name for one in catalogue.hosted())
     print(f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}", flush=True)  # fmt: skip
@@ -135,14 +144,20 @@ def serve_run(run: str, model: ModelFlags, *, host: str, port: int | None) -> in
 
 
 def serve_page(
-    opened: Opened, *, host: str, port: int | None, share: bool, check: Callable[[str, str], bool] | None = None
+    opened: Opened,
+    *,
+    host: str,
+    port: int | None,
+    share: bool,
+    check: Callable[[str, str], bool] | None = None,
+    chats: str = "",
 ) -> None:
     """The page alone, as Gradio serves it; with `share` through its public tunnel."""
     from ..server.catalogue import Catalogue
     from ..webui.chat_page import build_chat_page
     from ..webui.launch import open_page
 
-    page = build_chat_page(Catalogue(opened.hosted).hosted)
+    page = build_chat_page(Catalogue(opened.hosted).hosted, open_store(chats))
     open_page(page, host=host, port=port, share=share, say=lambda line: print(line, flush=True), check=check)
 
 

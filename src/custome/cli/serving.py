@@ -144,7 +144,7 @@ def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted
             if flags.engine != "auto":
                 raise
             reporter.note(f"写给 llama.cpp 的文件核对不过，改用 transformers：{error.message}")
-    return Hosted(name=name, engine=open_local_engine(run, flags, reporter), people=_people(run))
+    return Hosted(name=name, engine=open_local_engine(run, flags, reporter), people=_people(run), folder=run)
 
 
 def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
@@ -157,7 +157,7 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
 
     has_base = gguf_behind(read_run(run).base_model, reporter) is not None
     return Hosted(
-        name=name, engine=answering(prepare(run, reporter, quant=flags.quant)), people=_people(run),
+        name=name, engine=answering(prepare(run, reporter, quant=flags.quant)), people=_people(run), folder=run,
         open_base=(lambda: answering(prepare_base(run, reporter))) if has_base else None,
     )  # fmt: skip
 
@@ -209,7 +209,13 @@ def _shared(runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, repor
             return LlamaCppEngine(server, one.tokenizer, one.chat_format, name, adapter=adapter)
 
         hosted.append(
-            Hosted(name=name, engine=engine(number), people=_people(run), open_base=functools.partial(engine, None))
+            Hosted(
+                name=name,
+                engine=engine(number),
+                people=_people(run),
+                folder=run,
+                open_base=functools.partial(engine, None),
+            )
         )
     return Opened(hosted=hosted)
 
@@ -229,4 +235,13 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
     if not model:
         raise InputError(f"{flags.url} 那边一个模型都没有", "先在那边载入一个，或用 --remote-model 写出名字")
     engine: Engine = RemoteEngine(flags.url, model, kind=kind, key=key, plain=flags.remote_plain)
-    return Opened(hosted=[Hosted(name=_name(runs[0]) if runs else model.split("/")[-1], engine=engine, people=people)])
+    return Opened(
+        hosted=[
+            Hosted(
+                name=_name(runs[0]) if runs else model.split("/")[-1],
+                engine=engine,
+                people=people,
+                folder=Path(runs[0]) if runs else None,
+            )
+        ]
+    )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from ..errors import InputError
@@ -85,6 +86,8 @@ class Hosted:
     engine: Engine
     people: tuple[Character, ...] = ()
     """Whom it can be."""
+    folder: Path | None = None
+    """Where it was read from; its cast is there."""
     open_base: Callable[[], Engine] | None = None
     """Opens the model it was trained from; None where that is not to be had."""
 

@@ -1,76 +1,87 @@
-"""The chat page: dialogue, character picker, sampling settings, Stop, Retry, edit, delete, save, load, dark mode.
+"""The chat page: conversations at the left, the talk in the middle, scene, memory, people, prompt and sampling at the right.
 
-Each browser tab has its own conversation: it lives in the tab's session on the server and, so that neither a reload nor
-a crash of the server costs it, in the tab's sessionStorage. Knows engines and the people one can talk to.
+Lays out and wires; what the events do is in chat_actions.py. Conversations are in the store as they happen; a tab remembers
+only who it belongs to and which conversation it shows.
 """
 
 from __future__ import annotations
 
-import threading
-import time
+import base64
+import dataclasses
+import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ..apps.session import DEFAULT_HISTORY, Conversation, compose, cue_of, load_conversation
-from ..engine.base import Cancel, Hosted
+from ..apps.cosplay import transcript
+from ..apps.cosplay.card import Card, read_card, write_json, write_png
+from ..apps.cosplay.prompt import GUEST
+from ..apps.cosplay.store import Chat, Store, Turn
+from ..engine.base import Hosted
 from ..errors import CustomeError, InputError
-from ..types import GenerateOptions, Reply
+from ..types import GenerateOptions
+from .chat_actions import Grown, Play, Scene, Tab, prompt_page, scene_from
+from .seal import seal_png, strip, thumbnail
 
-STOP_WAIT_S = 30.0
-"""Longest wait for a generation to end; it looks after every token."""
-SHOW_EVERY_S = 0.05
-"""A fast engine writes more often than a browser can draw."""
-LONGEST = 2_000
-"""Characters one may say at once."""
-NOBODY = "（自己写提示）"
 _DEFAULTS = GenerateOptions()
-_DOWNLOAD = """(text) => {
+_SCENE = Scene()
+NEW = "（新对话）"
+CHAPTERS = 200
+"""Most chapters the story-time slider counts."""
+TRIOS = (("刘备", "曹操", "孙权"), ("刘备", "关羽", "张飞"), ("诸葛亮", "荀彧", "周瑜"), ("孙悟空", "猪八戒", "唐僧"), ("贾宝玉", "林黛玉", "薛宝钗"), ("宋江", "李逵", "武松"))  # fmt: skip
+"""Scenes of three in one click: the original project's, and one of each other classic."""
+_DOWNLOAD = """(given) => {
+  if (!given) return;
+  const {name, type, data} = JSON.parse(given);
+  const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], {type: 'application/json'}));
-  link.download = '对话.json'; link.click(); URL.revokeObjectURL(link.href);
+  link.href = URL.createObjectURL(new Blob([bytes], {type}));
+  link.download = name; link.click(); URL.revokeObjectURL(link.href);
 }"""
-_REMEMBER = "(text) => { sessionStorage.setItem('custome-conversation', text); }"
-_RECALL = "() => sessionStorage.getItem('custome-conversation') || ''"
+_REMEMBER = "(chat) => { sessionStorage.setItem('custome-chat', chat || ''); }"
+_WHO = """() => {
+  let owner = localStorage.getItem('custome-owner');
+  if (!owner) {
+    owner = Array.from(crypto.getRandomValues(new Uint8Array(16)), b => b.toString(16).padStart(2, '0')).join('');
+    localStorage.setItem('custome-owner', owner);
+  }
+  if (!window.customeKeys) {
+    window.customeKeys = true;
+    document.addEventListener('keydown', (event) => {
+      const press = (id) => { const found = document.querySelector(id); if (found) found.click(); event.preventDefault(); };
+      if (event.key === 'Escape' && !event.target.closest('#person, #model')) press('#stop');
+      else if (event.altKey && event.key === 'r') press('#retry');
+      else if (event.altKey && event.key === 'ArrowLeft') press('#older');
+      else if (event.altKey && event.key === 'ArrowRight') press('#newer');
+      else if (event.altKey && event.key === 'n') press('#new');
+    });
+  }
+  return [owner, sessionStorage.getItem('custome-chat') || ''];
+}"""
 _DARK = "() => { document.body.classList.toggle('dark'); }"
 
 Shown = list[dict[str, str]]
+Update = dict[Any, Any]
 
 
-class _Running:
-    """Which tab is generating, so that its Stop reaches its own generation and nobody else's."""
+def show(chat: Chat) -> Shown:
+    """A conversation as the chat component's messages, one a turn; with several people each says who they are."""
+    speakers = {turn.name for turn in chat.turns if not turn.by_user}
+    return [
+        {"role": "user" if turn.by_user else "assistant", "content": _named(turn, len(speakers) > 1) or "…"}
+        for turn in chat.turns
+    ]  # fmt: skip
 
-    def __init__(self) -> None:
-        self._running: dict[str, tuple[Cancel, threading.Event]] = {}
 
-    @contextmanager
-    def generation(self, tab: str) -> Iterator[Cancel]:
-        """Open while a tab's reply is being generated; the tab's last one, if it still runs, is ended first."""
-        self._end(tab)
-        mine = self._running[tab] = (Cancel(), threading.Event())
-        try:
-            yield mine[0]
-        finally:
-            if self._running.get(tab) is mine:
-                del self._running[tab]
-            mine[1].set()
+def _named(turn: Turn, several: bool) -> str:
+    return f"{turn.name}：{turn.text}" if several and turn.name and not turn.by_user else turn.text
 
-    def stop(self, request: gr.Request) -> None:
-        """Ask the tab's generation to stop; what is there stays."""
-        cancel, _ = self._running.get(str(request.session_hash), (Cancel(), None))
-        cancel.set()
 
-    def end(self, request: gr.Request) -> None:
-        """Stop the tab's generation and wait until it has written its last."""
-        self._end(str(request.session_hash))
-
-    def _end(self, tab: str) -> None:
-        cancel, over = self._running.get(tab, (Cancel(), None))
-        cancel.set()
-        if over is not None:
-            over.wait(timeout=STOP_WAIT_S)
+def versions_of(chat: Chat) -> str:
+    last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
+    return f"第 {last.chosen + 1}/{len(last.versions)} 版" if last is not None and len(last.versions) > 1 else ""
 
 
 def _warn(error: Exception) -> None:
@@ -80,229 +91,552 @@ def _warn(error: Exception) -> None:
     gr.Warning(f"{error.message}。{error.hint}")
 
 
-def show(conversation: Conversation) -> Shown:
-    """A conversation as the chat component's messages: two a turn."""
-    messages = []
-    for turn in conversation.turns:
-        messages += [{"role": "user", "content": turn.user}, {"role": "assistant", "content": turn.reply}]
-    return messages
+def _file(name: str, kind: str, data: bytes) -> str:
+    return json.dumps({"name": name, "type": kind, "data": base64.b64encode(data).decode()})
 
 
-def _options(
-    sample: bool, temperature: float, top_p: float, top_k: float, beams: float, tokens: float
-) -> GenerateOptions:
-    return GenerateOptions(do_sample=sample, temperature=temperature, top_p=top_p, top_k=int(top_k),
-                           num_beams=int(beams), max_new_tokens=int(tokens))  # fmt: skip
+class _Page:
+    """The components, and the events between them and a Play."""
 
+    def __init__(self, play: Play) -> None:
+        self.play = play
 
-class _Actions:
-    """What the page's events do. Those that generate yield (text box, chat, conversation) as the reply grows."""
+    # -- layout ------------------------------------------------------------------------------------------------------
 
-    def __init__(self, hosted: Callable[[], Sequence[Hosted]]) -> None:
-        self._hosted = hosted
-        self._running = _Running()
-        self.stop, self.end = self._running.stop, self._running.end
+    def build(self) -> gr.Blocks:
+        first = self.play.models()[0]
+        with gr.Blocks(title=f"{first} · 大模型定制化", analytics_enabled=False, fill_height=True) as page:
+            self.tab: gr.State = gr.State(Tab(owner=""))
+            self.selected: gr.State = gr.State(None)
+            self.owner, self.remembered = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
+            self.download = gr.Textbox(visible="hidden")
+            with gr.Sidebar(open=False, width=300, elem_id="talks"):
+                self._list()
+            with gr.Row(elem_id="header"):
+                gr.Markdown("## 与书中人对话")
+                self.model = gr.Dropdown(
+                    self.play.models(),
+                    value=first,
+                    show_label=False,
+                    container=False,
+                    elem_id="model",
+                    scale=0,
+                    min_width=200,
+                )
+                self.dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0, min_width=48)
+            with gr.Row():
+                with gr.Column(scale=4):
+                    self._talk()
+                with gr.Column(scale=1, min_width=280), gr.Tabs():
+                    self._side(self.play.model(first))
+            self._wire(page)
+        return page
 
-    def models(self) -> list[str]:
-        return [one.name for one in self._hosted()]
-
-    def _model(self, name: str) -> Hosted:
-        known = {one.name: one for one in self._hosted()}
-        if name not in known:
-            raise InputError(f"模型 {name!r} 已经不在了", "换一个模型")
-        return known[name]
-
-    def cues(self, model: str) -> dict[str, str]:
-        """Whom a model can be, with what the book calls them."""
-        one = self._model(model)
-        return {person.name: cue_of(person, one.engine.kind) for person in one.people}
-
-    def people(self, model: str, person: str) -> Any:
-        """The picker for another model; the same person, if that model has them."""
-        names = list(self.cues(model))
-        return gr.update(choices=[*names, NOBODY], value=person if person in names else next(iter(names), NOBODY))
-
-    def generate(
-        self, model: str, conversation: Conversation, settings: tuple[Any, ...], request: gr.Request
-    ) -> Iterator[tuple[Conversation, Any]]:
-        """Answer the last turn, and say how fast it went; a Stop keeps what is there."""
-        *sampling, max_history = settings
-        engine = self._model(model).engine
-        with self._running.generation(str(request.session_hash)) as cancel:
-            started, shown = time.monotonic(), 0.0
-            asked = conversation.request(int(max_history))
-            for piece in engine.stream(asked, _options(*sampling), cancel):
-                now = time.monotonic()
-                if piece.reply is not None:
-                    yield conversation.answer(piece.text), _told(piece.reply, now - started, engine.max_context)
-                elif now - shown >= SHOW_EVERY_S:
-                    shown = now
-                    yield conversation.answer(piece.text), gr.skip()
-
-    def submit(
-        self, text: str, model: str, person: str, conversation: Conversation, request: gr.Request, *settings: Any
-    ) -> Iterator[tuple[Any, ...]]:
-        if not text.strip() or len(text) > LONGEST:
-            if text.strip():
-                gr.Warning(f"一次最多 {LONGEST} 字，这里有 {len(text)} 字")
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
-            return
-        try:
-            cue = self.cues(model).get(person, "")
-            asked = conversation.ask(compose(text, cue, self._model(model).engine.kind), cue)
-            yield "", show(asked), asked, gr.skip()
-            for grown, told in self.generate(model, asked, settings, request):
-                yield gr.skip(), show(grown), grown, told
-        except Exception as error:
-            # The words go back into the box, the conversation is as before.
-            yield text, show(conversation), conversation, gr.skip()
-            _warn(error)
-
-    def retry(
-        self, model: str, conversation: Conversation, request: gr.Request, *settings: Any
-    ) -> Iterator[tuple[Any, ...]]:
-        if not conversation.turns:
-            yield gr.skip(), gr.skip(), gr.skip()
-            return
-        yield show(conversation.answer("")), gr.skip(), gr.skip()  # the old answer is kept until a new one begins
-        try:
-            for grown, told in self.generate(model, conversation, settings, request):
-                yield show(grown), grown, told
-        except Exception as error:
-            yield show(conversation), conversation, gr.skip()
-            _warn(error)
-
-    def edit(self, conversation: Conversation, request: gr.Request, event: gr.EditData) -> tuple[Shown, Conversation]:
-        self._running.end(request)
-        index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-        changed = {"user" if index % 2 == 0 else "reply": str(event.value)}
-        edited = conversation.edit(index // 2, **changed)
-        return show(edited), edited
-
-    def select(self, event: gr.SelectData) -> tuple[int, Any]:
-        index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-        return index // 2, gr.update(value=f"删除第 {index // 2 + 1} 轮")
-
-    def delete(self, conversation: Conversation, selected: int | None) -> tuple[Any, ...]:
-        if conversation.turns:
-            last = len(conversation.turns) - 1
-            conversation = conversation.delete(last if selected is None or selected > last else selected)
-        return show(conversation), conversation, None, gr.update(value="删除最后一轮")
-
-    def clear(self) -> tuple[Any, ...]:
-        return [], Conversation(), None, gr.update(value="删除最后一轮")
-
-    def load(self, raw: bytes | None) -> tuple[Any, Any]:
-        try:
-            conversation = load_conversation((raw or b"").decode("utf-8", errors="replace"), "选中的文件")
-        except InputError as error:
-            gr.Warning(f"{error.message}。{error.hint}")
-            return gr.skip(), gr.skip()
-        return show(conversation), conversation
-
-    def recall(self, remembered: str) -> tuple[Shown, Conversation]:
-        try:
-            conversation = load_conversation(remembered, "本页记住的对话") if remembered else Conversation()
-        except InputError:
-            conversation = Conversation()  # written by another version of the page
-        return show(conversation), conversation
-
-
-def _told(reply: Reply, seconds: float, context: int) -> str:
-    used = reply.prompt_tokens + reply.completion_tokens
-    return f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
-
-
-def build_chat_page(hosted: Callable[[], Sequence[Hosted]]) -> gr.Blocks:
-    """The page for what is being served; `hosted` is asked anew each time a tab is opened."""
-    actions = _Actions(hosted)
-    first = hosted()[0]
-    names = list(actions.cues(first.name))
-    with gr.Blocks(title=f"{first.name} · 大模型定制化", analytics_enabled=False, fill_height=True) as page:
-        conversation = gr.State(Conversation())
-        selected: gr.State = gr.State(None)
-        with gr.Row(elem_id="header"):
-            gr.Markdown("## 与书中人对话")
-            model = gr.Dropdown(
-                actions.models(),
-                value=first.name,
-                show_label=False,
-                container=False,
-                elem_id="model",
-                scale=0,
-                min_width=200,
-            )
-            dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0, min_width=48)
+    def _list(self) -> None:
+        self.new = gr.Button("新对话", elem_id="new", variant="primary")
+        self.search = gr.Textbox(placeholder="搜标题和内容", show_label=False, elem_id="search")
+        self.chats = gr.Radio([], show_label=False, elem_id="chats")
+        self.title = gr.Textbox(label="名字", elem_id="title", max_lines=1)
         with gr.Row():
-            with gr.Column(scale=4):
-                chat = gr.Chatbot(elem_id="chat", show_label=False, editable="all", height="62vh", render_markdown=False,
-                                  buttons=["copy"], feedback_options=None, layout="bubble",
-                                  placeholder="选一个人物，说一句话。也可以自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：")  # fmt: skip
-                with gr.Row():
-                    person = gr.Dropdown([*names, NOBODY], value=next(iter(names), NOBODY), label="人物", elem_id="person",
-                                         scale=1, filterable=True, info="替你写好“某某曰：”；自己写了就以你写的为准")  # fmt: skip
-                    text = gr.Textbox(label="你说", elem_id="say", lines=2, max_lines=6, scale=3, submit_btn=False,
-                                      placeholder="回车发送，Shift+回车换行", autofocus=True)  # fmt: skip
-                with gr.Row():
-                    send = gr.Button("发送", variant="primary", elem_id="send")
-                    stop = gr.Button("停止", variant="stop", elem_id="stop")
-                    again = gr.Button("重试", elem_id="retry")
-                    remove = gr.Button("删除最后一轮", elem_id="delete")
-                    wipe = gr.Button("清空", elem_id="clear")
-                with gr.Row():
-                    save = gr.Button("保存对话", size="sm", elem_id="save")
-                    load_file = gr.UploadButton(
-                        "载入对话", size="sm", file_types=[".json"], type="binary", elem_id="load"
-                    )
-            with gr.Column(scale=1, min_width=260):
-                settings = _settings("num_beams" in first.engine.supports)
-                status = gr.Markdown("", elem_id="status")
-        dumped = gr.Textbox(visible="hidden")
+            self.rename = gr.Button("改名", size="sm", elem_id="rename")
+            self.remove_chat = gr.Button("删除", size="sm", elem_id="remove_chat")
+        with gr.Row():
+            self.form = gr.Dropdown(
+                list(transcript.FORMS), value="jsonl", show_label=False, container=False, elem_id="form", min_width=80
+            )
+            self.export = gr.Button("导出", size="sm", elem_id="save")
+        self.load_file = gr.UploadButton(
+            "导入对话", size="sm", file_types=[".jsonl", ".json", ".txt", ".md"], type="binary", elem_id="load"
+        )
 
-        at_once = sum(one.engine.slots for one in hosted())
-        generating = {"concurrency_limit": at_once, "concurrency_id": "engine", "show_progress": "minimal"}
-        asks = [text, model, person, conversation, *settings]
-        again_asks, grown = [model, conversation, *settings], [chat, conversation, status]
-        keep = {"fn": lambda now: now.dump(), "inputs": [conversation], "outputs": [dumped], "show_progress": "hidden"}
+    def _talk(self) -> None:
+        self.faces = gr.HTML("", elem_id="faces")
+        self.chat = gr.Chatbot(elem_id="chat", show_label=False, editable="all", height="48vh", render_markdown=False, buttons=["copy"],
+                               feedback_options=None, layout="bubble", group_consecutive_messages=False,
+                               placeholder="选人物，说一句话。几个人可以同时在场；不选人物就自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：")  # fmt: skip
+        with gr.Row():
+            self.person = gr.Dropdown(
+                [], multiselect=True, label="在场的人", elem_id="person", scale=2, filterable=True, max_choices=8
+            )
+            self.text = gr.Textbox(
+                label="你说",
+                elem_id="say",
+                lines=2,
+                max_lines=6,
+                scale=3,
+                submit_btn=False,
+                placeholder="回车发送，Shift+回车换行",
+                autofocus=True,
+            )
+        with gr.Row(elem_id="main_buttons"):
+            self.send = gr.Button("发送", variant="primary", elem_id="send", min_width=70)
+            self.stop = gr.Button("停止", variant="stop", elem_id="stop", min_width=70)
+            self.retry = gr.Button("重试", elem_id="retry", min_width=70)
+            self.go_on = gr.Button("接着说", elem_id="go_on", min_width=70)
+            self.for_me = gr.Button("替我说", elem_id="for_me", min_width=70)
+        with gr.Row(elem_id="more_buttons"):
+            self.older = gr.Button("◀", elem_id="older", size="sm", scale=0, min_width=40)
+            self.version = gr.Markdown("", elem_id="version")
+            self.newer = gr.Button("▶", elem_id="newer", size="sm", scale=0, min_width=40)
+            self.branch = gr.Button("从这里分支", elem_id="branch", size="sm", scale=0, min_width=90)
+            self.delete = gr.Button("删除最后一句", elem_id="delete", size="sm", scale=0, min_width=90)
+            self.undelete = gr.Button("找回删掉的", elem_id="undelete", size="sm", scale=0, min_width=90)
+        self.status = gr.Markdown("", elem_id="status")
+
+    def _side(self, first: Hosted) -> None:
+        with gr.Tab("场景", elem_id="scene_tab"):
+            self.trio = gr.Dropdown([], label="三人同场", elem_id="trio", info="一下选好三个人")
+            self.order = gr.Radio(
+                [("点到谁", "named"), ("轮流", "turn"), ("模型定", "model")],
+                value=_SCENE.order,
+                label="谁来答",
+                elem_id="order",
+            )
+            self.answers = gr.Slider(1, 8, _SCENE.answers, step=1, label="每次几个人答", elem_id="answers")
+            self.user = gr.Textbox(label="你是谁", placeholder=GUEST, elem_id="user", max_lines=1)
+            self.user_persona = gr.Textbox(label="你的来历", lines=2, elem_id="user_persona")
+            self.as_of = gr.Slider(
+                0, CHAPTERS, 0, step=1, label="故事讲到第几回", elem_id="as_of", info="0 是全书；之后的事他还不知道"
+            )
+            self.as_speech = gr.Checkbox(
+                True, label="我写的是一句话", elem_id="as_speech", info="不勾：当作旁白，像小说那样往下写"
+            )
+        with gr.Tab("记忆", elem_id="memory_tab"):
+            self.note = gr.Textbox(label="作者注", lines=2, elem_id="note", info="紧挨着最后一句给模型看")
+            self.summary = gr.Textbox(
+                label="前情提要", lines=5, elem_id="summary", info="放不下的旧话会自动归到这里；可以改"
+            )
+            self.digest = gr.Button("整理前情", size="sm", elem_id="digest")
+        with gr.Tab("人物", elem_id="people_tab"):
+            self.card = gr.HTML("", elem_id="card")
+            self.card_file = gr.UploadButton(
+                "导入人物卡（PNG、JSON）", size="sm", file_types=[".png", ".json"], type="binary", elem_id="card_file"
+            )
+            with gr.Row():
+                self.card_png = gr.Button("导出 PNG", size="sm", elem_id="card_png", min_width=90)
+                self.card_json = gr.Button("导出 JSON", size="sm", elem_id="card_json", min_width=90)
+        with gr.Tab("提示", elem_id="prompt_tab"):
+            self.look = gr.Button("看模型读到什么", size="sm", elem_id="look")
+            self.prompt = gr.HTML("", elem_id="prompt")
+        with gr.Tab("生成", elem_id="sampling_tab"):
+            self.candidates = gr.Slider(
+                1, 8, _SCENE.candidates, step=1, label="候选", elem_id="candidates", info="一次写几个，挑最像、最切题的"
+            )
+            self.examples = gr.Slider(0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples")
+            self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
+            self.sampling: list[Any] = [
+                gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
+                gr.Slider(0.1, 2.0, _DEFAULTS.temperature, step=0.05, label="温度 Temperature"),
+                gr.Slider(0.1, 1.0, _DEFAULTS.top_p, step=0.05, label="Top p"),
+                gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
+                gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible="num_beams" in first.engine.supports),
+                gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
+            ]  # fmt: skip
+
+    # -- wiring ------------------------------------------------------------------------------------------------------
+
+    def _wire(self, page: gr.Blocks) -> None:
+        at_once = sum(self.play.model(name).engine.slots for name in self.play.models())
+        generating: dict[str, Any] = {
+            "concurrency_limit": at_once,
+            "concurrency_id": "engine",
+            "show_progress": "minimal",
+        }
+        self.scene_parts = [self.person, self.order, self.answers, self.candidates, self.user, self.user_persona, self.note, self.summary,
+                            self.as_of, self.as_speech, self.examples, self.persona]  # fmt: skip
+        setup = [self.tab, self.model, *self.scene_parts, *self.sampling]
+        seen = [self.tab, self.remembered, self.chat, self.version, self.status]
+        whole = [*seen, self.title, self.selected, self.delete, self.model, *self.scene_parts, self.faces, self.chats]
+        on = {"show_progress": "hidden"}
+
         answers = [
-            send.click(actions.submit, asks, [text, *grown], **generating),
-            text.submit(actions.submit, asks, [text, *grown], **generating),
-            again.click(actions.retry, again_asks, grown, **generating),
-            chat.retry(actions.retry, again_asks, grown, **generating),
+            self.send.click(self.submit, [self.text, *setup], [self.text, *seen], **generating),
+            self.text.submit(self.submit, [self.text, *setup], [self.text, *seen], **generating),
+            self.retry.click(self.again, setup, seen, **generating),
+            self.newer.click(self.swipe_on, setup, seen, **generating),
+            self.go_on.click(self.more, setup, seen, **generating),
+            self.for_me.click(self.speak_for_me, setup, [self.text], **generating),
         ]
-        # Whatever changes the conversation ends a running generation first: it would write the old one back.
-        changes = [
-            stop.click(actions.stop, None, None, queue=False, cancels=answers),
-            chat.edit(actions.edit, [conversation], [chat, conversation]),
-            remove.click(actions.end).then(
-                actions.delete, [conversation, selected], [chat, conversation, selected, remove]
-            ),
-            wipe.click(actions.end).then(actions.clear, None, [chat, conversation, selected, remove]),
-            chat.clear(actions.end).then(actions.clear, None, [chat, conversation, selected, remove]),
-            load_file.upload(actions.end).then(actions.load, [load_file], [chat, conversation]),
+        for done in answers:
+            done.then(self.after, [self.tab, self.search], [self.chats, self.title, self.summary], **on)
+        stopped = self.stop.click(self.stop_it, None, None, queue=False, cancels=answers)
+        stopped.then(self.end).then(self._as_it_is, [self.tab], seen, **on)
+        self.older.click(self.end).then(self.swipe_back, [self.tab], seen, **on)
+        self.chat.edit(self.edit, [self.tab], seen)
+        self.chat.select(self.select, [self.tab], [self.selected, self.delete])
+        self.delete.click(self.end).then(
+            self.drop, [self.tab, self.selected], [*seen, self.selected, self.delete], **on
+        )
+        self.undelete.click(self.end).then(self.bring_back, [self.tab], seen, **on)
+
+        self.branch.click(self.end).then(self.branch_off, [self.tab, self.selected, self.search], whole, **on)
+        self.new.click(self.end).then(self.begin, [self.tab, self.search], whole, **on)
+        self.chat.clear(self.end).then(self.begin, [self.tab, self.search], whole, **on)
+        self.remove_chat.click(self.end).then(self.remove, [self.tab, self.search], whole, **on)
+        self.chats.input(self.end).then(self.open, [self.tab, self.chats, self.search], whole, **on)
+        self.load_file.upload(self.end).then(
+            self.load, [self.tab, self.load_file, self.search, self.model], whole, **on
+        )
+        page.load(self.arrive, [self.owner, self.remembered], [*whole, self.trio], js=_WHO, **on)
+        self.remembered.change(None, [self.remembered], None, js=_REMEMBER)
+        self.search.change(self.listed, [self.tab, self.search], [self.chats], **on)
+        self.rename.click(self.name_it, [self.tab, self.title, self.search], [self.chats], **on)
+        self.export.click(self.written, [self.tab, self.form], [self.download], **on).then(
+            None, [self.download], None, js=_DOWNLOAD
+        )
+
+        self.model.change(self.people, [self.tab, self.model, self.person], [self.person, self.trio], **on)
+        self.person.change(self.meet, [self.tab, self.model, self.person], [self.faces, self.card], **on)
+        self.trio.input(lambda trio: trio.split("、") if trio else gr.skip(), [self.trio], [self.person], **on)
+        self.digest.click(self.digested, [self.tab, self.model], [self.summary], **on)
+        self.look.click(self.looked, [self.text, *setup], [self.prompt], **on)
+        self.card_file.upload(
+            self.card_in, [self.tab, self.card_file, self.model, self.person], [self.person, self.card], **on
+        )
+        for button, form in ((self.card_png, "png"), (self.card_json, "json")):
+            button.click(self.card_out(form), [self.tab, self.model, self.person], [self.download], **on).then(
+                None, [self.download], None, js=_DOWNLOAD
+            )
+        self.dark.click(None, None, None, js=_DARK)
+        page.unload(self.stop_it)
+
+    # -- events that write -------------------------------------------------------------------------------------------
+
+    def _given(self, parts: Sequence[Any]) -> tuple[Scene, GenerateOptions]:
+        count = len(self.scene_parts)
+        people, order, answers, candidates, user, persona, note, summary, as_of, as_speech, examples, told = parts[
+            :count
         ]
-        for change in [*answers, *changes]:
-            change.then(**keep).then(None, [dumped], None, js=_REMEMBER)
-        chat.select(actions.select, None, [selected, remove])
-        save.click(**keep).then(None, [dumped], None, js=_DOWNLOAD)
-        dark.click(None, None, None, js=_DARK)
-        model.change(actions.people, [model, person], [person])
-        page.load(lambda: gr.update(choices=actions.models()), None, [model])
-        page.load(actions.recall, [dumped], [chat, conversation], js=_RECALL)
-        page.unload(actions.stop)
-    return page
+        sample, temperature, top_p, top_k, beams, tokens = parts[count:]
+        scene = Scene(people=tuple(people or ()), order=order, answers=int(answers), candidates=int(candidates), user=user.strip(),
+                      user_persona=persona.strip(), note=note.strip(), summary=summary.strip(), as_of=int(as_of), as_speech=as_speech,
+                      examples=int(examples), persona=told)  # fmt: skip
+        return scene, GenerateOptions(
+            do_sample=sample,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=int(top_k),
+            num_beams=int(beams),
+            max_new_tokens=int(tokens),
+        )
+
+    def submit(self, text: str, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+        if not text.strip():
+            yield (gr.skip(),) * 6
+            return
+        asked = tab
+        try:
+            for asked, grown in self.play.say(tab, _key(request), text, model, *self._given(parts)):
+                yield "" if not grown.told else gr.skip(), *_seen(asked, grown)
+        except Exception as error:
+            # The words go back into the box; what was answered before it went wrong is there.
+            kept = asked if asked.chat and self.play.store_has(asked) else tab
+            yield text if not self.play.ends_answered(kept, text) else "", *self._as_it_is(kept)
+            _warn(error)
+
+    def again(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+        yield from self._grow(
+            tab, lambda scene, options: self.play.again(tab, _key(request), model, scene, options), parts
+        )
+
+    def more(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+        yield from self._grow(
+            tab, lambda scene, options: self.play.go_on(tab, _key(request), model, scene, options), parts
+        )
+
+    def swipe_on(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+        """The next version; behind the last one a new one is written."""
+        last = self._last(tab)
+        if last is not None and last.chosen + 1 < len(last.versions):
+            self.play.store.choose(tab.chat, tab.owner, last.id, last.chosen + 1)
+            yield self._as_it_is(tab)
+        elif last is not None:
+            yield from self.again(tab, model, request, *parts)
+
+    def _grow(
+        self, tab: Tab, write: Callable[[Scene, GenerateOptions], Iterator[Grown]], parts: Sequence[Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        if not tab.chat:
+            yield (gr.skip(),) * 5
+            return
+        try:
+            for grown in write(*self._given(parts)):
+                yield _seen(tab, grown)
+        except Exception as error:
+            yield self._as_it_is(tab)
+            _warn(error)
+
+    def speak_for_me(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[Any]:
+        try:
+            yield from self.play.for_user(tab, _key(request), model, *self._given(parts))
+        except Exception as error:
+            yield gr.skip()
+            _warn(error)
+
+    # -- events that change what is there ----------------------------------------------------------------------------
+
+    def stop_it(self, request: gr.Request) -> None:
+        self.play.running.stop(_key(request))
+
+    def end(self, request: gr.Request) -> None:
+        self.play.running.end(_key(request))
+
+    def swipe_back(self, tab: Tab) -> tuple[Any, ...]:
+        if (last := self._last(tab)) is not None:
+            self.play.store.choose(tab.chat, tab.owner, last.id, last.chosen - 1)
+        return self._as_it_is(tab)
+
+    def edit(self, tab: Tab, request: gr.Request, event: gr.EditData) -> tuple[Any, ...]:
+        self.end(request)
+        turn, chat = self._at(tab, event.index), self.play.chat(tab)
+        if turn is not None:
+            words = str(event.value)
+            mark = _named(turn, True)[: len(turn.name) + 1]
+            words = (
+                words.removeprefix(mark)
+                if not turn.by_user and {t.name for t in chat.turns if not t.by_user} != {turn.name}
+                else words
+            )
+            self.play.store.write(tab.chat, tab.owner, turn.id, words, finished=True)
+        return self._as_it_is(tab)
+
+    def select(self, tab: Tab, event: gr.SelectData) -> tuple[Any, Any]:
+        turn = self._at(tab, event.index)
+        if turn is None:
+            return gr.skip(), gr.skip()
+        place = [one.id for one in self.play.chat(tab).turns].index(turn.id)
+        return turn.id, gr.update(value=f"删除第 {place + 1} 句")
+
+    def drop(self, tab: Tab, selected: int | None) -> tuple[Any, ...]:
+        turns = self.play.chat(tab).turns
+        if turns:
+            ids = [turn.id for turn in turns]
+            self.play.store.delete(tab.chat, tab.owner, selected if selected in ids else ids[-1])
+        return *self._as_it_is(tab), None, gr.update(value="删除最后一句")
+
+    def bring_back(self, tab: Tab) -> tuple[Any, ...]:
+        if tab.chat:
+            self.play.store.bring_back(tab.chat, tab.owner)
+        return self._as_it_is(tab)
+
+    def digested(self, tab: Tab, model: str) -> Any:
+        from .chat_actions import said_of
+
+        return self.play.stage(model, tab.owner).digest(said_of(self.play.chat(tab).turns)[:-2])
+
+    # -- conversations -----------------------------------------------------------------------------------------------
+
+    def arrive(self, owner: str, remembered: str, request: gr.Request) -> tuple[Any, ...]:
+        """A tab opens: whose it is, and what it showed before a reload."""
+        tab = Tab(owner=f"@{request.username}" if request.username else owner or "", chat=remembered or "")
+        if tab.chat and not self.play.store_has(tab):
+            tab = dataclasses.replace(tab, chat="")
+        return *self._whole(tab, "", fresh_models=True), self._trios(tab, self._model_of(tab))
+
+    def begin(self, tab: Tab, search: str) -> tuple[Any, ...]:
+        return self._whole(dataclasses.replace(tab, chat=""), search)
+
+    def open(self, tab: Tab, chat: str, search: str) -> tuple[Any, ...]:
+        return self._whole(dataclasses.replace(tab, chat=chat), search)
+
+    def remove(self, tab: Tab, search: str) -> tuple[Any, ...]:
+        if tab.chat:
+            self.play.store.remove(tab.chat, tab.owner)
+        return self._whole(dataclasses.replace(tab, chat=""), search)
+
+    def branch_off(self, tab: Tab, selected: int | None, search: str) -> tuple[Any, ...]:
+        turns = self.play.chat(tab).turns
+        if not turns:
+            return self._whole(tab, search)
+        ids = [turn.id for turn in turns]
+        made = self.play.store.branch(tab.chat, tab.owner, selected if selected in ids else ids[-1])
+        return self._whole(dataclasses.replace(tab, chat=made), search)
+
+    def load(self, tab: Tab, raw: bytes | None, search: str, model: str) -> tuple[Any, ...]:
+        try:
+            title, turns = transcript.read((raw or b"").decode("utf-8", errors="replace"), "选中的文件", GUEST)
+            people = dict.fromkeys(turn.name for turn in turns if turn.name and not turn.by_user)
+            known = set(self.play.people(model, tab.owner))
+            scene = Scene(people=tuple(name for name in people if name in known))
+            made = self.play.store.begin(tab.owner, title or turns[0].text[:18], model=model, settings=vars(scene))
+            self.play.store.fill(made, tab.owner, turns)
+            tab = dataclasses.replace(tab, chat=made)
+        except CustomeError as error:
+            _warn(error)
+        return self._whole(tab, search)
+
+    def written(self, tab: Tab, form: Any) -> str:
+        chat = self.play.chat(tab)
+        if not chat.turns:
+            gr.Warning("还没有说过话，没有可导出的")
+            return ""
+        text = transcript.written(chat.turns, form, chat.title, GUEST)
+        return _file(f"{chat.title or '对话'}.{form}", "text/plain", text.encode())
+
+    def name_it(self, tab: Tab, title: str, search: str) -> Any:
+        try:
+            if tab.chat:
+                self.play.store.rename(tab.chat, tab.owner, title)
+        except CustomeError as error:
+            _warn(error)
+        return self.listed(tab, search)
+
+    def listed(self, tab: Tab, search: str) -> Any:
+        found = self.play.store.chats(tab.owner, search)
+        return gr.update(choices=[(f"{one.title}（{one.turns}）", one.id) for one in found], value=tab.chat or None)
+
+    def after(self, tab: Tab, search: str) -> tuple[Any, ...]:
+        """Behind a reply: the list, the title, the summary."""
+        chat = self.play.chat(tab)
+        return self.listed(tab, search), chat.title, str(chat.settings.get("summary") or "")
+
+    # -- people ------------------------------------------------------------------------------------------------------
+
+    def people(self, tab: Tab, model: str, chosen: list[str]) -> tuple[Any, Any]:
+        """The picker for another model; the same people, if that model has them."""
+        names = self.play.people(model, tab.owner)
+        kept = [name for name in chosen or [] if name in names] or names[:1]
+        return gr.update(choices=names, value=kept), self._trios(tab, model)
+
+    def _trios(self, tab: Tab, model: str) -> Any:
+        known = set(self.play.people(model, tab.owner))
+        return gr.update(choices=["、".join(trio) for trio in TRIOS if known.issuperset(trio)], value=None)
+
+    def meet(self, tab: Tab, model: str, chosen: list[str]) -> tuple[str, str]:
+        """Who is there: their faces, and the first one's card."""
+        cards = self._cards(tab, model, chosen)
+        return strip([(card, self._portrait(tab, card.name)) for card in cards]), "".join(
+            _card_page(card) for card in cards
+        )
+
+    def _cards(self, tab: Tab, model: str, chosen: Sequence[str] | None) -> list[Card]:
+        try:
+            stage = self.play.stage(model, tab.owner)
+            return [stage.card(name) for name in chosen or ()]
+        except CustomeError:
+            return []
+
+    def _portrait(self, tab: Tab, name: str) -> str:
+        raw = self.play.store.cards(tab.owner).get(name, {})
+        return str(((raw.get("data") or {}).get("extensions") or {}).get("custome", {}).get("portrait") or "")
+
+    def card_in(self, tab: Tab, raw: bytes | None, model: str, chosen: list[str]) -> tuple[Any, Any]:
+        try:
+            card = read_card(raw or b"", "选中的文件")
+            self.play.import_card(tab, card, thumbnail(raw or b""))
+        except CustomeError as error:
+            _warn(error)
+            return gr.skip(), gr.skip()
+        gr.Info(f"{card.name} 来了")
+        names = self.play.people(model, tab.owner)
+        return gr.update(choices=names, value=[*(chosen or []), card.name][-8:]), _card_page(card)
+
+    def card_out(self, form: str) -> Callable[..., str]:
+        def write(tab: Tab, model: str, chosen: list[str]) -> str:
+            cards = self._cards(tab, model, (chosen or [])[:1])
+            if not cards:
+                gr.Warning("先选一个人物")
+                return ""
+            data = write_png(cards[0], seal_png(cards[0].name)) if form == "png" else write_json(cards[0])
+            return _file(f"{cards[0].name}.{form}", f"image/{form}" if form == "png" else "application/json", data)
+
+        return write
+
+    def looked(self, text: str, tab: Tab, model: str, *parts: Any) -> str:
+        scene, options = self._given(parts)
+        try:
+            if not scene.people:
+                raise InputError("还没有选人物", "在“在场的人”里选一个")
+            return prompt_page(self.play.prompt(tab, model, scene, options, text))
+        except CustomeError as error:
+            _warn(error)
+            return ""
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
+
+    def _last(self, tab: Tab) -> Turn | None:
+        return next((turn for turn in reversed(self.play.chat(tab).turns) if not turn.by_user), None)
+
+    def _at(self, tab: Tab, index: Any) -> Turn | None:
+        place = index[0] if isinstance(index, (list, tuple)) else index
+        turns = self.play.chat(tab).turns
+        return turns[place] if isinstance(place, int) and 0 <= place < len(turns) else None
+
+    def _as_it_is(self, tab: Tab) -> tuple[Any, ...]:
+        return _seen(tab, Grown(chat=self.play.chat(tab)))
+
+    def _model_of(self, tab: Tab) -> str:
+        kept, models = self.play.chat(tab).model, self.play.models()
+        return kept if kept in models else models[0]
+
+    def _whole(self, tab: Tab, search: str, fresh_models: bool = False) -> tuple[Any, ...]:
+        """Everything, for another conversation."""
+        try:
+            chat = self.play.chat(tab)
+        except InputError as error:
+            _warn(error)
+            tab = dataclasses.replace(tab, chat="")
+            chat = self.play.chat(tab)
+        if chat.model and chat.model not in self.play.models():
+            gr.Warning(f"这段对话原来的模型 {chat.model!r} 已经不在了；话都在，可以换一个模型接着说")
+        model = self._model_of(tab)
+        names = self.play.people(model, tab.owner)
+        scene = scene_from(chat.settings) if chat.id else Scene(people=tuple(names[:1]))
+        people = [name for name in scene.people if name in names]
+        parts = [gr.update(choices=names, value=people), *(getattr(scene, name) for name in _PARTS)]
+        return (
+            *_seen(tab, Grown(chat=chat)), chat.title, None, gr.update(value="删除最后一句"),
+            gr.update(choices=self.play.models(), value=model) if fresh_models else model, *parts,
+            self.meet(tab, model, people)[0], self.listed(tab, search),
+        )  # fmt: skip
 
 
-def _settings(beams: bool) -> list[gr.components.Component]:
-    gr.Markdown("### 生成设置")
-    return [
-        gr.Checkbox(
-            _DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"
-        ),
-        gr.Slider(0.1, 2.0, _DEFAULTS.temperature, step=0.05, label="温度 Temperature"),
-        gr.Slider(0.1, 1.0, _DEFAULTS.top_p, step=0.05, label="Top p"),
-        gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
-        gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible=beams),
-        gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
-        gr.Slider(0, 20, DEFAULT_HISTORY, step=1, label="最多记住几轮 Max history"),
+_PARTS = (
+    "order",
+    "answers",
+    "candidates",
+    "user",
+    "user_persona",
+    "note",
+    "summary",
+    "as_of",
+    "as_speech",
+    "examples",
+    "persona",
+)
+"""Fields of a Scene behind `people`, in the order of the page's components."""
+
+
+def _key(request: gr.Request) -> str:
+    return str(request.session_hash)
+
+
+def _seen(tab: Tab, grown: Grown) -> tuple[Any, ...]:
+    return tab, tab.chat, show(grown.chat), versions_of(grown.chat), grown.told or gr.skip()
+
+
+def _card_page(card: Card) -> str:
+    import html
+
+    told = [
+        ("", card.description),
+        ("性情", card.personality),
+        ("场景", card.scenario),
+        ("开场白", card.greeting),
+        ("例句", card.examples),
     ]
+    body = "".join(f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in told if text)
+    book = f"<dt>世界书</dt><dd>{len(card.book.entries)} 条</dd>" if card.book and card.book.entries else ""
+    return f"<h4>{html.escape(card.name)}</h4><dl>{body}{book}</dl>"
+
+
+def build_chat_page(hosted: Callable[[], Sequence[Hosted]], store: Store | Path) -> gr.Blocks:
+    """The page for what is being served; `hosted` is asked anew each time a tab is opened.
+
+    Args:
+        store: where conversations are kept, or the path of an SQLite file for them.
+
+    Raises:
+        StoreError: it cannot be written to.
+    """
+    return _Page(Play(hosted, store if isinstance(store, Store) else Store(store))).build()

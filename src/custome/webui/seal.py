@@ -6,9 +6,12 @@ import base64
 import html
 import io
 import zlib
+from collections.abc import Sequence
 
 from ..apps.cosplay.card import Card
 
+LARGEST_PICTURE = 40_000_000
+"""Pixels; larger ones are not unpacked."""
 INKS = ("#b3261e", "#8c3b2e", "#9a2a4a", "#7a4b12", "#2f5d50", "#31507a", "#5b3a7a", "#7a2f2f")
 
 
@@ -38,13 +41,32 @@ def seal_url(name: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(seal_svg(name).encode()).decode()
 
 
-def strip(cards: list[Card]) -> str:
-    """The people of a scene in a row."""
+def strip(cards: Sequence[tuple[Card, str]]) -> str:
+    """The people of a scene in a row; each with the address of a portrait, or ''."""
     faces = "".join(
-        f'<figure><img src="{seal_url(card.name)}" alt=""><figcaption>{html.escape(card.name)}</figcaption></figure>'
-        for card in cards
+        f'<figure><img src="{html.escape(portrait or seal_url(card.name))}" alt=""><figcaption>{html.escape(card.name)}</figcaption></figure>'
+        for card, portrait in cards
     )
-    return f'<div class="faces">{faces}</div>'
+    return f'<div class="faces">{faces}</div>' if faces else ""
+
+
+def thumbnail(data: bytes, size: int = 96) -> str:
+    """The picture of a card as a small one a page can show, '' where there is none that can be read."""
+    from PIL import Image, UnidentifiedImageError
+
+    if not data.startswith(b"\x89PNG"):
+        return ""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            if picture.width * picture.height > LARGEST_PICTURE:
+                return ""
+            small = picture.convert("RGBA")
+            small.thumbnail((size, size))
+    except (UnidentifiedImageError, OSError, ValueError):
+        return ""
+    out = io.BytesIO()
+    small.save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def seal_png(name: str, size: int = 256) -> bytes:

@@ -66,6 +66,13 @@ class _Version(_Base):
     created: Mapped[float]
 
 
+class _Card(_Base):
+    __tablename__ = "cards"
+    owner: Mapped[str] = mapped_column(String(80), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChatInfo:
     """A conversation in a list."""
@@ -225,6 +232,24 @@ class Store:
                 session.flush()
                 session.add_all(_Version(turn=row.id, number=number, text=words, finished=True, told={}, created=time.time())
                                 for number, words in enumerate(turn.versions))  # fmt: skip
+
+    # -- characters somebody brought along ----------------------------------------------------------------------------
+
+    def keep_card(self, owner: str, name: str, content: dict[str, Any]) -> None:
+        """Keep a character card (its JSON) under its name, in place of an older one."""
+        with self._session() as session:
+            session.merge(_Card(owner=owner, name=name, content=content))
+
+    def cards(self, owner: str) -> dict[str, dict[str, Any]]:
+        """An owner's cards by name."""
+        with self._session() as session:
+            rows = session.scalars(select(_Card).where(_Card.owner == owner).order_by(_Card.name))
+            return {row.name: dict(row.content) for row in rows}
+
+    def drop_card(self, owner: str, name: str) -> None:
+        with self._session() as session:
+            if (found := session.get(_Card, (owner, name))) is not None:
+                session.delete(found)
 
     # -- turns -------------------------------------------------------------------------------------------------------
 

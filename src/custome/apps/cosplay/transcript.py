@@ -69,7 +69,8 @@ def _read_json(text: str, where: str) -> tuple[str, list[Turn]]:
             return "", _our_old_form(whole["turns"], where)
     except json.JSONDecodeError:
         pass
-    title, turns = "", []
+    title = ""
+    turns: list[Turn] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -99,8 +100,8 @@ def _turn(row: dict[str, Any], where: str) -> Turn:
         raise DataError(f"{where}: mes 和 swipes 应是文字", "改正后再导入")
     if max(map(len, versions)) > LONGEST:
         raise DataError(f"{where}: 这一句有 {max(map(len, versions)):,} 字，最多 {LONGEST:,}", "删短后再导入")
-    chosen = row.get("swipe_id") if isinstance(row.get("swipe_id"), int) else 0
-    chosen = chosen if 0 <= chosen < len(versions) else 0
+    swiped = row.get("swipe_id")
+    chosen = swiped if isinstance(swiped, int) and 0 <= swiped < len(versions) else 0
     if versions[chosen] != row["mes"]:  # edited after it was swiped
         versions[chosen] = row["mes"]
     return Turn(

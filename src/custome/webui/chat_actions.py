@@ -1,0 +1,406 @@
+"""What happens on the chat page: each event as a method that takes what the page shows and says what it shows next.
+
+Nothing is kept here but who is generating: a conversation is in the store from its first word, the page only shows it.
+"""
+
+from __future__ import annotations
+
+import html
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..apps.cosplay.card import Card, card_from, dump_card
+from ..apps.cosplay.casting import Company, open_company
+from ..apps.cosplay.prompt import GUEST, Prompt, Said, Setting
+from ..apps.cosplay.stage import Order, Spoken, Stage
+from ..apps.cosplay.store import Chat, Store, Turn
+from ..corpus.cast import Cast
+from ..engine.base import Cancel, Hosted, OnPiece
+from ..errors import InputError
+from ..models.chat_format import ends_with_cue, normalise
+from ..types import GenerateOptions, Piece, Reply, Request
+
+STOP_WAIT_S = 30.0
+"""Longest wait for a generation to end; it looks after every token."""
+SHOW_EVERY_S = 0.05
+"""A fast engine writes more often than a browser can draw …"""
+KEEP_EVERY_S = 1.0
+"""… and more often than a disk should be written to: a crash costs this much of a reply."""
+LONGEST = 2_000
+"""Characters one may say at once."""
+TITLE = 18
+"""Characters of the first words that name a conversation."""
+SUMMARY = 600
+"""Characters of a summary that is made by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """What a browser tab looks at."""
+
+    owner: str
+    chat: str = ""
+    """Id of the conversation; '' for one nothing was said in yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """How the people of a conversation are set; kept with it."""
+
+    people: tuple[str, ...] = ()
+    order: Order = "named"
+    answers: int = 1
+    """Replies to each thing the user says."""
+    candidates: int = 1
+    user: str = ""
+    user_persona: str = ""
+    note: str = ""
+    summary: str = ""
+    as_of: int = 0
+    """Chapter the story has come to; 0 for all of the book."""
+    as_speech: bool = True
+    examples: int = Setting.examples
+    persona: bool = Setting.persona
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(
+            user=self.user, user_persona=self.user_persona, note=self.note, summary=self.summary, as_of=self.as_of or None,
+            as_speech=self.as_speech, examples=self.examples, persona=self.persona,
+        )  # fmt: skip
+
+
+def scene_from(values: Mapping[str, Any]) -> Scene:
+    """A scene from what was kept of one; what another version kept beside it is left out."""
+    known = {declared.name for declared in fields(Scene)}
+    found = {key: value for key, value in values.items() if key in known}
+    return Scene(**{**found, "people": tuple(found.get("people") or ())})
+
+
+class Running:
+    """Which tab is generating, so that its Stop reaches its own generation and nobody else's."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[Cancel, threading.Event]] = {}
+
+    @contextmanager
+    def generation(self, tab: str) -> Iterator[Cancel]:
+        """Open while a tab's reply is being generated; the tab's last one, if it still runs, is ended first."""
+        self.end(tab)
+        mine = self._running[tab] = (Cancel(), threading.Event())
+        try:
+            yield mine[0]
+        finally:
+            if self._running.get(tab) is mine:
+                del self._running[tab]
+            mine[1].set()
+
+    def stop(self, tab: str) -> None:
+        """Ask the tab's generation to stop; what is there stays."""
+        cancel, _ = self._running.get(tab, (Cancel(), None))
+        cancel.set()
+
+    def end(self, tab: str) -> None:
+        """Stop the tab's generation and wait until it has written its last."""
+        cancel, over = self._running.get(tab, (Cancel(), None))
+        cancel.set()
+        if over is not None:
+            over.wait(timeout=STOP_WAIT_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown:
+    """A conversation while somebody speaks."""
+
+    chat: Chat
+    told: str = ""
+    """How fast, how full; with the last of a reply."""
+
+
+class Play:
+    """Conversations with the people of what is being served.
+
+    Args:
+        hosted: what is served now.
+        store: where conversations are kept.
+    """
+
+    def __init__(self, hosted: Callable[[], Sequence[Hosted]], store: Store) -> None:
+        self._hosted, self.store = hosted, store
+        self.running = Running()
+        self._companies: dict[Path | None, Company] = {None: Company(Cast())}
+
+    # -- who there is ------------------------------------------------------------------------------------------------
+
+    def models(self) -> list[str]:
+        return [one.name for one in self._hosted()]
+
+    def model(self, name: str) -> Hosted:
+        known = {one.name: one for one in self._hosted()}
+        if name not in known:
+            raise InputError(f"模型 {name!r} 已经不在了；这段对话还在", f"换一个模型：{'、'.join(known)}")
+        return known[name]
+
+    def stage(self, model: str, owner: str) -> Stage:
+        """The model with everybody it can be: of its book, and the owner's own cards."""
+        one = self.model(model)
+        if one.folder not in self._companies:
+            self._companies[one.folder] = open_company(one.folder) if one.folder is not None else Company(Cast())
+        company = self._companies[one.folder]
+        own = {name: card_from(raw, name) for name, raw in self.store.cards(owner).items()}
+        plain = {p.name: Card(name=p.name, cue=p.cue) for p in one.people if p.name not in company.names}
+        return Stage(one.engine, company, {**own, **plain})
+
+    def people(self, model: str, owner: str) -> list[str]:
+        """Whom one can talk to: the owner's own first, then the most talkative."""
+        stage, one = self.stage(model, owner), self.model(model)
+        own = list(self.store.cards(owner))
+        return list(dict.fromkeys([*own, *(person.name for person in one.people), *stage.names]))
+
+    # -- talking -----------------------------------------------------------------------------------------------------
+
+    def say(
+        self, tab: Tab, key: str, words: str, model: str, scene: Scene, options: GenerateOptions
+    ) -> Iterator[tuple[Tab, Grown]]:
+        """The user says something and is answered.
+
+        Args:
+            key: of the browser tab, for its Stop.
+
+        Raises:
+            CustomeError: nobody could answer; the conversation is as before, the words are the caller's to give back.
+        """
+        if len(words) > LONGEST:
+            raise InputError(f"一次最多 {LONGEST} 字，这里有 {len(words)} 字", "分几次说")
+        stage = self.stage(model, tab.owner)
+        fresh = not tab.chat
+        if fresh:
+            tab = replace(
+                tab,
+                chat=self.store.begin(tab.owner, words.strip()[:TITLE] or "新对话", model=model, settings=vars(scene)),
+            )
+        else:
+            self.store.set(tab.chat, tab.owner, settings=vars(scene), model=model)
+        asked = self.store.say(tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True)
+        answered = False
+        try:
+            yield tab, self._grown(tab)
+            for _ in range(max(1, scene.answers) if scene.people and not ends_with_cue(words) else 1):
+                name = self._next(stage, tab, scene, words)
+                for grown in self._answer(tab, key, stage, name, scene, options):
+                    answered = answered or bool(grown.told)
+                    yield tab, grown
+        except Exception:
+            if not answered:  # nobody said anything: as if it had not been asked
+                self.store.delete(tab.chat, tab.owner, asked)
+                if fresh:
+                    self.store.remove(tab.chat, tab.owner)
+            raise
+
+    def again(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[Grown]:
+        """Another version of the last reply."""
+        chat = self.chat(tab)
+        last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
+        stage = self.stage(model, tab.owner)
+        if last is None or chat.turns[-1].by_user:
+            if chat.turns:
+                yield from self._answer(
+                    tab, key, stage, self._next(stage, tab, scene, chat.turns[-1].text), scene, options
+                )
+            return
+        self.store.another(tab.chat, tab.owner, last.id)
+        yield from self._answer(tab, key, stage, last.name, scene, options, into=last.id)
+
+    def go_on(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[Grown]:
+        """More of the last reply."""
+        chat = self.chat(tab)
+        if not chat.turns or chat.turns[-1].by_user:
+            raise InputError("最后一句不是人物说的，没有可以接着说的", "先说一句，等人回答")
+        last, stage = chat.turns[-1], self.stage(model, tab.owner)
+
+        def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
+            return stage.go_on(last.name, said_of(chat.turns), scene.setting, options, on_piece=on_piece, cancel=cancel)
+
+        yield from self._written(tab, key, last.id, last.text, write, stage)
+
+    def for_user(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[str]:
+        """What the user might say, as it is written."""
+        stage = self.stage(model, tab.owner)
+        chat = self.chat(tab)
+        with self.running.generation(key) as cancel:
+            pieces = _pieces(lambda on_piece: stage.speak_for_user(
+                said_of(chat.turns), scene.setting, options, scene.people, on_piece=on_piece, cancel=cancel), cancel)  # fmt: skip
+            for piece in pieces:
+                yield piece.text
+
+    def _next(self, stage: Stage, tab: Tab, scene: Scene, words: str) -> str:
+        """Whose turn it is; '' when the user's words say so themselves."""
+        if not scene.people or ends_with_cue(words):
+            return ""
+        return stage.next_speaker(scene.people, said_of(self.chat(tab).turns), scene.order)
+
+    def _answer(
+        self, tab: Tab, key: str, stage: Stage, name: str, scene: Scene, options: GenerateOptions, into: int = 0
+    ) -> Iterator[Grown]:
+        """One reply, written into a new turn or into the chosen version of one that is there."""
+        turns = self.chat(tab).turns
+        before = [turn for turn in turns if turn.id != into] if into else list(turns)
+        said = said_of(before)
+        turn = into or self.store.say(tab.chat, tab.owner, name, "", by_user=False, finished=False)
+        spoken: list[Spoken] = []
+
+        def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
+            if not name:
+                text = "".join(
+                    f"{one.name}曰：“{one.text}”" if one.name and not one.by_user else one.text for one in said
+                )
+                return stage.engine.run(_as_prose(text, stage), options, on_piece, cancel)
+            spoken.append(stage.speak(name, said, scene.setting, options, candidates=scene.candidates, among=scene.people,
+                                      on_piece=on_piece if scene.candidates <= 1 else None, cancel=cancel))  # fmt: skip
+            return spoken[0].reply
+
+        yield from self._written(tab, key, turn, "", write, stage)
+        if spoken and (left := spoken[0].prompt.left_out) and scene.summary in ("", self._last_summary(tab)):
+            summary = stage.digest(said[:left])[-SUMMARY:]
+            self.store.set(tab.chat, tab.owner, settings={**vars(scene), "summary": summary, "made": summary})
+
+    def _written(
+        self, tab: Tab, key: str, turn: int, head: str, write: Callable[[OnPiece, Cancel], Reply], stage: Stage
+    ) -> Iterator[Grown]:
+        """Let a reply be written behind `head`, kept as it grows."""
+        text, finished, started, shown, kept = "", False, time.monotonic(), 0.0, time.monotonic()
+        chat = self.chat(tab)
+        try:
+            with self.running.generation(key) as cancel:
+                for piece in _pieces(lambda on_piece: write(on_piece, cancel), cancel):
+                    text, now = piece.text, time.monotonic()
+                    if piece.reply is not None and (text or head):
+                        finished = True
+                        self.store.write(tab.chat, tab.owner, turn, head + text, finished=True, told=_how(piece.reply))
+                        yield Grown(
+                            chat=self.chat(tab), told=_told(piece.reply, now - started, stage.engine.max_context)
+                        )
+                    if piece.reply is not None:
+                        continue
+                    if now - kept >= KEEP_EVERY_S:
+                        kept = now
+                        self.store.write(tab.chat, tab.owner, turn, head + text, finished=False)
+                    if now - shown >= SHOW_EVERY_S:
+                        shown = now
+                        yield Grown(chat=_with(chat, turn, head + text))
+        finally:
+            if not finished and (text or head):  # stopped, the tab closed, or the engine gone: nothing more will come
+                self.store.write(tab.chat, tab.owner, turn, head + text, finished=True)
+            elif not finished:
+                self.store.drop_version(tab.chat, tab.owner, turn)
+
+    def _last_summary(self, tab: Tab) -> str:
+        return str(self.chat(tab).settings.get("made") or "")
+
+    # -- looking at it -----------------------------------------------------------------------------------------------
+
+    def chat(self, tab: Tab) -> Chat:
+        """What the tab looks at; an empty one before the first word."""
+        return self.store.read(tab.chat, tab.owner) if tab.chat else Chat(id="", title="")
+
+    def store_has(self, tab: Tab) -> bool:
+        try:
+            return bool(tab.chat and self.store.read(tab.chat, tab.owner))
+        except InputError:
+            return False
+
+    def ends_answered(self, tab: Tab, words: str) -> bool:
+        """Is what was said in the conversation, with an answer?"""
+        turns = self.chat(tab).turns
+        return any(turn.by_user and turn.text == words.strip() for turn in turns[-8:]) and not turns[-1].by_user
+
+    def _grown(self, tab: Tab) -> Grown:
+        return Grown(chat=self.chat(tab))
+
+    def prompt(self, tab: Tab, model: str, scene: Scene, options: GenerateOptions, words: str) -> Prompt:
+        """What the model would read if `words` were said now."""
+        stage, said = self.stage(model, tab.owner), said_of(self.chat(tab).turns)
+        if words.strip():
+            said = [*said, Said(name=scene.user or GUEST, text=words.strip(), by_user=True)]
+        return stage.prompt(stage.next_speaker(scene.people, said, scene.order), said, scene.setting, options)
+
+    def import_card(self, tab: Tab, card: Card, portrait: str = "") -> None:
+        raw = dump_card(card)
+        raw["data"]["extensions"]["custome"]["portrait"] = portrait
+        self.store.keep_card(tab.owner, card.name, raw)
+
+
+def said_of(turns: Sequence[Turn]) -> list[Said]:
+    return [Said(name=turn.name, text=turn.text, by_user=turn.by_user) for turn in turns if turn.text]
+
+
+def _with(chat: Chat, turn: int, text: str) -> Chat:
+    """The conversation with a turn that is being written."""
+    turns = tuple(
+        replace(one, versions=(*one.versions[: one.chosen], text, *one.versions[one.chosen + 1 :]))
+        if one.id == turn
+        else one
+        for one in chat.turns
+    )
+    return replace(chat, turns=turns)
+
+
+def _pieces(write: Callable[[OnPiece], Reply], cancel: Cancel) -> Iterator[Piece]:
+    """What a thread writes, as it comes; when nobody reads any more it is told to stop."""
+    came: queue.SimpleQueue[Piece | BaseException] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            reply = write(came.put)
+            came.put(Piece(text=reply.text, reply=reply))
+        except BaseException as error:  # raised again where the pieces are read
+            came.put(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        while True:
+            item = came.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            if item.reply is not None:
+                return
+    finally:
+        cancel.set()
+        worker.join()
+
+
+def _as_prose(text: str, stage: Stage) -> Request:
+    from ..types import Message
+
+    return Request(messages=(Message(role="user", content=normalise(text) if stage.engine.kind == "novel" else text),))
+
+
+def _how(reply: Reply) -> dict[str, Any]:
+    return {
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "finish": reply.finish_reason,
+    }
+
+
+def _told(reply: Reply, seconds: float, context: int) -> str:
+    used = reply.prompt_tokens + reply.completion_tokens
+    return f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
+
+
+def prompt_page(prompt: Prompt) -> str:
+    """The parts of a prompt with their tokens, as HTML."""
+    rows = "".join(
+        f"<tr><td>{html.escape(part.title)}<br><small>{html.escape(part.why)}</small></td><td>{part.tokens}</td><td>{html.escape(part.text)}</td></tr>"
+        for part in prompt.parts
+    )
+    left = f"<p>最早的 {prompt.left_out} 句放不下，没有给模型看</p>" if prompt.left_out else ""
+    return f'<p>共约 {prompt.tokens} token</p>{left}<table class="prompt"><tr><th>部分</th><th>token</th><th>文字</th></tr>{rows}</table>'

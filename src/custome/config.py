@@ -40,6 +40,8 @@ class DataConfig:
     """回答前“某某曰”的某某：book 照书里的叫法（操、玄德），canonical 换成统一的人名（曹操、刘备），声音更分明。"""
     train_on_inputs: bool = False
     """连上文一起学（默认只学回答）。"""
+    main_characters: int = 0
+    """只学有主要人物在场的段落：说话最多的这么多人；0 都学。"""
     replay: float = 0.0
     """每步另掺多少日常中文，按样本数的比例；文字由底座自己写（每个底座写一次），学了新的不忘旧的。0 不掺。"""
 
@@ -268,7 +270,7 @@ class Recipe:
         if not data.train_path and not data.text_paths:
             wrong.append("没有给 train_path（训练数据），也没有给 text_paths（原文）")
         at_least = [("cutoff_len", data.cutoff_len, 8), ("val_set_size", data.val_set_size, 0), ("steps", train.steps, 0),
-                    ("pretrain_steps", train.pretrain_steps, 0),
+                    ("pretrain_steps", train.pretrain_steps, 0), ("main_characters", data.main_characters, 0),
                     ("batch_size", train.batch_size, 1), ("micro_batch_size", train.micro_batch_size, 1),
                     ("warmup_steps", train.warmup_steps, 0), ("eval_steps", checks.eval_steps, 0),
                     ("eval_samples", checks.eval_samples, 0), ("save_steps", checks.save_steps, 1),

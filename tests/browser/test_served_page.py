@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from chat_tab import answers, ask, open_tab, pick
+from chat_tab import answers, ask, meet, open_tab, pick, tab_of
 from custome.engine.base import Hosted
 from custome.engine.remote import RemoteEngine
 from custome.engine.scripted import ScriptedEngine
@@ -46,12 +46,12 @@ class Echo(ScriptedEngine):
 
 
 @contextmanager
-def serving(doorkeeper: Doorkeeper, hosted: list[Hosted] | None = None) -> Iterator[str]:
+def serving(doorkeeper: Doorkeeper, chats: Path, hosted: list[Hosted] | None = None) -> Iterator[str]:
     hosted = hosted or [Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE), Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR)]  # fmt: skip
     catalogue = Catalogue(hosted)
     check = None if doorkeeper.open else lambda _, text: doorkeeper.find(text) is not None
     app = create_app(catalogue, doorkeeper)
-    let_go = mount_page(app, build_chat_page(catalogue.hosted), check)
+    let_go = mount_page(app, build_chat_page(catalogue.hosted, chats / "chats.db"), check)
     port = free_port("127.0.0.1", None)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run)
@@ -73,12 +73,12 @@ def new_tab(browser: Browser, address: str) -> Page:
     return open_tab(browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860}).new_page(), address)
 
 
-def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(browser: Browser):
-    with serving(Doorkeeper([])) as address:
+def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(browser: Browser, tmp_path: Path):
+    with serving(Doorkeeper([]), tmp_path) as address:
         first, second = new_tab(browser, address), new_tab(browser, address)
-        pick(first, "诸葛亮")
-        pick(second, "红楼", "model")
-        expect(second.locator("#person input")).to_have_value("林黛玉")
+        meet(first, "诸葛亮")
+        pick(second, "红楼")
+        expect(second.locator("#person .token")).to_have_text("林黛玉")
         ask(first, "何计可破？")
         ask(second, "何故伤春？")
         expect(answers(first).first).to_contain_text("孔明说", timeout=PATIENCE_MS)
@@ -106,7 +106,7 @@ def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(brow
 
 def test_with_keys_the_page_asks_for_one(browser: Browser, tmp_path: Path):
     text = add_key(tmp_path / "keys.json", "小王")
-    with serving(Doorkeeper(read_keys(tmp_path / "keys.json"))) as address:
+    with serving(Doorkeeper(read_keys(tmp_path / "keys.json")), tmp_path) as address:
         page = browser.new_context(locale="zh-CN").new_page()
         page.goto(address)
         fields = page.locator("input")
@@ -118,12 +118,17 @@ def test_with_keys_the_page_asks_for_one(browser: Browser, tmp_path: Path):
         expect(page.locator("#say textarea")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_the_engine_behind_is_killed_the_page_says_so_and_recovers(browser: Browser, gguf_runs: dict[str, Path]):
+def test_the_engine_behind_is_killed_the_page_says_so_and_recovers(
+    browser: Browser, gguf_runs: dict[str, Path], tmp_path: Path
+):
     run = gguf_runs["east"]
     llama = Llama(prepare(run, NullReporter(), home=run.parents[1] / "home").model)
     engine = RemoteEngine(llama.url, "any", kind="novel")
-    with serving(Doorkeeper([]), [Hosted(name="east", engine=engine, people=read_run(run).characters)]) as address:
+    with serving(
+        Doorkeeper([]), tmp_path, [Hosted(name="east", engine=engine, people=read_run(run).characters)]
+    ) as address:
         page = new_tab(browser, address)
+        tab_of(page, "生成")
         page.locator("#do_sample input").uncheck()  # what a random model draws may be nothing at all
         ask(page, "粮草何在？")
         expect(answers(page).first).to_have_text(re.compile(r"\S"), timeout=PATIENCE_MS)

@@ -252,12 +252,18 @@ def test_compare_writes_both_documents(trained: Path, tmp_path: Path):
 
 
 def test_a_chat_in_the_terminal(trained: Path, tmp_path: Path):
-    typed = f"粮草何在？\n/重试\n/保存 {tmp_path / 'talk.json'}\n/人物 没有这人\n/清空\n/载入 {tmp_path / 'talk.json'}\n/退出\n"
-    done = run("chat", trained, "--greedy", input=typed)
+    talk, chats = tmp_path / "talk.jsonl", tmp_path / "chats.db"
+    typed = f"粮草何在？\n/重试\n/上一版\n/提示 书信何在？\n/存成 {talk}\n/第几回 x\n/新对话\n/读入 {talk}\n/存成 x.doc\n/退出\n"
+    done = run("chat", trained, "--greedy", "--as", "李四", "--with", "张三", "--chats", chats, input=typed)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("”") >= 2 and "已载入 1 轮" in done.stdout
-    saved = json.loads((tmp_path / "talk.json").read_text(encoding="utf-8"))
-    assert saved["turns"][0]["user"].startswith("粮草何在？")
+    assert done.stdout.count("”") >= 2 and "已读入 2 句" in done.stdout and "[李四 ·" in done.stdout
+    assert "'x' 不是数" in done.stderr and "x.doc" in done.stderr
+    saved = [json.loads(line) for line in talk.read_text(encoding="utf-8").splitlines()]
+    assert (saved[1]["name"], saved[1]["mes"], len(saved[2]["swipes"])) == ("李四", "粮草何在？", 2)
+    again = run("chat", trained, "--chats", chats, input="/对话 粮草\n/打开 2\n/打开 9\n/退出\n")
+    assert (
+        "粮草何在？（2 句）" in again.stdout and "李四：粮草何在？" in again.stdout and "没有第 '9' 段" in again.stderr
+    )
 
 
 @pytest.mark.slow

@@ -168,19 +168,32 @@ class Chat:
 
     run: Positional[str]
     """运行目录，如 runs/sanguo。"""
-    character: Annotated[str, arg(aliases=["-c"])] = ""
-    """和谁说话；默认是说话最多的人。"""
+    with_: Annotated[tuple[str, ...], arg(name="with", aliases=["-c", "--character"])] = ()
+    """和谁说话，可以几个人；默认是说话最多的人。"""
+    as_: Annotated[str, arg(name="as")] = ""
+    """你是谁，如 诸葛亮。"""
+    chapter: int = 0
+    """故事讲到第几回；之后的事他们还不知道。0 是全书。"""
+    candidates: int = 0
+    """一次写几个候选，挑最像、最切题的；0：llama.cpp 写 8 个，别的引擎写 1 个。"""
     greedy: bool = False
     """每次取最可能的词，答案固定。"""
+    chats: str = ""
+    """对话存在哪里；默认是缓存目录里的 chats.db。"""
     model: ModelFlags = field(default_factory=ModelFlags)
 
 
 def chat(argv: list[str]) -> int:
     flags = parse(Chat, argv, "custome chat")
-    hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted[0]
+    hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted
+    from ..apps.cosplay.play import Play, Scene
+    from ..types import GenerateOptions
+    from .serve import open_store
     from .terminal_chat import terminal_chat
 
-    return terminal_chat(hosted.engine, hosted.people, flags.character, greedy=flags.greedy)
+    scene = Scene(user=flags.as_, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several)
+    play = Play(lambda: hosted, open_store(flags.chats))
+    return terminal_chat(play, hosted[0].name, flags.with_, scene, GenerateOptions(do_sample=not flags.greedy))
 
 
 @dataclass(frozen=True, kw_only=True)

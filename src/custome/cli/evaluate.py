@@ -28,7 +28,7 @@ LEAST_LINES = 20
 class Play:
     """怎么演。"""
 
-    candidates: int = 4
+    candidates: int = 8
     """一次写几个候选，挑最像、最切题的。"""
     examples: int = 2
     """给模型看几句本人的话。"""
@@ -106,11 +106,14 @@ class Answering:
     """Questions to a run's people, answered as its chat page would."""
 
     def __init__(self, engine: Any, run: Path, play: Play, people: Sequence[str]) -> None:
+        from ..apps.cosplay.card import Card
         from ..apps.cosplay.casting import open_company
         from ..apps.cosplay.prompt import Setting
         from ..apps.cosplay.stage import Stage
 
-        self._stage, self._play, self._people = Stage(engine, open_company(run)), play, people
+        company = open_company(run)
+        strangers = {name: Card(name=name, cue=name) for name in people if name not in company.names}
+        self._stage, self._play, self._people = Stage(engine, company, strangers), play, people
         self._setting = Setting(examples=play.examples, persona=play.persona, as_speech=play.as_speech)
 
     def __call__(self, jobs: Sequence[tuple[str, str]], greedy: bool) -> list[Reply]:

@@ -134,6 +134,20 @@ def canonical_cues(sample: Sample) -> Sample:
     return replace(_canonical(sample), earlier=earlier)
 
 
+def with_main_characters(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """Samples in which one of the `count` most talkative people speaks; all of them where nobody is known by name."""
+    speakers = Counter(name for sample in samples for name in _speakers(sample))
+    for nobody in (*NOBODY, ""):
+        del speakers[nobody]
+    main = {name for name, _ in speakers.most_common(count)}
+    found = [sample for sample in samples if main.intersection(_speakers(sample))]
+    return found or list(samples)
+
+
+def _speakers(sample: Sample) -> list[str]:
+    return [*(exchange.speaker for exchange in sample.earlier), sample.speaker]
+
+
 Cued = TypeVar("Cued", Sample, Exchange)
 
 

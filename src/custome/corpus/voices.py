@@ -52,10 +52,8 @@ class Voices:
         return self.names[int(self.log_shares(text).argmax())]
 
     def fits(self, text: str, name: str) -> float:
-        """Log probability that it was `name` rather than any of the others, for each character of the text."""
-        if name not in self.names:
-            return 0.0
-        return float(self.log_shares(text)[self.names.index(name)]) / max(1, len(text))
+        """Log probability that it was `name` rather than any of the others; 0 for somebody unknown."""
+        return float(self.log_shares(text)[self.names.index(name)]) if name in self.names else 0.0
 
 
 def _grams(text: str) -> list[str]:

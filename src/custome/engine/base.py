@@ -43,6 +43,8 @@ class Engine(Protocol):
     """Fields of GenerateOptions it keeps to; any other must be left at its default."""
     slots: int
     """Replies it writes at the same time."""
+    several: int
+    """Replies to one request that cost little more than one does."""
     max_context: int
     """Longest prompt and reply together, in tokens."""
 
@@ -125,9 +127,21 @@ def as_stream(engine: Engine, request: Request, options: GenerateOptions, cancel
 
 
 def run_all(engine: Engine, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
-    """`generate` for an engine that writes several replies at the same time."""
+    """`generate` for an engine that writes several replies at the same time; the same request again has another seed."""
+    seeds = [requests[:place].count(request) for place, request in enumerate(requests)]
+
+    def write(request: Request, again: int) -> Reply:
+        return engine.run(
+            request, options if options.seed is None else dataclasses.replace(options, seed=options.seed + again)
+        )
+
     with ThreadPoolExecutor(max_workers=max(1, min(engine.slots, len(requests)))) as pool:
-        return list(pool.map(lambda request: engine.run(request, options), requests))
+        return list(pool.map(write, requests, seeds))
+
+
+def all_the_same(requests: Sequence[Request]) -> bool:
+    """Several replies to one request are wanted."""
+    return len(requests) > 1 and all(request == requests[0] for request in requests)
 
 
 def from_stream(pieces: Iterator[Piece], on_piece: OnPiece | None) -> Reply:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from ..errors import BusyError, UnknownModelError
 from ..types import GenerateOptions, Piece, Reply, Request, Score
-from .base import Cancel, Engine, OnPiece, as_stream, check_options, run_all
+from .base import Cancel, Engine, OnPiece, all_the_same, as_stream, check_options, run_all
 
 MOST_WAITING = 64
 
@@ -88,7 +88,7 @@ class GatedEngine:
     ) -> None:
         self.inner, self.gate, self._told = engine, gate, told
         self.name, self.kind, self.supports = engine.name, engine.kind, engine.supports
-        self.slots, self.max_context = engine.slots, engine.max_context
+        self.slots, self.several, self.max_context = engine.slots, engine.several, engine.max_context
 
     def run(
         self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
@@ -118,6 +118,10 @@ class GatedEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+        if all_the_same(requests):  # one question, written several times in one go
+            check_options(self, options)
+            with self.gate.enter(Cancel()):
+                return self.inner.generate(requests, options)
         return run_all(self, requests, options)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:

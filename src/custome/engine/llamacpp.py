@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from ..models.chat_format import CLOSE, ChatFormat, plain_prompt
 from ..models.plain_tokenizer import PlainTokenizer
 from ..models.served import trained_context
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
-from .base import COMMON, Cancel, OnPiece, as_stream, run_all
+from .base import COMMON, Cancel, OnPiece, all_the_same, as_stream, run_all
 
 SLOTS = 16
 CONTEXT = 4096
@@ -101,6 +102,7 @@ class LlamaCppEngine:
         adapter: which of the server's adapters to answer with; None for the bare base.
     """
 
+    several = 8
     supports = COMMON | {"min_p", "presence_penalty", "frequency_penalty", "stop", "logprobs", "json_schema", "grammar"}
 
     def __init__(
@@ -132,6 +134,8 @@ class LlamaCppEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+        if all_the_same(requests):
+            return self._several(requests[0], len(requests), options)
         return run_all(self, requests, options)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
@@ -157,6 +161,39 @@ class LlamaCppEngine:
 
     def close(self) -> None:
         self._server = None  # the model goes with its last engine
+
+    def _several(self, request: Request, count: int, options: GenerateOptions) -> list[Reply]:
+        """Different replies to one request; its prompt is read once."""
+        if count > self.slots:
+            first = self._several(request, self.slots, options)
+            return [
+                *first,
+                *self._several(request, count - self.slots, replace(options, seed=_moved(options.seed, self.slots))),
+            ]
+        prompt, server = self._prompt(request), self._open_server()
+        self._check_length(len(prompt), options.max_new_tokens)
+        told: list[dict[str, Any]] = []
+
+        def take(said: bytes) -> bool:
+            told.append(json.loads(said))
+            return False
+
+        with server.room(len(prompt) + count * options.max_new_tokens, Cancel()):
+            question = {
+                **self._question(prompt, request, options),
+                "stream": False,
+                "n_cmpl": count,
+                "return_progress": False,
+            }
+            server.server.handle_completions(json.dumps(question).encode(), take)
+        if not told or "choices" not in told[0]:
+            raise _as_error(told[0] if told else {"message": "没有回答"})
+        chat_format = None if request.text or _shaped(options) else self._format
+        return [
+            Reply(text=chat_format.reply(choice["text"]) if chat_format else choice["text"], prompt_tokens=len(prompt),
+                  completion_tokens=self.count_tokens(choice["text"]), finish_reason=choice["finish_reason"])
+            for choice in sorted(told[0]["choices"], key=lambda choice: choice["index"])
+        ]  # fmt: skip
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -200,6 +237,10 @@ class LlamaCppEngine:
             # Without this a small model writes white space for ever.
             question["json_schema"] = {**json.loads(options.json_schema), "x-guidance": {"whitespace_flexible": False}}
         return question
+
+
+def _moved(seed: int | None, by: int) -> int | None:
+    return None if seed is None else seed + by
 
 
 def _shaped(options: GenerateOptions) -> bool:

@@ -38,6 +38,7 @@ SCORE_ROWS = 8
 class LocalEngine:
     """Answers with a model in this process."""
 
+    several = 1
     supports = COMMON | {"num_beams", "min_p", "stop"}
     slots = 1
 

@@ -34,6 +34,8 @@ class RemoteEngine:
         plain: send nothing but OpenAI's own parameters; top_k and the like are left out.
     """
 
+    several = 1
+
     def __init__(
         self, url: str, model: str, *, kind: Literal["novel", "template"] = "template", key: str = "", plain: bool = False, slots: int = 64,
         context: int = 32_768, transport: httpx.BaseTransport | None = None,

@@ -21,6 +21,7 @@ class ScriptedEngine:
 
     name = "scripted"
     kind: Literal["novel", "template"] = "novel"
+    several = 1
     supports = COMMON | {"stop"}
     max_context = 4096
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from ..apps.session import cue_of
+from ..apps.cosplay.card import cue_of
 from ..corpus.formats import read_samples
 from ..engine.base import Engine
 from ..errors import DataError

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ..apps.session import cue_of
+from ..apps.cosplay.card import cue_of
 from ..engine.base import Hosted
 from ..engine.gate import Gate, GatedEngine
 from ..errors import InputError, UnknownModelError

@@ -22,7 +22,7 @@ from .. import config
 from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
 from ..corpus.cast import FOLDER as CAST_FOLDER
 from ..corpus.cast import take_cast
-from ..corpus.dataset import canonical_cues
+from ..corpus.dataset import canonical_cues, with_main_characters
 from ..corpus.formats import read_samples, sample_row
 from ..corpus.reading import read_novel
 from ..errors import DataError, InputError, RunError
@@ -377,6 +377,8 @@ def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
         InputError, DataError: see corpus.formats.read_samples; or nothing is left to train on.
     """
     samples = _read(recipe, recipe.data.train_path)
+    if recipe.data.main_characters:
+        samples = with_main_characters(samples, recipe.data.main_characters)
     if recipe.data.valid_path:
         return samples, _read(recipe, recipe.data.valid_path)
     held_out = recipe.data.val_set_size

@@ -1,6 +1,6 @@
 """The chat page: conversations at the left, the talk in the middle, scene, memory, people, prompt and sampling at the right.
 
-Lays out and wires; what the events do is in chat_actions.py. Conversations are in the store as they happen; a tab remembers
+Lays out and wires; what the events do is in apps/cosplay/play.py. Conversations are in the store as they happen; a tab remembers
 only who it belongs to and which conversation it shows.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import html
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,12 +18,12 @@ import gradio as gr
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import Card, read_card, write_json, write_png
-from ..apps.cosplay.prompt import GUEST
+from ..apps.cosplay.play import Grown, Play, Scene, Tab, said_of, scene_from
+from ..apps.cosplay.prompt import GUEST, Prompt
 from ..apps.cosplay.store import Chat, Store, Turn
 from ..engine.base import Hosted
 from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
-from .chat_actions import Grown, Play, Scene, Tab, prompt_page, scene_from
 from .seal import seal_png, strip, thumbnail
 
 _DEFAULTS = GenerateOptions()
@@ -220,7 +221,13 @@ class _Page:
             self.prompt = gr.HTML("", elem_id="prompt")
         with gr.Tab("生成", elem_id="sampling_tab"):
             self.candidates = gr.Slider(
-                1, 8, _SCENE.candidates, step=1, label="候选", elem_id="candidates", info="一次写几个，挑最像、最切题的"
+                1,
+                8,
+                first.engine.several,
+                step=1,
+                label="候选",
+                elem_id="candidates",
+                info="一次写几个，挑最像、最切题的",
             )
             self.examples = gr.Slider(0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples")
             self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
@@ -420,8 +427,6 @@ class _Page:
         return self._as_it_is(tab)
 
     def digested(self, tab: Tab, model: str) -> Any:
-        from .chat_actions import said_of
-
         return self.play.stage(model, tab.owner).digest(said_of(self.play.chat(tab).turns)[:-2])
 
     # -- conversations -----------------------------------------------------------------------------------------------
@@ -457,7 +462,9 @@ class _Page:
             title, turns = transcript.read((raw or b"").decode("utf-8", errors="replace"), "选中的文件", GUEST)
             people = dict.fromkeys(turn.name for turn in turns if turn.name and not turn.by_user)
             known = set(self.play.people(model, tab.owner))
-            scene = Scene(people=tuple(name for name in people if name in known))
+            scene = Scene(
+                people=tuple(name for name in people if name in known), candidates=self.play.model(model).engine.several
+            )
             made = self.play.store.begin(tab.owner, title or turns[0].text[:18], model=model, settings=vars(scene))
             self.play.store.fill(made, tab.owner, turns)
             tab = dataclasses.replace(tab, chat=made)
@@ -581,7 +588,11 @@ class _Page:
             gr.Warning(f"这段对话原来的模型 {chat.model!r} 已经不在了；话都在，可以换一个模型接着说")
         model = self._model_of(tab)
         names = self.play.people(model, tab.owner)
-        scene = scene_from(chat.settings) if chat.id else Scene(people=tuple(names[:1]))
+        scene = (
+            scene_from(chat.settings)
+            if chat.id
+            else Scene(people=tuple(names[:1]), candidates=self.play.model(model).engine.several)
+        )
         people = [name for name in scene.people if name in names]
         parts = [gr.update(choices=names, value=people), *(getattr(scene, name) for name in _PARTS)]
         return (
@@ -616,8 +627,6 @@ def _seen(tab: Tab, grown: Grown) -> tuple[Any, ...]:
 
 
 def _card_page(card: Card) -> str:
-    import html
-
     told = [
         ("", card.description),
         ("性情", card.personality),
@@ -628,6 +637,16 @@ def _card_page(card: Card) -> str:
     body = "".join(f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in told if text)
     book = f"<dt>世界书</dt><dd>{len(card.book.entries)} 条</dd>" if card.book and card.book.entries else ""
     return f"<h4>{html.escape(card.name)}</h4><dl>{body}{book}</dl>"
+
+
+def prompt_page(prompt: Prompt) -> str:
+    """The parts of a prompt with their tokens, as HTML."""
+    rows = "".join(
+        f"<tr><td>{html.escape(part.title)}<br><small>{html.escape(part.why)}</small></td><td>{part.tokens}</td><td>{html.escape(part.text)}</td></tr>"
+        for part in prompt.parts
+    )
+    left = f"<p>最早的 {prompt.left_out} 句放不下，没有给模型看</p>" if prompt.left_out else ""
+    return f'<p>共约 {prompt.tokens} token</p>{left}<table class="prompt"><tr><th>部分</th><th>token</th><th>文字</th></tr>{rows}</table>'
 
 
 def build_chat_page(hosted: Callable[[], Sequence[Hosted]], store: Store | Path) -> gr.Blocks:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import DataError, InputError
+from ...types import Character
 from . import png
 from .lorebook import Lorebook, dump_book, read_book
 
@@ -154,3 +155,8 @@ def filled(text: str, card: Card, user: str) -> str:
             else text.replace(braces, name)
         )
     return text
+
+
+def cue_of(person: Character, kind: str) -> str:
+    """What to call a character: a novel needs the words the book uses before 曰, an instruct model the name."""
+    return person.name if kind == "template" else person.cue

@@ -14,6 +14,8 @@ from ...types import Reply
 
 ALIKE = 0.5
 """A reply that shares this much of its pairs of characters with one already given is the same again."""
+UNFIT = 10.0
+"""Taken off for a reply that was said before, was cut off or says nothing."""
 SHORTEST = 4
 _MARKS = re.compile(r"[^\w]")
 
@@ -23,12 +25,14 @@ class Weights:
     """What counts how much."""
 
     voice: float = 1.0
-    """Of the log probability that the person said it rather than another, a character."""
-    point: float = 0.3
+    """Of the log probability that the person said it rather than another …"""
+    hopeless: float = -8.0
+    """… which is not counted below this."""
+    point: float = 2.0
     """Of the share of the question's pairs of characters that come back."""
     length: float = 0.02
-    """Of a whole reply, for each character up to `enough`."""
-    enough: int = 32
+    """Of each character up to `enough`."""
+    enough: int = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +66,12 @@ def weigh(
         voice = voices.fits(reply.text, name) if voices is not None else 0.0
         point = len(own & asked) / max(1, len(asked)) if own != asked else 0.0
         complete = reply.finish_reason == "stop" and len(_MARKS.sub("", reply.text)) >= SHORTEST
-        score = weights.voice * voice + weights.point * point + weights.length * min(len(reply.text), weights.enough)
-        score -= 2.0 * (again >= ALIKE) + 2.0 * (not complete)
+        score = (
+            weights.voice * max(voice, weights.hopeless)
+            + weights.point * point
+            + weights.length * min(len(reply.text), weights.enough)
+        )
+        score -= UNFIT * ((again >= ALIKE) + (not complete))
         weighed.append(Weighed(text=reply.text, score=score, voice=voice, point=point, again=again, complete=complete))
     return sorted(weighed, key=lambda one: -one.score)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -69,6 +68,8 @@ class Stage:
         for card in self._cards.values():
             if name in card.aliases:
                 return card
+        if not self.names:  # a model that knows nobody by name can be anybody
+            return Card(name=name, cue=name)
         return self.company.card(self.company.find(name))
 
     def prompt(self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions) -> Prompt:
@@ -86,7 +87,7 @@ class Stage:
 
         Args:
             among: whom the voice is to be told from; the cast of the scene, or the book's most talkative.
-            on_piece: sees the reply grow, with several candidates the first of them.
+            on_piece, cancel: for a single candidate; several are written in one go.
         """
         card = self.card(name)
         prompt = self.prompt(name, said, setting, options)
@@ -94,7 +95,7 @@ class Stage:
         if candidates <= 1:
             reply = self.engine.run(prompt.request, options, on_piece, cancel)
             return Spoken(name=card.name, reply=reply, prompt=prompt)
-        replies = self._several(prompt.request, options, candidates, on_piece, cancel)
+        replies = self.engine.generate([prompt.request] * candidates, options)
         before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
         question = next((one.text for one in reversed(said) if one.by_user), "")
         voices = self.company.voices(self._rivals(card.name, among)) if self.company.lines(card.name) else None
@@ -164,19 +165,6 @@ class Stage:
         return "前情：" + "；".join(told) + "。" if told else ""
 
     # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _several(
-        self, request: Request, options: GenerateOptions, count: int, on_piece: OnPiece | None, cancel: Cancel | None
-    ) -> list[Reply]:
-        if options.seed is None and on_piece is None and cancel is None:
-            return self.engine.generate([request] * count, options)
-
-        def one(number: int) -> Reply:
-            seeded = options if options.seed is None else replace(options, seed=options.seed + number)
-            return self.engine.run(request, seeded, on_piece if number == 0 else None, cancel)
-
-        with ThreadPoolExecutor(max_workers=count) as pool:
-            return list(pool.map(one, range(count)))
 
     def _rivals(self, name: str, among: Sequence[str]) -> tuple[str, ...]:
         known = [other for other in among if self.company.lines(other)]

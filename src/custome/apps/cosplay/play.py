@@ -1,11 +1,10 @@
-"""What happens on the chat page: each event as a method that takes what the page shows and says what it shows next.
+"""Talking: what is said goes into the store as it happens, is answered on a stage, and can be changed afterwards.
 
-Nothing is kept here but who is generating: a conversation is in the store from its first word, the page only shows it.
+Nothing is kept here but who is generating. A page and a terminal show what the store has.
 """
 
 from __future__ import annotations
 
-import html
 import queue
 import threading
 import time
@@ -15,16 +14,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..apps.cosplay.card import Card, card_from, dump_card
-from ..apps.cosplay.casting import Company, open_company
-from ..apps.cosplay.prompt import GUEST, Prompt, Said, Setting
-from ..apps.cosplay.stage import Order, Spoken, Stage
-from ..apps.cosplay.store import Chat, Store, Turn
-from ..corpus.cast import Cast
-from ..engine.base import Cancel, Hosted, OnPiece
-from ..errors import InputError
-from ..models.chat_format import ends_with_cue, normalise
-from ..types import GenerateOptions, Piece, Reply, Request
+from ...corpus.cast import Cast
+from ...engine.base import Cancel, Hosted, OnPiece
+from ...errors import InputError
+from ...models.chat_format import ends_with_cue, normalise
+from ...types import GenerateOptions, Message, Piece, Reply, Request
+from .card import Card, card_from, dump_card
+from .casting import Company, open_company
+from .prompt import GUEST, Prompt, Said, Setting
+from .stage import Order, Spoken, Stage
+from .store import Chat, Store, Turn
 
 STOP_WAIT_S = 30.0
 """Longest wait for a generation to end; it looks after every token."""
@@ -378,8 +377,6 @@ def _pieces(write: Callable[[OnPiece], Reply], cancel: Cancel) -> Iterator[Piece
 
 
 def _as_prose(text: str, stage: Stage) -> Request:
-    from ..types import Message
-
     return Request(messages=(Message(role="user", content=normalise(text) if stage.engine.kind == "novel" else text),))
 
 
@@ -394,13 +391,3 @@ def _how(reply: Reply) -> dict[str, Any]:
 def _told(reply: Reply, seconds: float, context: int) -> str:
     used = reply.prompt_tokens + reply.completion_tokens
     return f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
-
-
-def prompt_page(prompt: Prompt) -> str:
-    """The parts of a prompt with their tokens, as HTML."""
-    rows = "".join(
-        f"<tr><td>{html.escape(part.title)}<br><small>{html.escape(part.why)}</small></td><td>{part.tokens}</td><td>{html.escape(part.text)}</td></tr>"
-        for part in prompt.parts
-    )
-    left = f"<p>最早的 {prompt.left_out} 句放不下，没有给模型看</p>" if prompt.left_out else ""
-    return f'<p>共约 {prompt.tokens} token</p>{left}<table class="prompt"><tr><th>部分</th><th>token</th><th>文字</th></tr>{rows}</table>'

@@ -12,6 +12,7 @@ import difflib
 import inspect
 import textwrap
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -392,6 +393,12 @@ def with_method(recipe: Recipe, name: str | None) -> Recipe:
     if name is None or type(recipe.method) is method_class(name):
         return recipe
     return dataclasses.replace(recipe, method=method_class(name)())
+
+
+def find_recipe(name: str) -> Path:
+    """A recipe file, or one that comes with the program by its name (cosplay, sanguo, long …)."""
+    shipped = Path(str(files("custome"))) / "recipes" / f"{name}.yaml"
+    return shipped if not Path(name).exists() and shipped.is_file() else Path(name)
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -25,7 +25,7 @@ class Train:
     """语料 → 运行目录。先后次序：默认值 < 配方文件 < 命令行。"""
 
     recipe: str = ""
-    """配方文件（YAML）；运行目录里的 recipe.yaml 就是一份。"""
+    """配方文件（YAML），运行目录里的 recipe.yaml 就是一份；或自带的配方名：cosplay、sanguo、long……"""
     method_name: Annotated[str, arg(name="method")] = "lora"
     """微调方法：lora、rslora、dora、lora+、pissa、adalora、qlora、ia3、prompt、prefix、freeze、bitfit、full；各自的选项：--method 名字 --help。"""
     fit: str = ""
@@ -36,7 +36,7 @@ class Train:
 
 
 def train(argv: list[str]) -> int:
-    filed = config.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
+    filed = config.load_recipe(config.find_recipe(path)) if (path := take(argv, "recipe")) else Recipe()
     filed = config.with_method(filed, take(argv, "method"))
     flags = parse(Train, argv, "custome train", default=Train(settings=filed))
     recipe = flags.settings

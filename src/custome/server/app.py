@@ -28,6 +28,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import __version__
+from ..apps.cosplay.play import stage_of
 from ..engine.base import check_options
 from ..errors import (  # fmt: skip
     BusyError,
@@ -110,6 +111,10 @@ def create_app(
     async def chat_completions(body: ChatRequest, http: HttpRequest) -> Response:
         """A reply to a conversation, as one of the people of a book."""
         found = await find(body.model, body.character)
+        if body.scene is not None:
+            name, request = await asyncio.get_running_loop().run_in_executor(pool, _in_scene, body, found)
+            body = body.model_copy(update={"model": f"{found.hosted.name}:{name}"})
+            return await _answer(pool, http, body, found, [request])
         request = body.request(found.speaker)
         if body.truncation == "auto":
             most = found.engine.max_context - body.options().max_new_tokens
@@ -238,6 +243,15 @@ async def _events(writing: Writing, writer: ChunkWriter, choices: int, usage_of:
 def _seeded(options: GenerateOptions, number: int) -> GenerateOptions:
     """The options of one of several choices: each with a seed of its own."""
     return options if options.seed is None or not number else replace(options, seed=options.seed + number)
+
+
+def _in_scene(body: ChatRequest, found: Found) -> tuple[str, Request]:
+    """(who answers, what the model reads) of a scene."""
+    assert body.scene is not None
+    stage, said = stage_of(found.hosted), body.said()
+    people = [stage.card(name).name for name in body.scene.people]
+    name = stage.next_speaker(people, said, body.scene.order, body.seed)
+    return name, stage.prompt(name, said, body.scene.setting(), body.options()).request
 
 
 def _embedded(found: Found, texts: Sequence[str]) -> tuple[list[list[float]], int]:

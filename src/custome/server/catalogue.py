@@ -34,6 +34,8 @@ class Found:
     engine: GatedEngine
     speaker: str
     """Cue of the character who answers, '' for nobody in particular."""
+    hosted: Hosted
+    """What it belongs to."""
 
 
 class Catalogue:
@@ -103,10 +105,10 @@ class Catalogue:
         assert isinstance(one.engine, GatedEngine)
         if not person or not people:
             first = cue_of(people[0], one.engine.kind) if people and one.engine.kind == "template" else ""
-            return Found(name=model, engine=one.engine, speaker=person or first)
+            return Found(name=model, engine=one.engine, speaker=person or first, hosted=one)
         for known in people:
             if person in (known.name, known.cue):
-                return Found(name=model, engine=one.engine, speaker=cue_of(known, one.engine.kind))
+                return Found(name=model, engine=one.engine, speaker=cue_of(known, one.engine.kind), hosted=one)
         raise UnknownModelError(f"模型 {run!r} 里没有人物 {person!r}", self._like(person, [p.name for p in people]))
 
     def load(self, path: str, name: str) -> None:

@@ -1,7 +1,7 @@
 """What the API takes and gives, in OpenAI's words: requests → our Request and GenerateOptions, replies → response bodies.
 
 A parameter that is unknown, or known and not supported here, is refused by name; one that changes nothing (`user`,
-`metadata`) is taken. Beside OpenAI's: top_k, min_p, repetition_penalty, grammar, character, truncation.
+`metadata`) is taken. Beside OpenAI's: top_k, min_p, repetition_penalty, grammar, character, scene, truncation.
 Source: https://platform.openai.com/docs/api-reference
 """
 
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from jsonschema import Draft202012Validator, SchemaError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..apps.cosplay.prompt import GUEST, Said, Setting
 from ..errors import LengthError
 from ..types import GenerateOptions, Message, Piece, Reply, Request, TokenChoice
 
@@ -138,6 +139,30 @@ class Common(_Strict):
         )  # fmt: skip
 
 
+class SceneRequest(_Strict):
+    """Several people in one place, asked as a chat page would ask them: with their persona, their own lines, their lorebook."""
+
+    people: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=1, max_length=8)]
+    order: Literal["named", "turn", "model"] = "named"
+    """Who answers: who is addressed, everybody in turn, whoever the model gives the word to."""
+    user: Annotated[str, Field(max_length=64)] = ""
+    user_persona: Annotated[str, Field(max_length=4_000)] = ""
+    note: Annotated[str, Field(max_length=4_000)] = ""
+    as_of: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The chapter the story has come to."""
+    examples: Annotated[int, Field(ge=0, le=8)] = Setting.examples
+    persona: bool = True
+    as_speech: bool = True
+
+    def setting(self) -> Setting:
+        return Setting(
+            **{
+                name: getattr(self, name)
+                for name in ("user", "user_persona", "note", "as_of", "examples", "persona", "as_speech")
+            }
+        )
+
+
 class ChatRequest(Common):
     """POST /v1/chat/completions"""
 
@@ -146,6 +171,8 @@ class ChatRequest(Common):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
+    scene: SceneRequest | None = None
+    """Who is there; the answer's model then says who spoke, its messages' names say who said what."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> ChatRequest:
@@ -156,6 +183,14 @@ class ChatRequest(Common):
         if all(message.role in ("system", "developer") for message in self.messages):
             raise ValueError("messages 里至少要有一条 user 或 assistant")
         return self
+
+    def said(self) -> list[Said]:
+        """The conversation as a scene has it; what a system message says is told, not said."""
+        user = self.scene.user if self.scene else ""
+        return [
+            Said(name=(m.name or user or GUEST) if m.role == "user" else (m.name or "") if m.role == "assistant" else "", text=m.text(), by_user=m.role == "user")
+            for m in self.messages
+        ]  # fmt: skip
 
     def options(self) -> GenerateOptions:
         schema = self.response_format.schema_text() if self.response_format else ""

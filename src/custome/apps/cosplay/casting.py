@@ -171,9 +171,10 @@ class Company:
         return "\n".join(f"<START>\n{{{{user}}}}: {line.asked}\n{{{{char}}}}: {line.text}" for line in chosen)
 
 
-def open_company(run: Path) -> Company:
-    """The people of a run, or of a corpus; nobody where it was learnt from data without a cast."""
-    return Company(read_cast(run), _titles())
+@functools.lru_cache(maxsize=16)
+def open_company(run: Path | None) -> Company:
+    """The people of a run, or of a corpus; nobody where it was learnt from data without a cast. Read once and kept."""
+    return Company(read_cast(run), _titles()) if run is not None else Company(Cast())
 
 
 @functools.cache

@@ -11,16 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
-from ...corpus.cast import Cast
 from ...engine.base import Cancel, Hosted, OnPiece
 from ...errors import InputError
 from ...models.chat_format import ends_with_cue, normalise
 from ...types import GenerateOptions, Message, Piece, Reply, Request
 from .card import Card, card_from, dump_card
-from .casting import Company, open_company
+from .casting import open_company
 from .prompt import GUEST, Prompt, Said, Setting
 from .stage import Order, Spoken, Stage
 from .store import Chat, Store, Turn
@@ -133,7 +131,6 @@ class Play:
     def __init__(self, hosted: Callable[[], Sequence[Hosted]], store: Store) -> None:
         self._hosted, self.store = hosted, store
         self.running = Running()
-        self._companies: dict[Path | None, Company] = {None: Company(Cast())}
 
     # -- who there is ------------------------------------------------------------------------------------------------
 
@@ -149,12 +146,8 @@ class Play:
     def stage(self, model: str, owner: str) -> Stage:
         """The model with everybody it can be: of its book, and the owner's own cards."""
         one = self.model(model)
-        if one.folder not in self._companies:
-            self._companies[one.folder] = open_company(one.folder) if one.folder is not None else Company(Cast())
-        company = self._companies[one.folder]
         own = {name: card_from(raw, name) for name, raw in self.store.cards(owner).items()}
-        plain = {p.name: Card(name=p.name, cue=p.cue) for p in one.people if p.name not in company.names}
-        return Stage(one.engine, company, {**own, **plain})
+        return stage_of(one, own)
 
     def people(self, model: str, owner: str) -> list[str]:
         """Whom one can talk to: the owner's own first, then the most talkative."""
@@ -333,6 +326,13 @@ class Play:
         raw = dump_card(card)
         raw["data"]["extensions"]["custome"]["portrait"] = portrait
         self.store.keep_card(tab.owner, card.name, raw)
+
+
+def stage_of(one: Hosted, own: Mapping[str, Card] | None = None) -> Stage:
+    """A model with everybody it can be: of its book, of its data, and cards brought along."""
+    company = open_company(one.folder)
+    plain = {p.name: Card(name=p.name, cue=p.cue) for p in one.people if p.name not in company.names}
+    return Stage(one.engine, company, {**plain, **(own or {})})
 
 
 def said_of(turns: Sequence[Turn]) -> list[Said]:

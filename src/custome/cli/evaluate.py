@@ -75,7 +75,7 @@ def evaluate(argv: list[str]) -> int:
     opened = open_models(flags.runs, flags.model, reporter)
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
     asked = _chosen(persona.questions(), flags.questions)
-    people = list(judge.names)
+    people, seed, seed_rows = list(judge.names), persona.seed_prompts(), []
     scores, said = [persona.measure_real(judge)], []
     players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
     if flags.base and (opener := opened.hosted[0].open_base) is not None:
@@ -84,6 +84,10 @@ def evaluate(argv: list[str]) -> int:
         reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
         answerer = Answering(engine, run, flags.play, people)
         answers = persona.ask(answerer, people, asked, reporter)
+        if name != "底座":
+            seed_rows.append(
+                (name, [reply.text for reply in answerer([(row["context"], row["speaker"]) for row in seed], False)])
+            )
         score = persona.measure(name, answers, judge)
         stable, paraphrase = persona.stability(answerer, people, asked, reporter)
         forgetting = _forgetting(run) if name != "底座" else 0.0
@@ -96,8 +100,11 @@ def evaluate(argv: list[str]) -> int:
         _judged(flags, said, reporter)
     reporter.table("", *scorecard.table(scores))
     reporter.table("", *scorecard.trio_table(scores))
+    told = scorecard.seed_table(seed, seed_rows)
+    for row in told[1]:
+        reporter.note(" | ".join(row))
     title = "、".join(name for name, _ in said) + "：演得像不像"
-    markdown, page = scorecard.write(Path(flags.output or flags.runs[0]), scores, said, title)
+    markdown, page = scorecard.write(Path(flags.output or flags.runs[0]), scores, said, title, told)
     reporter.note(f"打分表 → {markdown}　{page}")
     return 0
 
@@ -110,9 +117,11 @@ class Answering:
         from ..apps.cosplay.casting import open_company
         from ..apps.cosplay.prompt import Setting
         from ..apps.cosplay.stage import Stage
+        from ..evaluation.persona import seed_prompts
 
         company = open_company(run)
-        strangers = {name: Card(name=name, cue=name) for name in people if name not in company.names}
+        asked = {*people, *(row["speaker"] for row in seed_prompts())}
+        strangers = {name: Card(name=name, cue=name) for name in asked if not company.knows(name)}
         self._stage, self._play, self._people = Stage(engine, company, strangers), play, people
         self._setting = Setting(examples=play.examples, persona=play.persona, as_speech=play.as_speech)
 

@@ -105,6 +105,13 @@ def questions() -> tuple[Question, ...]:
     return tuple(Question(**json.loads(line)) for line in text.splitlines())
 
 
+@cache
+def seed_prompts() -> tuple[dict[str, str], ...]:
+    """The prompts of the original project's README with what its model answered."""
+    text = (files("custome") / "data" / "evaluation" / "seed.jsonl").read_text(encoding="utf-8")
+    return tuple(json.loads(line) for line in text.splitlines())
+
+
 def odd_half(lines: Sequence[Line]) -> list[tuple[str, str]]:
     """What the judge learns from: the odd chapters. A chat page that chooses among candidates learns from the even ones."""
     return [(line.speaker, line.text) for line in lines if line.chapter % 2]

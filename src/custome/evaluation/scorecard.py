@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -53,15 +53,30 @@ def trio_table(scores: Sequence[Scores]) -> tuple[tuple[str, ...], list[tuple[st
     ]
 
 
-def markdown(scores: Sequence[Scores]) -> str:
+def seed_table(
+    prompts: Sequence[Mapping[str, str]], answers: Sequence[tuple[str, Sequence[str]]]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The original project's prompts, its answers, and each model's: all of them, none picked."""
+    head = ("提示", "人物", "最初的项目（ChatGLM-6B）", *(name for name, _ in answers))
+    rows = [
+        (row["context"], row["speaker"], row["reply"], *(texts[place] for _, texts in answers))
+        for place, row in enumerate(prompts)
+    ]
+    return head, rows
+
+
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+def markdown(scores: Sequence[Scores], told: Table) -> str:
     lines = []
-    for head, rows in (table(scores), trio_table(scores)):
+    for head, rows in (table(scores), trio_table(scores), told):
         lines += ["| " + " | ".join(cells) + " |" for cells in (head, tuple("---" for _ in head), *rows)] + [""]
     return "\n".join(lines)
 
 
 def write(
-    folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str
+    folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table
 ) -> tuple[Path, Path]:
     """evaluate.json, evaluate.md and evaluate.html in a folder; returns the last two."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,12 +84,12 @@ def write(
         "scores": [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(one).items()} for one in scores],
         "answers": {name: [asdict(answer) for answer in some] for name, some in answers},
     })  # fmt: skip
-    write_text(folder / "evaluate.md", f"# {title}\n\n{markdown(scores)}")
-    write_text(folder / "evaluate.html", page(scores, answers, title))
+    write_text(folder / "evaluate.md", f"# {title}\n\n{markdown(scores, told)}")
+    write_text(folder / "evaluate.html", page(scores, answers, title, told))
     return folder / "evaluate.md", folder / "evaluate.html"
 
 
-def page(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str) -> str:
+def page(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table) -> str:
     """One page that needs no network: pictures first, the table, then what was said."""
     style = (files("custome") / "evaluation" / "compare.css").read_text(encoding="utf-8") + _STYLE
     charts = "".join(_chart(scores, key, name, form, about) for key, name, form, about in MEASURES)
@@ -85,7 +100,7 @@ def page(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]
     said = "".join(_said(name, some) for name, some in answers)
     return (f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>{html.escape(title)}</title><style>{style}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
-            f'<div class="charts">{charts}</div>\n<h2>谁认得出来</h2>{people}\n<h2>数目</h2>{numbers}{trios}\n<h2>说了什么</h2>{said}</body></html>\n')  # fmt: skip
+            f'<div class="charts">{charts}</div>\n<h2>谁认得出来</h2>{people}\n<h2>数目</h2>{numbers}{trios}\n<h2>最初项目的提示</h2>{_html_table(*told)}\n<h2>说了什么</h2>{said}</body></html>\n')  # fmt: skip
 
 
 _STYLE = """

@@ -84,6 +84,13 @@ class Company:
         close = difflib.get_close_matches(name, every, n=1, cutoff=0.3)
         raise InputError(f"没有人叫 {name!r}", f"是不是 {close[0]!r}？" if close else f"有：{'、'.join(self.names[:12])}……")  # fmt: skip
 
+    def knows(self, name: str) -> bool:
+        """Is anybody called so?"""
+        try:
+            return bool(self.find(name))
+        except InputError:
+            return False
+
     def lines(self, name: str) -> Sequence[Line]:
         return self._lines[name]
 

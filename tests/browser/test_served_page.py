@@ -96,6 +96,7 @@ def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(brow
         while metric(address, "custome_running") > 1 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert metric(address, "custome_running") == 1
+        first.wait_for_timeout(600)  # what was still on its way is shown
         stopped = answers(first).first.inner_text()
         second.wait_for_timeout(400)
         assert answers(first).first.inner_text() == stopped and len(stopped) < 120

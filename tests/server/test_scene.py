@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from fastapi.testclient import TestClient
+
+from custome.engine.base import Hosted
+from custome.engine.scripted import ScriptedEngine
+from custome.server.app import create_app
+from custome.server.auth import Doorkeeper
+from custome.server.catalogue import Catalogue
+from custome.types import Character
 
 CHAT = "/v1/chat/completions"
 
@@ -12,17 +20,41 @@ def ask(server, words: str, **scene: object):
     return server.post(CHAT, body)
 
 
-def test_whoever_is_addressed_answers_and_the_answer_says_who(server):
-    for name in ("李四", "张三"):
-        answer = ask(server, f"{name}，粮草何在？", people=["张三", "李四"])
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["model"] == f"east:{name}" and answer.json()["choices"][0]["message"]["content"]
+@pytest.fixture(scope="module")
+def three():
+    """A server whose model can be three people."""
+    people = tuple(Character(name=name, cue=name, utterances=9) for name in ("刘备", "曹操", "孙权"))
+    engine = ScriptedEngine()
+    with TestClient(create_app(Catalogue([Hosted(name="m", engine=engine, people=people)]), Doorkeeper([]))) as client:
+        yield client
 
 
-def test_in_turn_by_the_names_of_the_messages(server):
-    messages = [{"role": "user", "content": "谁去？"}, {"role": "assistant", "name": "张三", "content": "我去。"}, {"role": "user", "content": "还有呢？"}]
-    body = {"model": "east", "messages": messages, "scene": {"people": ["张三", "李四"], "order": "turn"}, "max_tokens": 8}
-    assert server.post(CHAT, body).json()["model"] == "east:李四"
+def test_whoever_is_addressed_answers_and_the_answer_says_who(three):
+    for name in ("曹操", "孙权"):
+        body = {
+            "model": "m",
+            "messages": [{"role": "user", "content": f"{name}，如何？"}],
+            "scene": {"people": ["刘备", "曹操", "孙权"], "note": "夜深了"},
+        }
+        answer = three.post(CHAT, json=body).json()
+        assert answer["model"] == f"m:{name}"
+        assert answer["choices"][0]["message"]["content"] == f"{name}闻：夜深了。客问{name}曰：“{name}，如何？”"
+
+
+def test_in_turn_by_the_names_of_the_messages(three):
+    messages = [
+        {"role": "user", "content": "谁去？"},
+        {"role": "assistant", "name": "刘备", "content": "我去。"},
+        {"role": "user", "content": "还有呢？"},
+    ]
+    body = {"model": "m", "messages": messages, "scene": {"people": ["刘备", "曹操"], "order": "turn"}}
+    answer = three.post(CHAT, json=body).json()
+    assert answer["model"] == "m:曹操" and "刘备曰：“我去。”" in answer["choices"][0]["message"]["content"]
+
+
+def test_a_real_model_in_a_scene(server):
+    answer = ask(server, "粮草何在？", people=["张三"])
+    assert answer.status_code == 200 and answer.json()["model"] == "east:张三", answer.text
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,9 @@ def evaluate(argv: list[str]) -> int:
         scores.append(dataclasses.replace(score, stable=stable, paraphrase=paraphrase, forgetting=forgetting))
         said.append((name, answers))
         engine.close()
+    scores = persona.on_as_many(
+        scores, [[text for _, text in judge.real], *([a.text for a in some] for _, some in said)]
+    )
     if flags.information:
         scores = _with_information(scores, said, Path(flags.runs[0]), judge, reporter)
     if flags.judge_url:
@@ -138,12 +141,12 @@ class Answering:
             question, name = job
             said = [Said(name="客", text=question, by_user=True)]
             count = 1 if greedy else play.candidates
-            own = dataclasses.replace(
-                options, seed=None if greedy else zlib.crc32(f"{play.seed}{question}{name}".encode()) % 2**31
-            )
+            seed = play.seed if greedy else zlib.crc32(f"{play.seed}{question}{name}".encode()) % 2**31
+            own = dataclasses.replace(options, seed=seed)
             return self._stage.speak(name, said, self._setting, own, candidates=count, among=self._people).reply
 
-        at_once = max(1, self._stage.engine.slots // max(1, play.candidates))
+        # Several at once are multiplied by other kernels: greedy replies would differ by the company they keep.
+        at_once = 1 if greedy else max(1, self._stage.engine.slots // max(1, play.candidates))
         with ThreadPoolExecutor(max_workers=at_once) as pool:
             return list(pool.map(answer, jobs))
 

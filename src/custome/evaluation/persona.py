@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -154,6 +154,14 @@ def measure(name: str, answers: Sequence[Answer], judge: Judge) -> Scores:
         in_role=_mean(role), in_role_modern=_mean(modern), mentions=_mean(content), stops=_mean([a.stopped for a in answers]),
         trios=_trios(judge, said),
     )  # fmt: skip
+
+
+def on_as_many(scores: Sequence[Scores], texts: Sequence[Sequence[str]]) -> list[Scores]:
+    """The same scores with distinct-2 on as many pairs of characters for all, since it falls with their number."""
+    among = min([measures.DISTINCT_AMONG, *(sum(max(0, len(measures.letters(t)) - 1) for t in some) for some in texts)])
+    return [
+        replace(one, distinct2=measures.distinct(some, among=among)) for one, some in zip(scores, texts, strict=True)
+    ]
 
 
 def measure_real(judge: Judge) -> Scores:

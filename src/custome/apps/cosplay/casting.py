@@ -69,8 +69,11 @@ class Company:
         """Most talkative first."""
         return list(self._people)
 
-    def find(self, name: str) -> str:
+    def find(self, name: str, others: Sequence[str] = ()) -> str:
         """The canonical name of whoever is called so.
+
+        Args:
+            others: people from elsewhere, to be offered where nobody is.
 
         Raises:
             InputError: nobody is; the nearest name is offered.
@@ -80,9 +83,9 @@ class Company:
         for person in self._people.values():
             if name in person.aliases or name == person.cue:
                 return person.name
-        every = [called for person in self._people.values() for called in (person.name, *person.aliases)]
+        every = [*others, *(called for person in self._people.values() for called in (person.name, *person.aliases))]
         close = difflib.get_close_matches(name, every, n=1, cutoff=0.3)
-        raise InputError(f"没有人叫 {name!r}", f"是不是 {close[0]!r}？" if close else f"有：{'、'.join(self.names[:12])}……")  # fmt: skip
+        raise InputError(f"没有人叫 {name!r}", f"是不是 {close[0]!r}？" if close else f"有：{'、'.join([*others, *self.names][:12])}")  # fmt: skip
 
     def knows(self, name: str) -> bool:
         """Is anybody called so?"""

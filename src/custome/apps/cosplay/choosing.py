@@ -30,7 +30,9 @@ class Weights:
     """… which is not counted below this."""
     point: float = 2.0
     """Of the share of the question's pairs of characters that come back."""
-    length: float = 0.02
+    loops: float = 6.0
+    """Against the share of the reply's pairs of characters that it has said itself before."""
+    length: float = 0.03
     """Of each character up to `enough`."""
     enough: int = 40
 
@@ -71,7 +73,7 @@ def weigh(
             + weights.point * point
             + weights.length * min(len(reply.text), weights.enough)
         )
-        score -= UNFIT * ((again >= ALIKE) + (not complete))
+        score -= weights.loops * loops(reply.text) + UNFIT * ((again >= ALIKE) + (not complete))
         weighed.append(Weighed(text=reply.text, score=score, voice=voice, point=point, again=again, complete=complete))
     return sorted(weighed, key=lambda one: -one.score)
 
@@ -79,3 +81,10 @@ def weigh(
 def pairs(text: str) -> frozenset[str]:
     text = _MARKS.sub("", text)
     return frozenset(text[at : at + 2] for at in range(len(text) - 1))
+
+
+def loops(text: str) -> float:
+    """Share of the pairs of characters that came before in the same text."""
+    text = _MARKS.sub("", text)
+    every = [text[at : at + 2] for at in range(len(text) - 1)]
+    return 1 - len(set(every)) / len(every) if every else 0.0

@@ -7,9 +7,10 @@ part is kept apart with its tokens, so that people can look at it, and what does
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...engine.base import Engine
+from ...models.chat_format import normalise
 from ...types import Message, Request
 from .card import Card, filled
 from .lorebook import Lorebook, recall, within
@@ -92,6 +93,7 @@ def write_prompt(
     """
     novel = engine.kind == "novel"
     user = setting.user or GUEST
+    said = [replace(one, text=normalise(one.text)) for one in said] if novel else said
     latest = [one.text for one in said]
     question = next((one.text for one in reversed(said) if one.by_user), latest[-1] if latest else "")
     parts: list[Part] = []

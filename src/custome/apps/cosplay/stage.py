@@ -70,7 +70,7 @@ class Stage:
                 return card
         if not self.names:  # a model that knows nobody by name can be anybody
             return Card(name=name, cue=name)
-        return self.company.card(self.company.find(name))
+        return self.company.card(self.company.find(name, list(self._cards)))
 
     def prompt(self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions) -> Prompt:
         """What the model reads before `name` speaks."""

@@ -431,9 +431,10 @@ class _Page:
 
     # -- conversations -----------------------------------------------------------------------------------------------
 
-    def arrive(self, owner: str, remembered: str, request: gr.Request) -> tuple[Any, ...]:
+    def arrive(self, owner: str, remembered: str) -> tuple[Any, ...]:
         """A tab opens: whose it is, and what it showed before a reload."""
-        tab = Tab(owner=f"@{request.username}" if request.username else owner or "", chat=remembered or "")
+        # Whoever logs in may call themselves anything: only the browser's own secret tells people apart.
+        tab = Tab(owner=owner or "", chat=remembered or "")
         if tab.chat and not self.play.store_has(tab):
             tab = dataclasses.replace(tab, chat="")
         return *self._whole(tab, "", fresh_models=True), self._trios(tab, self._model_of(tab))

@@ -102,6 +102,17 @@ def test_cards_made_by_others_come_in_with_all_they_say(raw: dict, name: str):
     assert read_card(picture[:33] + packed + picture[33:], "别人的.png") == card
 
 
+@pytest.mark.parametrize("wild", [[], "x", 3, None, {"custome": "x"}, {"custome": {"aliases": "x", "cue": 3}}])
+def test_wild_extensions_are_no_trouble(wild):
+    raw = {
+        "name": "a",
+        "extensions": wild,
+        "character_book": {"entries": [{"keys": ["x"], "content": "y", "extensions": wild}]},
+    }
+    card = read_card(json.dumps(raw).encode(), "x.json")
+    assert card.aliases == () and dump_card(read_card(write_json(card), "x")) == dump_card(card)
+
+
 def zipped(text: bytes) -> bytes:
     chunk = b"zTXtchara\0\0" + zlib.compress(text)
     return struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))

@@ -96,15 +96,20 @@ def card_from(raw: Any, where: str) -> Card:
                 f"{where}: {theirs} 有 {len(value):,} 字，最多 {LONGEST_TEXT:,}", "删短后再导入；长的资料放进世界书"
             )
         texts[ours] = value
-    extensions = data["extensions"] if isinstance(data.get("extensions"), dict) else {}
-    own = extensions.get("custome") or {}
+    extensions = _object(data.get("extensions"))
+    own = _object(extensions.get("custome"))
+    aliases = own.get("aliases")
     book = read_book(data["character_book"], where) if data.get("character_book") else None
     known = {"name", "character_book", *_FIELDS}
     return Card(
         name=data["name"].strip()[:80], **texts, cue=str(own.get("cue") or ""), novel=str(own.get("novel") or ""),
-        aliases=tuple(str(name) for name in own.get("aliases") or ()), book=book,
-        rest={key: value for key, value in data.items() if key not in known},
+        aliases=tuple(str(name) for name in aliases) if isinstance(aliases, list) else (), book=book,
+        rest={**{key: value for key, value in data.items() if key not in known}, "extensions": extensions},
     )  # fmt: skip
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def dump_card(card: Card, version: int = 3) -> dict[str, Any]:

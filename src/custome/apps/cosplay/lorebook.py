@@ -124,7 +124,10 @@ def _read_entry(row: Any, where: str) -> Entry:
         raise DataError(f"{where}: 应是一个对象，这里是 {type(row).__name__}", "改正后再导入")
     used = {"keys", "key", "secondary_keys", "keysecondary", "content", "name", "comment", "selective", "constant", "enabled",
             "disable", "insertion_order", "order", "priority", "use_regex"}  # fmt: skip
-    own = (row.get("extensions") or {}).get("custome") or {}
+    given: Any = row.get("extensions")
+    extensions: dict[str, Any] = given if isinstance(given, dict) else {}
+    given = extensions.get("custome")
+    own: dict[str, Any] = given if isinstance(given, dict) else {}
     return Entry(
         keys=_words(row.get("keys", row.get("key")), where), content=str(row.get("content") or ""),
         name=str(row.get("name") or row.get("comment") or ""),
@@ -133,7 +136,7 @@ def _read_entry(row: Any, where: str) -> Entry:
         enabled=bool(row.get("enabled", not row.get("disable", False))),
         order=_number(row.get("insertion_order", row.get("order")), 100), priority=_number(row.get("priority"), 10),
         use_regex=bool(row.get("use_regex")), chapter=_number(own.get("chapter"), 0),
-        rest={key: value for key, value in row.items() if key not in used},
+        rest={**{key: value for key, value in row.items() if key not in used}, "extensions": extensions},
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def test_who_answers_is_picked_and_a_typed_cue_wins(tab: Page, engine: ScriptedE
     said(tab, "先救猫。")
     assert (
         engine.requests[0].speaker == "孔明"
-        and engine.requests[0].messages[-1].content == "客问孔明曰：“博物馆大火,救名画还是救猫?”"
+        and engine.requests[0].messages[-1].content == "客问孔明曰：“博物馆大火，救名画还是救猫？”"
     )
     ask(tab, "玄德曰：")
     expect(answers(tab).nth(1)).to_contain_text("此事", timeout=PATIENCE_MS)

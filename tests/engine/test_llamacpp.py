@@ -62,6 +62,18 @@ def test_a_cancel_ends_it_at_once(engines):
     assert engines["east"].run(ask("粮草"), GREEDY).finish_reason == "stop"
 
 
+def test_several_replies_to_one_request_are_written_in_one_go(engines):
+    request, options = Request(text="粮草何在？"), GenerateOptions(max_new_tokens=12, seed=3)
+    replies = engines["east"].generate([request] * 20, options)  # more than there are slots
+    assert len(replies) == 20 and len({reply.text for reply in replies}) > 10
+    assert all(reply.finish_reason in ("stop", "length") for reply in replies)
+    greedy = engines["east"].generate([ask("粮草")] * 3, GREEDY)
+    assert {reply.text for reply in greedy} == {engines["east"].run(ask("粮草"), GREEDY).text}
+    cancel = Cancel()
+    cancel.set()
+    assert all(reply.finish_reason == "cancelled" for reply in engines["east"].generate([request] * 4, options, cancel))
+
+
 def test_what_does_not_fit_is_said_by_how_much(engines):
     with pytest.raises(LengthError, match="多了 \\d+"):
         engines["east"].run(Request(text="粮草" * 400), GREEDY)

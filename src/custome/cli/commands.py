@@ -105,7 +105,7 @@ def everyday_texts(recipe: Recipe, reporter: Reporter) -> list[str]:
         engine = open_base(recipe.model, reporter)
         write_jsonl(kept, ({"text": text} for text in own_words(engine, reporter)))
         engine.close()
-    return [json.loads(line)["text"] for line in read_text(kept, "底座写的日常中文").splitlines()]
+    return [json.loads(line)["text"] for line in read_text(kept, "底座写的日常中文").split("\n") if line]
 
 
 def _check_inputs(recipe: Recipe) -> None:

@@ -75,6 +75,7 @@ def evaluate(argv: list[str]) -> int:
     opened = open_models(flags.runs, flags.model, reporter)
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
     asked = _chosen(persona.questions(), flags.questions)
+    output = Path(flags.output or flags.runs[0])
     people, seed, seed_rows = list(judge.names), persona.seed_prompts(), []
     scores, said = [persona.measure_real(judge)], []
     players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
@@ -98,17 +99,18 @@ def evaluate(argv: list[str]) -> int:
         scores, [[text for _, text in judge.real], *([a.text for a in some] for _, some in said)]
     )
     if flags.information:
+        scorecard.write(output, scores, said, "", ((), []))  # what is there so far, should the rest fail
         scores = _with_information(scores, said, Path(flags.runs[0]), judge, reporter)
-    if flags.judge_url:
-        _judged(flags, said, reporter)
     reporter.table("", *scorecard.table(scores))
     reporter.table("", *scorecard.trio_table(scores))
     told = scorecard.seed_table(seed, seed_rows)
     for row in told[1]:
         reporter.note(" | ".join(row))
     title = "、".join(name for name, _ in said) + "：演得像不像"
-    markdown, page = scorecard.write(Path(flags.output or flags.runs[0]), scores, said, title, told)
+    markdown, page = scorecard.write(output, scores, said, title, told)
     reporter.note(f"打分表 → {markdown}　{page}")
+    if flags.judge_url:
+        _judged(flags, said, reporter)
     return 0
 
 
@@ -117,12 +119,15 @@ class Answering:
 
     def __init__(self, engine: Any, run: Path, play: Play, people: Sequence[str]) -> None:
         from ..apps.cosplay.card import Card
-        from ..apps.cosplay.casting import open_company
+        from ..apps.cosplay.casting import Company
         from ..apps.cosplay.prompt import Setting
         from ..apps.cosplay.stage import Stage
+        from ..corpus.cast import read_cast
         from ..evaluation.persona import seed_prompts
 
-        company = open_company(run)
+        # Own lines of the odd chapters are what the judge learnt from: they are not shown to the model here.
+        cast = read_cast(run)
+        company = Company(dataclasses.replace(cast, lines=tuple(line for line in cast.lines if not line.chapter % 2)))
         asked = {*people, *(row["speaker"] for row in seed_prompts())}
         strangers = {name: Card(name=name, cue=name) for name in asked if not company.knows(name)}
         self._stage, self._play, self._people = Stage(engine, company, strangers), play, people

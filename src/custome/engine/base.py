@@ -61,7 +61,9 @@ class Engine(Protocol):
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         """The reply as it grows; the last piece carries the finished reply. Closing the iterator stops generating."""
 
-    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+    def generate(
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
+    ) -> list[Reply]:
         """Finished replies to several requests, computed together where the engine can."""
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
@@ -126,14 +128,15 @@ def as_stream(engine: Engine, request: Request, options: GenerateOptions, cancel
         worker.join()
 
 
-def run_all(engine: Engine, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+def run_all(
+    engine: Engine, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
+) -> list[Reply]:
     """`generate` for an engine that writes several replies at the same time; the same request again has another seed."""
     seeds = [requests[:place].count(request) for place, request in enumerate(requests)]
 
     def write(request: Request, again: int) -> Reply:
-        return engine.run(
-            request, options if options.seed is None else dataclasses.replace(options, seed=options.seed + again)
-        )
+        seeded = options if options.seed is None else dataclasses.replace(options, seed=options.seed + again)
+        return engine.run(request, seeded, None, cancel)
 
     with ThreadPoolExecutor(max_workers=max(1, min(engine.slots, len(requests)))) as pool:
         return list(pool.map(write, requests, seeds))

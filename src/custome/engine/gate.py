@@ -117,12 +117,26 @@ class GatedEngine:
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         return as_stream(self, request, options, cancel)
 
-    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
-        if all_the_same(requests):  # one question, written several times in one go
-            check_options(self, options)
-            with self.gate.enter(Cancel()):
-                return self.inner.generate(requests, options)
-        return run_all(self, requests, options)
+    def generate(
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
+    ) -> list[Reply]:
+        if not all_the_same(requests):
+            return run_all(self, requests, options, cancel)
+        check_options(self, options)  # one question, written several times in one go: one place behind the gate
+        cancel, started = cancel or Cancel(), time.monotonic()
+        nothing = Reply(text="", prompt_tokens=0, completion_tokens=0, finish_reason="cancelled")
+        replies: list[Reply] = []
+        try:
+            with self.gate.enter(cancel) as admitted:
+                replies = self.inner.generate(requests, options, cancel) if admitted else [nothing] * len(requests)
+                return replies
+        finally:
+            seconds = time.monotonic() - started
+            if self._told is not None:
+                for reply in replies:
+                    self._told(reply.finish_reason, reply, seconds, seconds)
+                if not replies:
+                    self._told("error", None, 0.0, seconds)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         return self.inner.score(requests, replies)

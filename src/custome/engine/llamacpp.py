@@ -133,10 +133,12 @@ class LlamaCppEngine:
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         return as_stream(self, request, options, cancel)
 
-    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+    def generate(
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
+    ) -> list[Reply]:
         if all_the_same(requests):
-            return self._several(requests[0], len(requests), options)
-        return run_all(self, requests, options)
+            return self._several(requests[0], len(requests), options, cancel or Cancel())
+        return run_all(self, requests, options, cancel)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         raise InputError("llama.cpp 引擎不会给现成的文字打分", "用 --engine local")
@@ -162,37 +164,41 @@ class LlamaCppEngine:
     def close(self) -> None:
         self._server = None  # the model goes with its last engine
 
-    def _several(self, request: Request, count: int, options: GenerateOptions) -> list[Reply]:
+    def _several(self, request: Request, count: int, options: GenerateOptions, cancel: Cancel) -> list[Reply]:
         """Different replies to one request; its prompt is read once."""
-        if count > self.slots:
-            first = self._several(request, self.slots, options)
-            return [
-                *first,
-                *self._several(request, count - self.slots, replace(options, seed=_moved(options.seed, self.slots))),
-            ]
         prompt, server = self._prompt(request), self._open_server()
         self._check_length(len(prompt), options.max_new_tokens)
-        told: list[dict[str, Any]] = []
+        at_once = max(1, min(self.slots, (POOL - len(prompt)) // options.max_new_tokens))
+        if count > at_once:
+            first = self._several(request, at_once, options, cancel)
+            return [*first, *self._several(request, count - at_once, replace(options, seed=_moved(options.seed, at_once)), cancel)]  # fmt: skip
+        said, ends = [""] * count, [""] * count
+        wrong: dict[str, Any] = {}
 
-        def take(said: bytes) -> bool:
-            told.append(json.loads(said))
-            return False
+        def take(told: bytes) -> bool:
+            chunk = json.loads(told)
+            if "choices" not in chunk:
+                wrong.update(chunk)
+                return True
+            choice = chunk["choices"][0]
+            said[choice["index"]] += choice["text"]
+            ends[choice["index"]] = choice["finish_reason"] or ""
+            return cancel.is_set()
 
-        with server.room(len(prompt) + count * options.max_new_tokens, Cancel()):
-            question = {
-                **self._question(prompt, request, options),
-                "stream": False,
-                "n_cmpl": count,
-                "return_progress": False,
-            }
-            server.server.handle_completions(json.dumps(question).encode(), take)
-        if not told or "choices" not in told[0]:
-            raise _as_error(told[0] if told else {"message": "没有回答"})
+        with server.room(len(prompt) + count * options.max_new_tokens, cancel) as granted:
+            if granted:
+                question = {**self._question(prompt, request, options), "n_cmpl": count, "return_progress": False}
+                server.server.handle_completions(json.dumps(question).encode(), take)
+        if wrong:
+            raise _as_error(wrong)
+        if not all(ends) and not cancel.is_set():
+            raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
         chat_format = None if request.text or _shaped(options) else self._format
+        reasons: list[Any] = [end or "cancelled" for end in ends]
         return [
-            Reply(text=chat_format.reply(choice["text"]) if chat_format else choice["text"], prompt_tokens=len(prompt),
-                  completion_tokens=self.count_tokens(choice["text"]), finish_reason=choice["finish_reason"])
-            for choice in sorted(told[0]["choices"], key=lambda choice: choice["index"])
+            Reply(text=chat_format.reply(text) if chat_format else text, prompt_tokens=len(prompt),
+                  completion_tokens=self.count_tokens(text), finish_reason=reason)
+            for text, reason in zip(said, reasons, strict=True)
         ]  # fmt: skip
 
     # -- inside ------------------------------------------------------------------------------------------------------

@@ -99,12 +99,16 @@ class LocalEngine:
         reply = self._reply(request, prompt, result[0].tolist(), options, cancelled=cancel.is_set())
         yield Piece(text=reply.text, reply=reply)
 
-    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
+    def generate(
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
+    ) -> list[Reply]:
         prompts = [self._prompt(request) for request in requests]
         rows = (
-            self._beams(prompts, options, Cancel())
+            self._beams(prompts, options, cancel or Cancel())
             if options.num_beams > 1
-            else self._generate(prompts, options, Cancel(), None, raw=all(request.text for request in requests))
+            else self._generate(
+                prompts, options, cancel or Cancel(), None, raw=all(request.text for request in requests)
+            )
         )
         return [
             self._reply(request, prompt, row.tolist(), options, cancelled=False)

@@ -73,8 +73,10 @@ class RemoteEngine:
     def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
         return as_stream(self, request, options, cancel)
 
-    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
-        return run_all(self, requests, options)
+    def generate(
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
+    ) -> list[Reply]:
+        return run_all(self, requests, options, cancel)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         raise InputError("远端引擎不会给现成的文字打分", "用 --engine local")

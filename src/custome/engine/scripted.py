@@ -55,8 +55,10 @@ class ScriptedEngine:
         yield Piece(text=shown, reply=Reply(text=shown, prompt_tokens=self.count_tokens(asked), completion_tokens=len(shown),
                                             finish_reason="cancelled" if cancelled else "stop" if whole else "length"))  # fmt: skip
 
-    def generate(self, requests: Sequence[Request], options: GenerateOptions) -> list[Reply]:
-        replies = [list(self.stream(request, options))[-1].reply for request in requests]
+    def generate(
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
+    ) -> list[Reply]:
+        replies = [list(self.stream(request, options, cancel))[-1].reply for request in requests]
         return [reply for reply in replies if reply is not None]
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:

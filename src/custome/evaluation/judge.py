@@ -15,7 +15,7 @@ from ..engine.base import Engine
 from ..errors import EngineError
 from ..report import Reporter
 from ..types import GenerateOptions, Message, Request
-from .persona import Answer, shipped
+from .persona import Answer, shipped, spread
 
 MOST = 60
 """Answers that are judged: each costs five questions."""
@@ -34,12 +34,12 @@ def rubrics() -> tuple[Rubric, ...]:
 
 
 def judged(engine: Engine, answers: Sequence[Answer], reporter: Reporter) -> dict[str, float]:
-    """Mean score of each rubric, 1–5, over an even selection of the answers.
+    """Mean score of each rubric, 1–5, over a selection of the answers.
 
     Raises:
         EngineError: the judge does not answer with a score.
     """
-    chosen = answers[:: max(1, len(answers) // MOST)][:MOST]
+    chosen = spread(answers, MOST)
     options = GenerateOptions(do_sample=False, max_new_tokens=24, json_schema=_SCHEMA)
     means = {}
     for done, rubric in enumerate(rubrics()):

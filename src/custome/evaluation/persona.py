@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from ..corpus.cast import Line
 from ..corpus.voices import Voices
 from ..engine.base import Engine
@@ -182,12 +184,11 @@ def measure_real(judge: Judge) -> Scores:
 
 def information(base: Engine, answers: Sequence[Answer], reporter: Reporter) -> float:
     """How much the question raises the reply's likelihood under the base model, in nats for each character:
-    (log p(reply | question, cue) − log p(reply | cue)) / characters, the mean over an even selection of the answers.
+    (log p(reply | question, cue) − log p(reply | cue)) / characters, the mean over a selection of the answers.
 
     Li et al. 2016, arXiv 1510.03055, as a measure instead of an objective.
     """
-    step = max(1, len(answers) // SCORED)
-    chosen = [a for a in answers[:: step | 1] if a.text.strip()][:SCORED]
+    chosen = [a for a in spread(answers, SCORED) if a.text.strip()]
     gain = characters = 0.0
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start : start + AT_ONCE]
@@ -198,6 +199,12 @@ def information(base: Engine, answers: Sequence[Answer], reporter: Reporter) -> 
         characters += sum(map(len, replies))
         reporter.progress("互信息", start + len(part), len(chosen))
     return gain / characters if characters else math.nan
+
+
+def spread(answers: Sequence[Answer], most: int) -> list[Answer]:
+    """At most so many answers of a fixed shuffle: of all people and questions alike."""
+    order = np.random.default_rng(0).permutation(len(answers))[:most]
+    return [answers[place] for place in order]
 
 
 def stability(
@@ -238,7 +245,7 @@ def _less(text: str, question: str) -> str:
     for size in range(len(question), 1, -1):
         for start in range(len(question) - size + 1):
             if (piece := question[start : start + size]) in text:
-                text = text.replace(piece, "")
+                text = text.replace(piece, "\n")
     return text
 
 

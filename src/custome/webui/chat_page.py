@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import html
 import json
+import re
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,6 +83,11 @@ def _named(turn: Turn, several: bool) -> str:
     return f"{turn.name}：{turn.text}" if several and turn.name and not turn.by_user else turn.text
 
 
+def _portrait(raw: dict[str, Any]) -> str:
+    """The picture a card came with."""
+    return str(((raw.get("data") or {}).get("extensions") or {}).get("custome", {}).get("portrait") or "")
+
+
 def versions_of(chat: Chat) -> str:
     last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
     return f"第 {last.chosen + 1}/{len(last.versions)} 版" if last is not None and len(last.versions) > 1 else ""
@@ -96,11 +104,32 @@ def _file(name: str, kind: str, data: bytes) -> str:
     return json.dumps({"name": name, "type": kind, "data": base64.b64encode(data).decode()})
 
 
+def _kindly(event: Callable[..., Any]) -> Callable[..., Any]:
+    """An event that tells of what goes wrong and leaves the page as it is."""
+
+    @functools.wraps(event)
+    def guarded(*given: Any, **more: Any) -> Any:
+        try:
+            return event(*given, **more)
+        except CustomeError as error:
+            _warn(error)
+            return gr.skip()
+
+    return guarded
+
+
+_EVENTS = ("swipe_back", "edit", "select", "drop", "bring_back", "digested", "arrive", "begin", "open", "remove", "branch_off", "load",
+           "written", "name_it", "listed", "after", "people", "meet", "card_in", "looked")  # fmt: skip
+"""Events that write no reply; those that do give the words back when nobody answers."""
+
+
 class _Page:
     """The components, and the events between them and a Play."""
 
     def __init__(self, play: Play) -> None:
         self.play = play
+        for name in _EVENTS:
+            setattr(self, name, _kindly(getattr(self, name)))
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
@@ -254,7 +283,7 @@ class _Page:
         setup = [self.tab, self.model, *self.scene_parts, *self.sampling]
         seen = [self.tab, self.remembered, self.chat, self.version, self.status]
         whole = [*seen, self.title, self.selected, self.delete, self.model, *self.scene_parts, self.faces, self.chats]
-        on = {"show_progress": "hidden"}
+        on: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
 
         answers = [
             self.send.click(self.submit, [self.text, *setup], [self.text, *seen], **generating),
@@ -267,28 +296,32 @@ class _Page:
         for done in answers:
             done.then(self.after, [self.tab, self.search], [self.chats, self.title, self.summary], **on)
         stopped = self.stop.click(self.stop_it, None, None, queue=False, cancels=answers)
-        stopped.then(self.end).then(self._as_it_is, [self.tab], seen, **on)
-        self.older.click(self.end).then(self.swipe_back, [self.tab], seen, **on)
+        stopped.then(self.end, concurrency_limit=None).then(self._as_it_is, [self.tab], seen, **on)
+        self.older.click(self.end, concurrency_limit=None).then(self.swipe_back, [self.tab], seen, **on)
         self.chat.edit(self.edit, [self.tab], seen)
         self.chat.select(self.select, [self.tab], [self.selected, self.delete])
-        self.delete.click(self.end).then(
+        self.delete.click(self.end, concurrency_limit=None).then(
             self.drop, [self.tab, self.selected], [*seen, self.selected, self.delete], **on
         )
-        self.undelete.click(self.end).then(self.bring_back, [self.tab], seen, **on)
+        self.undelete.click(self.end, concurrency_limit=None).then(self.bring_back, [self.tab], seen, **on)
 
-        self.branch.click(self.end).then(self.branch_off, [self.tab, self.selected, self.search], whole, **on)
-        self.new.click(self.end).then(self.begin, [self.tab, self.search], whole, **on)
-        self.chat.clear(self.end).then(self.begin, [self.tab, self.search], whole, **on)
-        self.remove_chat.click(self.end).then(self.remove, [self.tab, self.search], whole, **on)
-        self.chats.input(self.end).then(self.open, [self.tab, self.chats, self.search], whole, **on)
-        self.load_file.upload(self.end).then(
+        self.branch.click(self.end, concurrency_limit=None).then(
+            self.branch_off, [self.tab, self.selected, self.search], whole, **on
+        )
+        self.new.click(self.end, concurrency_limit=None).then(self.begin, [self.tab, self.search], whole, **on)
+        self.chat.clear(self.end, concurrency_limit=None).then(self.begin, [self.tab, self.search], whole, **on)
+        self.remove_chat.click(self.end, concurrency_limit=None).then(self.remove, [self.tab, self.search], whole, **on)
+        self.chats.input(self.end, concurrency_limit=None).then(
+            self.open, [self.tab, self.chats, self.search], whole, **on
+        )
+        self.load_file.upload(self.end, concurrency_limit=None).then(
             self.load, [self.tab, self.load_file, self.search, self.model], whole, **on
         )
         page.load(self.arrive, [self.owner, self.remembered], [*whole, self.trio], js=_WHO, **on)
         self.remembered.change(None, [self.remembered], None, js=_REMEMBER)
         self.search.change(self.listed, [self.tab, self.search], [self.chats], **on)
         self.rename.click(self.name_it, [self.tab, self.title, self.search], [self.chats], **on)
-        self.export.click(self.written, [self.tab, self.form], [self.download], **on).then(
+        self.export.click(self.written, [self.tab, self.form], [self.download], **on).success(
             None, [self.download], None, js=_DOWNLOAD
         )
 
@@ -337,8 +370,10 @@ class _Page:
                 yield "" if not grown.told else gr.skip(), *_seen(asked, grown)
         except Exception as error:
             # The words go back into the box; what was answered before it went wrong is there.
-            kept = asked if asked.chat and self.play.store_has(asked) else tab
-            yield text if not self.play.ends_answered(kept, text) else "", *self._as_it_is(kept)
+            there = self.play.store_has(asked)
+            words = "" if there and self.play.ends_answered(asked, text) else text
+            kept = asked if there else dataclasses.replace(tab, chat="")
+            yield words, *(self._as_it_is(kept) if there or isinstance(error, InputError) else (gr.skip(),) * 5)
             _warn(error)
 
     def again(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
@@ -370,7 +405,7 @@ class _Page:
             for grown in write(*self._given(parts)):
                 yield _seen(tab, grown)
         except Exception as error:
-            yield self._as_it_is(tab)
+            yield self._as_it_is(tab) if self.play.store_has(tab) else (gr.skip(),) * 5
             _warn(error)
 
     def speak_for_me(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[Any]:
@@ -434,7 +469,8 @@ class _Page:
     def arrive(self, owner: str, remembered: str) -> tuple[Any, ...]:
         """A tab opens: whose it is, and what it showed before a reload."""
         # Whoever logs in may call themselves anything: only the browser's own secret tells people apart.
-        tab = Tab(owner=owner or "", chat=remembered or "")
+        known = re.fullmatch(r"[0-9a-f]{32}", owner or "")
+        tab = Tab(owner=owner if known else secrets.token_hex(16), chat=remembered or "")
         if tab.chat and not self.play.store_has(tab):
             tab = dataclasses.replace(tab, chat="")
         return *self._whole(tab, "", fresh_models=True), self._trios(tab, self._model_of(tab))
@@ -511,9 +547,9 @@ class _Page:
         return gr.update(choices=["、".join(trio) for trio in TRIOS if known.issuperset(trio)], value=None)
 
     def meet(self, tab: Tab, model: str, chosen: list[str]) -> tuple[str, str]:
-        """Who is there: their faces, and the first one's card."""
-        cards = self._cards(tab, model, chosen)
-        return strip([(card, self._portrait(tab, card.name)) for card in cards]), "".join(
+        """Who is there: their faces and cards."""
+        cards, own = self._cards(tab, model, chosen), self.play.store.cards(tab.owner)
+        return strip([(card, _portrait(own.get(card.name, {}))) for card in cards]), "".join(
             _card_page(card) for card in cards
         )
 
@@ -523,10 +559,6 @@ class _Page:
             return [stage.card(name) for name in chosen or ()]
         except CustomeError:
             return []
-
-    def _portrait(self, tab: Tab, name: str) -> str:
-        raw = self.play.store.cards(tab.owner).get(name, {})
-        return str(((raw.get("data") or {}).get("extensions") or {}).get("custome", {}).get("portrait") or "")
 
     def card_in(self, tab: Tab, raw: bytes | None, model: str, chosen: list[str]) -> tuple[Any, Any]:
         try:

@@ -62,7 +62,7 @@ def thumbnail(data: bytes, size: int = 96) -> str:
                 return ""
             small = picture.convert("RGBA")
             small.thumbnail((size, size))
-    except (UnidentifiedImageError, OSError, ValueError):
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return ""
     out = io.BytesIO()
     small.save(out, "PNG")

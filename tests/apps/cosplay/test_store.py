@@ -58,14 +58,18 @@ def test_versions_are_kept_and_can_be_swiped(store, chat):
     assert texts(store, chat)[-1] == "月明星稀。"
     store.choose(chat, ME, turn, 99)
     assert store.read(chat, ME).turns[-1].chosen == 1
-    store.another(chat, ME, turn)
-    store.drop_version(chat, ME, turn)
+    number = store.another(chat, ME, turn)
+    store.choose(chat, ME, turn, 0)  # in another tab
+    store.write(chat, ME, turn, "半", finished=False, number=number)
+    assert store.read(chat, ME).turns[-1].versions == ("月明星稀。", "乌鹊南飞。", "半")
+    store.drop_version(chat, ME, turn, number)
     assert store.read(chat, ME).turns[-1].versions == ("月明星稀。", "乌鹊南飞。")
 
 
 def test_a_turn_nothing_came_of_goes_with_its_only_version(store, chat):
     turn = store.say(chat, ME, "曹操", "", by_user=False, finished=False)
-    store.drop_version(chat, ME, turn)
+    store.drop_version(chat, ME, turn, 0)
+    store.bring_back(chat, ME)
     assert len(texts(store, chat)) == 2
 
 
@@ -76,6 +80,14 @@ def test_deleted_turns_and_chats_come_back(store, chat):
     store.bring_back(chat, ME)
     store.delete(chat, ME, first)
     assert texts(store, chat) == ["月明星稀。"]
+    last = store.read(chat, ME).turns[0].id
+    store.delete(chat, ME, last)
+    store.bring_back(chat, ME)  # the latest only
+    assert texts(store, chat) == ["月明星稀。"]
+    store.bring_back(chat, ME)
+    gone = store.say(chat, ME, "客", "没问过", by_user=True)
+    store.take_back(chat, ME, gone)
+    store.bring_back(chat, ME)
     store.remove(chat, ME)
     assert store.chats(ME) == []
     store.bring_back(chat, ME)

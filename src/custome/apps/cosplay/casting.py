@@ -95,21 +95,21 @@ class Company:
             return False
 
     def lines(self, name: str) -> Sequence[Line]:
-        return self._lines[name]
+        return self._lines.get(name, ())
 
     @functools.cache  # noqa: B019 - a company lives as long as its run is served
     def own_lines(self, name: str) -> OwnLines:
-        return OwnLines(self._lines[name])
+        return OwnLines(self.lines(name))
 
     def novel(self, name: str) -> str:
         """The book somebody is from: where they speak first."""
-        return self._lines[name][0].novel if self._lines[name] else ""
+        return self.lines(name)[0].novel if self.lines(name) else ""
 
     @functools.cache  # noqa: B019 - as above
-    def card(self, name: str) -> Card:
+    def card(self, name: str, as_of: int | None = None) -> Card:
         person, novel = self._people[name], self.novel(name)
         return Card(
-            name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person),
+            name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person, as_of),
             greeting=self._greeting(name), examples=self._examples(name), book=self.lorebook(novel),
             rest={"tags": [self._title(novel)] if novel else [], "creator_notes": "由语料自动整理"},
         )  # fmt: skip
@@ -128,17 +128,17 @@ class Company:
                                      chapter=chapter, priority=_KINDS[lore.kind], order=100 + len(entries)))  # fmt: skip
         return Lorebook(name=self._title(novel), entries=tuple(entries))
 
-    @functools.cache  # noqa: B019 - as above
+    @functools.lru_cache(maxsize=16)  # noqa: B019 - as above
     def voices(self, names: tuple[str, ...]) -> Voices:
         """Tells `names` apart; learnt from the even chapters, so that the odd ones can judge it."""
         return Voices(
-            ((line.speaker, line.text) for name in names for line in self._lines[name] if not line.chapter % 2), names
+            ((line.speaker, line.text) for name in names for line in self.lines(name) if not line.chapter % 2), names
         )
 
     def _title(self, novel: str) -> str:
         return self._titles.get(novel) or novel
 
-    def _persona(self, person: Portrait) -> str:
+    def _persona(self, person: Portrait, as_of: int | None) -> str:
         novel = self.novel(person.name)
         called = "、".join(name for name in person.aliases[:6])
         parts = [
@@ -148,7 +148,9 @@ class Company:
         told = next(
             (lore.facts for lore in self._lore[novel] if lore.kind == "person" and lore.name == person.name), ()
         )
-        parts += [f"{fact.text}（第{fact.chapter}回）" for fact in told[:TOLD]]
+        parts += [f"{fact.text}（第{fact.chapter}回）" for fact in told if as_of is None or fact.chapter <= as_of][
+            :TOLD
+        ]
         if own := self._self(person.name):
             parts.append(f"自称“{own}”。")
         if person.openings:
@@ -159,7 +161,7 @@ class Company:
 
     def _self(self, name: str) -> str:
         """What somebody calls themselves more than the others of the book do."""
-        own, every = "".join(line.text for line in self._lines[name]), self._said_in(self.novel(name))
+        own, every = "".join(line.text for line in self.lines(name)), self._said_in(self.novel(name))
         more = {
             word: own.count(word) ** 1.5 / (every.count(word) + 1) * len(every) / len(own) for word in SELVES if own.count(word) >= 3
         }  # fmt: skip
@@ -170,13 +172,13 @@ class Company:
         return "".join(line.text for lines in self._lines.values() for line in lines if line.novel == novel)
 
     def _greeting(self, name: str) -> str:
-        lines = [line.text for line in self._lines[name]]
+        lines = [line.text for line in self.lines(name)]
         fitting = [text for text in lines if _TO_A_STRANGER.search(text) and 5 <= len(text) <= 40]
         return min(fitting, key=len) if fitting else next((text for text in lines if 8 <= len(text) <= 30), "")
 
     def _examples(self, name: str) -> str:
         """Lines that are answers, from all over the book."""
-        answers = [line for line in self._lines[name] if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"]
+        answers = [line for line in self.lines(name) if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"]
         chosen = answers[:: max(1, len(answers) // EXAMPLES)][:EXAMPLES]
         return "\n".join(f"<START>\n{{{{user}}}}: {line.asked}\n{{{{char}}}}: {line.text}" for line in chosen)
 

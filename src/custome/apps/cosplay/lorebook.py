@@ -6,6 +6,7 @@ user turned that on: a stranger's pattern can run for ever.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -181,7 +182,8 @@ def _words(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _number(value: Any, default: int) -> int:
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else default
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return int(value) if number else default
 
 
 def joined(*books: Lorebook | None) -> Lorebook:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ...engine.base import Cancel, Hosted, OnPiece
-from ...errors import InputError
+from ...errors import CustomeError, InputError
 from ...models.chat_format import ends_with_cue, normalise
 from ...types import GenerateOptions, Message, Piece, Reply, Request
 from .card import Card, card_from, dump_card
@@ -33,6 +33,8 @@ LONGEST = 2_000
 """Characters one may say at once."""
 TITLE = 18
 """Characters of the first words that name a conversation."""
+PROSE = 9
+"""Turns that are told where the user writes the cues."""
 SUMMARY = 600
 """Characters of a summary that is made by itself."""
 
@@ -168,6 +170,8 @@ class Play:
         Raises:
             CustomeError: nobody could answer; the conversation is as before, the words are the caller's to give back.
         """
+        if not tab.owner:
+            raise InputError("页面还没有打开好", "等一下再发")
         if len(words) > LONGEST:
             raise InputError(f"一次最多 {LONGEST} 字，这里有 {len(words)} 字", "分几次说")
         stage = self.stage(model, tab.owner)
@@ -178,48 +182,56 @@ class Play:
                 chat=self.store.begin(tab.owner, words.strip()[:TITLE] or "新对话", model=model, settings=vars(scene)),
             )
         else:
-            self.store.set(tab.chat, tab.owner, settings=vars(scene), model=model)
+            self._keep(tab, scene, model)
+        self.running.end(key)
         asked = self.store.say(tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True)
         answered = False
         try:
             yield tab, self._grown(tab)
-            for _ in range(max(1, scene.answers) if scene.people and not ends_with_cue(words) else 1):
-                name = self._next(stage, tab, scene, words)
-                for grown in self._answer(tab, key, stage, name, scene, options):
-                    answered = answered or bool(grown.told)
-                    yield tab, grown
+            with self.running.generation(key) as cancel:
+                for _ in range(max(1, scene.answers) if scene.people and not ends_with_cue(words) else 1):
+                    if cancel.is_set():
+                        break
+                    name = self._next(stage, tab, scene, words)
+                    for grown in self._answer(tab, cancel, stage, name, scene, options):
+                        answered = answered or bool(grown.told)
+                        yield tab, grown
         except Exception:
             if not answered:  # nobody said anything: as if it had not been asked
-                self.store.delete(tab.chat, tab.owner, asked)
+                self.store.take_back(tab.chat, tab.owner, asked)
                 if fresh:
                     self.store.remove(tab.chat, tab.owner)
             raise
 
     def again(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[Grown]:
         """Another version of the last reply."""
+        self.running.end(key)  # what is still being written gets its end first
         chat = self.chat(tab)
         last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
         stage = self.stage(model, tab.owner)
-        if last is None or chat.turns[-1].by_user:
-            if chat.turns:
-                yield from self._answer(
-                    tab, key, stage, self._next(stage, tab, scene, chat.turns[-1].text), scene, options
-                )
-            return
-        self.store.another(tab.chat, tab.owner, last.id)
-        yield from self._answer(tab, key, stage, last.name, scene, options, into=last.id)
+        with self.running.generation(key) as cancel:
+            if last is None or chat.turns[-1].by_user:
+                if chat.turns:
+                    name = self._next(stage, tab, scene, chat.turns[-1].text)
+                    yield from self._answer(tab, cancel, stage, name, scene, options)
+                return
+            number = self.store.another(tab.chat, tab.owner, last.id)
+            yield from self._answer(tab, cancel, stage, last.name, scene, options, into=(last.id, number))
 
     def go_on(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[Grown]:
         """More of the last reply."""
+        self.running.end(key)
         chat = self.chat(tab)
-        if not chat.turns or chat.turns[-1].by_user:
+        if not chat.turns or chat.turns[-1].by_user or not chat.turns[-1].name:
             raise InputError("最后一句不是人物说的，没有可以接着说的", "先说一句，等人回答")
         last, stage = chat.turns[-1], self.stage(model, tab.owner)
+        with self.running.generation(key) as cancel:
 
-        def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
-            return stage.go_on(last.name, said_of(chat.turns), scene.setting, options, on_piece=on_piece, cancel=cancel)
+            def write(on_piece: OnPiece) -> Reply:
+                said = said_of(chat.turns)
+                return stage.go_on(last.name, said, scene.setting, options, on_piece=on_piece, cancel=cancel)
 
-        yield from self._written(tab, key, last.id, last.text, write, stage)
+            yield from self._written(tab, cancel, last.id, last.chosen, last.text, write, stage)
 
     def for_user(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[str]:
         """What the user might say, as it is written."""
@@ -238,59 +250,69 @@ class Play:
         return stage.next_speaker(scene.people, said_of(self.chat(tab).turns), scene.order)
 
     def _answer(
-        self, tab: Tab, key: str, stage: Stage, name: str, scene: Scene, options: GenerateOptions, into: int = 0
-    ) -> Iterator[Grown]:
-        """One reply, written into a new turn or into the chosen version of one that is there."""
+        self, tab: Tab, cancel: Cancel, stage: Stage, name: str, scene: Scene, options: GenerateOptions,
+        into: tuple[int, int] | None = None,
+    ) -> Iterator[Grown]:  # fmt: skip
+        """One reply, written into a new turn or into a version of one that is there."""
         turns = self.chat(tab).turns
-        before = [turn for turn in turns if turn.id != into] if into else list(turns)
-        said = said_of(before)
-        turn = into or self.store.say(tab.chat, tab.owner, name, "", by_user=False, finished=False)
+        said = said_of([turn for turn in turns if into is None or turn.id != into[0]])
+        turn, number = into or (self.store.say(tab.chat, tab.owner, name, "", by_user=False, finished=False), 0)
         spoken: list[Spoken] = []
 
-        def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
+        def write(on_piece: OnPiece) -> Reply:
             if not name:
-                text = "".join(
-                    f"{one.name}曰：“{one.text}”" if one.name and not one.by_user else one.text for one in said
-                )
-                return stage.engine.run(_as_prose(text, stage), options, on_piece, cancel)
+                return stage.engine.run(_as_prose(said, stage), options, on_piece, cancel)
             spoken.append(stage.speak(name, said, scene.setting, options, candidates=scene.candidates, among=scene.people,
                                       on_piece=on_piece if scene.candidates <= 1 else None, cancel=cancel))  # fmt: skip
             return spoken[0].reply
 
-        yield from self._written(tab, key, turn, "", write, stage)
+        yield from self._written(tab, cancel, turn, number, "", write, stage)
         if spoken and (left := spoken[0].prompt.left_out) and scene.summary in ("", self._last_summary(tab)):
             summary = stage.digest(said[:left])[-SUMMARY:]
             self.store.set(tab.chat, tab.owner, settings={**vars(scene), "summary": summary, "made": summary})
 
     def _written(
-        self, tab: Tab, key: str, turn: int, head: str, write: Callable[[OnPiece, Cancel], Reply], stage: Stage
+        self,
+        tab: Tab,
+        cancel: Cancel,
+        turn: int,
+        number: int,
+        head: str,
+        write: Callable[[OnPiece], Reply],
+        stage: Stage,
     ) -> Iterator[Grown]:
         """Let a reply be written behind `head`, kept as it grows."""
         text, finished, started, shown, kept = "", False, time.monotonic(), 0.0, time.monotonic()
         chat = self.chat(tab)
+
+        def keep(finished: bool, told: dict[str, Any] | None = None) -> None:
+            self.store.write(tab.chat, tab.owner, turn, head + text, finished=finished, told=told, number=number)
+
         try:
-            with self.running.generation(key) as cancel:
-                for piece in _pieces(lambda on_piece: write(on_piece, cancel), cancel):
-                    text, now = piece.text, time.monotonic()
-                    if piece.reply is not None and (text or head):
-                        finished = True
-                        self.store.write(tab.chat, tab.owner, turn, head + text, finished=True, told=_how(piece.reply))
-                        yield Grown(
-                            chat=self.chat(tab), told=_told(piece.reply, now - started, stage.engine.max_context)
-                        )
-                    if piece.reply is not None:
-                        continue
-                    if now - kept >= KEEP_EVERY_S:
-                        kept = now
-                        self.store.write(tab.chat, tab.owner, turn, head + text, finished=False)
-                    if now - shown >= SHOW_EVERY_S:
-                        shown = now
-                        yield Grown(chat=_with(chat, turn, head + text))
+            for piece in _pieces(write, cancel):
+                text, now = piece.text, time.monotonic()
+                if piece.reply is not None and (text or head):
+                    finished = True
+                    keep(True, _how(piece.reply))
+                    yield Grown(chat=self.chat(tab), told=_told(piece.reply, now - started, stage.engine.max_context))
+                if piece.reply is not None:
+                    continue
+                if now - kept >= KEEP_EVERY_S:
+                    kept = now
+                    keep(False)
+                if now - shown >= SHOW_EVERY_S:
+                    shown = now
+                    yield Grown(chat=_with(chat, turn, head + text))
         finally:
             if not finished and (text or head):  # stopped, the tab closed, or the engine gone: nothing more will come
-                self.store.write(tab.chat, tab.owner, turn, head + text, finished=True)
+                keep(True)
             elif not finished:
-                self.store.drop_version(tab.chat, tab.owner, turn)
+                self.store.drop_version(tab.chat, tab.owner, turn, number)
+
+    def _keep(self, tab: Tab, scene: Scene, model: str) -> None:
+        """The scene as it is now, beside what was made by itself."""
+        kept = self.store.read(tab.chat, tab.owner).settings
+        self.store.set(tab.chat, tab.owner, settings={**kept, **vars(scene)}, model=model)
 
     def _last_summary(self, tab: Tab) -> str:
         return str(self.chat(tab).settings.get("made") or "")
@@ -304,13 +326,14 @@ class Play:
     def store_has(self, tab: Tab) -> bool:
         try:
             return bool(tab.chat and self.store.read(tab.chat, tab.owner))
-        except InputError:
+        except CustomeError:
             return False
 
     def ends_answered(self, tab: Tab, words: str) -> bool:
         """Is what was said in the conversation, with an answer?"""
         turns = self.chat(tab).turns
-        return any(turn.by_user and turn.text == words.strip() for turn in turns[-8:]) and not turns[-1].by_user
+        asked = next((place for place in reversed(range(len(turns))) if turns[place].by_user), len(turns))
+        return asked + 1 < len(turns) and turns[asked].text == words.strip()
 
     def _grown(self, tab: Tab) -> Grown:
         return Grown(chat=self.chat(tab))
@@ -323,6 +346,9 @@ class Play:
         return stage.prompt(stage.next_speaker(scene.people, said, scene.order), said, scene.setting, options)
 
     def import_card(self, tab: Tab, card: Card, portrait: str = "") -> None:
+        """Keep somebody the user brought along, with a small picture's address."""
+        if not tab.owner:
+            raise InputError("页面还没有打开好", "等一下再导入")
         raw = dump_card(card)
         raw["data"]["extensions"]["custome"]["portrait"] = portrait
         self.store.keep_card(tab.owner, card.name, raw)
@@ -371,12 +397,18 @@ def _pieces(write: Callable[[OnPiece], Reply], cancel: Cancel) -> Iterator[Piece
             yield item
             if item.reply is not None:
                 return
-    finally:
+    except GeneratorExit:  # nobody reads any more
         cancel.set()
-        worker.join()
+        raise
 
 
-def _as_prose(text: str, stage: Stage) -> Request:
+def _as_prose(said: Sequence[Said], stage: Stage) -> Request:
+    """A conversation whose last words say themselves who answers."""
+    told = []
+    for one in said[-PROSE:]:
+        words = one.text if one.by_user else f"“{one.text}”"
+        told.append(words if one.by_user or not one.name else f"{one.name}曰：{words}")
+    text = "".join(told)
     return Request(messages=(Message(role="user", content=normalise(text) if stage.engine.kind == "novel" else text),))
 
 

@@ -99,7 +99,9 @@ def write_prompt(
     parts: list[Part] = []
 
     def add(title: str, text: str, why: str = "") -> None:
-        if text.strip():
+        text = text.strip()
+        if text:
+            text += "。" if novel and text[-1] not in "。！？；…”’」）" else ""
             parts.append(Part(title=title, text=text, tokens=engine.count_tokens(text), why=why))
 
     if setting.persona:
@@ -134,12 +136,18 @@ def write_prompt(
             break
         used += part.tokens
         turns.insert(0, part)
-    left_out = len(said) - len(turns)
-    told = said[left_out:]
+    while True:
+        told = said[len(said) - len(turns) :]
+        request = _request(card, told, [part.text for part in head], note, user, setting, novel)
+        if len(turns) <= 1 or engine.prompt_tokens(request) <= room:
+            break
+        del turns[0]  # what stands between the parts was more than was left free
     return Prompt(
-        request=_request(card, told, [part.text for part in head], note, user, setting, novel),
-        parts=(*parts, *turns), left_out=left_out, own=tuple(line.text for line in examples),
-    )  # fmt: skip
+        request=request,
+        parts=(*parts, *turns),
+        left_out=len(said) - len(turns),
+        own=tuple(line.text for line in examples),
+    )
 
 
 def persona_of(card: Card, user: str, novel: bool) -> str:

@@ -5,6 +5,7 @@ Knows the Engine protocol; keeps nothing. What is said is a sequence of Said, wh
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Literal
 
 from ...engine.base import Cancel, Engine, OnPiece
 from ...errors import InputError
-from ...models.chat_format import CLOSE, OPEN, normalise
+from ...models.chat_format import CLOSE, OPEN, cued, normalise
 from ...types import GenerateOptions, Message, Reply, Request
 from .card import Card
 from .casting import Company
@@ -57,8 +58,8 @@ class Stage:
     def names(self) -> list[str]:
         return [*self._cards, *(name for name in self.company.names if name not in self._cards)]
 
-    def card(self, name: str) -> Card:
-        """Somebody's card, by any of their names.
+    def card(self, name: str, as_of: int | None = None) -> Card:
+        """Somebody's card, by any of their names; with what is told of them up to a chapter.
 
         Raises:
             InputError: nobody is called so; the nearest name is offered.
@@ -70,11 +71,11 @@ class Stage:
                 return card
         if not self.names:  # a model that knows nobody by name can be anybody
             return Card(name=name, cue=name)
-        return self.company.card(self.company.find(name, list(self._cards)))
+        return self.company.card(self.company.find(name, list(self._cards)), as_of)
 
     def prompt(self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions) -> Prompt:
         """What the model reads before `name` speaks."""
-        card = self.card(name)
+        card = self.card(name, setting.as_of)
         lines = self.company.own_lines(card.name) if self.company.lines(card.name) else None
         room = self.engine.max_context - options.max_new_tokens
         return write_prompt(self.engine, card, said, setting, room=room, lines=lines)
@@ -87,7 +88,7 @@ class Stage:
 
         Args:
             among: whom the voice is to be told from; the cast of the scene, or the book's most talkative.
-            on_piece, cancel: for a single candidate; several are written in one go.
+            on_piece: sees a single candidate grow; several are written in one go.
         """
         card = self.card(name)
         prompt = self.prompt(name, said, setting, options)
@@ -95,7 +96,7 @@ class Stage:
         if candidates <= 1:
             reply = self.engine.run(prompt.request, options, on_piece, cancel)
             return Spoken(name=card.name, reply=reply, prompt=prompt)
-        replies = self.engine.generate([prompt.request] * candidates, options)
+        replies = self.engine.generate([prompt.request] * candidates, options, cancel)
         before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
         question = next((one.text for one in reversed(said) if one.by_user), "")
         voices = self.company.voices(self._rivals(card.name, among)) if self.company.lines(card.name) else None
@@ -112,8 +113,7 @@ class Stage:
         prompt = self.prompt(name, before, setting, options).request
         if self.engine.kind == "novel":
             text = prompt.messages[0].content
-            cue = f"{text}{'' if text[-1:] in '。！？”：' else '。'}{prompt.speaker}曰："
-            request = Request(text=f"{normalise(cue)}{OPEN}{normalise(last.text)}")
+            request = Request(text=f"{cued(text, prompt.speaker)}{OPEN}{normalise(last.text)}")
             options = replace(options, stop=(*options.stop, CLOSE))
         else:
             said_so_far = Message(role="assistant", content=last.text)
@@ -196,7 +196,7 @@ class Stage:
             return ""
         card = self.card(names[0])
         text = "".join(f"{one.name or ''}{'曰：“' + one.text + '”' if one.name else one.text}" for one in said[-6:])
-        rule = " | ".join(f'"{self.card(name).cue or name}"' for name in names)
+        rule = " | ".join(json.dumps(self.card(name).cue or name, ensure_ascii=False) for name in names)
         options = GenerateOptions(max_new_tokens=12, do_sample=False, grammar=f"root ::= {rule}")
         written = self.engine.run(Request(text=normalise(text)), options).text.strip()
         return next((name for name in names if (self.card(name).cue or name) == written), card.name)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, create_engine, event, func, select, text, update
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, create_engine, delete, event, func, select, text, update
 from sqlalchemy.engine import Engine as Database
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -40,7 +40,7 @@ class _Chat(_Base):
     parent: Mapped[str | None] = mapped_column(String(32), default=None)
     created: Mapped[float]
     updated: Mapped[float]
-    deleted: Mapped[bool] = mapped_column(default=False)
+    deleted: Mapped[float | None] = mapped_column(default=None)
 
 
 class _Turn(_Base):
@@ -52,7 +52,7 @@ class _Turn(_Base):
     name: Mapped[str] = mapped_column(Text)
     by_user: Mapped[bool]
     chosen: Mapped[int] = mapped_column(default=0)
-    deleted: Mapped[bool] = mapped_column(default=False)
+    deleted: Mapped[float | None] = mapped_column(default=None)
 
 
 class _Version(_Base):
@@ -162,11 +162,11 @@ class Store:
 
     def chats(self, owner: str, search: str = "", limit: int = 200) -> list[ChatInfo]:
         """An owner's conversations, the latest first; with `search` those in whose title or text it stands."""
-        turns = select(func.count()).where(_Turn.chat == _Chat.id, _Turn.deleted.is_(False)).scalar_subquery()
-        query = select(_Chat, turns).where(_Chat.owner == owner, _Chat.deleted.is_(False))
+        turns = select(func.count()).where(_Turn.chat == _Chat.id, _Turn.deleted.is_(None)).scalar_subquery()
+        query = select(_Chat, turns).where(_Chat.owner == owner, _Chat.deleted.is_(None))
         if search.strip():
             wanted = f"%{search.strip().replace('%', '').replace('_', '')}%"
-            inside = select(_Turn.chat).join(_Version, _Version.turn == _Turn.id).where(_Version.text.like(wanted), _Turn.deleted.is_(False))  # fmt: skip
+            inside = select(_Turn.chat).join(_Version, _Version.turn == _Turn.id).where(_Version.text.like(wanted), _Turn.deleted.is_(None))  # fmt: skip
             query = query.where(_Chat.title.like(wanted) | _Chat.id.in_(inside))
         with self._session() as session:
             rows = session.execute(query.order_by(_Chat.updated.desc()).limit(limit)).all()
@@ -180,7 +180,7 @@ class Store:
         """
         with self._session() as session:
             found = self._own(session, chat, owner)
-            turns = session.scalars(select(_Turn).where(_Turn.chat == chat, _Turn.deleted.is_(False)).order_by(_Turn.place, _Turn.id)).all()  # fmt: skip
+            turns = session.scalars(select(_Turn).where(_Turn.chat == chat, _Turn.deleted.is_(None)).order_by(_Turn.place, _Turn.id)).all()  # fmt: skip
             versions: dict[int, list[_Version]] = {turn.id: [] for turn in turns}
             query = select(_Version).where(_Version.turn.in_(versions)).order_by(_Version.number)
             for version in session.scalars(query):
@@ -201,13 +201,17 @@ class Store:
         self._change(chat, owner, **changed, **({"model": model} if model is not None else {}))
 
     def remove(self, chat: str, owner: str) -> None:
-        self._change(chat, owner, deleted=True)
+        self._change(chat, owner, deleted=time.time())
 
     def bring_back(self, chat: str, owner: str) -> None:
-        """Undo `remove`, or the deletion of turns."""
+        """Undo `remove`; or, in a conversation that is there, the latest deletion of turns."""
         with self._session() as session:
-            self._own(session, chat, owner, deleted_too=True).deleted = False
-            session.execute(update(_Turn).where(_Turn.chat == chat).values(deleted=False))
+            found = self._own(session, chat, owner, deleted_too=True)
+            if found.deleted is not None:
+                found.deleted = None
+                return
+            latest = session.scalar(select(func.max(_Turn.deleted)).where(_Turn.chat == chat))
+            session.execute(update(_Turn).where(_Turn.chat == chat, _Turn.deleted == latest).values(deleted=None))
 
     def branch(self, chat: str, owner: str, turn: int, title: str = "") -> str:
         """A copy of a conversation up to and with one of its turns."""
@@ -274,35 +278,42 @@ class Store:
             return number
 
     def write(
-        self, chat: str, owner: str, turn: int, words: str, *, finished: bool, told: dict[str, Any] | None = None
-    ) -> None:
-        """What the chosen version of a turn says now.
+        self, chat: str, owner: str, turn: int, words: str, *, finished: bool, told: dict[str, Any] | None = None,
+        number: int | None = None,
+    ) -> None:  # fmt: skip
+        """What a version of a turn says now.
 
         Args:
             told: how it came about, kept with it.
+            number: which version; the chosen one without it.
         """
         with self._session() as session:
             row = self._turn(session, chat, owner, turn)
             changed: dict[str, Any] = {
-                "text": words,
-                "finished": finished,
-                **({"told": told} if told is not None else {}),
-            }
-            session.execute(
-                update(_Version).where(_Version.turn == turn, _Version.number == row.chosen).values(**changed)
-            )
+                "text": words, "finished": finished, **({"told": told} if told is not None else {})
+            }  # fmt: skip
+            which = row.chosen if number is None else number
+            session.execute(update(_Version).where(_Version.turn == turn, _Version.number == which).values(**changed))
             if finished:
                 session.execute(update(_Chat).where(_Chat.id == chat).values(updated=time.time()))
 
-    def drop_version(self, chat: str, owner: str, turn: int) -> None:
-        """Take back a version nothing was written into; a turn left without any goes as well."""
+    def drop_version(self, chat: str, owner: str, turn: int, number: int) -> None:
+        """Take back a version nothing was written into, for good; a turn left without any goes as well."""
         with self._session() as session:
             row = self._turn(session, chat, owner, turn)
-            last = session.scalars(select(_Version).where(_Version.turn == turn, _Version.number == row.chosen)).one()
-            session.delete(last)
-            if row.chosen == 0:
-                row.deleted = True
-            row.chosen = max(0, row.chosen - 1)
+            session.execute(delete(_Version).where(_Version.turn == turn, _Version.number == number))
+            left = session.scalar(select(func.max(_Version.number)).where(_Version.turn == turn))
+            if left is None:
+                session.delete(row)
+            elif row.chosen == number:
+                row.chosen = max(0, number - 1)
+
+    def take_back(self, chat: str, owner: str, turn: int) -> None:
+        """A turn as if it had never been said."""
+        with self._session() as session:
+            row = self._turn(session, chat, owner, turn)
+            session.execute(delete(_Version).where(_Version.turn == turn))
+            session.delete(row)
 
     def choose(self, chat: str, owner: str, turn: int, number: int) -> None:
         """Show another version."""
@@ -316,7 +327,7 @@ class Store:
         with self._session() as session:
             row = self._turn(session, chat, owner, turn)
             where = (_Turn.place >= row.place) if following else (_Turn.id == turn)
-            session.execute(update(_Turn).where(_Turn.chat == chat, where).values(deleted=True))
+            session.execute(update(_Turn).where(_Turn.chat == chat, where).values(deleted=time.time()))
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -329,19 +340,21 @@ class Store:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeError as error:
+            raise InputError(f"有存不下的字符：{error}", "删掉它再试") from error
         except (SQLAlchemyError, OSError) as error:
             raise _explained(error, getattr(self, "where", "")) from error
 
     def _own(self, session: Session, chat: str, owner: str, deleted_too: bool = False) -> _Chat:
         found = session.get(_Chat, chat)
-        if found is None or found.owner != owner or (found.deleted and not deleted_too):
+        if found is None or found.owner != owner or (found.deleted is not None and not deleted_too):
             raise InputError(f"没有这段对话：{chat!r}", "它可能已经删了，或是别人的；从列表里另选一段")
         return found
 
     def _turn(self, session: Session, chat: str, owner: str, turn: int) -> _Turn:
         self._own(session, chat, owner)
         found = session.get(_Turn, turn)
-        if found is None or found.chat != chat or found.deleted:
+        if found is None or found.chat != chat or found.deleted is not None:
             raise InputError(f"这段对话里没有第 {turn} 句", "它可能已经删了")
         return found
 

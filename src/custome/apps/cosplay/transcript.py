@@ -71,7 +71,7 @@ def _read_json(text: str, where: str) -> tuple[str, list[Turn]]:
         pass
     title = ""
     turns: list[Turn] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -95,7 +95,8 @@ def _read_json(text: str, where: str) -> tuple[str, list[Turn]]:
 
 
 def _turn(row: dict[str, Any], where: str) -> Turn:
-    versions = [row["mes"], *(row.get("swipes") or [])] if not row.get("swipes") else list(row["swipes"])
+    swipes = row.get("swipes")
+    versions = list(swipes) if isinstance(swipes, list) and swipes else [row["mes"]]
     if not isinstance(row["mes"], str) or not all(isinstance(text, str) for text in versions):
         raise DataError(f"{where}: mes 和 swipes 应是文字", "改正后再导入")
     if max(map(len, versions)) > LONGEST:

@@ -223,8 +223,8 @@ class _Page:
                 elem_id="order",
             )
             self.answers = gr.Slider(1, 8, _SCENE.answers, step=1, label="每次几个人答", elem_id="answers")
-            self.user = gr.Textbox(label="你是谁", placeholder=GUEST, elem_id="user", max_lines=1)
-            self.user_persona = gr.Textbox(label="你的来历", lines=2, elem_id="user_persona")
+            self.user = gr.Textbox("", label="你是谁", placeholder=GUEST, elem_id="user", max_lines=1)
+            self.user_persona = gr.Textbox("", label="你的来历", lines=2, elem_id="user_persona")
             self.as_of = gr.Slider(
                 0, CHAPTERS, 0, step=1, label="故事讲到第几回", elem_id="as_of", info="0 是全书；之后的事他还不知道"
             )
@@ -232,9 +232,9 @@ class _Page:
                 True, label="我写的是一句话", elem_id="as_speech", info="不勾：当作旁白，像小说那样往下写"
             )
         with gr.Tab("记忆", elem_id="memory_tab"):
-            self.note = gr.Textbox(label="作者注", lines=2, elem_id="note", info="紧挨着最后一句给模型看")
+            self.note = gr.Textbox("", label="作者注", lines=2, elem_id="note", info="紧挨着最后一句给模型看")
             self.summary = gr.Textbox(
-                label="前情提要", lines=5, elem_id="summary", info="放不下的旧话会自动归到这里；可以改"
+                "", label="前情提要", lines=5, elem_id="summary", info="放不下的旧话会自动归到这里；可以改"
             )
             self.digest = gr.Button("整理前情", size="sm", elem_id="digest")
         with gr.Tab("人物", elem_id="people_tab"):

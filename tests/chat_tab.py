@@ -54,3 +54,4 @@ def tab_of(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).first.click() if found.first.is_visible() else page.locator(
         ".overflow-dropdown button", has_text=name
     ).click()
+    page.wait_for_timeout(500)  # its fields are drawn, and given their values, when it is first opened

@@ -31,7 +31,6 @@ from .seal import seal_png, strip, thumbnail
 
 _DEFAULTS = GenerateOptions()
 _SCENE = Scene()
-NEW = "（新对话）"
 CHAPTERS = 200
 """Most chapters the story-time slider counts."""
 TRIOS = (("刘备", "曹操", "孙权"), ("刘备", "关羽", "张飞"), ("诸葛亮", "荀彧", "周瑜"), ("孙悟空", "猪八戒", "唐僧"), ("贾宝玉", "林黛玉", "薛宝钗"), ("宋江", "李逵", "武松"))  # fmt: skip
@@ -67,7 +66,6 @@ _WHO = """() => {
 _DARK = "() => { document.body.classList.toggle('dark'); }"
 
 Shown = list[dict[str, str]]
-Update = dict[Any, Any]
 
 
 def show(chat: Chat) -> Shown:
@@ -432,13 +430,10 @@ class _Page:
         self.end(request)
         turn, chat = self._at(tab, event.index), self.play.chat(tab)
         if turn is not None:
-            words = str(event.value)
-            mark = _named(turn, True)[: len(turn.name) + 1]
-            words = (
-                words.removeprefix(mark)
-                if not turn.by_user and {t.name for t in chat.turns if not t.by_user} != {turn.name}
-                else words
-            )
+            if turn.text not in str(event.previous_value):
+                raise InputError("这段对话在别的标签页里改过了", "看看现在的样子，再改")
+            several = len({one.name for one in chat.turns if not one.by_user}) > 1
+            words = str(event.value).removeprefix(_named(turn, several).removesuffix(turn.text))
             self.play.store.write(tab.chat, tab.owner, turn.id, words, finished=True)
         return self._as_it_is(tab)
 

@@ -100,7 +100,7 @@ def evaluate(argv: list[str]) -> int:
     )
     if flags.information:
         scorecard.write(output, scores, said, "", ((), []))  # what is there so far, should the rest fail
-        scores = _with_information(scores, said, Path(flags.runs[0]), judge, reporter)
+        scores = _with_information(scores, said, Path(flags.runs[0]), reporter)
     reporter.table("", *scorecard.table(scores))
     reporter.table("", *scorecard.trio_table(scores))
     told = scorecard.seed_table(seed, seed_rows)
@@ -216,7 +216,7 @@ def _forgetting(run: Path) -> float:
     return seen[best] / seen[0] - 1 if best in seen and 0 in seen else float("nan")
 
 
-def _with_information(scores: Any, said: Any, run: Path, judge: Any, reporter: Reporter) -> Any:
+def _with_information(scores: Any, said: Any, run: Path, reporter: Reporter) -> Any:
     from ..engine.local import open_local
     from ..evaluation import persona
     from ..models.run_folder import read_run

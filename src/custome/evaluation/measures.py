@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..apps.cosplay.choosing import pairs
 from ..corpus.voices import Voices
 
 NEAR = 0.6
@@ -37,8 +38,7 @@ def recognised(voices: Voices, said: Sequence[tuple[str, str]]) -> dict[str, flo
 
 
 def pairs_of(text: str) -> frozenset[str]:
-    text = letters(text)
-    return frozenset(text[i : i + 2] for i in range(len(text) - 1)) or frozenset([text])
+    return pairs(text) or frozenset([letters(text)])
 
 
 def similarity(one: str, other: str) -> float:
@@ -51,14 +51,14 @@ def nearly_same(texts: Sequence[str], groups: Sequence[object] | None = None) ->
     """For each text: is there another that is nearly the same? With `groups` only texts of another group count."""
     sets = [pairs_of(text) for text in texts]
     owners: dict[str, list[int]] = defaultdict(list)
-    for index, pairs in enumerate(sets):
-        for pair in pairs:
+    for index, own in enumerate(sets):
+        for pair in own:
             owners[pair].append(index)
     found = []
-    for index, pairs in enumerate(sets):
-        shared = Counter(other for pair in pairs for other in owners[pair])
+    for index, own in enumerate(sets):
+        shared = Counter(other for pair in own for other in owners[pair])
         found.append(any(
-            count >= NEAR * (len(pairs) + len(sets[other]) - count)
+            count >= NEAR * (len(own) + len(sets[other]) - count)
             for other, count in shared.items() if other != index and (groups is None or groups[other] != groups[index])
         ))  # fmt: skip
     return found

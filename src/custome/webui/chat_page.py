@@ -513,11 +513,8 @@ class _Page:
         return _file(f"{chat.title or '对话'}.{form}", "text/plain", text.encode())
 
     def name_it(self, tab: Tab, title: str, search: str) -> Any:
-        try:
-            if tab.chat:
-                self.play.store.rename(tab.chat, tab.owner, title)
-        except CustomeError as error:
-            _warn(error)
+        if tab.chat:
+            self.play.store.rename(tab.chat, tab.owner, title)
         return self.listed(tab, search)
 
     def listed(self, tab: Tab, search: str) -> Any:
@@ -556,12 +553,8 @@ class _Page:
             return []
 
     def card_in(self, tab: Tab, raw: bytes | None, model: str, chosen: list[str]) -> tuple[Any, Any]:
-        try:
-            card = read_card(raw or b"", "选中的文件")
-            self.play.import_card(tab, card, thumbnail(raw or b""))
-        except CustomeError as error:
-            _warn(error)
-            return gr.skip(), gr.skip()
+        card = read_card(raw or b"", "选中的文件")
+        self.play.import_card(tab, card, thumbnail(raw or b""))
         gr.Info(f"{card.name} 来了")
         names = self.play.people(model, tab.owner)
         return gr.update(choices=names, value=[*(chosen or []), card.name][-8:]), _card_page(card)
@@ -579,13 +572,7 @@ class _Page:
 
     def looked(self, text: str, tab: Tab, model: str, *parts: Any) -> str:
         scene, options = self._given(parts)
-        try:
-            if not scene.people:
-                raise InputError("还没有选人物", "在“在场的人”里选一个")
-            return prompt_page(self.play.prompt(tab, model, scene, options, text))
-        except CustomeError as error:
-            _warn(error)
-            return ""
+        return prompt_page(self.play.prompt(tab, model, scene, options, text))
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ def _read_json(text: str, where: str) -> tuple[str, list[Turn]]:
         if isinstance(whole, dict) and isinstance(whole.get("turns"), list):
             return "", _our_old_form(whole["turns"], where)
     except json.JSONDecodeError:
-        pass
+        whole = None  # one object a line, then; each is judged by itself
     title = ""
     turns: list[Turn] = []
     for number, line in enumerate(text.split("\n"), 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -72,6 +73,36 @@ def test_several_replies_to_one_request_are_written_in_one_go(engines):
     cancel = Cancel()
     cancel.set()
     assert all(reply.finish_reason == "cancelled" for reply in engines["east"].generate([request] * 4, options, cancel))
+
+
+def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_between(engines):
+    engine, request = engines["east"], Request(text="书信何在？张三曰：“粮草送到" * 12)
+    options = GenerateOptions(max_new_tokens=24, seed=5, logprobs=1)
+
+    def digits() -> list[float]:
+        return [token.logprob for piece in engine.stream(request, options) for token in piece.tokens]
+
+    alone = digits()
+    for thing in THINGS:
+        engine.generate([Request(text=f"{thing}何在？" * 9)] * 3, GenerateOptions(max_new_tokens=30))
+        engine.generate([ask(thing), ask(THINGS[0]), Request(text=f"在{thing}" * 20)], GenerateOptions(max_new_tokens=9))
+        assert digits() == alone
+
+
+def test_what_was_read_for_a_turn_is_not_read_again_for_the_next(engines):
+    """Also in layers with a window, and when another conversation came between."""
+    engine, texts = engines["east"], {thing: f"{thing}何在？张三曰：“已送到。”" * 12 for thing in THINGS[:2]}
+
+    def read_again(text: str) -> int:
+        told: list[dict] = []
+        request = Request(text=text)
+        question = engine._question(engine._prompt(request), request, GenerateOptions(max_new_tokens=4))
+        engine._server.server.handle_completions(json.dumps(question).encode(), lambda chunk: told.append(json.loads(chunk)))
+        return told[-1]["timings"]["prompt_n"]
+
+    first = [read_again(text) for text in texts.values()]
+    second = [read_again(text + "再问一句。") for text in texts.values()]
+    assert min(first) > 90 and max(second) < 12, (first, second)
 
 
 def test_what_does_not_fit_is_said_by_how_much(engines):

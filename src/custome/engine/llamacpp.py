@@ -12,8 +12,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from ..errors import EngineError, InputError, LengthError, SourceError
 from ..models.chat_format import CLOSE, ChatFormat, plain_prompt
@@ -55,8 +58,12 @@ class LlamaServer:
         params.n_ubatch = 256  # halves what a batch takes in memory, and costs nothing
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 1
         # llama.cpp listens on a port of its own as soon as it runs: on loopback, any free one, and nobody knows the key.
-        params.port, params.api_keys = 0, [os.urandom(24).hex()]
-        params.cache_ram_mib = params.n_ctx_checkpoints = 0
+        self._key = os.urandom(24).hex()
+        params.port, params.api_keys = 0, [self._key]
+        # Layers with a window of attention keep all they have read too: the pool has the room anyway, and without it the
+        # beginning of a conversation is read again at every turn.
+        params.swa_full, params.n_ctx_checkpoints, params.cache_ram_mib = True, 0, 0
+        params.slot_save_path = f"{gettempdir()}/"  # nothing is saved there; llama.cpp erases slots only where it could
         if embedding:  # a text is read in one go
             params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
             params.n_batch = params.n_ubatch = context
@@ -67,25 +74,39 @@ class LlamaServer:
         except RuntimeError as error:
             raise SourceError(f"llama.cpp 读不了 {str(model)!r}：{error}", f"文件坏了就删掉重做：rm {model}；或 --engine local") from error  # fmt: skip
         self.model, self.slots, self.context, self.adapters = model, slots, context, len(adapters)
-        self._left = POOL
+        self._left, self._writing = POOL, 0
         self._freed = threading.Condition()
         self._embedder: LlamaServer | None = None
         self._lock = threading.Lock()
 
     @contextmanager
-    def room(self, tokens: int, cancel: Cancel) -> Iterator[bool]:
-        """Wait for so many tokens' room; False when cancelled while waiting."""
+    def room(self, tokens: int, cancel: Cancel) -> Iterator[int]:
+        """Wait for so many tokens' room: how many then write, this one included; 0 when cancelled while waiting."""
         with self._freed:
             while self._left < tokens and not cancel.is_set():
                 self._freed.wait(timeout=0.1)  # a cancel does not wake anybody
-            granted = 0 if cancel.is_set() else tokens
+            writing = 0 if cancel.is_set() else self._writing + 1
+            granted = tokens if writing else 0
             self._left -= granted
+            self._writing += bool(writing)
         try:
-            yield bool(granted)
+            yield writing
         finally:
             with self._freed:
                 self._left += granted
+                self._writing -= bool(writing)
                 self._freed.notify_all()
+
+    def forget(self) -> None:
+        """Empty the cache. Sums over it run in the order of its cells, so whoever comes after others gets other last digits."""
+        line = HTTPConnection(urlsplit(self.server.listening_address).netloc, timeout=10)
+        for slot in range(self.slots):
+            line.request("POST", f"/slots/{slot}?action=erase", "{}", {"Authorization": f"Bearer {self._key}"})
+            answer = line.getresponse()
+            if answer.status != 200:
+                raise EngineError(f"llama.cpp 清不了缓存：{answer.read().decode()[:200]}", "去掉 seed 再试")
+            answer.read()
+        line.close()
 
     def embedder(self) -> LlamaServer:
         """The same file once more, for vectors; loaded when first asked for."""
@@ -122,9 +143,11 @@ class LlamaCppEngine:
         self._check_length(len(prompt), options.max_new_tokens)
         cancel, server = cancel or Cancel(), self._open_server()
         reading = _Reading(self._format if not request.text else None, options, on_piece, cancel)
-        with server.room(len(prompt) + options.max_new_tokens, cancel) as granted:
-            if not granted:
+        with server.room(len(prompt) + options.max_new_tokens, cancel) as writing:
+            if not writing:
                 return reading.reply(len(prompt))
+            if writing == 1 and options.seed is not None:
+                server.forget()
             # Bytes in, bytes out: the binding would make a whole object of every token's message.
             question = json.dumps(self._question(prompt, request, options)).encode()
             server.server.handle_completions(question, reading.take)
@@ -185,8 +208,8 @@ class LlamaCppEngine:
             ends[choice["index"]] = choice["finish_reason"] or ""
             return cancel.is_set()
 
-        with server.room(len(prompt) + count * options.max_new_tokens, cancel) as granted:
-            if granted:
+        with server.room(len(prompt) + count * options.max_new_tokens, cancel) as writing:
+            if writing:
                 question = {**self._question(prompt, request, options), "n_cmpl": count, "return_progress": False}
                 server.server.handle_completions(json.dumps(question).encode(), take)
         if wrong:

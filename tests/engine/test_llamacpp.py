@@ -85,7 +85,9 @@ def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_betw
     alone = digits()
     for thing in THINGS:
         engine.generate([Request(text=f"{thing}何在？" * 9)] * 3, GenerateOptions(max_new_tokens=30))
-        engine.generate([ask(thing), ask(THINGS[0]), Request(text=f"在{thing}" * 20)], GenerateOptions(max_new_tokens=9))
+        engine.generate(
+            [ask(thing), ask(THINGS[0]), Request(text=f"在{thing}" * 20)], GenerateOptions(max_new_tokens=9)
+        )
         assert digits() == alone
 
 
@@ -97,7 +99,9 @@ def test_what_was_read_for_a_turn_is_not_read_again_for_the_next(engines):
         told: list[dict] = []
         request = Request(text=text)
         question = engine._question(engine._prompt(request), request, GenerateOptions(max_new_tokens=4))
-        engine._server.server.handle_completions(json.dumps(question).encode(), lambda chunk: told.append(json.loads(chunk)))
+        engine._server.server.handle_completions(
+            json.dumps(question).encode(), lambda chunk: told.append(json.loads(chunk))
+        )
         return told[-1]["timings"]["prompt_n"]
 
     first = [read_again(text) for text in texts.values()]

@@ -45,6 +45,8 @@ class DataConfig:
     """只学有主要人物在场的段落：说话最多的这么多人；0 都学。"""
     replay: float = 0.0
     """每步另掺多少日常中文，按样本数的比例；文字由底座自己写（每个底座写一次），学了新的不忘旧的。0 不掺。"""
+    introduced: float = 0.0
+    """多大一部分样本（0–1），前面写上说话人是谁、平时怎么说话，和聊天时模型读到的一样；要用 custome corpus build 做的语料，小说体才有用。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +286,7 @@ class Recipe:
         wrong += [f"{name}={value} 应大于 0" for name, value in above_zero if not value > 0]
         if train.steps == 0 and not train.num_epochs > 0:
             wrong.append(f"steps=0 时 num_epochs={train.num_epochs} 应大于 0")
-        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay), ("learning_rate", train.learning_rate), ("replay", data.replay))
+        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay), ("learning_rate", train.learning_rate), ("replay", data.replay), ("introduced", data.introduced))
                   if not value >= 0]  # fmt: skip
         if train.steps == 0 and train.num_epochs == float("inf"):
             wrong.append("num_epochs 不能是无穷")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from ..config import Recipe
 from ..errors import InputError
 from ..files import read_text, write_jsonl
 from ..report import ConsoleReporter, Reporter
+from ..types import Sample
 from .flags import parse, take
 from .serving import ModelFlags, check_run, open_base, open_local_engine, open_models
 
@@ -87,11 +89,32 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
 
 
 def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
-    """`finetune`, with the everyday Chinese it may want; returns its TrainResult."""
+    """`finetune`, with what it may want from above; returns its TrainResult."""
     everyday = everyday_texts(recipe, reporter) if recipe.data.replay else []
+    introduce = introducing(recipe) if recipe.data.introduced else None
     from ..training.finetune import finetune
 
-    return finetune(recipe, reporter, resume=resume, everyday=everyday)
+    return finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce)
+
+
+def introducing(recipe: Recipe) -> Callable[[Sequence[Sample]], list[Sample]]:
+    """Puts who speaks in front of samples, from the cast beside the training data.
+
+    Raises:
+        InputError: there is none.
+    """
+    from ..apps.cosplay.casting import company_of
+    from ..apps.cosplay.rehearsal import rehearsed
+    from ..corpus.cast import by_canonical_names, read_cast
+
+    folder, data = Path(recipe.data.train_path).parent, recipe.data
+    cast = read_cast(folder)
+    if not cast.people:
+        raise InputError(f"introduced={data.introduced} 要知道人物，{str(folder)!r} 里没有 cast 目录", "用 custome corpus build 做语料；或 --introduced 0")  # fmt: skip
+    company = company_of(by_canonical_names(cast) if data.names == "canonical" else cast)
+    return lambda samples: rehearsed(
+        samples, company, share=data.introduced, cutoff_len=data.cutoff_len, seed=recipe.train.seed
+    )
 
 
 def everyday_texts(recipe: Recipe, reporter: Reporter) -> list[str]:

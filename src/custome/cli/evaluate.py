@@ -119,7 +119,7 @@ class Answering:
 
     def __init__(self, engine: Any, run: Path, play: Play, people: Sequence[str]) -> None:
         from ..apps.cosplay.card import Card
-        from ..apps.cosplay.casting import Company
+        from ..apps.cosplay.casting import company_of
         from ..apps.cosplay.prompt import Setting
         from ..apps.cosplay.stage import Stage
         from ..corpus.cast import read_cast
@@ -127,7 +127,9 @@ class Answering:
 
         # Own lines of the odd chapters are what the judge learnt from: they are not shown to the model here.
         cast = read_cast(run)
-        company = Company(dataclasses.replace(cast, lines=tuple(line for line in cast.lines if not line.chapter % 2)))
+        company = company_of(
+            dataclasses.replace(cast, lines=tuple(line for line in cast.lines if not line.chapter % 2))
+        )
         asked = {*people, *(row["speaker"] for row in seed_prompts())}
         strangers = {name: Card(name=name, cue=name) for name in asked if not company.knows(name)}
         self._stage, self._play, self._people = Stage(engine, company, strangers), play, people

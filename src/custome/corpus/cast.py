@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,22 @@ def write_cast(folder: Path, cast: Cast) -> None:
     write_jsonl(target / LORE, (asdict(lore) for lore in cast.lore))
 
 
-def take_cast(corpus: Path, run: Path) -> bool:
-    """Copy a corpus's cast into a run; False where the data came from elsewhere."""
-    if not (corpus / FOLDER / CHARACTERS).is_file():
+def by_canonical_names(cast: Cast) -> Cast:
+    """The people called as a run knows them that learnt 诸葛亮曰 where the book has 孔明曰."""
+    return replace(cast, people=tuple(replace(person, cue=person.name) for person in cast.people))
+
+
+def take_cast(corpus: Path, run: Path, *, canonical: bool) -> bool:
+    """Copy a corpus's cast into a run; False where the data came from elsewhere.
+
+    Args:
+        canonical: the run learns canonical names.
+    """
+    cast = read_cast(corpus)
+    if not cast.people:
         return False
     shutil.rmtree(run / FOLDER, ignore_errors=True)
-    shutil.copytree(corpus / FOLDER, run / FOLDER)
+    write_cast(run, by_canonical_names(cast) if canonical else cast)
     return True
 
 

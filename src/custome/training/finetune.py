@@ -69,7 +69,7 @@ from .data import (
     TwoStages,
 )
 from .loss import ReplyLoss
-from .material import Material, encode, trimmed
+from .material import Introduce, Material, encode, trimmed
 from .methods import Attached, attach, check_method, count, decoder_layers
 from .optimizers import make_optimizer
 from .packing import ATTENTION
@@ -99,12 +99,13 @@ class TrainResult:
 
 def finetune(
     recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: Path | None = None,
-    stop: launch.StopRequest | None = None, everyday: Sequence[str] = (),
+    stop: launch.StopRequest | None = None, everyday: Sequence[str] = (), introduce: Introduce | None = None,
 ) -> TrainResult:  # fmt: skip
     """Fine-tune a base model as the recipe says; with `resume` go on from the newest checkpoint in the output folder.
 
     Args:
         everyday: texts the base wrote itself, for `data.replay`.
+        introduce: puts who speaks in front of samples, for `data.introduced`.
         stop: set it from elsewhere to save and leave after the step at hand.
 
     Raises:
@@ -114,20 +115,27 @@ def finetune(
         TrainingError: the method finds nothing to train, the loss is not finite, or the adapter has no effect.
     """
     try:
-        return _finetune(recipe.resolved(), reporter, resume=resume, home=home, stop=stop, everyday=everyday)
+        return _finetune(
+            recipe.resolved(), reporter, resume=resume, home=home, stop=stop, everyday=everyday, introduce=introduce
+        )
     finally:
         launch.leave(Path(recipe.train.output_dir))
 
 
 def _finetune(
     recipe: Recipe, reporter: Reporter, *, resume: bool, home: Path | None, stop: launch.StopRequest | None,
-    everyday: Sequence[str],
+    everyday: Sequence[str], introduce: Introduce | None,
 ) -> TrainResult:  # fmt: skip
     recipe.check()
     if recipe.data.replay and not everyday:
         raise InputError(
             f"replay={recipe.data.replay} 要有底座自己写的日常中文，这里没有给",
             "用 custome train 训练，它会先写好；或 --replay 0",
+        )
+    if recipe.data.introduced and introduce is None:
+        raise InputError(
+            f"introduced={recipe.data.introduced} 要有语料里的人物，这里没有给",
+            "用 custome train 训练，语料用 custome corpus build 做；或 --introduced 0",
         )
     remember_few_products()
     device, compute_type = _where(recipe, home)
@@ -147,7 +155,16 @@ def _finetune(
         base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
     trust_code_in(base_folder, recipe.model.trust_remote_code, recipe.model.base_model)
     check_method(skeleton(base_folder), recipe.method)
-    material = encode(recipe, base_folder, train_samples, valid_samples, novels, everyday, reporter)
+    material = encode(
+        recipe,
+        base_folder,
+        train_samples,
+        valid_samples,
+        novels,
+        everyday,
+        introduce if recipe.data.introduced else None,
+        reporter,
+    )
     plan, steps = _plan(recipe, material)
     info = RunInfo(
         status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
@@ -161,7 +178,7 @@ def _finetune(
         write_text(folder / "recipe.yaml", config.dump(recipe))
         write_jsonl(folder / VALID_FILE, [sample_row(s) for s in valid_samples])
         write_run(folder, info)
-        take_cast(Path(recipe.data.train_path).parent, folder)
+        take_cast(Path(recipe.data.train_path).parent, folder, canonical=recipe.data.names == "canonical")
     accelerator.wait_for_everyone()
 
     if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
@@ -427,7 +444,7 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
 
 
 FIXED = {
-    "data": ("cutoff_len", "replay"),
+    "data": ("cutoff_len", "replay", "introduced"),
     "model": ("vocabulary", "load_8bit"),
     "train": ("seed", "batch_size", "pretrain_steps", "optimizer", "group_by_length", "weight_decay"),
 }

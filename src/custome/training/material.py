@@ -5,7 +5,7 @@ vocabulary, then of one cut to what is used. Knows tokenizers, not weights.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from ..report import Reporter
 from ..types import Character, Message, Sample
 from .data import EncodedSet, Example, data_fingerprint, encode_samples, encode_text, hold_out, lines_of_text
 from .watch import probe_examples, questions
+
+Introduce = Callable[[Sequence[Sample]], list[Sample]]
+"""Puts who speaks, and how they talk, in front of some of the samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +61,17 @@ class Material:
 
 def encode(
     recipe: Recipe, base_folder: Path, train_samples: list[Sample], valid_samples: list[Sample], novels: list[Novel],
-    everyday: Sequence[str], reporter: Reporter,
+    everyday: Sequence[str], introduce: Introduce | None, reporter: Reporter,
 ) -> Material:  # fmt: skip
     """Everything in the tokens of the full vocabulary."""
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
     chat_format = open_format(tokenizer, recipe.model.chat_format)
+    introduced = train_samples
+    if introduce is not None and chat_format.kind == "novel":  # an instruct model is told in its system message
+        introduced = introduce(train_samples)
     train, valid = (
         encode_samples(samples, chat_format, cutoff_len=cutoff, whole_text=recipe.data.train_on_inputs, reporter=reporter, title=title)
-        for samples, title in ((train_samples, "训练集"), (valid_samples, "验证集"))
+        for samples, title in ((introduced, "训练集"), (valid_samples, "验证集"))
     )  # fmt: skip
     text = encode_text([(n.name, n.text) for n in novels], tokenizer, cutoff_len=cutoff)
     if not train_samples:

@@ -99,8 +99,11 @@ def test_what_was_held_out_is_in_nobodys_lines(corpus: Path):
 
 
 def test_the_cast_goes_with_the_run_and_a_damaged_one_is_named(corpus: Path, tmp_path: Path):
-    assert take_cast(corpus, tmp_path) and read_cast(tmp_path) == read_cast(corpus)
-    assert not take_cast(tmp_path / "nowhere", tmp_path)
+    assert take_cast(corpus, tmp_path, canonical=False) and read_cast(tmp_path) == read_cast(corpus)
+    assert not take_cast(tmp_path / "nowhere", tmp_path, canonical=False)
+    assert any(person.cue != person.name for person in read_cast(tmp_path).people)
+    take_cast(corpus, tmp_path, canonical=True)  # a run that learnt 诸葛亮曰 must not be asked for what 孔明 says
+    assert all(person.cue == person.name for person in read_cast(tmp_path).people)
     (tmp_path / "cast" / "lines.jsonl").write_text('{"speaker": 1}\n', encoding="utf-8")
     with pytest.raises(DataError, match="cast"):
         read_cast(tmp_path)

@@ -186,7 +186,12 @@ class Company:
 @functools.lru_cache(maxsize=16)
 def open_company(run: Path | None) -> Company:
     """The people of a run, or of a corpus; nobody where it was learnt from data without a cast. Read once and kept."""
-    return Company(read_cast(run), _titles()) if run is not None else Company(Cast())
+    return company_of(read_cast(run) if run is not None else Cast())
+
+
+def company_of(cast: Cast) -> Company:
+    """The people of a cast, with the full titles of known books."""
+    return Company(cast, _titles())
 
 
 @functools.cache

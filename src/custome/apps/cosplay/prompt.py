@@ -119,7 +119,7 @@ def write_prompt(
     for line in examples:
         add(
             "本人的话",
-            f"{card.cue or card.name}{'曰' if novel else ''}：“{line.text}”",
+            own_line(card, line.text, novel),
             f"第{line.chapter}回，答“{line.asked[-20:]}”",
         )
     add("前情", setting.summary)
@@ -159,6 +159,11 @@ def persona_of(card: Card, user: str, novel: bool) -> str:
         filled(card.system, card, user) or f"你是{card.name}，用{card.name}的口吻说话，不说自己是人工智能，不跳出角色。"
     )
     return "\n".join([orders, *told])
+
+
+def own_line(card: Card, text: str, novel: bool) -> str:
+    """One of the character's own lines, as it is shown to a model."""
+    return f"{card.cue or card.name}{'曰' if novel else ''}：“{text}”"
 
 
 def _spoken(one: Said, card: Card, user: str, setting: Setting, novel: bool) -> str:

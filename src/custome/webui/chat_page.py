@@ -1,40 +1,29 @@
 """The chat page: conversations at the left, the talk in the middle, scene, memory, people, prompt and sampling at the right.
 
-Lays out and wires; what the events do is in apps/cosplay/play.py. Conversations are in the store as they happen; a tab remembers
+Lays out and wires; what the events do is in chat_events.py. Conversations are in the store as they happen; a tab remembers
 only who it belongs to and which conversation it shows.
 """
 
 from __future__ import annotations
 
-import base64
-import dataclasses
-import functools
-import html
-import json
-import re
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ..apps.cosplay import transcript
-from ..apps.cosplay.card import Card, read_card, write_json, write_png
-from ..apps.cosplay.play import Grown, Play, Scene, Tab, said_of, scene_from
-from ..apps.cosplay.prompt import GUEST, Prompt
-from ..apps.cosplay.store import Chat, Store, Turn
+from ..apps.cosplay.play import Play, Scene, Tab
+from ..apps.cosplay.prompt import GUEST
+from ..apps.cosplay.store import Store
 from ..engine.base import Hosted
-from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
-from .seal import seal_png, strip, thumbnail
+from .chat_events import ChatEvents
 
 _DEFAULTS = GenerateOptions()
 _SCENE = Scene()
 CHAPTERS = 200
 """Most chapters the story-time slider counts."""
-TRIOS = (("刘备", "曹操", "孙权"), ("刘备", "关羽", "张飞"), ("诸葛亮", "荀彧", "周瑜"), ("孙悟空", "猪八戒", "唐僧"), ("贾宝玉", "林黛玉", "薛宝钗"), ("宋江", "李逵", "武松"))  # fmt: skip
-"""Scenes of three in one click: the original project's, and one of each other classic."""
 _DOWNLOAD = """(given) => {
   if (!given) return;
   const {name, type, data} = JSON.parse(given);
@@ -65,69 +54,12 @@ _WHO = """() => {
 }"""
 _DARK = "() => { document.body.classList.toggle('dark'); }"
 
-Shown = list[dict[str, str]]
-
-
-def show(chat: Chat) -> Shown:
-    """A conversation as the chat component's messages, one a turn; with several people each says who they are."""
-    speakers = {turn.name for turn in chat.turns if not turn.by_user}
-    return [
-        {"role": "user" if turn.by_user else "assistant", "content": _named(turn, len(speakers) > 1) or "…"}
-        for turn in chat.turns
-    ]  # fmt: skip
-
-
-def _named(turn: Turn, several: bool) -> str:
-    return f"{turn.name}：{turn.text}" if several and turn.name and not turn.by_user else turn.text
-
-
-def _portrait(raw: dict[str, Any]) -> str:
-    """The picture a card came with."""
-    return str(((raw.get("data") or {}).get("extensions") or {}).get("custome", {}).get("portrait") or "")
-
-
-def versions_of(chat: Chat) -> str:
-    last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
-    return f"第 {last.chosen + 1}/{len(last.versions)} 版" if last is not None and len(last.versions) > 1 else ""
-
-
-def _warn(error: Exception) -> None:
-    """Tell the user what they can act on; anything else is for the log."""
-    if not isinstance(error, CustomeError):
-        raise error
-    gr.Warning(f"{error.message}。{error.hint}")
-
-
-def _file(name: str, kind: str, data: bytes) -> str:
-    return json.dumps({"name": name, "type": kind, "data": base64.b64encode(data).decode()})
-
-
-def _kindly(event: Callable[..., Any]) -> Callable[..., Any]:
-    """An event that tells of what goes wrong and leaves the page as it is."""
-
-    @functools.wraps(event)
-    def guarded(*given: Any, **more: Any) -> Any:
-        try:
-            return event(*given, **more)
-        except CustomeError as error:
-            _warn(error)
-            return gr.skip()
-
-    return guarded
-
-
-_EVENTS = ("swipe_back", "edit", "select", "drop", "bring_back", "digested", "arrive", "begin", "open", "remove", "branch_off", "load",
-           "written", "name_it", "listed", "after", "people", "meet", "card_in", "looked")  # fmt: skip
-"""Events that write no reply; those that do give the words back when nobody answers."""
-
 
 class _Page:
-    """The components, and the events between them and a Play."""
+    """The components, and which event each of them sets off."""
 
     def __init__(self, play: Play) -> None:
-        self.play = play
-        for name in _EVENTS:
-            setattr(self, name, _kindly(getattr(self, name)))
+        self.play, self.events = play, ChatEvents(play)
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
@@ -270,6 +202,7 @@ class _Page:
     # -- wiring ------------------------------------------------------------------------------------------------------
 
     def _wire(self, page: gr.Blocks) -> None:
+        do = self.events
         at_once = sum(self.play.model(name).engine.slots for name in self.play.models())
         generating: dict[str, Any] = {
             "concurrency_limit": at_once,
@@ -284,384 +217,57 @@ class _Page:
         on: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
 
         answers = [
-            self.send.click(self.submit, [self.text, *setup], [self.text, *seen], **generating),
-            self.text.submit(self.submit, [self.text, *setup], [self.text, *seen], **generating),
-            self.retry.click(self.again, setup, seen, **generating),
-            self.newer.click(self.swipe_on, setup, seen, **generating),
-            self.go_on.click(self.more, setup, seen, **generating),
-            self.for_me.click(self.speak_for_me, setup, [self.text], **generating),
+            self.send.click(do.submit, [self.text, *setup], [self.text, *seen], **generating),
+            self.text.submit(do.submit, [self.text, *setup], [self.text, *seen], **generating),
+            self.retry.click(do.again, setup, seen, **generating),
+            self.newer.click(do.swipe_on, setup, seen, **generating),
+            self.go_on.click(do.more, setup, seen, **generating),
+            self.for_me.click(do.speak_for_me, setup, [self.text], **generating),
         ]
         for done in answers:
-            done.then(self.after, [self.tab, self.search], [self.chats, self.title, self.summary], **on)
-        stopped = self.stop.click(self.stop_it, None, None, queue=False, cancels=answers)
-        stopped.then(self.end, concurrency_limit=None).then(self._as_it_is, [self.tab], seen, **on)
-        self.older.click(self.end, concurrency_limit=None).then(self.swipe_back, [self.tab], seen, **on)
-        self.chat.edit(self.edit, [self.tab], seen)
-        self.chat.select(self.select, [self.tab], [self.selected, self.delete])
-        self.delete.click(self.end, concurrency_limit=None).then(
-            self.drop, [self.tab, self.selected], [*seen, self.selected, self.delete], **on
+            done.then(do.after, [self.tab, self.search], [self.chats, self.title, self.summary], **on)
+        stopped = self.stop.click(do.stop_it, None, None, queue=False, cancels=answers)
+        stopped.then(do.end, concurrency_limit=None).then(do.as_it_is, [self.tab], seen, **on)
+        self.older.click(do.end, concurrency_limit=None).then(do.swipe_back, [self.tab], seen, **on)
+        self.chat.edit(do.edit, [self.tab], seen)
+        self.chat.select(do.select, [self.tab], [self.selected, self.delete])
+        self.delete.click(do.end, concurrency_limit=None).then(
+            do.drop, [self.tab, self.selected], [*seen, self.selected, self.delete], **on
         )
-        self.undelete.click(self.end, concurrency_limit=None).then(self.bring_back, [self.tab], seen, **on)
+        self.undelete.click(do.end, concurrency_limit=None).then(do.bring_back, [self.tab], seen, **on)
 
-        self.branch.click(self.end, concurrency_limit=None).then(
-            self.branch_off, [self.tab, self.selected, self.search], whole, **on
+        self.branch.click(do.end, concurrency_limit=None).then(
+            do.branch_off, [self.tab, self.selected, self.search], whole, **on
         )
-        self.new.click(self.end, concurrency_limit=None).then(self.begin, [self.tab, self.search], whole, **on)
-        self.chat.clear(self.end, concurrency_limit=None).then(self.begin, [self.tab, self.search], whole, **on)
-        self.remove_chat.click(self.end, concurrency_limit=None).then(self.remove, [self.tab, self.search], whole, **on)
-        self.chats.input(self.end, concurrency_limit=None).then(
-            self.open, [self.tab, self.chats, self.search], whole, **on
+        self.new.click(do.end, concurrency_limit=None).then(do.begin, [self.tab, self.search], whole, **on)
+        self.chat.clear(do.end, concurrency_limit=None).then(do.begin, [self.tab, self.search], whole, **on)
+        self.remove_chat.click(do.end, concurrency_limit=None).then(do.remove, [self.tab, self.search], whole, **on)
+        self.chats.input(do.end, concurrency_limit=None).then(do.open, [self.tab, self.chats, self.search], whole, **on)
+        self.load_file.upload(do.end, concurrency_limit=None).then(
+            do.load, [self.tab, self.load_file, self.search, self.model], whole, **on
         )
-        self.load_file.upload(self.end, concurrency_limit=None).then(
-            self.load, [self.tab, self.load_file, self.search, self.model], whole, **on
-        )
-        page.load(self.arrive, [self.owner, self.remembered], [*whole, self.trio], js=_WHO, **on)
+        page.load(do.arrive, [self.owner, self.remembered], [*whole, self.trio], js=_WHO, **on)
         self.remembered.change(None, [self.remembered], None, js=_REMEMBER)
-        self.search.change(self.listed, [self.tab, self.search], [self.chats], **on)
-        self.rename.click(self.name_it, [self.tab, self.title, self.search], [self.chats], **on)
-        self.export.click(self.written, [self.tab, self.form], [self.download], **on).success(
+        self.search.change(do.listed, [self.tab, self.search], [self.chats], **on)
+        self.rename.click(do.name_it, [self.tab, self.title, self.search], [self.chats], **on)
+        self.export.click(do.written, [self.tab, self.form], [self.download], **on).success(
             None, [self.download], None, js=_DOWNLOAD
         )
 
-        self.model.change(self.people, [self.tab, self.model, self.person], [self.person, self.trio], **on)
-        self.person.change(self.meet, [self.tab, self.model, self.person], [self.faces, self.card], **on)
+        self.model.change(do.people, [self.tab, self.model, self.person], [self.person, self.trio], **on)
+        self.person.change(do.meet, [self.tab, self.model, self.person], [self.faces, self.card], **on)
         self.trio.input(lambda trio: trio.split("、") if trio else gr.skip(), [self.trio], [self.person], **on)
-        self.digest.click(self.digested, [self.tab, self.model], [self.summary], **on)
-        self.look.click(self.looked, [self.text, *setup], [self.prompt], **on)
+        self.digest.click(do.digested, [self.tab, self.model], [self.summary], **on)
+        self.look.click(do.looked, [self.text, *setup], [self.prompt], **on)
         self.card_file.upload(
-            self.card_in, [self.tab, self.card_file, self.model, self.person], [self.person, self.card], **on
+            do.card_in, [self.tab, self.card_file, self.model, self.person], [self.person, self.card], **on
         )
         for button, form in ((self.card_png, "png"), (self.card_json, "json")):
-            button.click(self.card_out(form), [self.tab, self.model, self.person], [self.download], **on).then(
+            button.click(do.card_out(form), [self.tab, self.model, self.person], [self.download], **on).then(
                 None, [self.download], None, js=_DOWNLOAD
             )
         self.dark.click(None, None, None, js=_DARK)
-        page.unload(self.stop_it)
-
-    # -- events that write -------------------------------------------------------------------------------------------
-
-    def _given(self, parts: Sequence[Any]) -> tuple[Scene, GenerateOptions]:
-        count = len(self.scene_parts)
-        people, order, answers, candidates, user, persona, note, summary, as_of, as_speech, examples, told = parts[
-            :count
-        ]
-        sample, temperature, top_p, top_k, beams, tokens = parts[count:]
-        scene = Scene(people=tuple(people or ()), order=order, answers=int(answers), candidates=int(candidates), user=user.strip(),
-                      user_persona=persona.strip(), note=note.strip(), summary=summary.strip(), as_of=int(as_of), as_speech=as_speech,
-                      examples=int(examples), persona=told)  # fmt: skip
-        return scene, GenerateOptions(
-            do_sample=sample,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=int(top_k),
-            num_beams=int(beams),
-            max_new_tokens=int(tokens),
-        )
-
-    def submit(self, text: str, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
-        if not text.strip():
-            yield (gr.skip(),) * 6
-            return
-        asked = tab
-        try:
-            for asked, grown in self.play.say(tab, _key(request), text, model, *self._given(parts)):
-                yield "" if not grown.told else gr.skip(), *_seen(asked, grown)
-        except Exception as error:
-            # The words go back into the box; what was answered before it went wrong is there.
-            there = self.play.store_has(asked)
-            words = "" if there and self.play.ends_answered(asked, text) else text
-            kept = asked if there else dataclasses.replace(tab, chat="")
-            yield words, *(self._as_it_is(kept) if there or isinstance(error, InputError) else (gr.skip(),) * 5)
-            _warn(error)
-
-    def again(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
-        yield from self._grow(
-            tab, lambda scene, options: self.play.again(tab, _key(request), model, scene, options), parts
-        )
-
-    def more(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
-        yield from self._grow(
-            tab, lambda scene, options: self.play.go_on(tab, _key(request), model, scene, options), parts
-        )
-
-    def swipe_on(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
-        """The next version; behind the last one a new one is written."""
-        last = self._last(tab)
-        if last is not None and last.chosen + 1 < len(last.versions):
-            self.play.store.choose(tab.chat, tab.owner, last.id, last.chosen + 1)
-            yield self._as_it_is(tab)
-        elif last is not None:
-            yield from self.again(tab, model, request, *parts)
-
-    def _grow(
-        self, tab: Tab, write: Callable[[Scene, GenerateOptions], Iterator[Grown]], parts: Sequence[Any]
-    ) -> Iterator[tuple[Any, ...]]:
-        if not tab.chat:
-            yield (gr.skip(),) * 5
-            return
-        try:
-            for grown in write(*self._given(parts)):
-                yield _seen(tab, grown)
-        except Exception as error:
-            yield self._as_it_is(tab) if self.play.store_has(tab) else (gr.skip(),) * 5
-            _warn(error)
-
-    def speak_for_me(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[Any]:
-        try:
-            yield from self.play.for_user(tab, _key(request), model, *self._given(parts))
-        except Exception as error:
-            yield gr.skip()
-            _warn(error)
-
-    # -- events that change what is there ----------------------------------------------------------------------------
-
-    def stop_it(self, request: gr.Request) -> None:
-        self.play.running.stop(_key(request))
-
-    def end(self, request: gr.Request) -> None:
-        self.play.running.end(_key(request))
-
-    def swipe_back(self, tab: Tab) -> tuple[Any, ...]:
-        if (last := self._last(tab)) is not None:
-            self.play.store.choose(tab.chat, tab.owner, last.id, last.chosen - 1)
-        return self._as_it_is(tab)
-
-    def edit(self, tab: Tab, request: gr.Request, event: gr.EditData) -> tuple[Any, ...]:
-        self.end(request)
-        turn, chat = self._at(tab, event.index), self.play.chat(tab)
-        if turn is not None:
-            if turn.text not in str(event.previous_value):
-                raise InputError("这段对话在别的标签页里改过了", "看看现在的样子，再改")
-            several = len({one.name for one in chat.turns if not one.by_user}) > 1
-            words = str(event.value).removeprefix(_named(turn, several).removesuffix(turn.text))
-            self.play.store.write(tab.chat, tab.owner, turn.id, words, finished=True)
-        return self._as_it_is(tab)
-
-    def select(self, tab: Tab, event: gr.SelectData) -> tuple[Any, Any]:
-        turn = self._at(tab, event.index)
-        if turn is None:
-            return gr.skip(), gr.skip()
-        place = [one.id for one in self.play.chat(tab).turns].index(turn.id)
-        return turn.id, gr.update(value=f"删除第 {place + 1} 句")
-
-    def drop(self, tab: Tab, selected: int | None) -> tuple[Any, ...]:
-        turns = self.play.chat(tab).turns
-        if turns:
-            ids = [turn.id for turn in turns]
-            self.play.store.delete(tab.chat, tab.owner, selected if selected in ids else ids[-1])
-        return *self._as_it_is(tab), None, gr.update(value="删除最后一句")
-
-    def bring_back(self, tab: Tab) -> tuple[Any, ...]:
-        if tab.chat:
-            self.play.store.bring_back(tab.chat, tab.owner)
-        return self._as_it_is(tab)
-
-    def digested(self, tab: Tab, model: str) -> Any:
-        return self.play.stage(model, tab.owner).digest(said_of(self.play.chat(tab).turns)[:-2])
-
-    # -- conversations -----------------------------------------------------------------------------------------------
-
-    def arrive(self, owner: str, remembered: str) -> tuple[Any, ...]:
-        """A tab opens: whose it is, and what it showed before a reload."""
-        # Whoever logs in may call themselves anything: only the browser's own secret tells people apart.
-        known = re.fullmatch(r"[0-9a-f]{32}", owner or "")
-        tab = Tab(owner=owner if known else secrets.token_hex(16), chat=remembered or "")
-        if tab.chat and not self.play.store_has(tab):
-            tab = dataclasses.replace(tab, chat="")
-        return *self._whole(tab, "", fresh_models=True), self._trios(tab, self._model_of(tab))
-
-    def begin(self, tab: Tab, search: str) -> tuple[Any, ...]:
-        return self._whole(dataclasses.replace(tab, chat=""), search)
-
-    def open(self, tab: Tab, chat: str, search: str) -> tuple[Any, ...]:
-        return self._whole(dataclasses.replace(tab, chat=chat), search)
-
-    def remove(self, tab: Tab, search: str) -> tuple[Any, ...]:
-        if tab.chat:
-            self.play.store.remove(tab.chat, tab.owner)
-        return self._whole(dataclasses.replace(tab, chat=""), search)
-
-    def branch_off(self, tab: Tab, selected: int | None, search: str) -> tuple[Any, ...]:
-        turns = self.play.chat(tab).turns
-        if not turns:
-            return self._whole(tab, search)
-        ids = [turn.id for turn in turns]
-        made = self.play.store.branch(tab.chat, tab.owner, selected if selected in ids else ids[-1])
-        return self._whole(dataclasses.replace(tab, chat=made), search)
-
-    def load(self, tab: Tab, raw: bytes | None, search: str, model: str) -> tuple[Any, ...]:
-        try:
-            title, turns = transcript.read((raw or b"").decode("utf-8", errors="replace"), "选中的文件", GUEST)
-            people = dict.fromkeys(turn.name for turn in turns if turn.name and not turn.by_user)
-            known = set(self.play.people(model, tab.owner))
-            scene = Scene(
-                people=tuple(name for name in people if name in known), candidates=self.play.model(model).engine.several
-            )
-            made = self.play.store.begin(tab.owner, title or turns[0].text[:18], model=model, settings=vars(scene))
-            self.play.store.fill(made, tab.owner, turns)
-            tab = dataclasses.replace(tab, chat=made)
-        except CustomeError as error:
-            _warn(error)
-        return self._whole(tab, search)
-
-    def written(self, tab: Tab, form: Any) -> str:
-        chat = self.play.chat(tab)
-        if not chat.turns:
-            gr.Warning("还没有说过话，没有可导出的")
-            return ""
-        text = transcript.written(chat.turns, form, chat.title, GUEST)
-        return _file(f"{chat.title or '对话'}.{form}", "text/plain", text.encode())
-
-    def name_it(self, tab: Tab, title: str, search: str) -> Any:
-        if tab.chat:
-            self.play.store.rename(tab.chat, tab.owner, title)
-        return self.listed(tab, search)
-
-    def listed(self, tab: Tab, search: str) -> Any:
-        found = self.play.store.chats(tab.owner, search)
-        return gr.update(choices=[(f"{one.title}（{one.turns}）", one.id) for one in found], value=tab.chat or None)
-
-    def after(self, tab: Tab, search: str) -> tuple[Any, ...]:
-        """Behind a reply: the list, the title, the summary."""
-        chat = self.play.chat(tab)
-        return self.listed(tab, search), chat.title, str(chat.settings.get("summary") or "")
-
-    # -- people ------------------------------------------------------------------------------------------------------
-
-    def people(self, tab: Tab, model: str, chosen: list[str]) -> tuple[Any, Any]:
-        """The picker for another model; the same people, if that model has them."""
-        names = self.play.people(model, tab.owner)
-        kept = [name for name in chosen or [] if name in names] or names[:1]
-        return gr.update(choices=names, value=kept), self._trios(tab, model)
-
-    def _trios(self, tab: Tab, model: str) -> Any:
-        known = set(self.play.people(model, tab.owner))
-        return gr.update(choices=["、".join(trio) for trio in TRIOS if known.issuperset(trio)], value=None)
-
-    def meet(self, tab: Tab, model: str, chosen: list[str]) -> tuple[str, str]:
-        """Who is there: their faces and cards."""
-        cards, own = self._cards(tab, model, chosen), self.play.store.cards(tab.owner)
-        return strip([(card, _portrait(own.get(card.name, {}))) for card in cards]), "".join(
-            _card_page(card) for card in cards
-        )
-
-    def _cards(self, tab: Tab, model: str, chosen: Sequence[str] | None) -> list[Card]:
-        try:
-            stage = self.play.stage(model, tab.owner)
-            return [stage.card(name) for name in chosen or ()]
-        except CustomeError:
-            return []
-
-    def card_in(self, tab: Tab, raw: bytes | None, model: str, chosen: list[str]) -> tuple[Any, Any]:
-        card = read_card(raw or b"", "选中的文件")
-        self.play.import_card(tab, card, thumbnail(raw or b""))
-        gr.Info(f"{card.name} 来了")
-        names = self.play.people(model, tab.owner)
-        return gr.update(choices=names, value=[*(chosen or []), card.name][-8:]), _card_page(card)
-
-    def card_out(self, form: str) -> Callable[..., str]:
-        def write(tab: Tab, model: str, chosen: list[str]) -> str:
-            cards = self._cards(tab, model, (chosen or [])[:1])
-            if not cards:
-                gr.Warning("先选一个人物")
-                return ""
-            data = write_png(cards[0], seal_png(cards[0].name)) if form == "png" else write_json(cards[0])
-            return _file(f"{cards[0].name}.{form}", f"image/{form}" if form == "png" else "application/json", data)
-
-        return write
-
-    def looked(self, text: str, tab: Tab, model: str, *parts: Any) -> str:
-        scene, options = self._given(parts)
-        return prompt_page(self.play.prompt(tab, model, scene, options, text))
-
-    # -- what is shown -----------------------------------------------------------------------------------------------
-
-    def _last(self, tab: Tab) -> Turn | None:
-        return next((turn for turn in reversed(self.play.chat(tab).turns) if not turn.by_user), None)
-
-    def _at(self, tab: Tab, index: Any) -> Turn | None:
-        place = index[0] if isinstance(index, (list, tuple)) else index
-        turns = self.play.chat(tab).turns
-        return turns[place] if isinstance(place, int) and 0 <= place < len(turns) else None
-
-    def _as_it_is(self, tab: Tab) -> tuple[Any, ...]:
-        return _seen(tab, Grown(chat=self.play.chat(tab)))
-
-    def _model_of(self, tab: Tab) -> str:
-        kept, models = self.play.chat(tab).model, self.play.models()
-        return kept if kept in models else models[0]
-
-    def _whole(self, tab: Tab, search: str, fresh_models: bool = False) -> tuple[Any, ...]:
-        """Everything, for another conversation."""
-        try:
-            chat = self.play.chat(tab)
-        except InputError as error:
-            _warn(error)
-            tab = dataclasses.replace(tab, chat="")
-            chat = self.play.chat(tab)
-        if chat.model and chat.model not in self.play.models():
-            gr.Warning(f"这段对话原来的模型 {chat.model!r} 已经不在了；话都在，可以换一个模型接着说")
-        model = self._model_of(tab)
-        names = self.play.people(model, tab.owner)
-        scene = (
-            scene_from(chat.settings)
-            if chat.id
-            else Scene(people=tuple(names[:1]), candidates=self.play.model(model).engine.several)
-        )
-        people = [name for name in scene.people if name in names]
-        parts = [gr.update(choices=names, value=people), *(getattr(scene, name) for name in _PARTS)]
-        return (
-            *_seen(tab, Grown(chat=chat)), chat.title, None, gr.update(value="删除最后一句"),
-            gr.update(choices=self.play.models(), value=model) if fresh_models else model, *parts,
-            self.meet(tab, model, people)[0], self.listed(tab, search),
-        )  # fmt: skip
-
-
-_PARTS = (
-    "order",
-    "answers",
-    "candidates",
-    "user",
-    "user_persona",
-    "note",
-    "summary",
-    "as_of",
-    "as_speech",
-    "examples",
-    "persona",
-)
-"""Fields of a Scene behind `people`, in the order of the page's components."""
-
-
-def _key(request: gr.Request) -> str:
-    return str(request.session_hash)
-
-
-def _seen(tab: Tab, grown: Grown) -> tuple[Any, ...]:
-    return tab, tab.chat, show(grown.chat), versions_of(grown.chat), grown.told or gr.skip()
-
-
-def _card_page(card: Card) -> str:
-    told = [
-        ("", card.description),
-        ("性情", card.personality),
-        ("场景", card.scenario),
-        ("开场白", card.greeting),
-        ("例句", card.examples),
-    ]
-    body = "".join(f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in told if text)
-    book = f"<dt>世界书</dt><dd>{len(card.book.entries)} 条</dd>" if card.book and card.book.entries else ""
-    return f"<h4>{html.escape(card.name)}</h4><dl>{body}{book}</dl>"
-
-
-def prompt_page(prompt: Prompt) -> str:
-    """The parts of a prompt with their tokens, as HTML."""
-    rows = "".join(
-        f"<tr><td>{html.escape(part.title)}<br><small>{html.escape(part.why)}</small></td><td>{part.tokens}</td><td>{html.escape(part.text)}</td></tr>"
-        for part in prompt.parts
-    )
-    left = f"<p>最早的 {prompt.left_out} 句放不下，没有给模型看</p>" if prompt.left_out else ""
-    return f'<p>共约 {prompt.tokens} token</p>{left}<table class="prompt"><tr><th>部分</th><th>token</th><th>文字</th></tr>{rows}</table>'
+        page.unload(do.stop_it)
 
 
 def build_chat_page(hosted: Callable[[], Sequence[Hosted]], store: Store | Path) -> gr.Blocks:

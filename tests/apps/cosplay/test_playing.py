@@ -14,18 +14,19 @@ from custome.apps.cosplay.choosing import weigh
 from custome.apps.cosplay.lorebook import Entry, Lorebook, recall
 from custome.apps.cosplay.own_lines import OwnLines
 from custome.apps.cosplay.play import Play, Scene, Tab
-from custome.apps.cosplay.prompt import Said, Setting, write_prompt
+from custome.apps.cosplay.prompt import Said, Setting, persona_of, write_prompt
+from custome.apps.cosplay.rehearsal import rehearsed
 from custome.apps.cosplay.stage import Stage
 from custome.apps.cosplay.store import Store, Turn
 from custome.apps.cosplay.transcript import read, written
 from custome.corpus.build import build
-from custome.corpus.cast import Cast, Line, read_cast, take_cast
+from custome.corpus.cast import Cast, Line, read_cast, take_cast, write_cast
 from custome.corpus.voices import Voices
 from custome.engine.base import Hosted
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import DataError, InputError
 from custome.report import NullReporter
-from custome.types import Character, GenerateOptions, Portrait, Reply
+from custome.types import Character, Exchange, GenerateOptions, Portrait, Reply, Sample
 
 OPTIONS = GenerateOptions()
 
@@ -101,12 +102,55 @@ def test_what_was_held_out_is_in_nobodys_lines(corpus: Path):
 def test_the_cast_goes_with_the_run_and_a_damaged_one_is_named(corpus: Path, tmp_path: Path):
     assert take_cast(corpus, tmp_path, canonical=False) and read_cast(tmp_path) == read_cast(corpus)
     assert not take_cast(tmp_path / "nowhere", tmp_path, canonical=False)
-    assert any(person.cue != person.name for person in read_cast(tmp_path).people)
-    take_cast(corpus, tmp_path, canonical=True)  # a run that learnt 诸葛亮曰 must not be asked for what 孔明 says
-    assert all(person.cue == person.name for person in read_cast(tmp_path).people)
     (tmp_path / "cast" / "lines.jsonl").write_text('{"speaker": 1}\n', encoding="utf-8")
     with pytest.raises(DataError, match="cast"):
         read_cast(tmp_path)
+
+
+def test_a_run_that_learnt_canonical_names_is_asked_by_them(tmp_path: Path):
+    """What 孔明 says is another voice to a model that has only read 诸葛亮曰."""
+    write_cast(tmp_path, Cast(people=(person("甲", "老甲", "铁牛儿"),), lines=LINES))
+    for canonical, cue in ((False, "老甲"), (True, "甲")):
+        run = tmp_path / f"run{canonical}"
+        run.mkdir()
+        assert take_cast(tmp_path, run, canonical=canonical)
+        assert (
+            Stage(ScriptedEngine([]), open_company(run)).prompt("铁牛儿", TALK, Setting(), OPTIONS).request.speaker
+            == cue
+        )
+
+
+# -- scenes to learn from ----------------------------------------------------------------------------------------------
+
+
+def test_a_scene_is_learnt_as_it_will_be_played():
+    """In front of it stands word for word what stands in front of a prompt, and never the reply itself."""
+    asked = Exchange(context="乙曰：", chat="“敌兵来了怎么办？”", speaker="乙")
+    sample = Sample(context="甲大怒曰：", chat="“俺去厮杀！”", earlier=(asked,), speaker="甲")
+    stranger = Sample(context="丙曰：", chat="“在下丙。”", speaker="丙")
+    many = rehearsed([sample] * 40 + [stranger], COMPANY, share=0.5, cutoff_len=200, seed=1)
+    changed = [one for one in many if one != sample]
+    assert many[-1] is stranger and 10 < len(changed) - 1 < 30
+    shown = Stage(ScriptedEngine([]), COMPANY).prompt(
+        "甲", [Said(name="客", text="敌兵来了怎么办？", by_user=True)], Setting(), OPTIONS
+    )
+    for one in changed[:-1]:
+        text = "".join(e.context + e.chat for e in one.earlier) + one.context
+        assert text.startswith(persona_of(COMPANY.card("甲"), "客", True)) and one.chat == sample.chat
+        assert "老甲曰：“俺" in text and "俺去厮杀" not in text and text.endswith("曰：")
+    asked_as_guest = next(one for one in changed[:-1] if not one.earlier)
+    assert "客问老甲曰：“敌兵来了怎么办？”老甲曰：" in asked_as_guest.context
+    assert shown.request.messages[0].content.endswith("客问老甲曰：“敌兵来了怎么办？”")
+
+
+def test_what_does_not_fit_behind_who_speaks_is_left_out_from_the_oldest():
+    earlier = tuple(Exchange(context=f"乙第{n}次曰：", chat="“" + "怎么办？" * 5 + "”", speaker="乙") for n in range(9))
+    sample = Sample(context="甲曰：", chat="“俺只要吃肉。”", earlier=earlier, speaker="甲")
+    (found,) = {
+        one.earlier[-1:] + (one.context,): one for one in rehearsed([sample], COMPANY, share=1, cutoff_len=160, seed=3)
+    }.values()
+    whole = "".join(e.context + e.chat for e in found.earlier) + found.context + found.chat
+    assert whole.startswith("甲，《书》中人") and len(whole) <= 160 and len(found.earlier) < 9
 
 
 def test_anybody_is_found_by_any_name_and_nobody_else():
@@ -230,6 +274,24 @@ def test_an_empty_scene_is_said():
         Stage(ScriptedEngine([]), COMPANY).next_speaker([], [], "named")
 
 
+def test_what_no_longer_fits_is_summed_up_by_a_model_that_follows_orders():
+    said = [Said(name="客" if n % 2 else "甲", text=f"第{n}句，" * 30, by_user=bool(n % 2)) for n in range(60)]
+    engine = ScriptedEngine(["前情：两人说定明日出兵。"])
+    assert (
+        Stage(engine, COMPANY).summary(said).startswith("前情：") and not engine.requests
+    )  # prose cannot be told to sum up
+    assert len(Stage(engine, COMPANY).summary(said)) < 700
+    engine.kind = "template"
+    assert Stage(engine, COMPANY).summary(said) == "前情：两人说定明日出兵。"
+    assert (
+        "第59句" in engine.requests[0].messages[0].content
+        and engine.prompt_tokens(engine.requests[0]) < engine.max_context
+    )
+    silent = ScriptedEngine([" "])
+    silent.kind = "template"
+    assert "第1句" in Stage(silent, COMPANY).summary(said[:3])
+
+
 def test_several_candidates_are_weighed_and_shown_as_one():
     engine = ScriptedEngine(["小生不敢。", "俺自去厮杀！", "小生有礼了。"])
     spoken = Stage(engine, COMPANY).speak("甲", TALK[:1], Setting(), OPTIONS, candidates=3, among=["甲", "乙"])
@@ -237,6 +299,33 @@ def test_several_candidates_are_weighed_and_shown_as_one():
 
 
 # -- a conversation in the store ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["novel", "template"])
+def test_the_summary_grows_with_what_is_left_out_until_the_user_writes_one(tmp_path: Path, kind):
+    engine = ScriptedEngine(["好。" * 40])
+    engine.kind, engine.max_context = kind, 500
+    store = Store(tmp_path / "chats.db")
+    play = Play(lambda: [Hosted(name="m", engine=engine, people=(Character(name="甲", cue="甲"),))], store)
+    tab, summaries = Tab(owner="x"), []
+    for number in range(12):
+        made = store.read(tab.chat, "x").settings["summary"] if tab.chat else ""
+        summaries.append(made)
+        *_, (tab, _) = play.say(
+            tab, "k", f"第{number}问：" + "如何？" * 12, "m", Scene(people=("甲",), summary=made), OPTIONS
+        )
+    written = [
+        request
+        for request in engine.requests
+        if "前情，两百字以内" in (request.messages[0].content if request.messages else "")
+    ]
+    assert summaries[0] == "" and summaries[-1].startswith("前情：")
+    if kind == "novel":
+        assert len(set(summaries)) > 6 and not written
+    else:
+        assert 2 <= len(written) <= 4  # as slow as a reply: not at every turn
+    *_, (tab, _) = play.say(tab, "k", "再问？", "m", Scene(people=("甲",), summary="我写的前情。"), OPTIONS)
+    assert store.read(tab.chat, "x").settings["summary"] == "我写的前情。"
 
 
 def test_when_nobody_can_answer_it_is_as_if_nothing_had_been_said(tmp_path: Path):

@@ -35,8 +35,6 @@ TITLE = 18
 """Characters of the first words that name a conversation."""
 PROSE = 9
 """Turns that are told where the user writes the cues."""
-SUMMARY = 600
-"""Characters of a summary that is made by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,9 +265,8 @@ class Play:
             return spoken[0].reply
 
         yield from self._written(tab, cancel, turn, number, "", write, stage)
-        if spoken and (left := spoken[0].prompt.left_out) and scene.summary in ("", self._last_summary(tab)):
-            summary = stage.digest(said[:left])[-SUMMARY:]
-            self.store.set(tab.chat, tab.owner, settings={**vars(scene), "summary": summary, "made": summary})
+        if spoken and (left := spoken[0].prompt.left_out):
+            self._sum_up(tab, stage, scene, said[:left], cancel)
 
     def _written(
         self,
@@ -309,13 +306,21 @@ class Play:
             elif not finished:
                 self.store.drop_version(tab.chat, tab.owner, turn, number)
 
+    def _sum_up(self, tab: Tab, stage: Stage, scene: Scene, left: Sequence[Said], cancel: Cancel) -> None:
+        """Keep what no longer fits as a summary, unless the user has written one."""
+        kept = self.chat(tab).settings
+        fresh = len(left) - int(kept.get("summed") or 0)
+        if scene.summary not in ("", kept.get("made") or "") or (scene.summary and 0 <= fresh < stage.sums_up_every):
+            return
+        summary = stage.summary(left, cancel)
+        if not cancel.is_set():
+            made = {"summary": summary, "made": summary, "summed": len(left)}
+            self.store.set(tab.chat, tab.owner, settings={**kept, **vars(scene), **made})
+
     def _keep(self, tab: Tab, scene: Scene, model: str) -> None:
         """The scene as it is now, beside what was made by itself."""
         kept = self.store.read(tab.chat, tab.owner).settings
         self.store.set(tab.chat, tab.owner, settings={**kept, **vars(scene)}, model=model)
-
-    def _last_summary(self, tab: Tab) -> str:
-        return str(self.chat(tab).settings.get("made") or "")
 
     # -- looking at it -----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from ...types import GenerateOptions, Message, Reply, Request
 from .card import Card
 from .casting import Company
 from .choosing import Weighed, weigh
-from .prompt import GUEST, Prompt, Said, Setting, write_prompt
+from .prompt import GUEST, LEFT_FREE, Prompt, Said, Setting, write_prompt
 
 Order = Literal["named", "turn", "model"]
 """Who answers next: who is addressed, everybody in turn, whoever the model gives the word to."""
@@ -28,7 +28,11 @@ HEARD = 12
 RIVALS = 12
 """The most talkative of a book, whom a voice is told from where a scene has one person."""
 DIGEST = 24
-"""Characters of a turn in a summary."""
+"""Characters of a turn in a digest."""
+LONGEST_DIGEST = 600
+"""Characters of a digest; the oldest turns go first."""
+LONGEST_SUMMARY = 256
+"""Tokens of a summary that a model writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,11 +162,27 @@ class Stage:
     def digest(self, said: Sequence[Said]) -> str:
         """What was said in short: who said what, the beginning of each turn. To be looked at and corrected by people."""
         told = [
-            f"{one.name or '叙述'}：{one.text[:DIGEST]}{'……' if len(one.text) > DIGEST else ''}"
-            for one in said
-            if one.text
+            f"{one.name or '叙述'}：{one.text[:DIGEST]}{'……' * (len(one.text) > DIGEST)}" for one in said if one.text
         ]
+        while sum(map(len, told)) > LONGEST_DIGEST:
+            del told[0]
         return "前情：" + "；".join(told) + "。" if told else ""
+
+    @property
+    def sums_up_every(self) -> int:
+        """Turns after which a summary is written anew; one of a model's takes as long as a reply."""
+        return 1 if self.engine.kind == "novel" else 4
+
+    def summary(self, said: Sequence[Said], cancel: Cancel | None = None) -> str:
+        """What was said in short: by the model where it follows orders, else, or where it says nothing, the digest."""
+        told = self.digest(said)
+        if self.engine.kind == "novel" or not told:
+            return told
+        room = self.engine.max_context - LONGEST_SUMMARY - LEFT_FREE
+        while (request := _to_sum_up(said)) and len(said) > 1 and self.engine.prompt_tokens(request) > room:
+            said = said[len(said) // 4 + 1 :]
+        reply = self.engine.run(request, GenerateOptions(do_sample=False, max_new_tokens=LONGEST_SUMMARY), None, cancel)
+        return f"前情：{written}" if (written := reply.text.strip().removeprefix("前情：")) else told
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -200,3 +220,9 @@ class Stage:
         options = GenerateOptions(max_new_tokens=12, do_sample=False, grammar=f"root ::= {rule}")
         written = self.engine.run(Request(text=normalise(text)), options).text.strip()
         return next((name for name in names if (self.card(name).cue or name) == written), card.name)
+
+
+def _to_sum_up(said: Sequence[Said]) -> Request:
+    told = "\n".join(f"{one.name or '叙述'}：{one.text}" for one in said if one.text)
+    order = "把下面的对话写成一段前情，两百字以内：谁做了什么、说定了什么、还有什么没有做。只写前情，不要评论。"
+    return Request(messages=(Message(role="user", content=f"{order}\n\n{told}"),))

@@ -252,6 +252,8 @@ class CheckConfig:
     """保留最近几个检查点。"""
     patience: int = 0
     """连续多少次验证没有变好就停；0 表示不提前停。"""
+    persona_questions: int = 0
+    """每次验证另问主要人物（最多十二个）这么多个问题，画出认得出是谁、与别人雷同、多长；要用 custome corpus build 做的语料。0 不问。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,7 +279,8 @@ class Recipe:
                     ("batch_size", train.batch_size, 1), ("micro_batch_size", train.micro_batch_size, 1),
                     ("warmup_steps", train.warmup_steps, 0), ("eval_steps", checks.eval_steps, 0),
                     ("eval_samples", checks.eval_samples, 0), ("save_steps", checks.save_steps, 1),
-                    ("keep_checkpoints", checks.keep_checkpoints, 1), ("patience", checks.patience, 0)]  # fmt: skip
+                    ("keep_checkpoints", checks.keep_checkpoints, 1), ("patience", checks.patience, 0),
+                    ("persona_questions", checks.persona_questions, 0)]  # fmt: skip
         counts = ("lora_r", "lora_alpha", "pissa_iterations", "adalora_start_r", "virtual_tokens", "last_layers")
         at_least += [(name, getattr(self.method, name), 1) for name in counts if hasattr(self.method, name)]
         wrong += [f"{name}={value} 应不小于 {low}" for name, value, low in at_least if value < low]

@@ -92,9 +92,18 @@ def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
     """`finetune`, with what it may want from above; returns its TrainResult."""
     everyday = everyday_texts(recipe, reporter) if recipe.data.replay else []
     introduce = introducing(recipe) if recipe.data.introduced else None
+    panel = None
+    if recipe.checks.persona_questions:
+        from ..evaluation.panel import open_panel
+
+        panel = open_panel(
+            Path(recipe.data.train_path).parent,
+            recipe.checks.persona_questions,
+            canonical=recipe.data.names == "canonical",
+        )
     from ..training.finetune import finetune
 
-    return finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce)
+    return finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel)
 
 
 def introducing(recipe: Recipe) -> Callable[[Sequence[Sample]], list[Sample]]:

@@ -19,10 +19,6 @@ from ..types import GenerateOptions, Reply
 from .flags import parse
 from .serving import ModelFlags, open_models
 
-SPEAKERS = 12
-LEAST_LINES = 20
-"""Real lines in held-out chapters that a person needs to be judged."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Play:
@@ -70,6 +66,7 @@ def evaluate(argv: list[str]) -> int:
     if not flags.runs:
         raise InputError("没有给运行目录", "例如：custome evaluate runs/sanguo")
     from ..evaluation import persona, scorecard
+    from ..evaluation.panel import judge_of
 
     reporter = ConsoleReporter()
     opened = open_models(flags.runs, flags.model, reporter)
@@ -156,35 +153,6 @@ class Answering:
         at_once = 1 if greedy else max(1, self._stage.engine.slots // max(1, play.candidates))
         with ThreadPoolExecutor(max_workers=at_once) as pool:
             return list(pool.map(answer, jobs))
-
-
-def judge_of(corpus: Path) -> Any:
-    """What replies are measured with, from a corpus folder.
-
-    Raises:
-        InputError: no corpus, or nobody speaks enough in its held-out chapters.
-    """
-    from ..corpus.build import read_corpus
-    from ..corpus.cast import read_cast
-    from ..corpus.voices import Voices
-    from ..evaluation.persona import Judge, odd_half, shipped
-    from ..files import read_text
-
-    read_corpus(corpus)
-    cast = read_cast(corpus)
-    held_out = [json.loads(line) for part in ("valid", "test") if (corpus / f"{part}.jsonl").is_file() for line in read_text(corpus / f"{part}.jsonl", "语料").splitlines()]  # fmt: skip
-    real = [(row["speaker"], row["chat"].strip("“”")) for row in held_out]
-    known = {person.name for person in cast.people}
-    names = [name for name in shipped("cast.json")["cast"] if name in known]
-    if len(names) < 3:  # another book: whoever speaks most
-        counts = {name: sum(speaker == name for speaker, _ in real) for name in known}
-        names = sorted((n for n in known if counts[n] >= LEAST_LINES), key=lambda n: -counts[n])[:SPEAKERS]
-    if len(names) < 2:
-        raise InputError(f"{str(corpus)!r} 里留作检验的章节太少，比不出谁是谁", "换一本长一些的书")
-    return Judge(
-        names=tuple(names), voices=Voices(odd_half(cast.lines), names), real=tuple(pair for pair in real if pair[0] in names),
-        aliases={person.name: person.aliases for person in cast.people},
-    )  # fmt: skip
 
 
 def _corpus_of(run: Path) -> Path:

@@ -75,6 +75,7 @@ from .optimizers import make_optimizer
 from .packing import ATTENTION
 from .reuse import Reuse
 from .watch import (
+    Panel,
     keep_samples_until,
     perplexity,
     sample_replies,
@@ -100,12 +101,14 @@ class TrainResult:
 def finetune(
     recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: Path | None = None,
     stop: launch.StopRequest | None = None, everyday: Sequence[str] = (), introduce: Introduce | None = None,
+    panel: Panel | None = None,
 ) -> TrainResult:  # fmt: skip
     """Fine-tune a base model as the recipe says; with `resume` go on from the newest checkpoint in the output folder.
 
     Args:
         everyday: texts the base wrote itself, for `data.replay`.
         introduce: puts who speaks in front of samples, for `data.introduced`.
+        panel: people who are asked at every evaluation.
         stop: set it from elsewhere to save and leave after the step at hand.
 
     Raises:
@@ -116,7 +119,14 @@ def finetune(
     """
     try:
         return _finetune(
-            recipe.resolved(), reporter, resume=resume, home=home, stop=stop, everyday=everyday, introduce=introduce
+            recipe.resolved(),
+            reporter,
+            resume=resume,
+            home=home,
+            stop=stop,
+            everyday=everyday,
+            introduce=introduce,
+            panel=panel,
         )
     finally:
         launch.leave(Path(recipe.train.output_dir))
@@ -124,7 +134,7 @@ def finetune(
 
 def _finetune(
     recipe: Recipe, reporter: Reporter, *, resume: bool, home: Path | None, stop: launch.StopRequest | None,
-    everyday: Sequence[str], introduce: Introduce | None,
+    everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None,
 ) -> TrainResult:  # fmt: skip
     recipe.check()
     if recipe.data.replay and not everyday:
@@ -207,6 +217,11 @@ def _finetune(
             with accelerator.autocast():
                 replies = sample_replies(attached.model, material.tokenizer, material.chat_format, material.asked)
             write_samples(folder, step, material.asked, replies)
+            if panel is not None:
+                asked = panel.asked(material.chat_format.kind)
+                with accelerator.autocast():
+                    replies = sample_replies(attached.model, material.tokenizer, material.chat_format, asked)
+                metrics.metrics(step, panel.measure(replies))
         return loss
 
     result = _run(recipe, folder, attached, batching, material.examples, plan, steps, look, accelerator, reporter,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -20,6 +20,7 @@ from ..types import Character, Message
 from .data import EncodedSet, lines_of_text
 
 LONGEST_SAMPLE = 48
+AT_ONCE = 24
 QUESTIONS = proof.QUESTIONS[:3]
 """Asked at every evaluation, each to one of the people who speak most."""
 
@@ -30,9 +31,27 @@ def questions(people: Sequence[Character]) -> list[tuple[str, str]]:
     return [(text, cues[place % len(cues)]) for place, text in enumerate(QUESTIONS)]
 
 
-@torch.no_grad()
+class Panel(Protocol):
+    """People who are asked the same at every evaluation, and what is made of their replies."""
+
+    def asked(self, kind: str) -> Sequence[tuple[str, str]]:
+        """(text, cue of who answers), for a model of this kind."""
+
+    def measure(self, replies: Sequence[str]) -> dict[str, float]:
+        """Curves of the run."""
+
+
 def sample_replies(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]]) -> list[str]:
-    """Greedy replies, all in one batch."""
+    """Greedy replies, so many in one batch."""
+    return [
+        reply
+        for start in range(0, len(asked), AT_ONCE)
+        for reply in _batch(model, tokenizer, chat_format, asked[start : start + AT_ONCE])
+    ]
+
+
+@torch.no_grad()
+def _batch(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]]) -> list[str]:
     prompts = [chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in asked]
     ids, mask = padded(prompts, tokenizer.pad_token_id, model.device, left=True)
     was_training = model.training

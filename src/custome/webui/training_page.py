@@ -25,6 +25,7 @@ _PLOTS = (
     ("内存峰值（GB）", {"peak_memory_bytes": "内存"}, 1e-9),
     ("普通中文的困惑度（忘了多少）", {"probe_perplexity": "困惑度"}, 1.0),
     ("梯度范数", {"grad_norm": "梯度"}, 1.0),
+    ("人物（认得出是谁、与别人雷同）", {"persona_voice": "认得出", "persona_near": "雷同"}, 1.0),
 )
 
 Series = dict[str, list[tuple[int, float]]]

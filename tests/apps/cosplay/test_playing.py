@@ -224,13 +224,16 @@ def test_for_an_instruct_model_it_is_a_system_message_and_turns():
     engine = ScriptedEngine([])
     engine.kind = "template"
     prompt = write_prompt(engine, CARD, TALK, Setting(user="客", note="夜深了"), room=500).request
-    assert [message.role for message in prompt.messages] == ["system", "user", "system"]
+    assert [message.role for message in prompt.messages] == ["system", "user"]
     assert (
         "你是甲" in prompt.messages[0].content
-        and prompt.messages[1].content == "梁山何在？\n乙：不知。\n你说呢？"
+        and prompt.messages[1].content == "梁山何在？\n乙：不知。\n你说呢？\n（夜深了）"
         and prompt.speaker == "甲"
     )
     mine = (*TALK[:1], Said(name="甲", text="在水泊。"), *TALK[2:])
+    begun = (Said(name="甲", text="来者何人？"), *TALK[:1], Said(name="甲", text="在水泊。"))
+    told = write_prompt(engine, CARD, begun, Setting(), room=500).request.messages[1:]
+    assert [message.role for message in told] == ["user", "assistant"] * 2 + ["user"]  # what strict templates insist on
     assert [message.role for message in write_prompt(engine, CARD, mine, Setting(), room=500).request.messages] == [
         "system",
         "user",

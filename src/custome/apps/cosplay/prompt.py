@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from ...engine.base import Engine
 from ...models.chat_format import normalise
@@ -18,6 +19,8 @@ from .own_lines import OwnLines
 
 GUEST = "客"
 """What the book calls the user when they give no name."""
+SCENE_BEGINS, GOES_ON = "（开场）", "（接着说）"
+"""What an instruct model is asked where a scene begins with its own words, and where nobody has answered them."""
 LEFT_FREE = 8
 """Tokens nobody counts: marks between the parts."""
 
@@ -186,16 +189,26 @@ def _request(
         return Request(
             messages=(Message(role="user", content="".join([*head, *spoken])),), speaker=card.cue or card.name
         )
-    messages = [Message(role="system", content="\n".join(head))] if head else []
+    # Strict templates want one system message, then questions and answers in turn, a question first and last.
+    messages = [Message(role="user", content=SCENE_BEGINS)] if told and _is_mine(told[0], card) else []
     for one in told:
-        mine = one.name == card.name and not one.by_user
-        text = filled(one.text, card, user)
-        named = text if mine or one.by_user else f"{one.name}：{text}" if one.name else text
-        if messages and messages[-1].role == ("assistant" if mine else "user"):
-            messages[-1] = Message(role=messages[-1].role, content=f"{messages[-1].content}\n{named}")
-        else:
-            messages.append(Message(role="assistant" if mine else "user", content=named))
-    after = "\n".join(text for text in (note, filled(card.reminder, card, user)) if text.strip())
-    if after:
-        messages.append(Message(role="system", content=after))
-    return Request(messages=tuple(messages), speaker=card.name)
+        mine, text = _is_mine(one, card), filled(one.text, card, user)
+        named = text if mine or one.by_user or not one.name else f"{one.name}：{text}"
+        _add(messages, "assistant" if mine else "user", named)
+    for text in (note, filled(card.reminder, card, user).strip()):
+        if text:
+            _add(messages, "user", f"（{text}）")
+    if messages and messages[-1].role == "assistant":
+        _add(messages, "user", GOES_ON)
+    system = [Message(role="system", content="\n".join(head))] if head else []
+    return Request(messages=(*system, *messages), speaker=card.name)
+
+
+def _is_mine(one: Said, card: Card) -> bool:
+    return one.name == card.name and not one.by_user
+
+
+def _add(messages: list[Message], role: Literal["user", "assistant"], text: str) -> None:
+    if messages and messages[-1].role == role:
+        text = f"{messages.pop().content}\n{text}"
+    messages.append(Message(role=role, content=text))

@@ -102,7 +102,7 @@ class Stage:
             return Spoken(name=card.name, reply=reply, prompt=prompt)
         replies = self.engine.generate([prompt.request] * candidates, options, cancel)
         before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
-        question = next((one.text for one in reversed(said) if one.by_user), "")
+        question = normalise(next((one.text for one in reversed(said) if one.by_user), ""))
         voices = self.company.voices(self._rivals(card.name, among)) if self.company.lines(card.name) else None
         weighed = weigh(replies, card.name, question, voices=voices, before=before)
         best = next(reply for reply in replies if reply.text == weighed[0].text)

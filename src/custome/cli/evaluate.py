@@ -39,6 +39,10 @@ class Play:
     """采样的种子。"""
 
 
+PLAIN = Play(candidates=1, examples=0, persona=False, as_speech=False)
+"""As the first version asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
     """演得像不像：十二个人物、一百二十个问题，和底座、真实引文并排。"""
@@ -53,6 +57,8 @@ class Evaluate:
     """也问没微调的底座。"""
     information: bool = True
     """算互信息（要用 transformers 载入底座，一两分钟）。"""
+    plain: tuple[str, ...] = ()
+    """哪些照最初的样子问（运行目录名，或 底座）：问题原样，一个候选，不给人设和本人的话。"""
     judge_url: str = ""
     """再请一个 OpenAI 兼容的模型打分，如 http://127.0.0.1:8000/v1。"""
     output: Annotated[str, arg(aliases=["-o"])] = ""
@@ -73,6 +79,10 @@ def evaluate(argv: list[str]) -> int:
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
     asked = _chosen(persona.questions(), flags.questions)
     output = Path(flags.output or flags.runs[0])
+    if unknown := set(flags.plain) - {"底座", *(one.name for one in opened.hosted)}:
+        raise InputError(
+            f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：底座、{'、'.join(one.name for one in opened.hosted)}"
+        )
     people, seed, seed_rows = list(judge.names), persona.seed_prompts(), []
     scores, said = [persona.measure_real(judge)], []
     players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
@@ -80,7 +90,7 @@ def evaluate(argv: list[str]) -> int:
         players.insert(0, ("底座", opener(), Path(flags.runs[0])))
     for name, engine, run in players:
         reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
-        answerer = Answering(engine, run, flags.play, people)
+        answerer = Answering(engine, run, PLAIN if name in flags.plain else flags.play, people)
         answers = persona.ask(answerer, people, asked, reporter)
         if name != "底座":
             seed_rows.append(
@@ -92,11 +102,11 @@ def evaluate(argv: list[str]) -> int:
         scores.append(dataclasses.replace(score, stable=stable, paraphrase=paraphrase, forgetting=forgetting))
         said.append((name, answers))
         engine.close()
+        scorecard.write(output, scores, said, "", ((), []))  # what is there so far, should the rest fail
     scores = persona.on_as_many(
         scores, [[text for _, text in judge.real], *([a.text for a in some] for _, some in said)]
     )
     if flags.information:
-        scorecard.write(output, scores, said, "", ((), []))  # what is there so far, should the rest fail
         scores = _with_information(scores, said, Path(flags.runs[0]), reporter)
     reporter.table("", *scorecard.table(scores))
     reporter.table("", *scorecard.trio_table(scores))

@@ -22,6 +22,7 @@ from ..report import Reporter
 from ..types import Message, Reply, Request
 from . import measures
 
+REAL = "真实引文"
 AT_ONCE = 48
 """Questions handed over together."""
 SCORED = 360
@@ -174,7 +175,7 @@ def measure_real(judge: Judge) -> Scores:
     anyone = measures.nearly_same(texts)
     rules = shipped("cast.json")["out_of_role"]
     return Scores(
-        name="真实引文", voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
+        name=REAL, voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
         repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
         distinct2=measures.distinct(texts), self_bleu=measures.self_bleu(texts), length=_mean_of_people(judge.real),
         in_role=_mean([not measures.out_of_role(text, name, rules, judge.aliases) for name, text in judge.real]),

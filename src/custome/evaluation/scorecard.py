@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..files import write_json, write_text
-from .persona import Answer, Scores
+from .persona import REAL, Answer, Scores
 
 MEASURES: tuple[tuple[str, str, str, str], ...] = (
     ("voice", "像不像", "%", "分类器从回答认出是谁说的（每人一样重）；比真实引文的低，说明人物混成一个声音"),
@@ -30,6 +30,9 @@ MEASURES: tuple[tuple[str, str, str, str], ...] = (
 )
 """Field of Scores, its name, how to write it, what it means."""
 
+OF_REAL = ("voice", "distinct2", "length")
+"""Fields that are told as a share of real quotations too."""
+
 
 def shown(value: float, form: str) -> str:
     if math.isnan(value):
@@ -40,9 +43,16 @@ def shown(value: float, form: str) -> str:
 
 
 def table(scores: Sequence[Scores]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """(head, one row a measure)."""
+    """(head, one row a measure); where real quotations are the ceiling, with the share of theirs."""
     head = ("", *(one.name for one in scores))
-    return head, [(name, *(shown(getattr(one, key), form) for one in scores)) for key, name, form, _ in MEASURES]
+    real = next((one for one in scores if one.name == REAL), None)
+
+    def cell(one: Scores, key: str, form: str) -> str:
+        value = getattr(one, key)
+        share = key in OF_REAL and real is not None and one is not real and not math.isnan(value)
+        return shown(value, form) + (f"（{value / getattr(real, key):.2f}）" if share else "")
+
+    return head, [(name, *(cell(one, key, form) for one in scores)) for key, name, form, _ in MEASURES]
 
 
 def trio_table(scores: Sequence[Scores]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -23,6 +23,7 @@ from custome.types import GenerateOptions, Message, Request
 
 ASKED = [question.text for question in questions()[::8]]
 CANDIDATES = 8
+TURNS = 7
 
 
 def seconds(call: object) -> float:
@@ -39,7 +40,7 @@ def candidates(stage: Stage, names: list[str]) -> list[list[str]]:
         one, eight, tokens = [], [], []
         for number, text in enumerate(ASKED):
             name, said = names[number % len(names)], [Said(name="客", text=text, by_user=True)]
-            options = GenerateOptions(seed=number)
+            options = GenerateOptions()  # the page gives no seed
             tokens.append(stage.prompt(name, said, setting, options).tokens)
             one.append(seconds(lambda n=name, s=said, w=setting, o=options: stage.speak(n, s, w, o)))
             eight.append(
@@ -55,20 +56,18 @@ def candidates(stage: Stage, names: list[str]) -> list[list[str]]:
 def turns(stage: Stage, name: str) -> list[list[str]]:
     """Time to the first character of a conversation's first turns, its beginning read once or every time."""
     talk = "".join(f"客问{name}曰：“{text}”{name}曰：“此事容吾细细思之，不可造次。”" for text in ASKED)
-    times: list[list[float]] = [[], []]
-    for round_ in range(6):
-        for kept in (0, 1):
-            # A seed empties what was kept; without one what was read for the turn before is there.
-            text = f"第{round_ if not kept else 'x'}日。{talk}" + "客问曰：“后来如何？”" * (round_ + 1)
-            first: list[float] = []
-            started = time.perf_counter()
-            request = Request(messages=(Message(role="user", content=text),), speaker=name)
-            options = GenerateOptions(max_new_tokens=8, seed=None if kept else round_)
-            stage.engine.run(
-                request, options, lambda _, first=first, at=started: first.append(time.perf_counter() - at)
-            )
-            times[kept].append(first[0] if first else time.perf_counter() - started)
-    cold, warm = statistics.mean(times[0]), statistics.mean(times[1][1:])
+
+    def first_character(turn: int, seed: int | None) -> float:
+        text, came = talk + f"客问{name}曰：“后来如何？”{name}曰：“容后再说。”" * turn, []
+        started = time.perf_counter()
+        request = Request(messages=(Message(role="user", content=text),), speaker=name)
+        options = GenerateOptions(max_new_tokens=8, seed=seed)
+        stage.engine.run(request, options, lambda _: came.append(time.perf_counter() - started))
+        return came[0] if came else time.perf_counter() - started
+
+    # A seed empties what was kept; without one what was read for the turn before is there.
+    warm = statistics.mean([first_character(turn, None) for turn in range(TURNS)][1:])
+    cold = statistics.mean(first_character(turn, turn) for turn in range(1, TURNS))
     tokens = stage.engine.count_tokens(talk)
     return [[str(tokens), f"{cold:.3f}", f"{warm:.3f}", f"{cold / warm:.1f}"]]
 

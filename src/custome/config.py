@@ -46,7 +46,7 @@ class DataConfig:
     replay: float = 0.0
     """每步另掺多少日常中文，按样本数的比例；文字由底座自己写（每个底座写一次），学了新的不忘旧的。0 不掺。"""
     introduced: float = 0.0
-    """多大一部分样本（0–1），前面写上说话人是谁、平时怎么说话，和聊天时模型读到的一样；要用 custome corpus build 做的语料，小说体才有用。"""
+    """多大一部分样本（0–1），前面写上说话人是谁、平时怎么说话，和聊天时模型读到的一样；要用 custome corpus build 做的语料。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +253,7 @@ class CheckConfig:
     patience: int = 0
     """连续多少次验证没有变好就停；0 表示不提前停。"""
     persona_questions: int = 0
-    """每次验证另问主要人物（最多十二个）这么多个问题，画出认得出是谁、与别人雷同、多长；要用 custome corpus build 做的语料。0 不问。"""
+    """每次验证另问主要人物（最多十二个）这么多个问题，记下认得出是谁、与别人雷同、多长；要用 custome corpus build 做的语料。0 不问。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +305,13 @@ class Recipe:
             )
         if data.valid_path and not data.train_path:
             wrong.append("只学原文时用不上 valid_path：会从原文里划出 val_set_size 段作验证")
+        if data.introduced > 1:
+            wrong.append(f"introduced={data.introduced} 是样本的多大一部分，应在 0 到 1 之间")
+        wrong += [
+            f"{name}={value} 要知道语料里的人物，要有 train_path"
+            for name, value in (("introduced", data.introduced), ("persona_questions", checks.persona_questions))
+            if value and not data.train_path
+        ]
         if data.replay and not data.train_path:
             wrong.append(f"replay={data.replay} 是和对话一起学的，要有 train_path")
         return wrong + self._method_problems()

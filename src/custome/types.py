@@ -90,6 +90,8 @@ class Sample:
     chat: str
     earlier: tuple[Exchange, ...] = ()
     """Earlier exchanges of the same conversation; their replies are learnt as well."""
+    front: str = ""
+    """Stands before everything and is never cut: who speaks, and how."""
     speaker: str = ""
     mention: str = ""
     source: str = ""

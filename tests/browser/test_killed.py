@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 KILLS = 20
 PATIENCE_MS = 30_000
-DELAY_S = 0.02
+DELAY_S = 0.03
 REPLY = "".join(f"其{number}曰天下之事不可不察也，" for number in "一二三四五六七八") + "此吾所以为将军忧也。"
 SERVER = f"""
 import sys

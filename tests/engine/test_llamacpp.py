@@ -82,6 +82,7 @@ def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_betw
     def digits() -> list[float]:
         return [token.logprob for piece in engine.stream(request, options) for token in piece.tokens]
 
+    several = [reply.text for reply in engine.generate([request] * 4, options)]
     alone = digits()
     for thing in THINGS:
         engine.generate([Request(text=f"{thing}何在？" * 9)] * 3, GenerateOptions(max_new_tokens=30))
@@ -89,6 +90,7 @@ def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_betw
             [ask(thing), ask(THINGS[0]), Request(text=f"在{thing}" * 20)], GenerateOptions(max_new_tokens=9)
         )
         assert digits() == alone
+    assert [reply.text for reply in engine.generate([request] * 4, options)] == several
 
 
 def test_what_was_read_for_a_turn_is_not_read_again_for_the_next(engines):

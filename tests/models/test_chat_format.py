@@ -58,6 +58,26 @@ def test_the_cutoff_is_kept_and_the_end_token_survives(tiny_base: Path, cutoff: 
     assert encoded.cut == (context + reply + 4 > cutoff)
 
 
+@given(cutoff=st.integers(16, 60), front=st.integers(1, 40), context=st.integers(0, 40), reply=st.integers(1, 40))
+def test_what_stands_in_front_is_never_cut_for_what_follows(
+    tiny_base: Path, cutoff: int, front: int, context: int, reply: int
+):
+    """Who speaks stays; the scene and the reply give way. Only a front of more than half the room is cut, at its end."""
+    novel = NovelFormat(_tokenizer(tiny_base))
+    earlier = (Exchange(context="来" * 9, chat="“不得”"),)
+    encoded = novel.encode(
+        Sample(front="得" * front, context="取" * context, chat="“" + "去" * reply + "”", earlier=earlier), cutoff
+    )
+    kept = min(front, cutoff // 2)
+    text = novel._tokenizer.decode(encoded.ids)
+    assert (
+        len(encoded.ids) <= cutoff
+        and text.startswith("<bos>" + "得" * kept)
+        and encoded.ids[-1] == novel._tokenizer.eos_token_id
+    )
+    assert all(start > kept for start, _ in encoded.replies)  # nothing of it is learnt
+
+
 _loaded: dict[Path, object] = {}
 
 

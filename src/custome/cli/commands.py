@@ -90,7 +90,6 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
 
 def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
     """`finetune`, with what it may want from above; returns its TrainResult."""
-    everyday = everyday_texts(recipe, reporter) if recipe.data.replay else []
     introduce = introducing(recipe) if recipe.data.introduced else None
     panel = None
     if recipe.checks.persona_questions:
@@ -101,12 +100,13 @@ def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
             recipe.checks.persona_questions,
             canonical=recipe.data.names == "canonical",
         )
+    everyday = everyday_texts(recipe, reporter) if recipe.data.replay else []  # last: it may take minutes
     from ..training.finetune import finetune
 
     return finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel)
 
 
-def introducing(recipe: Recipe) -> Callable[[Sequence[Sample]], list[Sample]]:
+def introducing(recipe: Recipe) -> Callable[[Sequence[Sample], str], list[Sample]]:
     """Puts who speaks in front of samples, from the cast beside the training data.
 
     Raises:
@@ -120,9 +120,9 @@ def introducing(recipe: Recipe) -> Callable[[Sequence[Sample]], list[Sample]]:
     cast = read_cast(folder)
     if not cast.people:
         raise InputError(f"introduced={data.introduced} 要知道人物，{str(folder)!r} 里没有 cast 目录", "用 custome corpus build 做语料；或 --introduced 0")  # fmt: skip
-    company = company_of(by_canonical_names(cast) if data.names == "canonical" else cast)
-    return lambda samples: rehearsed(
-        samples, company, share=data.introduced, cutoff_len=data.cutoff_len, seed=recipe.train.seed
+    cast = by_canonical_names(cast) if data.names == "canonical" else cast
+    return lambda samples, kind: rehearsed(
+        samples, company_of(cast), share=data.introduced, novel=kind == "novel", seed=recipe.train.seed
     )
 
 

@@ -17,7 +17,9 @@ from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
 from ..types import GenerateOptions, Reply
 from .flags import parse
-from .serving import ModelFlags, open_models
+from .serving import ModelFlags, name_of, open_models
+
+BASE = "底座"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +39,6 @@ class Play:
     repetition_penalty: float = GenerateOptions.repetition_penalty
     seed: int = 7
     """采样的种子。"""
-
-
-PLAIN = Play(candidates=1, examples=0, persona=False, as_speech=False)
-"""As the first version asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,35 +72,34 @@ def evaluate(argv: list[str]) -> int:
     from ..evaluation import persona, scorecard
     from ..evaluation.panel import judge_of
 
-    reporter = ConsoleReporter()
+    reporter, compared = ConsoleReporter(), [*([BASE] if flags.base else []), *map(name_of, flags.runs)]
+    if unknown := set(flags.plain) - set(compared):
+        raise InputError(f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：{'、'.join(compared)}")
+    plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False)  # as at first
     opened = open_models(flags.runs, flags.model, reporter)
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
-    asked = _chosen(persona.questions(), flags.questions)
+    asked = persona.some_questions(flags.questions)
     output = Path(flags.output or flags.runs[0])
-    if unknown := set(flags.plain) - {"底座", *(one.name for one in opened.hosted)}:
-        raise InputError(
-            f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：底座、{'、'.join(one.name for one in opened.hosted)}"
-        )
     people, seed, seed_rows = list(judge.names), persona.seed_prompts(), []
     scores, said = [persona.measure_real(judge)], []
     players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
     if flags.base and (opener := opened.hosted[0].open_base) is not None:
-        players.insert(0, ("底座", opener(), Path(flags.runs[0])))
+        players.insert(0, (BASE, opener(), Path(flags.runs[0])))
     for name, engine, run in players:
         reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
-        answerer = Answering(engine, run, PLAIN if name in flags.plain else flags.play, people)
+        answerer = Answering(engine, run, plain if name in flags.plain else flags.play, people)
         answers = persona.ask(answerer, people, asked, reporter)
-        if name != "底座":
+        if name != BASE:
             seed_rows.append(
                 (name, [reply.text for reply in answerer([(row["context"], row["speaker"]) for row in seed], False)])
             )
         score = persona.measure(name, answers, judge)
         stable, paraphrase = persona.stability(answerer, people, asked, reporter)
-        forgetting = _forgetting(run) if name != "底座" else 0.0
+        forgetting = _forgetting(run) if name != BASE else 0.0
         scores.append(dataclasses.replace(score, stable=stable, paraphrase=paraphrase, forgetting=forgetting))
         said.append((name, answers))
         engine.close()
-        scorecard.write(output, scores, said, "", ((), []))  # what is there so far, should the rest fail
+        scorecard.keep(output, scores, said)  # what is there so far, should the rest fail
     scores = persona.on_as_many(
         scores, [[text for _, text in judge.real], *([a.text for a in some] for _, some in said)]
     )
@@ -115,6 +112,7 @@ def evaluate(argv: list[str]) -> int:
         reporter.note(" | ".join(row))
     title = "、".join(name for name, _ in said) + "：演得像不像"
     markdown, page = scorecard.write(output, scores, said, title, told)
+    (output / scorecard.PARTIAL).unlink(missing_ok=True)
     reporter.note(f"打分表 → {markdown}　{page}")
     if flags.judge_url:
         _judged(flags, said, reporter)
@@ -130,13 +128,10 @@ class Answering:
         from ..apps.cosplay.prompt import Setting
         from ..apps.cosplay.stage import Stage
         from ..corpus.cast import read_cast
+        from ..evaluation.panel import unseen_by_judge
         from ..evaluation.persona import seed_prompts
 
-        # Own lines of the odd chapters are what the judge learnt from: they are not shown to the model here.
-        cast = read_cast(run)
-        company = company_of(
-            dataclasses.replace(cast, lines=tuple(line for line in cast.lines if not line.chapter % 2))
-        )
+        company = company_of(unseen_by_judge(read_cast(run)))
         asked = {*people, *(row["speaker"] for row in seed_prompts())}
         strangers = {name: Card(name=name, cue=name) for name in asked if not company.knows(name)}
         self._stage, self._play, self._people = Stage(engine, company, strangers), play, people
@@ -173,13 +168,6 @@ def _corpus_of(run: Path) -> Path:
     if not (folder / "corpus.json").is_file():
         raise InputError(f"找不到 {str(run)!r} 训练时的语料（{folder}）", "用 --corpus 指出语料目录")
     return folder
-
-
-def _chosen(questions: Sequence[Any], most: int) -> list[Any]:
-    by_kind: dict[str, list[Any]] = {}
-    for question in questions:
-        by_kind.setdefault(question.kind, []).append(question)
-    return [question for some in by_kind.values() for question in (some[:most] if most else some)]
 
 
 def _forgetting(run: Path) -> float:

@@ -71,7 +71,7 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
         return _remote(runs, flags)
     if not runs:
         raise InputError("没有给运行目录", "例如：custome serve runs/sanguo；还没训练过先跑 custome quickstart")
-    names = [_name(run) for run in runs]
+    names = [name_of(run) for run in runs]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise InputError(f"两个运行目录都叫 {twice!r}", "改一个目录名，名字就是模型名")
     for run in runs:  # before anything heavy is loaded
@@ -126,7 +126,7 @@ def choose_engine(run: str, flags: ModelFlags) -> Literal["llamacpp", "local"]:
     return "llamacpp" if llamacpp_knows(read_run(Path(run)).base_model) else "local"
 
 
-def _name(run: str) -> str:
+def name_of(run: str) -> str:
     return Path(run).resolve().name
 
 
@@ -238,7 +238,7 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
     return Opened(
         hosted=[
             Hosted(
-                name=_name(runs[0]) if runs else model.split("/")[-1],
+                name=name_of(runs[0]) if runs else model.split("/")[-1],
                 engine=engine,
                 people=people,
                 folder=Path(runs[0]) if runs else None,

@@ -74,7 +74,13 @@ def write_cast(folder: Path, cast: Cast) -> None:
 
 def by_canonical_names(cast: Cast) -> Cast:
     """The people called as a run knows them that learnt 诸葛亮曰 where the book has 孔明曰."""
-    return replace(cast, people=tuple(replace(person, cue=person.name) for person in cast.people))
+    people = (
+        replace(
+            one, cue=one.name, aliases=tuple(dict.fromkeys([*one.aliases, *([one.cue] if one.cue != one.name else [])]))
+        )
+        for one in cast.people
+    )
+    return replace(cast, people=tuple(people))
 
 
 def take_cast(corpus: Path, run: Path, *, canonical: bool) -> bool:

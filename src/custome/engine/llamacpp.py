@@ -74,39 +74,47 @@ class LlamaServer:
         except RuntimeError as error:
             raise SourceError(f"llama.cpp 读不了 {str(model)!r}：{error}", f"文件坏了就删掉重做：rm {model}；或 --engine local") from error  # fmt: skip
         self.model, self.slots, self.context, self.adapters = model, slots, context, len(adapters)
-        self._left, self._writing = POOL, 0
+        self._left = POOL
         self._freed = threading.Condition()
         self._embedder: LlamaServer | None = None
         self._lock = threading.Lock()
 
     @contextmanager
-    def room(self, tokens: int, cancel: Cancel) -> Iterator[int]:
-        """Wait for so many tokens' room: how many then write, this one included; 0 when cancelled while waiting."""
+    def room(self, tokens: int, cancel: Cancel, *, empty: bool) -> Iterator[bool]:
+        """Wait for so many tokens' room; False when cancelled while waiting.
+
+        Args:
+            empty: with an empty cache, where nobody else is writing. Sums over the cache run in the order of its cells, so
+                that whoever comes after others gets other last digits.
+        """
         with self._freed:
             while self._left < tokens and not cancel.is_set():
                 self._freed.wait(timeout=0.1)  # a cancel does not wake anybody
-            writing = 0 if cancel.is_set() else self._writing + 1
-            granted = tokens if writing else 0
+            granted = 0 if cancel.is_set() else tokens
+            if granted and empty and self._left == POOL:
+                self._forget()  # nobody is let in meanwhile; it takes some milliseconds
             self._left -= granted
-            self._writing += bool(writing)
         try:
-            yield writing
+            yield bool(granted)
         finally:
             with self._freed:
                 self._left += granted
-                self._writing -= bool(writing)
                 self._freed.notify_all()
 
-    def forget(self) -> None:
-        """Empty the cache. Sums over it run in the order of its cells, so whoever comes after others gets other last digits."""
+    def _forget(self) -> None:
+        """Empty the cache."""
         line = HTTPConnection(urlsplit(self.server.listening_address).netloc, timeout=10)
-        for slot in range(self.slots):
-            line.request("POST", f"/slots/{slot}?action=erase", "{}", {"Authorization": f"Bearer {self._key}"})
-            answer = line.getresponse()
-            if answer.status != 200:
-                raise EngineError(f"llama.cpp 清不了缓存：{answer.read().decode()[:200]}", "去掉 seed 再试")
-            answer.read()
-        line.close()
+        try:
+            for slot in range(self.slots):
+                line.request("POST", f"/slots/{slot}?action=erase", "{}", {"Authorization": f"Bearer {self._key}"})
+                answer = line.getresponse()
+                told = answer.read().decode(errors="replace")
+                if answer.status != 200:
+                    raise EngineError(f"llama.cpp 清不了缓存：{told[:200]}", "去掉 seed 再试")
+        except OSError as error:
+            raise EngineError(f"llama.cpp 清不了缓存：{error}", "去掉 seed 再试") from error
+        finally:
+            line.close()
 
     def embedder(self) -> LlamaServer:
         """The same file once more, for vectors; loaded when first asked for."""
@@ -143,11 +151,10 @@ class LlamaCppEngine:
         self._check_length(len(prompt), options.max_new_tokens)
         cancel, server = cancel or Cancel(), self._open_server()
         reading = _Reading(self._format if not request.text else None, options, on_piece, cancel)
-        with server.room(len(prompt) + options.max_new_tokens, cancel) as writing:
-            if not writing:
+        seeded = options.seed is not None
+        with server.room(len(prompt) + options.max_new_tokens, cancel, empty=seeded) as granted:
+            if not granted:
                 return reading.reply(len(prompt))
-            if writing == 1 and options.seed is not None:
-                server.forget()
             # Bytes in, bytes out: the binding would make a whole object of every token's message.
             question = json.dumps(self._question(prompt, request, options)).encode()
             server.server.handle_completions(question, reading.take)
@@ -208,8 +215,9 @@ class LlamaCppEngine:
             ends[choice["index"]] = choice["finish_reason"] or ""
             return cancel.is_set()
 
-        with server.room(len(prompt) + count * options.max_new_tokens, cancel) as writing:
-            if writing:
+        seeded = options.seed is not None
+        with server.room(len(prompt) + count * options.max_new_tokens, cancel, empty=seeded) as granted:
+            if granted:
                 question = {**self._question(prompt, request, options), "n_cmpl": count, "return_progress": False}
                 server.server.handle_completions(json.dumps(question).encode(), take)
         if wrong:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..apps.cosplay.prompt import GUEST
+from ..apps.cosplay.casting import Company, company_of
+from ..apps.cosplay.prompt import GUEST, Setting, asked_of, own_line, persona_of
 from ..corpus.build import read_corpus
-from ..corpus.cast import read_cast
+from ..corpus.cast import Cast, by_canonical_names, read_cast
 from ..corpus.voices import Voices
 from ..errors import InputError
 from ..files import read_text
 from . import measures
-from .persona import Judge, Question, odd_half, questions, shipped
+from .persona import Judge, Question, odd_half, shipped, some_questions
 
 SPEAKERS = 12
 LEAST_LINES = 20
@@ -47,12 +48,12 @@ def judge_of(corpus: Path) -> Judge:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """The same questions to the same people at every evaluation of a run."""
+    """The same questions to the same people at every evaluation of a run, put to them as on the chat page."""
 
     judge: Judge
     questions: tuple[Question, ...]
-    cues: Mapping[str, str]
-    """What the model calls each of them."""
+    company: Company
+    """Shows own lines the judge has not learnt from."""
 
     @property
     def names(self) -> list[str]:
@@ -60,13 +61,16 @@ class Panel:
         return [name for _ in self.questions for name in self.judge.names]
 
     def asked(self, kind: str) -> list[tuple[str, str]]:
-        """(what a model of this kind reads, who is to answer)."""
-        told = "{guest}问{cue}曰：“{text}”" if kind == "novel" else "{text}"
-        return [
-            (told.format(guest=GUEST, cue=self.cues[name], text=question.text), self.cues[name])
-            for question in self.questions
-            for name in self.judge.names
-        ]
+        """(what a model of this kind reads, cue of who is to answer)."""
+        return [self._read(question.text, name, kind) for question in self.questions for name in self.judge.names]
+
+    def _read(self, text: str, name: str, kind: str) -> tuple[str, str]:
+        card = self.company.card(name)
+        if kind != "novel":
+            return text, card.cue
+        lines = self.company.own_lines(name).nearest(text, Setting.examples, novel=card.novel)
+        shown = [own_line(card, line.text, novel=True) for line in lines]
+        return "".join([persona_of(card, GUEST, novel=True), *shown, asked_of(GUEST, card, text)]), card.cue
 
     def measure(self, replies: Sequence[str]) -> dict[str, float]:
         """Curves for a run: recognised, alike and characters a reply."""
@@ -87,6 +91,11 @@ def open_panel(corpus: Path, count: int, *, canonical: bool) -> Panel:
     Raises:
         InputError: see judge_of.
     """
-    every, judge = questions(), judge_of(corpus)
-    cues = {person.name: person.name if canonical else person.cue for person in read_cast(corpus).people}
-    return Panel(judge=judge, questions=tuple(every[:: max(1, len(every) // count)][:count]), cues=cues)
+    judge, cast = judge_of(corpus), read_cast(corpus)
+    company = company_of(unseen_by_judge(by_canonical_names(cast) if canonical else cast))
+    return Panel(judge=judge, questions=tuple(some_questions(0)[:count]), company=company)
+
+
+def unseen_by_judge(cast: Cast) -> Cast:
+    """Without the lines the judge has learnt from: those of the odd chapters."""
+    return replace(cast, lines=tuple(line for line in cast.lines if not line.chapter % 2))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,15 @@ def shipped(name: str) -> Any:
 def questions() -> tuple[Question, ...]:
     text = (files("custome") / "data" / "evaluation" / "questions.jsonl").read_text(encoding="utf-8")
     return tuple(Question(**json.loads(line)) for line in text.splitlines())
+
+
+def some_questions(most: int) -> list[Question]:
+    """At most so many of each kind, the kinds in turn; all of them for 0."""
+    by_kind: dict[str, list[Question]] = {}
+    for question in questions():
+        by_kind.setdefault(question.kind, []).append(question)
+    rounds = zip_longest(*(some[:most] if most else some for some in by_kind.values()))
+    return [question for round_ in rounds for question in round_ if question is not None]
 
 
 @cache

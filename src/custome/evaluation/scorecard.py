@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from ..files import write_json, write_text
 from .persona import REAL, Answer, Scores
@@ -48,9 +49,9 @@ def table(scores: Sequence[Scores]) -> tuple[tuple[str, ...], list[tuple[str, ..
     real = next((one for one in scores if one.name == REAL), None)
 
     def cell(one: Scores, key: str, form: str) -> str:
-        value = getattr(one, key)
-        share = key in OF_REAL and real is not None and one is not real and not math.isnan(value)
-        return shown(value, form) + (f"（{value / getattr(real, key):.2f}）" if share else "")
+        value, most = getattr(one, key), getattr(real, key, math.nan)
+        share = key in OF_REAL and one is not real and most > 0 and not math.isnan(value)
+        return shown(value, form) + (f"（{value / most:.2f}）" if share else "")
 
     return head, [(name, *(cell(one, key, form) for one in scores)) for key, name, form, _ in MEASURES]
 
@@ -85,15 +86,28 @@ def markdown(scores: Sequence[Scores], told: Table) -> str:
     return "\n".join(lines)
 
 
+PARTIAL = "evaluate.partial.json"
+
+
+def keep(folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]) -> None:
+    """What has been measured so far, beside an earlier evaluation that is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / PARTIAL, _plain(scores, answers))
+
+
+def _plain(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]) -> dict[str, Any]:
+    return {
+        "scores": [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(one).items()} for one in scores],
+        "answers": {name: [asdict(answer) for answer in some] for name, some in answers},
+    }  # fmt: skip
+
+
 def write(
     folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table
 ) -> tuple[Path, Path]:
     """evaluate.json, evaluate.md and evaluate.html in a folder; returns the last two."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "evaluate.json", {
-        "scores": [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(one).items()} for one in scores],
-        "answers": {name: [asdict(answer) for answer in some] for name, some in answers},
-    })  # fmt: skip
+    write_json(folder / "evaluate.json", _plain(scores, answers))
     write_text(folder / "evaluate.md", f"# {title}\n\n{markdown(scores, told)}")
     write_text(folder / "evaluate.html", page(scores, answers, title, told))
     return folder / "evaluate.md", folder / "evaluate.html"

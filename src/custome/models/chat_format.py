@@ -206,11 +206,12 @@ class NovelFormat:
         return ids
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
+        front = [*self._bos, *self._ids(normalise(sample.front))[: cutoff_len // 2]]
         context = self._ids(normalise(sample.context))
         reply = [*self._ids(_quoted(normalise(sample.chat))), self._tokenizer.eos_token_id]
-        last = _fit(self._bos, context, [*self._before_reply, *reply], cutoff_len)
+        last = _fit(front, context, [*self._before_reply, *reply], cutoff_len)
         parts = [(self._ids(normalise(e.context)), self._ids(_quoted(normalise(e.chat)))) for e in sample.earlier]
-        whole = _with_earlier(last, len(self._bos), parts, cutoff_len)
+        whole = _with_earlier(last, len(front), parts, cutoff_len)
         if not self._before_reply:
             return whole
         start, end = whole.replies[-1]
@@ -257,17 +258,21 @@ class TemplateFormat:
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
         speaker, exchanges = sample.speaker or sample.mention, _as_one_person(sample)
+        front = [Message(role="system", content=sample.front)] if sample.front else []
         for first in range(len(exchanges)):
-            encoded = self._encode(exchanges[first:], speaker, cutoff_len)
+            encoded = self._encode(exchanges[first:], speaker, cutoff_len, front)
             if not encoded.cut:
                 return replace(encoded, cut=first > 0)
         words = self._tokenizer(exchanges[-1].context, add_special_tokens=False).input_ids
-        over = len(self._encode(exchanges[-1:], speaker, 10**9).ids) - cutoff_len
+        over = len(self._encode(exchanges[-1:], speaker, 10**9, front).ids) - cutoff_len
         shorter = self._tokenizer.decode(words[min(over, len(words)) :])  # the question gives way, never the persona
-        return replace(self._encode([Exchange(context=shorter, chat=sample.chat)], speaker, cutoff_len), cut=True)
+        last = [Exchange(context=shorter, chat=sample.chat)]
+        return replace(self._encode(last, speaker, cutoff_len, front), cut=True)
 
-    def _encode(self, exchanges: Sequence[Exchange], speaker: str, cutoff_len: int) -> Encoded:
-        messages: list[Message] = []
+    def _encode(
+        self, exchanges: Sequence[Exchange], speaker: str, cutoff_len: int, front: Sequence[Message]
+    ) -> Encoded:
+        messages = list(front)
         replies: list[tuple[int, int]] = []
         whole: list[int] = []
         for exchange in exchanges:

@@ -75,6 +75,7 @@ from .optimizers import make_optimizer
 from .packing import ATTENTION
 from .reuse import Reuse
 from .watch import (
+    LONGEST_REPLY,
     Panel,
     keep_samples_until,
     perplexity,
@@ -147,6 +148,11 @@ def _finetune(
             f"introduced={recipe.data.introduced} 要有语料里的人物，这里没有给",
             "用 custome train 训练，语料用 custome corpus build 做；或 --introduced 0",
         )
+    if recipe.checks.persona_questions and panel is None:
+        raise InputError(
+            f"persona_questions={recipe.checks.persona_questions} 要有人可问，这里没有给",
+            "用 custome train 训练，语料用 custome corpus build 做；或 --persona-questions 0",
+        )
     remember_few_products()
     device, compute_type = _where(recipe, home)
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
@@ -192,7 +198,9 @@ def _finetune(
     accelerator.wait_for_everyone()
 
     if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
-        material = trimmed(material, token_rows(base_folder), reporter)
+        material = trimmed(
+            material, token_rows(base_folder), reporter, panel.asked(material.chat_format.kind) if panel else ()
+        )
     if main:
         write_vocabulary(folder, material.tokenizer, material.kept)
     launch.release_memory()
@@ -220,7 +228,9 @@ def _finetune(
             if panel is not None:
                 asked = panel.asked(material.chat_format.kind)
                 with accelerator.autocast():
-                    replies = sample_replies(attached.model, material.tokenizer, material.chat_format, asked)
+                    replies = sample_replies(
+                        attached.model, material.tokenizer, material.chat_format, asked, LONGEST_REPLY
+                    )
                 metrics.metrics(step, panel.measure(replies))
         return loss
 
@@ -460,6 +470,7 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
 
 FIXED = {
     "data": ("cutoff_len", "replay", "introduced"),
+    "checks": ("persona_questions",),
     "model": ("vocabulary", "load_8bit"),
     "train": ("seed", "batch_size", "pretrain_steps", "optimizer", "group_by_length", "weight_decay"),
 }

@@ -22,8 +22,8 @@ from ..types import Character, Message, Sample
 from .data import EncodedSet, Example, data_fingerprint, encode_samples, encode_text, hold_out, lines_of_text
 from .watch import probe_examples, questions
 
-Introduce = Callable[[Sequence[Sample]], list[Sample]]
-"""Puts who speaks, and how they talk, in front of some of the samples."""
+Introduce = Callable[[Sequence[Sample], str], list[Sample]]
+"""Puts who speaks, and how they talk, in front of some of the samples, for a model of this kind (novel, template)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +66,11 @@ def encode(
     """Everything in the tokens of the full vocabulary."""
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
     chat_format = open_format(tokenizer, recipe.model.chat_format)
-    introduced = train_samples
-    if introduce is not None and chat_format.kind == "novel":  # an instruct model is told in its system message
-        introduced = introduce(train_samples)
+    if introduce is not None:
+        train_samples = introduce(train_samples, chat_format.kind)
     train, valid = (
         encode_samples(samples, chat_format, cutoff_len=cutoff, whole_text=recipe.data.train_on_inputs, reporter=reporter, title=title)
-        for samples, title in ((introduced, "训练集"), (valid_samples, "验证集"))
+        for samples, title in ((train_samples, "训练集"), (valid_samples, "验证集"))
     )  # fmt: skip
     text = encode_text([(n.name, n.text) for n in novels], tokenizer, cutoff_len=cutoff)
     if not train_samples:
@@ -90,11 +89,15 @@ def encode(
     )  # fmt: skip
 
 
-def trimmed(material: Material, rows: int, reporter: Reporter) -> Material:
-    """The same in the tokens of a vocabulary cut to what it uses."""
+def trimmed(material: Material, rows: int, reporter: Reporter, also: Sequence[tuple[str, str]] = ()) -> Material:
+    """The same in the tokens of a vocabulary cut to what it uses.
+
+    Args:
+        also: (text, cue) that will be asked beside its own questions.
+    """
     sets = {name: getattr(material, name) for name in ("train", "valid", "text", "probe", "replay")}
     used = {number for encoded in sets.values() for example in encoded.examples for number in example.ids}
-    for text, cue in material.asked:
+    for text, cue in (*material.asked, *also):
         used.update(material.chat_format.prompt([Message(role="user", content=text)], cue))
     tokenizer, smaller = vocab.trim(material.tokenizer, used, rows)
     reporter.note(f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上")

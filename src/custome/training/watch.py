@@ -20,6 +20,8 @@ from ..types import Character, Message
 from .data import EncodedSet, lines_of_text
 
 LONGEST_SAMPLE = 48
+LONGEST_REPLY = 96
+"""Tokens of a sample, and of a reply that is measured."""
 AT_ONCE = 24
 QUESTIONS = proof.QUESTIONS[:3]
 """Asked at every evaluation, each to one of the people who speak most."""
@@ -41,23 +43,27 @@ class Panel(Protocol):
         """Curves of the run."""
 
 
-def sample_replies(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]]) -> list[str]:
-    """Greedy replies, so many in one batch."""
+def sample_replies(
+    model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]], longest: int = LONGEST_SAMPLE
+) -> list[str]:
+    """Greedy replies of at most `longest` tokens, so many in one batch."""
     return [
         reply
         for start in range(0, len(asked), AT_ONCE)
-        for reply in _batch(model, tokenizer, chat_format, asked[start : start + AT_ONCE])
+        for reply in _batch(model, tokenizer, chat_format, asked[start : start + AT_ONCE], longest)
     ]
 
 
 @torch.no_grad()
-def _batch(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]]) -> list[str]:
+def _batch(
+    model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]], longest: int
+) -> list[str]:
     prompts = [chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in asked]
     ids, mask = padded(prompts, tokenizer.pad_token_id, model.device, left=True)
     was_training = model.training
     model.eval()
     out = model.generate(
-        input_ids=ids, attention_mask=mask, max_new_tokens=LONGEST_SAMPLE, do_sample=False,
+        input_ids=ids, attention_mask=mask, max_new_tokens=longest, do_sample=False,
         pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     model.train(was_training)

@@ -19,7 +19,7 @@ import gradio as gr
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import Card, read_card, write_json, write_png
-from ..apps.cosplay.play import Grown, Play, Scene, Tab, said_of, scene_from
+from ..apps.cosplay.play import Grown, Play, Scene, Tab, scene_from
 from ..apps.cosplay.prompt import GUEST, Prompt
 from ..apps.cosplay.store import Chat, Turn
 from ..errors import CustomeError, InputError
@@ -210,8 +210,8 @@ class ChatEvents:
             self.play.store.bring_back(tab.chat, tab.owner)
         return self.as_it_is(tab)
 
-    def digested(self, tab: Tab, model: str) -> Any:
-        return self.play.stage(model, tab.owner).summary(said_of(self.play.chat(tab).turns)[:-2])
+    def digested(self, tab: Tab, model: str, request: gr.Request) -> Any:
+        return self.play.sum_up_now(tab, _key(request), model) if tab.chat else gr.skip()
 
     # -- conversations -----------------------------------------------------------------------------------------------
 
@@ -275,10 +275,12 @@ class ChatEvents:
         found = self.play.store.chats(tab.owner, search)
         return gr.update(choices=[(f"{one.title}（{one.turns}）", one.id) for one in found], value=tab.chat or None)
 
-    def after(self, tab: Tab, search: str) -> tuple[Any, ...]:
-        """Behind a reply: the list, the title, the summary."""
+    def after(self, tab: Tab, search: str, summary: str) -> tuple[Any, ...]:
+        """Behind a reply: the list, the title, the summary, unless somebody is writing one."""
         chat = self.play.chat(tab)
-        return self.listed(tab, search), chat.title, str(chat.settings.get("summary") or "")
+        told = chat.settings
+        mine = summary.strip() not in ("", told.get("made"), told.get("made_before"))
+        return self.listed(tab, search), chat.title, gr.skip() if mine else str(told.get("summary") or "")
 
     # -- people ------------------------------------------------------------------------------------------------------
 

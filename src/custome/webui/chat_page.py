@@ -223,9 +223,10 @@ class _Page:
             self.newer.click(do.swipe_on, setup, seen, **generating),
             self.go_on.click(do.more, setup, seen, **generating),
             self.for_me.click(do.speak_for_me, setup, [self.text], **generating),
+            self.digest.click(do.digested, [self.tab, self.model], [self.summary], **generating),
         ]
         for done in answers:
-            done.then(do.after, [self.tab, self.search], [self.chats, self.title, self.summary], **on)
+            done.then(do.after, [self.tab, self.search, self.summary], [self.chats, self.title, self.summary], **on)
         stopped = self.stop.click(do.stop_it, None, None, queue=False, cancels=answers)
         stopped.then(do.end, concurrency_limit=None).then(do.as_it_is, [self.tab], seen, **on)
         self.older.click(do.end, concurrency_limit=None).then(do.swipe_back, [self.tab], seen, **on)
@@ -257,7 +258,6 @@ class _Page:
         self.model.change(do.people, [self.tab, self.model, self.person], [self.person, self.trio], **on)
         self.person.change(do.meet, [self.tab, self.model, self.person], [self.faces, self.card], **on)
         self.trio.input(lambda trio: trio.split("、") if trio else gr.skip(), [self.trio], [self.person], **on)
-        self.digest.click(do.digested, [self.tab, self.model], [self.summary], **on)
         self.look.click(do.looked, [self.text, *setup], [self.prompt], **on)
         self.card_file.upload(
             do.card_in, [self.tab, self.card_file, self.model, self.person], [self.person, self.card], **on

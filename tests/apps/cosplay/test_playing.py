@@ -14,7 +14,7 @@ from custome.apps.cosplay.choosing import weigh
 from custome.apps.cosplay.lorebook import Entry, Lorebook, recall
 from custome.apps.cosplay.own_lines import OwnLines
 from custome.apps.cosplay.play import Play, Scene, Tab
-from custome.apps.cosplay.prompt import Said, Setting, persona_of, write_prompt
+from custome.apps.cosplay.prompt import Said, Setting, write_prompt
 from custome.apps.cosplay.rehearsal import rehearsed
 from custome.apps.cosplay.stage import Stage
 from custome.apps.cosplay.store import Store, Turn
@@ -123,34 +123,33 @@ def test_a_run_that_learnt_canonical_names_is_asked_by_them(tmp_path: Path):
 # -- scenes to learn from ----------------------------------------------------------------------------------------------
 
 
-def test_a_scene_is_learnt_as_it_will_be_played():
+@pytest.mark.parametrize("kind", ["novel", "template"])
+def test_a_scene_is_learnt_as_it_will_be_played(kind):
     """In front of it stands word for word what stands in front of a prompt, and never the reply itself."""
+    lines = (*LINES, line("甲", "敌兵来了俺便去杀。", 9), line("丙", "在下丙某某。", 3))
+    company = Company(Cast(people=(person("甲", "老甲"), person("乙", "乙"), person("丙", "丙")), lines=lines))
     asked = Exchange(context="乙曰：", chat="“敌兵来了怎么办？”", speaker="乙")
-    sample = Sample(context="甲大怒曰：", chat="“俺去厮杀！”", earlier=(asked,), speaker="甲")
-    stranger = Sample(context="丙曰：", chat="“在下丙。”", speaker="丙")
-    many = rehearsed([sample] * 40 + [stranger], COMPANY, share=0.5, cutoff_len=200, seed=1)
-    changed = [one for one in many if one != sample]
-    assert many[-1] is stranger and 10 < len(changed) - 1 < 30
-    shown = Stage(ScriptedEngine([]), COMPANY).prompt(
-        "甲", [Said(name="客", text="敌兵来了怎么办？", by_user=True)], Setting(), OPTIONS
+    sample = Sample(context="甲大怒曰：", chat="“敌兵来了俺便去杀。”", earlier=(asked,), speaker="甲")
+    few = Sample(context="丙曰：", chat="“在下丙某某。”", speaker="丙")  # of whom nothing else is known
+    *many, other = rehearsed([sample] * 40 + [few], company, share=0.5, novel=kind == "novel", seed=1)
+    changed = [one for one in many if one is not sample]
+    assert other is few and 10 < len(changed) < 30
+    engine = ScriptedEngine([])
+    engine.kind = kind
+    unseen = Company(
+        Cast(people=(person("甲", "老甲"),), lines=tuple(one for one in lines if one.text != "敌兵来了俺便去杀。"))
     )
-    for one in changed[:-1]:
-        text = "".join(e.context + e.chat for e in one.earlier) + one.context
-        assert text.startswith(persona_of(COMPANY.card("甲"), "客", True)) and one.chat == sample.chat
-        assert "老甲曰：“俺" in text and "俺去厮杀" not in text and text.endswith("曰：")
-    asked_as_guest = next(one for one in changed[:-1] if not one.earlier)
-    assert "客问老甲曰：“敌兵来了怎么办？”老甲曰：" in asked_as_guest.context
-    assert shown.request.messages[0].content.endswith("客问老甲曰：“敌兵来了怎么办？”")
-
-
-def test_what_does_not_fit_behind_who_speaks_is_left_out_from_the_oldest():
-    earlier = tuple(Exchange(context=f"乙第{n}次曰：", chat="“" + "怎么办？" * 5 + "”", speaker="乙") for n in range(9))
-    sample = Sample(context="甲曰：", chat="“俺只要吃肉。”", earlier=earlier, speaker="甲")
-    (found,) = {
-        one.earlier[-1:] + (one.context,): one for one in rehearsed([sample], COMPANY, share=1, cutoff_len=160, seed=3)
-    }.values()
-    whole = "".join(e.context + e.chat for e in found.earlier) + found.context + found.chat
-    assert whole.startswith("甲，《书》中人") and len(whole) <= 160 and len(found.earlier) < 9
+    said = [Said(name="客", text="敌兵来了怎么办？", by_user=True)]
+    front, *question = Stage(engine, unseen).prompt("甲", said, Setting(), OPTIONS).request.messages
+    assert all("敌兵来了俺便去杀" not in one.front + one.context and one.chat == sample.chat for one in changed)
+    as_guest = [one for one in changed if not one.earlier]
+    assert 0 < len(as_guest) < len(changed) and all(
+        one.earlier == sample.earlier for one in changed if one not in as_guest
+    )
+    if kind == "novel":
+        assert {one.front + one.context for one in as_guest} == {f"{front.content}老甲曰："}
+    else:
+        assert {(one.front, one.context) for one in as_guest} == {(front.content, question[0].content)}
 
 
 def test_anybody_is_found_by_any_name_and_nobody_else():

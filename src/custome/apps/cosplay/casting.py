@@ -63,6 +63,12 @@ class Company:
         self._lore: dict[str, list[Lore]] = defaultdict(list)
         for lore in cast.lore:
             self._lore[lore.facts[0].novel].append(lore)
+        # Remembered here, not on the class, so that they go when the company goes.
+        self.own_lines = functools.cache(self._own_lines)
+        self.card = functools.cache(self._card)
+        self.lorebook = functools.cache(self._lorebook)
+        self.voices = functools.lru_cache(maxsize=16)(self._voices)
+        self._said_in = functools.cache(self._told_in)
 
     @property
     def names(self) -> list[str]:
@@ -97,16 +103,14 @@ class Company:
     def lines(self, name: str) -> Sequence[Line]:
         return self._lines.get(name, ())
 
-    @functools.cache  # noqa: B019 - a company lives as long as its run is served
-    def own_lines(self, name: str) -> OwnLines:
+    def _own_lines(self, name: str) -> OwnLines:
         return OwnLines(self.lines(name))
 
     def novel(self, name: str) -> str:
         """The book somebody is from: where they speak first."""
         return self.lines(name)[0].novel if self.lines(name) else ""
 
-    @functools.cache  # noqa: B019 - as above
-    def card(self, name: str, as_of: int | None = None) -> Card:
+    def _card(self, name: str, as_of: int | None = None) -> Card:
         person, novel = self._people[name], self.novel(name)
         return Card(
             name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person, as_of),
@@ -114,8 +118,7 @@ class Company:
             rest={"tags": [self._title(novel)] if novel else [], "creator_notes": "由语料自动整理"},
         )  # fmt: skip
 
-    @functools.cache  # noqa: B019 - as above
-    def lorebook(self, novel: str) -> Lorebook:
+    def _lorebook(self, novel: str) -> Lorebook:
         """Every fact its own entry, known from its chapter on."""
         entries: list[Entry] = []
         for lore in self._lore[novel]:
@@ -128,8 +131,7 @@ class Company:
                                      chapter=chapter, priority=_KINDS[lore.kind], order=100 + len(entries)))  # fmt: skip
         return Lorebook(name=self._title(novel), entries=tuple(entries))
 
-    @functools.lru_cache(maxsize=16)  # noqa: B019 - as above
-    def voices(self, names: tuple[str, ...]) -> Voices:
+    def _voices(self, names: tuple[str, ...]) -> Voices:
         """Tells `names` apart; learnt from the even chapters, so that the odd ones can judge it."""
         return Voices(
             ((line.speaker, line.text) for name in names for line in self.lines(name) if not line.chapter % 2), names
@@ -167,8 +169,7 @@ class Company:
         }  # fmt: skip
         return max(more, key=more.__getitem__, default="")
 
-    @functools.cache  # noqa: B019 - as above
-    def _said_in(self, novel: str) -> str:
+    def _told_in(self, novel: str) -> str:
         return "".join(line.text for lines in self._lines.values() for line in lines if line.novel == novel)
 
     def _greeting(self, name: str) -> str:

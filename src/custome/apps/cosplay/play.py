@@ -5,6 +5,7 @@ Nothing is kept here but who is generating. A page and a terminal show what the 
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -22,6 +23,8 @@ from .casting import open_company
 from .prompt import GUEST, Prompt, Said, Setting
 from .stage import Order, Spoken, Stage
 from .store import Chat, Store, Turn
+
+log = logging.getLogger(__name__)
 
 STOP_WAIT_S = 30.0
 """Longest wait for a generation to end; it looks after every token."""
@@ -265,8 +268,8 @@ class Play:
             return spoken[0].reply
 
         yield from self._written(tab, cancel, turn, number, "", write, stage)
-        if spoken and (left := spoken[0].prompt.left_out):
-            self._sum_up(tab, stage, scene, said[:left], cancel)
+        if spoken:
+            self._sum_up(tab, stage, said[: spoken[0].prompt.left_out], cancel)
 
     def _written(
         self,
@@ -306,16 +309,50 @@ class Play:
             elif not finished:
                 self.store.drop_version(tab.chat, tab.owner, turn, number)
 
-    def _sum_up(self, tab: Tab, stage: Stage, scene: Scene, left: Sequence[Said], cancel: Cancel) -> None:
-        """Keep what no longer fits as a summary, unless the user has written one."""
+    def _sum_up(self, tab: Tab, stage: Stage, left: Sequence[Said], cancel: Cancel) -> None:
+        """Keep what no longer fits as a summary, unless the user has written one.
+
+        What a model takes long to sum up is there as a digest first; should it fail, or be stopped, that stays.
+        """
         kept = self.chat(tab).settings
-        fresh = len(left) - int(kept.get("summed") or 0)
-        if scene.summary not in ("", kept.get("made") or "") or (scene.summary and 0 <= fresh < stage.sums_up_every):
+        made, summed = str(kept.get("made") or ""), int(kept.get("summed") or 0)
+        if (
+            not left
+            or kept.get("summary", "") not in ("", made)
+            or (made and 0 <= len(left) - summed < stage.sums_up_every)
+        ):
             return
-        summary = stage.summary(left, cancel)
+        if not made or stage.engine.kind == "novel":
+            self._keep_summary(tab, made, stage.digest(left), len(left) if stage.engine.kind == "novel" else 0)
+            made = str(self.chat(tab).settings.get("made") or "")
+        if stage.engine.kind == "novel":
+            return
+        try:
+            summary = stage.summary(left[summed:], made if summed else "", cancel)
+        except CustomeError as error:
+            log.warning("no summary of %s: %s", tab.chat, error)
+            return
         if not cancel.is_set():
-            made = {"summary": summary, "made": summary, "summed": len(left)}
-            self.store.set(tab.chat, tab.owner, settings={**kept, **vars(scene), **made})
+            self._keep_summary(tab, made, summary, len(left))
+
+    def sum_up_now(self, tab: Tab, key: str, model: str) -> str:
+        """A summary of all but the last two turns, in place of whatever was there."""
+        stage, said = self.stage(model, tab.owner), said_of(self.chat(tab).turns)[:-2]
+        with self.running.generation(key) as cancel:
+            summary = stage.summary(said, cancel=cancel)
+        if not cancel.is_set() and summary:
+            self._keep_summary(tab, str(self.chat(tab).settings.get("summary") or ""), summary, len(said))
+        return summary
+
+    def _keep_summary(self, tab: Tab, before: str, summary: str, turns: int) -> None:
+        """Of so many turns; unless somebody wrote another one meanwhile."""
+        now = self.chat(tab).settings
+        if now.get("summary", "") in ("", before):
+            self.store.set(
+                tab.chat,
+                tab.owner,
+                settings={**now, "summary": summary, "made": summary, "made_before": before, "summed": turns},
+            )
 
     def _keep(self, tab: Tab, scene: Scene, model: str) -> None:
         """The scene as it is now, beside what was made by itself."""

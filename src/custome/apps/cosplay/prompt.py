@@ -19,8 +19,9 @@ from .own_lines import OwnLines
 
 GUEST = "客"
 """What the book calls the user when they give no name."""
-SCENE_BEGINS, GOES_ON = "（开场）", "（接着说）"
-"""What an instruct model is asked where a scene begins with its own words, and where nobody has answered them."""
+SCENE_BEGINS, LEFT_OUT, GOES_ON = "（开场）", "（前略）", "（接着说）"
+"""What an instruct model is asked where a scene, or what is left of it, begins with its own words, and where nobody has
+answered them."""
 LEFT_FREE = 8
 """Tokens nobody counts: marks between the parts."""
 
@@ -141,7 +142,8 @@ def write_prompt(
         turns.insert(0, part)
     while True:
         told = said[len(said) - len(turns) :]
-        request = _request(card, told, [part.text for part in head], note, user, setting, novel)
+        whole = len(told) == len(said)
+        request = _request(card, told, [part.text for part in head], note, user, setting, novel, whole)
         if len(turns) <= 1 or engine.prompt_tokens(request) <= room:
             break
         del turns[0]  # what stands between the parts was more than was left free
@@ -164,6 +166,11 @@ def persona_of(card: Card, user: str, novel: bool) -> str:
     return "\n".join([orders, *told])
 
 
+def asked_of(user: str, card: Card, text: str) -> str:
+    """Something said to the character, as a book has it."""
+    return f"{user}问{card.cue or card.name}曰：“{text}”"
+
+
 def own_line(card: Card, text: str, novel: bool) -> str:
     """One of the character's own lines, as it is shown to a model."""
     return f"{card.cue or card.name}{'曰' if novel else ''}：“{text}”"
@@ -174,12 +181,19 @@ def _spoken(one: Said, card: Card, user: str, setting: Setting, novel: bool) -> 
     if not novel or not one.name:
         return text
     if one.by_user:
-        return f"{user}问{card.cue or card.name}曰：“{text}”" if setting.as_speech else text
+        return asked_of(user, card, text) if setting.as_speech else text
     return f"{one.name}曰：“{text}”"
 
 
 def _request(
-    card: Card, told: Sequence[Said], head: Sequence[str], note: str, user: str, setting: Setting, novel: bool
+    card: Card,
+    told: Sequence[Said],
+    head: Sequence[str],
+    note: str,
+    user: str,
+    setting: Setting,
+    novel: bool,
+    whole: bool,
 ) -> Request:
     if novel:
         # One piece of prose: what a reader of the book would see, up to the cue of whoever answers.
@@ -190,7 +204,9 @@ def _request(
             messages=(Message(role="user", content="".join([*head, *spoken])),), speaker=card.cue or card.name
         )
     # Strict templates want one system message, then questions and answers in turn, a question first and last.
-    messages = [Message(role="user", content=SCENE_BEGINS)] if told and _is_mine(told[0], card) else []
+    messages: list[Message] = []
+    if told and _is_mine(told[0], card):
+        messages.append(Message(role="user", content=SCENE_BEGINS if whole else LEFT_OUT))
     for one in told:
         mine, text = _is_mine(one, card), filled(one.text, card, user)
         named = text if mine or one.by_user or not one.name else f"{one.name}：{text}"

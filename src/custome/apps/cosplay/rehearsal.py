@@ -11,48 +11,43 @@ from dataclasses import replace
 
 from ...types import Exchange, Sample
 from .casting import Company
-from .prompt import GUEST, own_line, persona_of
+from .prompt import GUEST, asked_of, own_line, persona_of
 
 EXAMPLES = 2
 ASKED_AS_GUEST = 0.5
 """Share of the introduced samples that are cut down to one question, asked as the user's are."""
 
 
-def rehearsed(samples: Sequence[Sample], company: Company, *, share: float, cutoff_len: int, seed: int) -> list[Sample]:
-    """The samples, `share` of them with who answers in front.
+def rehearsed(samples: Sequence[Sample], company: Company, *, share: float, novel: bool, seed: int) -> list[Sample]:
+    """The samples, `share` of them with who answers in front, where the book tells enough of them.
 
     Args:
-        cutoff_len: tokens of a sample; about as many characters. Exchanges that do not fit are left out from the oldest,
-            so that the introduction stays.
+        novel: for a model that writes prose; else for one that is told in a system message.
     """
     dice = random.Random(seed)
-    return [
-        _introduced(sample, company, cutoff_len, dice) if dice.random() < share and company.lines(sample.speaker) else sample
-        for sample in samples
-    ]  # fmt: skip
+    return [_introduced(one, company, novel, dice) if dice.random() < share else one for one in samples]
 
 
-def _introduced(sample: Sample, company: Company, cutoff_len: int, dice: random.Random) -> Sample:
+def _introduced(sample: Sample, company: Company, novel: bool, dice: random.Random) -> Sample:
+    if not company.lines(sample.speaker):
+        return sample
     card = company.card(sample.speaker)
-    exchanges = [
-        *sample.earlier,
-        Exchange(context=sample.context, chat=sample.chat, speaker=sample.speaker, mention=sample.mention),
-    ]
-    asked = exchanges[-2].chat.strip("“”") if len(exchanges) > 1 and exchanges[-2].speaker != sample.speaker else ""
-    within = {one.chat.strip("“”") for one in exchanges}
-    near = company.own_lines(card.name).nearest(asked or sample.context, EXAMPLES + len(exchanges), novel=card.novel)
-    shown = [own_line(card, line.text, novel=True) for line in near if line.text not in within][:EXAMPLES]
-    front = "".join([persona_of(card, GUEST, novel=True), *shown])
+    before = (
+        sample.earlier[-1]
+        if sample.earlier and sample.earlier[-1].speaker != sample.speaker
+        else Exchange(context="", chat="")
+    )
+    asked, within = _bare(before.chat), {_bare(sample.chat), *(_bare(one.chat) for one in sample.earlier)}
+    near = company.own_lines(card.name).nearest(asked or sample.context, EXAMPLES + len(within), novel=card.novel)
+    shown = [own_line(card, line.text, novel) for line in near if line.text not in within][:EXAMPLES]
+    if len(shown) < EXAMPLES:
+        return sample
+    front = ("" if novel else "\n").join([persona_of(card, GUEST, novel), *shown])
     if asked and dice.random() < ASKED_AS_GUEST:
-        return replace(
-            sample, earlier=(), context=f"{front}{GUEST}问{card.cue}曰：“{asked}”{card.cue}曰：", mention=card.cue
-        )
-    room = cutoff_len - len(front)
-    told: list[Exchange] = []
-    for one in reversed(exchanges):
-        room -= len(one.context) + len(one.chat)
-        if told and room < 0:
-            break
-        told.insert(0, one)
-    told[0] = replace(told[0], context=front + told[0].context.lstrip("，。！？；："))
-    return replace(sample, earlier=tuple(told[:-1]), context=told[-1].context)
+        question = f"{asked_of(GUEST, card, asked)}{card.cue}曰：" if novel else asked
+        return replace(sample, earlier=(), front=front, context=question, mention=card.cue)
+    return replace(sample, front=front)
+
+
+def _bare(quotation: str) -> str:
+    return quotation.strip("“”")

@@ -114,16 +114,13 @@ class Stage:
     ) -> Reply:  # fmt: skip
         """More of the last reply, which was cut off or is to be longer; the reply's text is only what is new."""
         *before, last = said
-        prompt = self.prompt(name, before, setting, options).request
         if self.engine.kind == "novel":
+            prompt = self.prompt(name, before, setting, options).request
             text = prompt.messages[0].content
             request = Request(text=f"{cued(text, prompt.speaker)}{OPEN}{normalise(last.text)}")
             options = replace(options, stop=(*options.stop, CLOSE))
-        else:
-            said_so_far = Message(role="assistant", content=last.text)
-            request = replace(
-                prompt, messages=(*prompt.messages, said_so_far, Message(role="user", content="接着说下去。"))
-            )
+        else:  # it is asked to go on
+            request = self.prompt(name, said, setting, options).request
         return self.engine.run(request, options, on_piece, cancel)
 
     def speak_for_user(
@@ -173,14 +170,20 @@ class Stage:
         """Turns after which a summary is written anew; one of a model's takes as long as a reply."""
         return 1 if self.engine.kind == "novel" else 4
 
-    def summary(self, said: Sequence[Said], cancel: Cancel | None = None) -> str:
-        """What was said in short: by the model where it follows orders, else, or where it says nothing, the digest."""
+    def summary(self, said: Sequence[Said], before: str = "", cancel: Cancel | None = None) -> str:
+        """What was said in short: by the model where it follows orders, else, or where it says nothing, the digest.
+
+        Args:
+            before: a summary of what came before, to be gone on with.
+        """
         told = self.digest(said)
         if self.engine.kind == "novel" or not told:
             return told
         room = self.engine.max_context - LONGEST_SUMMARY - LEFT_FREE
-        while (request := _to_sum_up(said)) and len(said) > 1 and self.engine.prompt_tokens(request) > room:
+        request = _to_sum_up(said, before)
+        while len(said) > 1 and self.engine.prompt_tokens(request) > room:
             said = said[len(said) // 4 + 1 :]
+            request = _to_sum_up(said, before)
         reply = self.engine.run(request, GenerateOptions(do_sample=False, max_new_tokens=LONGEST_SUMMARY), None, cancel)
         return f"前情：{written}" if (written := reply.text.strip().removeprefix("前情：")) else told
 
@@ -222,7 +225,7 @@ class Stage:
         return next((name for name in names if (self.card(name).cue or name) == written), card.name)
 
 
-def _to_sum_up(said: Sequence[Said]) -> Request:
+def _to_sum_up(said: Sequence[Said], before: str) -> Request:
     told = "\n".join(f"{one.name or '叙述'}：{one.text}" for one in said if one.text)
     order = "把下面的对话写成一段前情，两百字以内：谁做了什么、说定了什么、还有什么没有做。只写前情，不要评论。"
-    return Request(messages=(Message(role="user", content=f"{order}\n\n{told}"),))
+    return Request(messages=(Message(role="user", content="\n\n".join(filter(None, (order, before, told)))),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -218,6 +218,7 @@ class Chat:
 def chat(argv: list[str]) -> int:
     flags = parse(Chat, argv, "custome chat")
     hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted
+    from ..apps.cosplay.choosing import LIVELY
     from ..apps.cosplay.play import Play, Scene
     from ..types import GenerateOptions
     from .serve import open_store
@@ -225,7 +226,8 @@ def chat(argv: list[str]) -> int:
 
     scene = Scene(user=flags.as_, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several)
     play = Play(lambda: hosted, open_store(flags.chats))
-    return terminal_chat(play, hosted[0].name, flags.with_, scene, GenerateOptions(do_sample=not flags.greedy))
+    options = replace(LIVELY if scene.candidates > 1 else GenerateOptions(), do_sample=not flags.greedy)
+    return terminal_chat(play, hosted[0].name, flags.with_, scene, options)
 
 
 @dataclass(frozen=True, kw_only=True)

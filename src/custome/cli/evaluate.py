@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from .. import config
+from ..apps.cosplay.choosing import LIVELY
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
 from ..types import GenerateOptions, Reply
@@ -34,8 +35,8 @@ class Play:
     """告诉模型这人是谁。"""
     as_speech: bool = True
     """把问题写成书里有人在问。"""
-    temperature: float = GenerateOptions.temperature
-    top_p: float = GenerateOptions.top_p
+    temperature: float = LIVELY.temperature
+    top_p: float = LIVELY.top_p
     repetition_penalty: float = GenerateOptions.repetition_penalty
     seed: int = 7
     """采样的种子。"""
@@ -75,7 +76,8 @@ def evaluate(argv: list[str]) -> int:
     reporter, compared = ConsoleReporter(), [*([BASE] if flags.base else []), *map(name_of, flags.runs)]
     if unknown := set(flags.plain) - set(compared):
         raise InputError(f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：{'、'.join(compared)}")
-    plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False)  # as at first
+    plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False,
+                                temperature=GenerateOptions.temperature, top_p=GenerateOptions.top_p)  # fmt: skip # as at first
     opened = open_models(flags.runs, flags.model, reporter)
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
     asked = persona.some_questions(flags.questions)

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from ..apps.cosplay import transcript
+from ..apps.cosplay.choosing import LIVELY
 from ..apps.cosplay.play import Play, Scene, Tab
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.store import Store
@@ -190,10 +191,11 @@ class _Page:
             )
             self.examples = gr.Slider(0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples")
             self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
+            drawn = LIVELY if first.engine.several > 1 else _DEFAULTS
             self.sampling: list[Any] = [
                 gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
-                gr.Slider(0.1, 2.0, _DEFAULTS.temperature, step=0.05, label="温度 Temperature"),
-                gr.Slider(0.1, 1.0, _DEFAULTS.top_p, step=0.05, label="Top p"),
+                gr.Slider(0.1, 2.0, drawn.temperature, step=0.05, label="温度 Temperature"),
+                gr.Slider(0.1, 1.0, drawn.top_p, step=0.05, label="Top p"),
                 gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
                 gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible="num_beams" in first.engine.supports),
                 gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),

@@ -10,7 +10,7 @@ import pytest
 
 from custome.apps.cosplay.card import Card
 from custome.apps.cosplay.casting import Company, open_company
-from custome.apps.cosplay.choosing import weigh
+from custome.apps.cosplay.choosing import Worn, weigh
 from custome.apps.cosplay.lorebook import Entry, Lorebook, recall
 from custome.apps.cosplay.own_lines import OwnLines
 from custome.apps.cosplay.play import Play, Scene, Tab
@@ -188,6 +188,9 @@ def test_the_candidate_that_is_shown_sounds_right_says_something_new_and_is_whol
     assert best("俺去。", "俺便走一遭。") == "俺便走一遭。"
     cut = weigh([reply("俺自去厮杀", "length"), reply("小生不敢当此。")], "甲", "", voices=voices)
     assert cut[0].text == "小生不敢当此。" and not cut[1].complete
+    worn = Worn(["此事如何是好", "如何是好啊", "这如何是好"] * 3 + ["水泊里芦花白了"])
+    assert worn.of("如何是好") > 2 and worn.of("芦花白了") == 0
+    assert weigh([reply("如何是好啊。"), reply("芦花白了。")], "甲", "", worn=worn)[0].text == "芦花白了。"
     assert weigh([reply("俺要吃酒去。"), reply("俺的板斧在此。")], "甲", "板斧何在？")[0].text == "俺的板斧在此。"
 
 

@@ -15,6 +15,7 @@ from ...corpus.voices import Voices
 from ...errors import InputError
 from ...types import Portrait
 from .card import Card
+from .choosing import Worn
 from .lorebook import Entry, Lorebook
 from .own_lines import OwnLines
 
@@ -68,6 +69,7 @@ class Company:
         self.card = functools.cache(self._card)
         self.lorebook = functools.cache(self._lorebook)
         self.voices = functools.lru_cache(maxsize=16)(self._voices)
+        self.worn = functools.cache(self._worn)
         self._said_in = functools.cache(self._told_in)
 
     @property
@@ -136,6 +138,10 @@ class Company:
         return Voices(
             ((line.speaker, line.text) for name in names for line in self.lines(name) if not line.chapter % 2), names
         )
+
+    def _worn(self) -> Worn:
+        """What everybody in the books says."""
+        return Worn(line.text for lines in self._lines.values() for line in lines)
 
     def _title(self, novel: str) -> str:
         return self._titles.get(novel) or novel

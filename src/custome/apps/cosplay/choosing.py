@@ -1,22 +1,29 @@
-"""Several replies to one question, and the one to show: who talks like this person, speaks to the point, says something new.
+"""Several replies to one question, and the one to show: who talks like this person, speaks to the point, says something that
+is neither said already nor what everybody says.
 
 Knows texts. What it weighs is shown to people beside the reply.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ...corpus.voices import Voices
-from ...types import Reply
+from ...types import GenerateOptions, Reply
 
 ALIKE = 0.5
 """A reply that shares this much of its pairs of characters with one already given is the same again."""
 UNFIT = 10.0
 """Taken off for a reply that was said before, was cut off or says nothing."""
 SHORTEST = 4
+WORN_FROM = 3
+"""A pair of characters in fewer texts is fresh."""
+LIVELY = GenerateOptions(temperature=0.95, top_p=0.95)
+"""How candidates are drawn where nothing else is asked for: they must differ, or there is nothing to choose."""
 _MARKS = re.compile(r"[^\w]")
 
 
@@ -30,11 +37,13 @@ class Weights:
     """… which is not counted below this."""
     point: float = 2.0
     """Of the share of the question's pairs of characters that come back."""
-    loops: float = 6.0
+    loops: float = 12.0
     """Against the share of the reply's pairs of characters that it has said itself before."""
-    length: float = 0.03
+    worn: float = 1.0
+    """Against words that everybody in the book uses (see Worn)."""
+    length: float = 0.06
     """Of each character up to `enough`."""
-    enough: int = 40
+    enough: int = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +56,13 @@ class Weighed:
     point: float
     again: float
     """How much of it was said before, 0–1."""
+    worn: float
     complete: bool
 
 
 def weigh(
-    candidates: Sequence[Reply], name: str, question: str, *, voices: Voices | None = None, before: Sequence[str] = (),
-    weights: Weights | None = None,
+    candidates: Sequence[Reply], name: str, question: str, *, voices: Voices | None = None, worn: Worn | None = None,
+    before: Sequence[str] = (), weights: Weights | None = None,
 ) -> list[Weighed]:  # fmt: skip
     """Candidates, best first.
 
@@ -67,15 +77,37 @@ def weigh(
         again = max((len(own & other) / max(1, len(own)) for other in spoken), default=0.0)
         voice = voices.fits(reply.text, name) if voices is not None else 0.0
         point = len(own & asked) / max(1, len(asked)) if own != asked else 0.0
+        used = worn.of(reply.text) if worn is not None else 0.0
         complete = reply.finish_reason == "stop" and len(_MARKS.sub("", reply.text)) >= SHORTEST
         score = (
             weights.voice * max(voice, weights.hopeless)
             + weights.point * point
             + weights.length * min(len(reply.text), weights.enough)
         )
-        score -= weights.loops * loops(reply.text) + UNFIT * ((again >= ALIKE) + (not complete))
-        weighed.append(Weighed(text=reply.text, score=score, voice=voice, point=point, again=again, complete=complete))
+        score -= weights.loops * loops(reply.text) + weights.worn * used + UNFIT * ((again >= ALIKE) + (not complete))
+        weighed.append(
+            Weighed(text=reply.text, score=score, voice=voice, point=point, again=again, worn=used, complete=complete)
+        )
     return sorted(weighed, key=lambda one: -one.score)
+
+
+class Worn:
+    """How often people of a book use the words of a text: 吾有一计 is everybody's.
+
+    Args:
+        texts: everything that is said in the book.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(pairs(text))
+        self._logs = {pair: math.log1p(count) for pair, count in counts.items() if count >= WORN_FROM}
+
+    def of(self, text: str) -> float:
+        """Mean log of how many of the texts have a pair of its characters; 0 for words nobody uses."""
+        own = pairs(text)
+        return sum(self._logs.get(pair, 0.0) for pair in own) / max(1, len(own))
 
 
 def pairs(text: str) -> frozenset[str]:

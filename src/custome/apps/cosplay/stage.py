@@ -104,7 +104,7 @@ class Stage:
         before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
         question = normalise(next((one.text for one in reversed(said) if one.by_user), ""))
         voices = self.company.voices(self._rivals(card.name, among)) if self.company.lines(card.name) else None
-        weighed = weigh(replies, card.name, question, voices=voices, before=before)
+        weighed = weigh(replies, card.name, question, voices=voices, worn=self.company.worn(), before=before)
         best = next(reply for reply in replies if reply.text == weighed[0].text)
         return Spoken(name=card.name, reply=best, prompt=prompt, weighed=tuple(weighed))
 

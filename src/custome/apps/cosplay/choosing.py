@@ -22,7 +22,7 @@ UNFIT = 10.0
 SHORTEST = 4
 WORN_FROM = 3
 """A pair of characters in fewer texts is fresh."""
-LIVELY = GenerateOptions(temperature=0.95, top_p=0.95)
+LIVELY = GenerateOptions(temperature=0.9, top_p=0.95)
 """How candidates are drawn where nothing else is asked for: they must differ, or there is nothing to choose."""
 _MARKS = re.compile(r"[^\w]")
 

@@ -126,7 +126,12 @@ def test_a_run_that_learnt_canonical_names_is_asked_by_them(tmp_path: Path):
 @pytest.mark.parametrize("kind", ["novel", "template"])
 def test_a_scene_is_learnt_as_it_will_be_played(kind):
     """In front of it stands word for word what stands in front of a prompt, and never the reply itself."""
-    lines = (*LINES, line("甲", "敌兵来了俺便去杀。", 9), line("丙", "在下丙某某。", 3))
+    lines = (
+        *LINES,
+        line("甲", "敌兵来了俺便去杀。", 9),
+        line("甲", "敌兵何在？来了便好。", 3),
+        line("丙", "在下丙某某。", 3),
+    )
     company = Company(Cast(people=(person("甲", "老甲"), person("乙", "乙"), person("丙", "丙")), lines=lines))
     asked = Exchange(context="乙曰：", chat="“敌兵来了怎么办？”", speaker="乙")
     sample = Sample(context="甲大怒曰：", chat="“敌兵来了俺便去杀。”", earlier=(asked,), speaker="甲")

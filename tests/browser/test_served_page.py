@@ -58,10 +58,12 @@ def serving(doorkeeper: Doorkeeper, chats: Path, hosted: list[Hosted] | None = N
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    let_go()
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:  # else a test that fails leaves a thread that nobody ends
+        let_go()
+        server.should_exit = True
+        thread.join()
 
 
 def metric(address: str, name: str) -> float:

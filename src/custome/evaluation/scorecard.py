@@ -132,6 +132,7 @@ _STYLE = """
 .chart { border: 1px solid #8884; border-radius: .5rem; padding: .6rem .8rem; }
 .chart h3 { margin: 0 0 .2rem; font-size: 1rem; } .chart p { margin: 0 0 .4rem; font-size: .8rem; opacity: .7; }
 .chart svg { width: 100%; height: auto; } svg text { fill: currentColor; font-size: 12px; }
+table { display: block; max-width: 100%; overflow-x: auto; }
 .heat td { text-align: center; min-width: 3rem; } details { margin: .4rem 0; }
 """
 _BAR = ("#8a8f98", "#c0b283", "#6c8ebf", "#b85450", "#5b9a68", "#9673a6", "#d79b00")

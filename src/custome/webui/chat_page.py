@@ -137,11 +137,11 @@ class _Page:
             self.for_me = gr.Button("替我说", elem_id="for_me", min_width=70)
         with gr.Row(elem_id="more_buttons"):
             self.older = gr.Button("◀", elem_id="older", size="sm", scale=0, min_width=40)
-            self.version = gr.Markdown("", elem_id="version")
             self.newer = gr.Button("▶", elem_id="newer", size="sm", scale=0, min_width=40)
             self.branch = gr.Button("从这里分支", elem_id="branch", size="sm", scale=0, min_width=90)
             self.delete = gr.Button("删除最后一句", elem_id="delete", size="sm", scale=0, min_width=90)
             self.undelete = gr.Button("找回删掉的", elem_id="undelete", size="sm", scale=0, min_width=90)
+            self.version = gr.Markdown("", elem_id="version")
         self.status = gr.Markdown("", elem_id="status")
 
     def _side(self, first: Hosted) -> None:

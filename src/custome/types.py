@@ -91,7 +91,7 @@ class Sample:
     earlier: tuple[Exchange, ...] = ()
     """Earlier exchanges of the same conversation; their replies are learnt as well."""
     front: str = ""
-    """Stands before everything and is never cut: who speaks, and how."""
+    """Stands before everything and gives way to nothing: who speaks, and how. Only what is over three quarters of the room goes."""
     speaker: str = ""
     mention: str = ""
     source: str = ""

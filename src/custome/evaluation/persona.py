@@ -130,10 +130,6 @@ def odd_half(lines: Sequence[Line]) -> list[tuple[str, str]]:
     return [(line.speaker, line.text) for line in lines if line.chapter % 2]
 
 
-def even_half(lines: Sequence[Line]) -> list[tuple[str, str]]:
-    return [(line.speaker, line.text) for line in lines if not line.chapter % 2]
-
-
 def ask(answerer: Answerer, names: Sequence[str], asked: Sequence[Question], reporter: Reporter) -> list[Answer]:
     """Every question to everybody."""
     jobs = [(question, name) for question in asked for name in names]

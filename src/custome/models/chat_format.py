@@ -206,7 +206,7 @@ class NovelFormat:
         return ids
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
-        front = [*self._bos, *self._ids(normalise(sample.front))[: cutoff_len // 2]]
+        front = [*self._bos, *self._ids(normalise(sample.front))[: cutoff_len * 3 // 4]]
         context = self._ids(normalise(sample.context))
         reply = [*self._ids(_quoted(normalise(sample.chat))), self._tokenizer.eos_token_id]
         last = _fit(front, context, [*self._before_reply, *reply], cutoff_len)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from custome.config import FullConfig, LoraConfig, dump
 from custome.corpus.build import build
-from custome.errors import DataError, RecipeError, RunError, TrainingError
+from custome.errors import DataError, InputError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.ports import free_port
 from custome.report import NullReporter
@@ -337,3 +337,12 @@ def test_a_sharded_run_resumes_on_two_processes(tiny_base: Path, tmp_path: Path)
     first, second = (load_file(tmp_path / name / "weights.safetensors") for name in ("straight/run", "run"))
     for name in first:
         torch.testing.assert_close(first[name], second[name], atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("section", "name"), [("data", "replay"), ("data", "introduced"), ("checks", "persona_questions")]
+)
+def test_what_a_recipe_wants_and_nobody_hands_in_is_named(tiny_base: Path, tmp_path: Path, section: str, name: str):
+    with pytest.raises(InputError, match=f"{name}=1") as caught:
+        finetune(make_recipe(tiny_base, tmp_path / "run", **{section: {name: 1}}), NullReporter())
+    assert f"--{name.replace('_', '-')} 0" in caught.value.hint and not (tmp_path / "run").exists()

@@ -138,21 +138,7 @@ def _finetune(
     everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None,
 ) -> TrainResult:  # fmt: skip
     recipe.check()
-    if recipe.data.replay and not everyday:
-        raise InputError(
-            f"replay={recipe.data.replay} 要有底座自己写的日常中文，这里没有给",
-            "用 custome train 训练，它会先写好；或 --replay 0",
-        )
-    if recipe.data.introduced and introduce is None:
-        raise InputError(
-            f"introduced={recipe.data.introduced} 要有语料里的人物，这里没有给",
-            "用 custome train 训练，语料用 custome corpus build 做；或 --introduced 0",
-        )
-    if recipe.checks.persona_questions and panel is None:
-        raise InputError(
-            f"persona_questions={recipe.checks.persona_questions} 要有人可问，这里没有给",
-            "用 custome train 训练，语料用 custome corpus build 做；或 --persona-questions 0",
-        )
+    _check_given(recipe, everyday, introduce, panel)
     remember_few_products()
     device, compute_type = _where(recipe, home)
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
@@ -250,6 +236,16 @@ def _finetune(
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return result
+
+
+def _check_given(recipe: Recipe, everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None) -> None:
+    """What a recipe wants from above must have been handed in."""
+    wanted = (("replay", recipe.data.replay, everyday, "底座自己写的日常中文"), ("introduced", recipe.data.introduced, introduce, "语料里的人物"),
+              ("persona_questions", recipe.checks.persona_questions, panel, "可问的人"))  # fmt: skip
+    for name, value, given, what in wanted:
+        if value and not given:
+            hint = f"用 custome train 训练，它会备好（人物要 custome corpus build 做的语料）；或 --{name.replace('_', '-')} 0"
+            raise InputError(f"{name}={value} 要有{what}，这里没有给", hint)
 
 
 def _where(recipe: Recipe, home: Path | None) -> tuple[str, ComputeType]:

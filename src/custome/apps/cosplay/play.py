@@ -322,11 +322,12 @@ class Play:
             or (made and 0 <= len(left) - summed < stage.sums_up_every)
         ):
             return
-        if not made or stage.engine.kind == "novel":
-            self._keep_summary(tab, made, stage.digest(left), len(left) if stage.engine.kind == "novel" else 0)
-            made = str(self.chat(tab).settings.get("made") or "")
-        if stage.engine.kind == "novel":
+        prose = stage.engine.kind == "novel"
+        if prose or not made:
+            self._keep_summary(tab, made, stage.digest(left), len(left) if prose else 0)
+        if prose:
             return
+        made = made or stage.digest(left)
         try:
             summary = stage.summary(left[summed:], made if summed else "", cancel)
         except CustomeError as error:

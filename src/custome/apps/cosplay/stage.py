@@ -158,11 +158,13 @@ class Stage:
 
     def digest(self, said: Sequence[Said]) -> str:
         """What was said in short: who said what, the beginning of each turn. To be looked at and corrected by people."""
-        told = [
-            f"{one.name or '叙述'}：{one.text[:DIGEST]}{'……' * (len(one.text) > DIGEST)}" for one in said if one.text
-        ]
-        while sum(map(len, told)) > LONGEST_DIGEST:
-            del told[0]
+        told: list[str] = []
+        room = LONGEST_DIGEST
+        for one in reversed([one for one in said if one.text]):
+            words = f"{one.name or '叙述'}：{one.text[:DIGEST]}{'……' * (len(one.text) > DIGEST)}"
+            if (room := room - len(words)) < 0:
+                break
+            told.insert(0, words)
         return "前情：" + "；".join(told) + "。" if told else ""
 
     @property

@@ -65,9 +65,10 @@ def store(tmp_path: Path, address: str) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(locale="zh-CN", viewport=DESKTOP)
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def tab(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A person's tab, on a screen of either width."""
+    context = browser.new_context(locale="zh-CN", viewport=request.param, has_touch=request.param is PHONE)
     yield open_tab(context.new_page(), address)
     context.close()
 

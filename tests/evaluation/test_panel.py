@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from pathlib import Path
 
@@ -15,28 +14,11 @@ from custome.evaluation.panel import open_panel
 from custome.report import METRICS_FILE, NullReporter, read_metrics
 from tiny import make_tiny_base
 
-TALKS = {"张大牛": ("俺只要{}吃", "俺老牛怕甚{}"), "李小二": ("小人不敢{}", "小人有礼{}")}
-WORDS = "酒肉刀马山水风云花鸟金木火土"
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, dice, chapters = tmp_path_factory.mktemp("panel"), random.Random(0), []
-    for number in range(1, 121):
-        said = [f"{name}曰：“{dice.choice(TALKS[name]).format(''.join(dice.choices(WORDS, k=8)))}。”" for name in TALKS for _ in range(6)]  # fmt: skip
-        chapters.append(
-            f"第{number}回 {''.join(dice.choices(WORDS, k=7))}\n却说{''.join(dice.choices(WORDS, k=9))}。"
-            + "".join(said)
-        )
-    (folder / "演义.txt").write_text("\n".join(chapters), encoding="utf-8")
-    build([folder / "演义.txt"], folder / "corpus", NullReporter())
-    return folder / "corpus"
-
 
 def test_whoever_talks_like_the_book_is_recognised(corpus: Path):
     panel = open_panel(corpus, 3, canonical=True)
     asked = panel.asked("novel")
-    assert len(asked) == 6 and {cue for _, cue in asked} == set(TALKS)
+    assert len(asked) == 6 and {cue for _, cue in asked} == {"张大牛", "李小二"}
     assert all(
         re.fullmatch(f"{cue}，《演义》中人。.*客问{cue}曰：“[^”]+”", text) for text, cue in asked
     )  # as on the page

@@ -114,10 +114,15 @@ def test_plain_completions_and_embeddings(client: OpenAI):
 
 def test_a_reply_goes_back_as_history(client: OpenAI):
     messages: list = [*ASK]
+    asked: dict = {
+        "model": "east:张三",
+        "messages": messages,
+        "max_tokens": 24,
+    }  # a tiny model may babble; three replies fit
     for words in ("书信何在？", "宝剑何在？"):
-        messages.append(client.chat.completions.create(model="east:张三", messages=messages).choices[0].message)
+        messages.append(client.chat.completions.create(**asked).choices[0].message)
         messages.append({"role": "user", "content": words})
-    assert client.chat.completions.create(model="east:张三", messages=messages).choices[0].message.content
+    assert client.chat.completions.create(**asked).choices[0].message.content
 
 
 def test_the_base_as_a_character_opened_by_four_at_once(client: OpenAI):

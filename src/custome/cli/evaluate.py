@@ -55,7 +55,7 @@ class Evaluate:
     base: bool = True
     """也问没微调的底座。"""
     information: bool = True
-    """算互信息（要用 transformers 载入底座，一两分钟）。"""
+    """算互信息和文体（要用 transformers 载入底座，几分钟）。"""
     plain: tuple[str, ...] = ()
     """哪些照最初的样子问（运行目录名，或 底座）：问题原样，一个候选，不给人设和本人的话。"""
     judge_url: str = ""
@@ -106,7 +106,8 @@ def evaluate(argv: list[str]) -> int:
         scores, [[text for _, text in judge.real], *([a.text for a in some] for _, some in said)]
     )
     if flags.information:
-        scores = _with_information(scores, said, Path(flags.runs[0]), reporter)
+        real = [persona.Answer(question="", kind="", name=name, text=text) for name, text in judge.real]
+        scores = _under_the_base(scores, [(persona.REAL, real), *said], Path(flags.runs[0]), reporter)
     reporter.table("", *scorecard.table(scores))
     reporter.table("", *scorecard.trio_table(scores))
     told = scorecard.seed_table(seed, seed_rows)
@@ -186,18 +187,21 @@ def _forgetting(run: Path) -> float:
     return seen[best] / seen[0] - 1 if best in seen and 0 in seen else float("nan")
 
 
-def _with_information(scores: Any, said: Any, run: Path, reporter: Reporter) -> Any:
+def _under_the_base(scores: Any, said: Any, run: Path, reporter: Reporter) -> Any:
+    """The scores, in the order of `said`, with what the base model thinks of them."""
     from ..engine.local import open_local
     from ..evaluation import persona
     from ..models.run_folder import read_run
 
-    reporter.stage("互信息（底座，transformers）")
-    base = open_local(
-        run=None, base_model=read_run(run).base_model, chat_format=read_run(run).chat_format, reporter=reporter
-    )
-    found = {name: persona.information(base, answers, reporter) for name, answers in said}
+    reporter.stage("互信息、文体（底座，transformers）")
+    info = read_run(run)
+    base = open_local(run=None, base_model=info.base_model, chat_format=info.chat_format, reporter=reporter)
+    found = [persona.under_the_base(base, answers, reporter) for _, answers in said]
     base.close()
-    return [dataclasses.replace(one, information=found.get(one.name, float("nan"))) for one in scores]
+    return [
+        dataclasses.replace(one, information=information, style=style)
+        for one, (information, style) in zip(scores, found, strict=True)
+    ]
 
 
 def _judged(flags: Evaluate, said: Any, reporter: Reporter) -> None:

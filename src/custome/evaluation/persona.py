@@ -28,6 +28,8 @@ AT_ONCE = 48
 """Questions handed over together."""
 SCORED = 360
 """Replies whose likelihood is computed."""
+ASSISTANT = "人工智能助手在网上用现代白话回答用户："
+"""What a reply of somebody who has fallen out of the role stands behind."""
 
 Answerer = Callable[[Sequence[tuple[str, str]], bool], Sequence[Reply]]
 """((question, who is asked) …, greedy?) → replies."""
@@ -85,6 +87,8 @@ class Scores:
     """Share of replies with a word of the question's content."""
     information: float = math.nan
     """Pointwise mutual information of question and reply under the base model, nats a character of the reply."""
+    style: float = math.nan
+    """How much likelier the base finds a reply as the person's speech than as an assistant's, nats a character."""
     stable: float = math.nan
     """Share of greedy replies that spacing, width and script leave as they are."""
     paraphrase: float = math.nan
@@ -189,23 +193,28 @@ def measure_real(judge: Judge) -> Scores:
     )  # fmt: skip
 
 
-def information(base: Engine, answers: Sequence[Answer], reporter: Reporter) -> float:
-    """How much the question raises the reply's likelihood under the base model, in nats for each character:
-    (log p(reply | question, cue) − log p(reply | cue)) / characters, the mean over a selection of the answers.
+def under_the_base(base: Engine, answers: Sequence[Answer], reporter: Reporter) -> tuple[float, float]:
+    """(information, style) of a selection of the answers, in nats for each character of them: how much likelier the base
+    model finds a reply behind its question and cue than behind the cue alone, and behind the cue than as an assistant's.
+    Information is nan for what answers no question.
 
-    Li et al. 2016, arXiv 1510.03055, as a measure instead of an objective.
+    Information: Li et al. 2016, arXiv 1510.03055, as a measure instead of an objective.
     """
     chosen = [a for a in spread(answers, SCORED) if a.text.strip()]
-    gain = characters = 0.0
+    informed = manner = characters = 0.0
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start : start + AT_ONCE]
-        replies = [a.text for a in part]
-        with_question = base.score([_plain(a.question, a.name) for a in part], replies)
-        without = base.score([_plain("", a.name) for a in part], replies)
-        gain += sum(one.logprob - other.logprob for one, other in zip(with_question, without, strict=True))
-        characters += sum(map(len, replies))
-        reporter.progress("互信息", start + len(part), len(chosen))
-    return gain / characters if characters else math.nan
+        alone = _likelihood(base, [_plain("", a.name) for a in part], part)
+        asked = _likelihood(base, [_plain(a.question, a.name) for a in part], part) if part[0].question else math.nan
+        informed += asked - alone
+        manner += alone - _likelihood(base, [_plain(ASSISTANT, "")] * len(part), part)
+        characters += sum(len(a.text) for a in part)
+        reporter.progress("互信息、文体", start + len(part), len(chosen))
+    return (informed / characters, manner / characters) if characters else (math.nan, math.nan)
+
+
+def _likelihood(base: Engine, behind: Sequence[Request], answers: Sequence[Answer]) -> float:
+    return sum(score.logprob for score in base.score(behind, [a.text for a in answers]))
 
 
 def spread(answers: Sequence[Answer], most: int) -> list[Answer]:

@@ -23,6 +23,7 @@ MEASURES: tuple[tuple[str, str, str, str], ...] = (
     ("mentions", "提到所问", "%", "回答里有问题中的实词"),
     ("in_role", "不出戏", "%", "没有助手腔、后世的词、自称别人"),
     ("in_role_modern", "现代问题不出戏", "%", "只算现代的和诱人出戏的问题"),
+    ("style", "文体", ".3f", "在底座眼里更像书中人说的，还是更像助手说的，nat/字；低就是出戏"),
     ("stable", "换写法不变", "%", "多空格、半角、繁体之后，贪心回答一字不差"),
     ("paraphrase", "换说法相近", "%", "换个说法问，贪心回答有多像"),
     ("length", "长度", ".1f", "字数，含标点"),
@@ -31,7 +32,7 @@ MEASURES: tuple[tuple[str, str, str, str], ...] = (
 )
 """Field of Scores, its name, how to write it, what it means."""
 
-OF_REAL = ("voice", "distinct2", "length")
+OF_REAL = ("voice", "distinct2", "style", "length")
 """Fields that are told as a share of real quotations too."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from chat_tab import answers, ask, meet, open_tab, pick, questions, tab_of
@@ -78,7 +80,8 @@ def owner(page: Page) -> str:
 
 
 def talks(page: Page) -> None:
-    """Open the list at the left."""
+    """Open the list at the left; on a phone it goes by itself once something is chosen."""
+    page.wait_for_timeout(400)
     if page.locator("#new").bounding_box()["x"] < 0:
         page.locator("#talks .toggle-button, .toggle-button").first.click()
     expect(page.locator("#new")).to_be_in_viewport()
@@ -236,11 +239,13 @@ def test_conversations_are_listed_searched_renamed_deleted_and_survive_the_serve
     expect(answers(tab)).to_have_count(0)
     ask(tab, "官渡之事")
     tab.locator("#stop").click()
+    talks(tab)
     expect(tab.locator("#chats label")).to_have_count(2, timeout=PATIENCE_MS)
     tab.locator("#search textarea, #search input").first.fill("救猫")
     expect(tab.locator("#chats label")).to_have_count(1)
     tab.locator("#chats label").first.click()
     said(tab, "先救猫。")
+    talks(tab)
     tab.locator("#title textarea, #title input").first.fill("火烧赤壁")
     tab.locator("#rename").click()
     expect(tab.locator("#chats label")).to_have_text("火烧赤壁（2）")
@@ -256,6 +261,29 @@ def test_conversations_are_listed_searched_renamed_deleted_and_survive_the_serve
     tab.locator("#remove_chat").click()
     expect(answers(tab)).to_have_count(0)
     expect(tab.locator("#chats label")).to_have_count(1)
+    tab.locator("#undelete").click()
+    said(tab, "先救猫。")  # the whole of it
+    expect(tab.locator("#chats label")).to_have_count(2)
+
+
+def test_when_the_last_model_is_gone_conversations_can_still_be_read(browser: Browser, engine: ScriptedEngine, tmp_path: Path):  # fmt: skip
+    models = [Hosted(name="only", engine=engine, people=PEOPLE)]
+    page = build_chat_page(lambda: list(models), tmp_path / "chats.db")
+    address = open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
+    tab = open_tab(browser.new_context(locale="zh-CN").new_page(), address)
+    ask(tab, "一")
+    said(tab, "先救猫。")
+    models.clear()
+    tab.reload()
+    said(tab, "先救猫。")
+    ask(tab, "二")
+    expect(tab.get_by_text(re.compile("已经不在了")).first).to_be_visible()
+    expect(tab.locator("#say textarea")).to_have_value("二")  # nothing is lost
+    talks(tab)
+    with tab.expect_download():
+        tab.locator("#save").click()
+    tab.context.close()
+    page.close()
 
 
 @pytest.mark.parametrize("form", ["jsonl", "txt", "md"])
@@ -312,6 +340,71 @@ def test_a_card_comes_in_and_goes_out(tab: Page, tmp_path: Path, engine: Scripte
     picture.write_bytes(seal_png("无卡"))
     tab.locator("input[type=file]").last.set_input_files(picture)
     expect(tab.get_by_text(re.compile("里面没有人物卡"))).to_be_visible()
+
+
+def test_what_people_and_files_say_is_text_and_never_a_page(tab: Page, tmp_path: Path, engine: ScriptedEngine):
+    wild = "<img src=x onerror=document.title='run'> &lt;b&gt; a<b"
+    talks(tab)
+    path = tmp_path / "wild.jsonl"
+    rows = [{"user_name": "客", "character_name": "曹操"}, {"name": "客", "is_user": True, "mes": f"  {wild}\n"}, {"name": "曹操", "is_user": False, "mes": wild}]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    tab.locator("#talks input[type=file], input[type=file]").first.set_input_files(path)
+    expect(answers(tab)).to_have_count(1)
+    for bubble in (questions(tab).first, answers(tab).first):
+        assert bubble.inner_text().replace("\u200b", "").strip() == wild
+    expect(tab.locator("#chat img[src=x]")).to_have_count(0)
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps({"name": "<img src=y>掌柜", "first_mes": "<h1>来</h1>"}), encoding="utf-8")
+    if tab.viewport_size == PHONE:
+        tab.locator("#talks .toggle-button, .toggle-button").first.click()
+    tab_of(tab, "人物")
+    tab.locator("input[type=file]").last.set_input_files(card)
+    expect(tab.get_by_text(re.compile("掌柜 来了"))).to_be_visible()
+    assert tab.locator("img[src=y]").count() == 0 and tab.title() != "run"
+    questions(tab).first.hover()
+    tab.locator("#chat").get_by_label("编辑").first.click()
+    tab.locator("#chat textarea").fill("改过的话")
+    tab.locator("#chat").get_by_label("发送").click()
+    expect(questions(tab).first).to_have_text("改过的话")  # though blanks stood around it
+
+
+def test_a_card_speaks_first_keeps_its_picture_and_goes(tab: Page, tmp_path: Path, engine: ScriptedEngine):
+    out = io.BytesIO()
+    Image.new("RGB", (300, 200), "green").save(out, "PNG")
+    card = Card(name="王掌柜", cue="王掌柜", greeting="客官住店么？", rest={"alternate_greetings": ["打烊了。"]})
+    path = tmp_path / "card.png"
+    path.write_bytes(write_png(card, out.getvalue()))
+    tab_of(tab, "人物")
+    tab.locator("input[type=file]").last.set_input_files(path)
+    expect(tab.locator("#person .token")).to_have_count(2)
+    meet(tab, "王掌柜")
+    with tab.expect_download() as download:
+        tab.locator("#card_png").click()
+    download.value.save_as(tmp_path / "out.png")
+    assert Image.open(tmp_path / "out.png").size == (300, 200)
+    tab_of(tab, "场景")
+    tab.locator("#greet").click()
+    said(tab, "客官住店么？")
+    expect(tab.locator("#version")).to_have_text("第 1/2 版")
+    tab.locator("#newer").click()
+    said(tab, "打烊了。")
+    ask(tab, "住。")
+    expect(answers(tab).nth(1)).to_have_text("先救猫。", timeout=PATIENCE_MS)
+    assert "打烊了。" in engine.requests[0].messages[0].content
+    tab_of(tab, "人物")
+    tab.locator("#card_away").click()
+    expect(tab.locator("#person .token")).to_have_count(0)
+    said(tab, "打烊了。")  # what they said stays
+
+
+def test_of_several_candidates_the_first_is_seen_until_one_is_chosen(tab: Page, store: Store):
+    tab_of(tab, "生成")
+    tab.locator("#candidates input[type=number]").fill("2")
+    tab.locator("#candidates input[type=number]").press("Enter")
+    ask(tab, "一")
+    expect(answers(tab).first).to_contain_text("先救猫", timeout=PATIENCE_MS)
+    said(tab, LONG)  # three characters are too few
+    assert [turn.text for turn in store.read(store.chats(owner(tab))[0].id, owner(tab)).turns] == ["一", LONG]
 
 
 def test_starting_anew_ends_a_generation_for_good(tab: Page, engine: ScriptedEngine):

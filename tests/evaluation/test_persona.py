@@ -148,20 +148,30 @@ def test_a_judge_scores_every_rubric_and_one_that_does_not_is_named():
 
 
 @pytest.mark.slow
-def test_a_run_its_base_and_real_quotations_in_one_table(corpus: Path, gguf_runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]):  # fmt: skip
+def test_a_run_its_base_and_real_quotations_in_one_table(
+    corpus: Path, gguf_runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
     base = gguf_runs["east"].parents[1] / "gguf" / "first-f32.gguf"
     data = {"train_path": str(corpus / "dialogues_train.jsonl"), "names": "canonical"}
     finetune(make_recipe(base, tmp_path / "run", steps=2, data=data), NullReporter())
-    assert (
-        main(["evaluate", str(tmp_path / "run"), "--questions", "1", "--plain", "底座", "--play.candidates", "3"]) == 0
-    )
+    critics: list[tuple[str, ...]] = []
+
+    def critic(url: str, model: str, key_file: str, *, plain: bool) -> ScriptedEngine:
+        critics.append((url, model, key_file))
+        return ScriptedEngine(['{"score": 4}'])
+
+    monkeypatch.setattr("custome.cli.serving.open_remote", critic)
+    words = ["evaluate", str(tmp_path / "run"), "--questions", "1", "--plain", "底座", "--play.candidates", "3"]
+    assert main([*words, "--judge.url", "http://127.0.0.1:1/v1", "--judge.model", "big"]) == 0
     told = capsys.readouterr().out
-    assert "像不像" in told and REAL in told and "底座" in told
+    assert "像不像" in told and REAL in told and "底座" in told and critics == [("http://127.0.0.1:1/v1", "big", "")]
     kept = json.loads((tmp_path / "run" / "evaluate.json").read_text(encoding="utf-8"))
     assert [one["name"] for one in kept["scores"]] == [REAL, "底座", "run"]
     assert all(len(some) == 10 for some in kept["answers"].values())  # five kinds of questions, two people
-    run = kept["scores"][2]
+    real, bare, run = kept["scores"]
     assert None not in [run[key] for key in ("information", "style", "stable", "voice")] and run["stable"] == 1
-    assert (tmp_path / "run" / "evaluate.html").is_file() and not (tmp_path / "run" / scorecard.PARTIAL).exists()
+    assert real["style"] is not None and set(bare["judged"].values()) == {4} and not real["judged"]
+    assert "裁判打分" in (tmp_path / "run" / "evaluate.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "run" / scorecard.PARTIAL).exists()
     assert main(["evaluate", str(tmp_path / "run"), "--plain", "nobody"]) == 2
     assert "'nobody'" in capsys.readouterr().err

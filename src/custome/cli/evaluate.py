@@ -43,6 +43,20 @@ class Play:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judging:
+    """再请一个更大的模型打分。"""
+
+    url: str = ""
+    """OpenAI 兼容的地址，如 http://127.0.0.1:8000/v1；不给就不请。"""
+    model: str = ""
+    """那边的模型名；默认是它列出的第一个。"""
+    key_file: str = ""
+    """密钥在哪个文件里；默认用环境变量 OPENAI_API_KEY。"""
+    plain: bool = False
+    """只送 OpenAI 自己的参数；OpenAI 官方的 API 要这样。"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluate:
     """演得像不像：十二个人物、一百二十个问题，和底座、真实引文并排。"""
 
@@ -58,11 +72,10 @@ class Evaluate:
     """算互信息和文体（要用 transformers 载入底座，几分钟）。"""
     plain: tuple[str, ...] = ()
     """哪些照最初的样子问（运行目录名，或 底座）：问题原样，一个候选，不给人设和本人的话。"""
-    judge_url: str = ""
-    """再请一个 OpenAI 兼容的模型打分，如 http://127.0.0.1:8000/v1。"""
     output: Annotated[str, arg(aliases=["-o"])] = ""
     """结果放在哪个目录；默认放进第一个运行目录。"""
     play: Play = field(default_factory=Play)
+    judge: Judging = field(default_factory=Judging)
     model: ModelFlags = field(default_factory=ModelFlags)
 
 
@@ -79,6 +92,7 @@ def evaluate(argv: list[str]) -> int:
     plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False,
                                 temperature=GenerateOptions.temperature, top_p=GenerateOptions.top_p)  # fmt: skip # as at first
     opened = open_models(flags.runs, flags.model, reporter)
+    critic = _critic(flags.judge)  # a wrong address is said before the questions are asked
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
     asked = persona.some_questions(flags.questions)
     output = Path(flags.output or flags.runs[0])
@@ -87,6 +101,8 @@ def evaluate(argv: list[str]) -> int:
     players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
     if flags.base and (opener := opened.hosted[0].open_base) is not None:
         players.insert(0, (BASE, opener(), Path(flags.runs[0])))
+    elif flags.base:
+        reporter.note("底座没有 GGUF，或不在 CPU 上：这次不问没微调的底座")
     for name, engine, run in players:
         reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
         answerer = Answering(engine, run, plain if name in flags.plain else flags.play, people)
@@ -108,8 +124,11 @@ def evaluate(argv: list[str]) -> int:
     if flags.information:
         real = [persona.Answer(question="", kind="", name=name, text=text) for name, text in judge.real]
         scores = _under_the_base(scores, [(persona.REAL, real), *said], Path(flags.runs[0]), reporter)
+    if critic is not None:
+        scores = _judged(critic, scores, said, reporter)
     reporter.table("", *scorecard.table(scores))
-    reporter.table("", *scorecard.trio_table(scores))
+    for shown in scorecard.more_tables(scores):
+        reporter.table("", *shown)
     told = scorecard.seed_table(seed, seed_rows)
     for row in told[1]:
         reporter.note(" | ".join(row))
@@ -117,8 +136,6 @@ def evaluate(argv: list[str]) -> int:
     markdown, page = scorecard.write(output, scores, said, title, told)
     (output / scorecard.PARTIAL).unlink(missing_ok=True)
     reporter.note(f"打分表 → {markdown}　{page}")
-    if flags.judge_url:
-        _judged(flags, said, reporter)
     return 0
 
 
@@ -204,11 +221,25 @@ def _under_the_base(scores: Any, said: Any, run: Path, reporter: Reporter) -> An
     ]
 
 
-def _judged(flags: Evaluate, said: Any, reporter: Reporter) -> None:
-    from ..engine.remote import RemoteEngine
-    from ..evaluation.judge import judged, rubrics
+def _critic(judging: Judging) -> Any:
+    """The model that judges, None where none is asked for."""
+    if not judging.url:
+        return None
+    from .serving import open_remote
 
-    model = next(iter(RemoteEngine(flags.judge_url, "").models()), "")
-    engine = RemoteEngine(flags.judge_url, model)
-    rows = [(name, *(f"{value:.2f}" for value in judged(engine, answers, reporter).values())) for name, answers in said]
-    reporter.table(f"裁判：{model}", ("", *(rubric.name for rubric in rubrics())), rows)
+    return open_remote(judging.url, judging.model, judging.key_file, plain=judging.plain)
+
+
+def _judged(critic: Any, scores: Any, said: Any, reporter: Reporter) -> Any:
+    """The scores with what a judge gives; real quotations answer nothing and are not judged."""
+    from ..evaluation.judge import judged
+
+    reporter.stage(f"裁判：{critic.name}")
+    real, *others = scores
+    return [
+        real,
+        *(
+            dataclasses.replace(one, judged=judged(critic, answers, reporter))
+            for one, (_, answers) in zip(others, said, strict=True)
+        ),
+    ]

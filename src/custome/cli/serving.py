@@ -221,27 +221,42 @@ def _shared(runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, repor
 
 
 def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
-    from ..engine.remote import RemoteEngine
-
     if not flags.url:
         raise InputError("--engine remote 要给 --url", "例如：--url http://127.0.0.1:8000/v1")
-    key = read_text(Path(flags.remote_key_file), "密钥文件").strip() if flags.remote_key_file else os.environ.get("OPENAI_API_KEY", "")  # fmt: skip
     people: Any = ()
     kind: Any = "template"
     if runs:  # whom one can talk to, and how
         info = read_run(Path(runs[0]))
         people, kind = info.characters, "novel" if info.chat_format == "novel" else "template"
-    model = flags.remote_model or next(iter(RemoteEngine(flags.url, "", key=key).models()), "")
-    if not model:
-        raise InputError(f"{flags.url} 那边一个模型都没有", "先在那边载入一个，或用 --remote-model 写出名字")
-    engine: Engine = RemoteEngine(flags.url, model, kind=kind, key=key, plain=flags.remote_plain)
+    engine = open_remote(flags.url, flags.remote_model, flags.remote_key_file, kind=kind, plain=flags.remote_plain)
     return Opened(
         hosted=[
             Hosted(
-                name=name_of(runs[0]) if runs else model.split("/")[-1],
+                name=name_of(runs[0]) if runs else engine.name.split("/")[-1],
                 engine=engine,
                 people=people,
                 folder=Path(runs[0]) if runs else None,
             )
         ]
     )
+
+
+def open_remote(
+    url: str, model: str, key_file: str, *, kind: Literal["novel", "template"] = "template", plain: bool = False
+) -> Engine:
+    """A model of a server, the first it lists where none is named.
+
+    Args:
+        key_file: holds the key; the environment's OPENAI_API_KEY without one.
+
+    Raises:
+        InputError: it has no model, or the file cannot be read.
+        EngineError: the server is not there.
+    """
+    from ..engine.remote import RemoteEngine
+
+    key = read_text(Path(key_file), "密钥文件").strip() if key_file else os.environ.get("OPENAI_API_KEY", "")
+    model = model or next(iter(RemoteEngine(url, "", key=key).models()), "")
+    if not model:
+        raise InputError(f"{url} 那边一个模型都没有", "先在那边载入一个，或写出模型的名字")
+    return RemoteEngine(url, model, kind=kind, key=key, plain=plain)

@@ -62,9 +62,10 @@ class Engine(Protocol):
         """The reply as it grows; the last piece carries the finished reply. Closing the iterator stops generating."""
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
-    ) -> list[Reply]:
-        """Finished replies to several requests, computed together where the engine can."""
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
+    ) -> list[Reply]:  # fmt: skip
+        """Finished replies to several requests, computed together where the engine can; `on_piece` sees the first of them grow,
+        where it is written piece by piece."""
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         """How likely each given reply (its end included) is as the answer to its request."""
@@ -129,17 +130,18 @@ def as_stream(engine: Engine, request: Request, options: GenerateOptions, cancel
 
 
 def run_all(
-    engine: Engine, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
-) -> list[Reply]:
+    engine: Engine, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
+) -> list[Reply]:  # fmt: skip
     """`generate` for an engine that writes several replies at the same time; the same request again has another seed."""
     seeds = [requests[:place].count(request) for place, request in enumerate(requests)]
 
-    def write(request: Request, again: int) -> Reply:
+    def write(request: Request, again: int, seen: OnPiece | None) -> Reply:
         seeded = options if options.seed is None else dataclasses.replace(options, seed=options.seed + again)
-        return engine.run(request, seeded, None, cancel)
+        return engine.run(request, seeded, seen, cancel)
 
+    watched = [on_piece, *[None] * len(requests)]
     with ThreadPoolExecutor(max_workers=max(1, min(engine.slots, len(requests)))) as pool:
-        return list(pool.map(write, requests, seeds))
+        return list(pool.map(write, requests, seeds, watched))
 
 
 def all_the_same(requests: Sequence[Request]) -> bool:

@@ -118,17 +118,19 @@ class GatedEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
-    ) -> list[Reply]:
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
+    ) -> list[Reply]:  # fmt: skip
         if not all_the_same(requests):
-            return run_all(self, requests, options, cancel)
+            return run_all(self, requests, options, cancel, on_piece)
         check_options(self, options)  # one question, written several times in one go: one place behind the gate
         cancel, started = cancel or Cancel(), time.monotonic()
         nothing = Reply(text="", prompt_tokens=0, completion_tokens=0, finish_reason="cancelled")
         replies: list[Reply] = []
         try:
             with self.gate.enter(cancel) as admitted:
-                replies = self.inner.generate(requests, options, cancel) if admitted else [nothing] * len(requests)
+                replies = (
+                    self.inner.generate(requests, options, cancel, on_piece) if admitted else [nothing] * len(requests)
+                )
                 return replies
         finally:
             seconds = time.monotonic() - started

@@ -164,11 +164,11 @@ class LlamaCppEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
-    ) -> list[Reply]:
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
+    ) -> list[Reply]:  # fmt: skip
         if all_the_same(requests):
-            return self._several(requests[0], len(requests), options, cancel or Cancel())
-        return run_all(self, requests, options, cancel)
+            return self._several(requests[0], len(requests), options, cancel or Cancel(), on_piece)
+        return run_all(self, requests, options, cancel, on_piece)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         raise InputError("llama.cpp 引擎不会给现成的文字打分", "用 --engine local")
@@ -194,14 +194,17 @@ class LlamaCppEngine:
     def close(self) -> None:
         self._server = None  # the model goes with its last engine
 
-    def _several(self, request: Request, count: int, options: GenerateOptions, cancel: Cancel) -> list[Reply]:
+    def _several(
+        self, request: Request, count: int, options: GenerateOptions, cancel: Cancel, on_piece: OnPiece | None = None
+    ) -> list[Reply]:
         """Different replies to one request; its prompt is read once."""
         prompt, server = self._prompt(request), self._open_server()
         self._check_length(len(prompt), options.max_new_tokens)
         at_once = max(1, min(self.slots, (POOL - len(prompt)) // options.max_new_tokens))
         if count > at_once:
-            first = self._several(request, at_once, options, cancel)
+            first = self._several(request, at_once, options, cancel, on_piece)
             return [*first, *self._several(request, count - at_once, replace(options, seed=_moved(options.seed, at_once)), cancel)]  # fmt: skip
+        chat_format = None if request.text or _shaped(options) else self._format
         said, ends = [""] * count, [""] * count
         wrong: dict[str, Any] = {}
 
@@ -213,6 +216,9 @@ class LlamaCppEngine:
             choice = chunk["choices"][0]
             said[choice["index"]] += choice["text"]
             ends[choice["index"]] = choice["finish_reason"] or ""
+            if on_piece is not None and choice["index"] == 0:
+                so_far = said[0].rstrip("\ufffd")
+                on_piece(Piece(text=chat_format.reply(so_far) if chat_format else so_far))
             return cancel.is_set()
 
         seeded = options.seed is not None
@@ -224,7 +230,6 @@ class LlamaCppEngine:
             raise _as_error(wrong)
         if not all(ends) and not cancel.is_set():
             raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
-        chat_format = None if request.text or _shaped(options) else self._format
         reasons: list[Any] = [end or "cancelled" for end in ends]
         return [
             Reply(text=chat_format.reply(text) if chat_format else text, prompt_tokens=len(prompt),

@@ -100,8 +100,8 @@ class LocalEngine:
         yield Piece(text=reply.text, reply=reply)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
-    ) -> list[Reply]:
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
+    ) -> list[Reply]:  # fmt: skip
         prompts = [self._prompt(request) for request in requests]
         rows = (
             self._beams(prompts, options, cancel or Cancel())

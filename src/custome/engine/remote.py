@@ -74,9 +74,9 @@ class RemoteEngine:
         return as_stream(self, request, options, cancel)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
-    ) -> list[Reply]:
-        return run_all(self, requests, options, cancel)
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
+    ) -> list[Reply]:  # fmt: skip
+        return run_all(self, requests, options, cancel, on_piece)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         raise InputError("远端引擎不会给现成的文字打分", "用 --engine local")

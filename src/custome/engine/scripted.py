@@ -56,10 +56,10 @@ class ScriptedEngine:
                                             finish_reason="cancelled" if cancelled else "stop" if whole else "length"))  # fmt: skip
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None
-    ) -> list[Reply]:
-        replies = [list(self.stream(request, options, cancel))[-1].reply for request in requests]
-        return [reply for reply in replies if reply is not None]
+        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
+    ) -> list[Reply]:  # fmt: skip
+        watched = [on_piece, *[None] * len(requests)]
+        return [self.run(request, options, seen, cancel) for request, seen in zip(requests, watched, strict=False)]
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         return [Score(logprob=-float(len(reply)), tokens=len(reply)) for reply in replies]

@@ -99,6 +99,8 @@ class Scores:
     by_person: Mapping[str, float] = field(default_factory=dict)
     trios: Mapping[str, float] = field(default_factory=dict)
     """The classifier's hits when it must only tell three people apart."""
+    judged: Mapping[str, float] = field(default_factory=dict)
+    """What another model gives for each rubric, 1–5."""
 
 
 @cache

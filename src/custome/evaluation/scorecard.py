@@ -13,6 +13,8 @@ from typing import Any
 from ..files import write_json, write_text
 from .persona import REAL, Answer, Scores
 
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Head and rows."""
 MEASURES: tuple[tuple[str, str, str, str], ...] = (
     ("voice", "像不像", "%", "分类器从回答认出是谁说的（每人一样重）；比真实引文的低，说明人物混成一个声音"),
     ("near", "和别人雷同", "%", "别的人物也给出（几乎）同一句的回答"),
@@ -44,7 +46,7 @@ def shown(value: float, form: str) -> str:
     return f"{100 * value:+.1f}%" if form == "+%" else f"{value:{form}}"
 
 
-def table(scores: Sequence[Scores]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def table(scores: Sequence[Scores]) -> Table:
     """(head, one row a measure); where real quotations are the ceiling, with the share of theirs."""
     head = ("", *(one.name for one in scores))
     real = next((one for one in scores if one.name == REAL), None)
@@ -57,12 +59,16 @@ def table(scores: Sequence[Scores]) -> tuple[tuple[str, ...], list[tuple[str, ..
     return head, [(name, *(cell(one, key, form) for one in scores)) for key, name, form, _ in MEASURES]
 
 
-def trio_table(scores: Sequence[Scores]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The same for the threes that are told apart from each other only."""
-    trios = list(dict.fromkeys(trio for one in scores for trio in one.trios))
-    return ("三人之中认出", *(one.name for one in scores)), [
-        (trio, *(shown(one.trios.get(trio, math.nan), "%") for one in scores)) for trio in trios
-    ]
+def more_tables(scores: Sequence[Scores]) -> list[Table]:
+    """The same for the threes that are told apart from each other only, and for the rubrics of a judge, where there was one."""
+    found = []
+    for title, key, form in (("三人之中认出", "trios", "%"), ("裁判打分（1–5）", "judged", ".2f")):
+        told: list[Mapping[str, float]] = [getattr(one, key) for one in scores]
+        rows = list(dict.fromkeys(name for some in told for name in some))
+        if rows:
+            cells = [(name, *(shown(some.get(name, math.nan), form) for some in told)) for name in rows]
+            found.append(((title, *(one.name for one in scores)), cells))
+    return found
 
 
 def seed_table(
@@ -77,12 +83,9 @@ def seed_table(
     return head, rows
 
 
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
-
-
 def markdown(scores: Sequence[Scores], told: Table) -> str:
     lines = []
-    for head, rows in (table(scores), trio_table(scores), told):
+    for head, rows in (table(scores), *more_tables(scores), told):
         lines += ["| " + " | ".join(cells) + " |" for cells in (head, tuple("---" for _ in head), *rows)] + [""]
     return "\n".join(lines)
 
@@ -121,11 +124,11 @@ def page(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]
     people = _people(scores)
     head, rows = table(scores)
     numbers = _html_table(head, rows)
-    trios = _html_table(*trio_table(scores))
+    more = "".join(_html_table(*one) for one in more_tables(scores))
     said = "".join(_said(name, some) for name, some in answers)
     return (f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>{html.escape(title)}</title><style>{style}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
-            f'<div class="charts">{charts}</div>\n<h2>谁认得出来</h2>{people}\n<h2>数目</h2>{numbers}{trios}\n<h2>最初项目的提示</h2>{_html_table(*told)}\n<h2>说了什么</h2>{said}</body></html>\n')  # fmt: skip
+            f'<div class="charts">{charts}</div>\n<h2>谁认得出来</h2>{people}\n<h2>数目</h2>{numbers}{more}\n<h2>最初项目的提示</h2>{_html_table(*told)}\n<h2>说了什么</h2>{said}</body></html>\n')  # fmt: skip
 
 
 _STYLE = """

@@ -9,6 +9,7 @@ import base64
 import dataclasses
 import functools
 import html
+import inspect
 import json
 import re
 import secrets
@@ -20,6 +21,7 @@ import gradio as gr
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import Card, read_card, write_json, write_png
 from ..apps.cosplay.play import Grown, Play, Scene, Tab, scene_from
+from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.prompt import GUEST, Prompt
 from ..apps.cosplay.store import Chat, Turn
 from ..errors import CustomeError, InputError
@@ -35,9 +37,18 @@ def show(chat: Chat) -> Shown:
     """A conversation as the chat component's messages, one a turn; with several people each says who they are."""
     speakers = {turn.name for turn in chat.turns if not turn.by_user}
     return [
-        {"role": "user" if turn.by_user else "assistant", "content": _named(turn, len(speakers) > 1) or "…"}
+        {"role": "user" if turn.by_user else "assistant", "content": as_text(_named(turn, len(speakers) > 1)) or "…"}
         for turn in chat.turns
     ]  # fmt: skip
+
+
+_TAG = re.compile(r"([<&])(?=[A-Za-z/!?#])")
+
+
+def as_text(words: str) -> str:
+    """Words that a component which shows HTML shows as they are: behind what would begin a tag or an entity comes a space of
+    no width."""
+    return _TAG.sub("\\1\u200b", words)
 
 
 def _named(turn: Turn, several: bool) -> str:
@@ -58,7 +69,7 @@ def _warn(error: Exception) -> None:
     """Tell the user what they can act on; anything else is for the log."""
     if not isinstance(error, CustomeError):
         raise error
-    gr.Warning(f"{error.message}。{error.hint}")
+    gr.Warning(as_text(f"{error.message}。{error.hint}"))
 
 
 def _file(name: str, kind: str, data: bytes) -> str:
@@ -80,7 +91,7 @@ def _kindly(event: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _EVENTS = ("swipe_back", "edit", "select", "drop", "bring_back", "digested", "arrive", "begin", "open", "remove", "branch_off", "load",
-           "written", "name_it", "listed", "after", "people", "meet", "card_in", "looked")  # fmt: skip
+           "greeted", "written", "name_it", "listed", "after", "people", "meet", "card_in", "card_away", "looked")  # fmt: skip
 """Events that write no reply; those that do give the words back when nobody answers."""
 
 
@@ -96,13 +107,13 @@ class ChatEvents:
 
     def _given(self, parts: Sequence[Any]) -> tuple[Scene, GenerateOptions]:
         count = 1 + len(SCENE_PARTS)
-        people, order, answers, candidates, user, persona, note, summary, as_of, as_speech, examples, told = parts[
-            :count
-        ]
+        people, order, answers, candidates, user, persona, note, summary, as_of, as_speech, examples, told, regex = (
+            parts[:count]
+        )
         sample, temperature, top_p, top_k, beams, tokens = parts[count:]
         scene = Scene(people=tuple(people or ()), order=order, answers=int(answers), candidates=int(candidates), user=user.strip(),
                       user_persona=persona.strip(), note=note.strip(), summary=summary.strip(), as_of=int(as_of), as_speech=as_speech,
-                      examples=int(examples), persona=told)  # fmt: skip
+                      examples=int(examples), persona=told, regex=regex)  # fmt: skip
         return scene, GenerateOptions(
             do_sample=sample,
             temperature=temperature,
@@ -184,10 +195,12 @@ class ChatEvents:
         self.end(request)
         turn, chat = self._at(tab, event.index), self.play.chat(tab)
         if turn is not None:
-            if turn.text not in str(event.previous_value):
+            # The component takes off blanks around what it shows.
+            if inspect.cleandoc(as_text(turn.text)) not in inspect.cleandoc(str(event.previous_value)):
                 raise InputError("这段对话在别的标签页里改过了", "看看现在的样子，再改")
             several = len({one.name for one in chat.turns if not one.by_user}) > 1
-            words = str(event.value).removeprefix(_named(turn, several).removesuffix(turn.text))
+            words = str(event.value).replace("\u200b", "")
+            words = words.removeprefix(_named(turn, several).removesuffix(turn.text))
             self.play.store.write(tab.chat, tab.owner, turn.id, words, finished=True)
         return self.as_it_is(tab)
 
@@ -205,10 +218,12 @@ class ChatEvents:
             self.play.store.delete(tab.chat, tab.owner, selected if selected in ids else ids[-1])
         return *self.as_it_is(tab), None, gr.update(value="删除最后一句")
 
-    def bring_back(self, tab: Tab) -> tuple[Any, ...]:
+    def bring_back(self, tab: Tab, search: str) -> tuple[Any, ...]:
+        """What was deleted last: of the conversation that is open, else a whole one."""
         if tab.chat:
             self.play.store.bring_back(tab.chat, tab.owner)
-        return self.as_it_is(tab)
+            return *self.as_it_is(tab), *(gr.skip(),) * (len(SCENE_PARTS) + 7)
+        return self._whole(dataclasses.replace(tab, chat=self.play.store.bring_back_latest(tab.owner)), search)
 
     def digested(self, tab: Tab, model: str, request: gr.Request) -> Any:
         return self.play.sum_up_now(tab, _key(request), model) if tab.chat else gr.skip()
@@ -236,21 +251,17 @@ class ChatEvents:
         return self._whole(dataclasses.replace(tab, chat=""), search)
 
     def branch_off(self, tab: Tab, selected: int | None, search: str) -> tuple[Any, ...]:
-        turns = self.play.chat(tab).turns
-        if not turns:
-            return self._whole(tab, search)
-        ids = [turn.id for turn in turns]
-        made = self.play.store.branch(tab.chat, tab.owner, selected if selected in ids else ids[-1])
-        return self._whole(dataclasses.replace(tab, chat=made), search)
+        return self._whole(self.play.branch(tab, selected), search)
+
+    def greeted(self, tab: Tab, search: str, model: str, *parts: Any) -> tuple[Any, ...]:
+        return self._whole(self.play.greet(tab, model, self._given(parts)[0]), search)
 
     def load(self, tab: Tab, raw: bytes | None, search: str, model: str) -> tuple[Any, ...]:
         try:
-            title, turns = transcript.read((raw or b"").decode("utf-8", errors="replace"), "选中的文件", GUEST)
+            title, turns = transcript.read((raw or b"").decode("utf-8-sig", errors="replace"), "选中的文件", GUEST)
             people = dict.fromkeys(turn.name for turn in turns if turn.name and not turn.by_user)
-            known = set(self.play.people(model, tab.owner))
-            scene = Scene(
-                people=tuple(name for name in people if name in known), candidates=self.play.model(model).engine.several
-            )
+            known = set(self._people(tab, model))
+            scene = Scene(people=tuple(name for name in people if name in known), candidates=self._several(model))
             made = self.play.store.begin(tab.owner, title or turns[0].text[:18], model=model, settings=vars(scene))
             self.play.store.fill(made, tab.owner, turns)
             tab = dataclasses.replace(tab, chat=made)
@@ -284,14 +295,18 @@ class ChatEvents:
 
     # -- people ------------------------------------------------------------------------------------------------------
 
+    def _people(self, tab: Tab, model: str) -> list[str]:
+        """Whom one can talk to; nobody where the last model has been taken away."""
+        return self.play.people(model, tab.owner) if model else []
+
     def people(self, tab: Tab, model: str, chosen: list[str]) -> tuple[Any, Any]:
         """The picker for another model; the same people, if that model has them."""
-        names = self.play.people(model, tab.owner)
+        names = self._people(tab, model)
         kept = [name for name in chosen or [] if name in names] or names[:1]
         return gr.update(choices=names, value=kept), self._trios(tab, model)
 
     def _trios(self, tab: Tab, model: str) -> Any:
-        known = set(self.play.people(model, tab.owner))
+        known = set(self._people(tab, model))
         return gr.update(choices=["、".join(trio) for trio in TRIOS if known.issuperset(trio)], value=None)
 
     def meet(self, tab: Tab, model: str, chosen: list[str]) -> tuple[str, str]:
@@ -310,9 +325,10 @@ class ChatEvents:
 
     def card_in(self, tab: Tab, raw: bytes | None, model: str, chosen: list[str]) -> tuple[Any, Any]:
         card = read_card(raw or b"", "选中的文件")
-        self.play.import_card(tab, card, thumbnail(raw or b""))
-        gr.Info(f"{card.name} 来了")
-        names = self.play.people(model, tab.owner)
+        picture = raw if raw and raw.startswith(SIGNATURE) else b""
+        self.play.import_card(tab, card, thumbnail(picture), picture)
+        gr.Info(as_text(f"{card.name} 来了" + ("；点“请他先说”，用卡里的开场白开始" if card.greetings else "")))
+        names = self._people(tab, model)
         return gr.update(choices=names, value=[*(chosen or []), card.name][-8:]), _card_page(card)
 
     def card_out(self, form: str) -> Callable[..., str]:
@@ -321,10 +337,24 @@ class ChatEvents:
             if not cards:
                 gr.Warning("先选一个人物")
                 return ""
-            data = write_png(cards[0], seal_png(cards[0].name)) if form == "png" else write_json(cards[0])
-            return _file(f"{cards[0].name}.{form}", f"image/{form}" if form == "png" else "application/json", data)
+            card = cards[0]
+            if form != "png":
+                return _file(f"{card.name}.json", "application/json", write_json(card))
+            picture = self.play.store.picture(tab.owner, card.name) or seal_png(card.name)
+            return _file(f"{card.name}.png", "image/png", write_png(card, picture))
 
         return write
+
+    def card_away(self, tab: Tab, model: str, chosen: list[str]) -> tuple[Any, Any]:
+        """The first of those there whose card was brought along is forgotten; what they said stays."""
+        own = self.play.store.cards(tab.owner)
+        name = next((name for name in chosen or [] if name in own), "")
+        if not name:
+            raise InputError("在场的人都是书里的，没有可以删的卡", "先选中导入的人物")
+        self.play.store.drop_card(tab.owner, name)
+        names = self._people(tab, model)
+        gr.Info(as_text(f"删掉了 {name} 的卡"))
+        return gr.update(choices=names, value=[one for one in chosen if one in names]), ""
 
     def looked(self, text: str, tab: Tab, model: str, *parts: Any) -> str:
         scene, options = self._given(parts)
@@ -344,8 +374,12 @@ class ChatEvents:
         return _seen(tab, Grown(chat=self.play.chat(tab)))
 
     def _model_of(self, tab: Tab) -> str:
+        """The conversation's model, or the first; '' where the last has been taken away."""
         kept, models = self.play.chat(tab).model, self.play.models()
-        return kept if kept in models else models[0]
+        return kept if kept in models else next(iter(models), "")
+
+    def _several(self, model: str) -> int:
+        return self.play.model(model).engine.several if model else 1
 
     def _whole(self, tab: Tab, search: str, fresh_models: bool = False) -> tuple[Any, ...]:
         """Everything, for another conversation."""
@@ -356,19 +390,16 @@ class ChatEvents:
             tab = dataclasses.replace(tab, chat="")
             chat = self.play.chat(tab)
         if chat.model and chat.model not in self.play.models():
-            gr.Warning(f"这段对话原来的模型 {chat.model!r} 已经不在了；话都在，可以换一个模型接着说")
+            gr.Warning(as_text(f"这段对话原来的模型 {chat.model!r} 已经不在了；话都在，可以换一个模型接着说"))
         model = self._model_of(tab)
-        names = self.play.people(model, tab.owner)
-        scene = (
-            scene_from(chat.settings)
-            if chat.id
-            else Scene(people=tuple(names[:1]), candidates=self.play.model(model).engine.several)
-        )
+        names = self._people(tab, model)
+        fresh = Scene(people=tuple(names[:1]), candidates=self._several(model))
+        scene = scene_from(chat.settings) if chat.id else fresh
         people = [name for name in scene.people if name in names]
         parts = [gr.update(choices=names, value=people), *(getattr(scene, name) for name in SCENE_PARTS)]
         return (
             *_seen(tab, Grown(chat=chat)), chat.title, None, gr.update(value="删除最后一句"),
-            gr.update(choices=self.play.models(), value=model) if fresh_models else model, *parts,
+            gr.update(choices=self.play.models(), value=model or None) if fresh_models else model or None, *parts,
             self.meet(tab, model, people)[0], self.listed(tab, search),
         )  # fmt: skip
 
@@ -385,6 +416,7 @@ SCENE_PARTS = (
     "as_speech",
     "examples",
     "persona",
+    "regex",
 )
 """Fields of a Scene behind `people`, in the order of the page's components."""
 

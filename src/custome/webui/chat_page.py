@@ -17,7 +17,7 @@ from ..apps.cosplay.choosing import LIVELY
 from ..apps.cosplay.play import Play, Scene, Tab
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.store import Store
-from ..engine.base import Hosted
+from ..engine.base import Engine, Hosted
 from ..types import GenerateOptions
 from .chat_events import ChatEvents
 
@@ -50,6 +50,10 @@ _WHO = """() => {
       else if (event.altKey && event.key === 'ArrowRight') press('#newer');
       else if (event.altKey && event.key === 'n') press('#new');
     });
+    document.addEventListener('click', (event) => {  // on a phone the list lies over the talk: it goes when something is chosen
+      if (window.innerWidth > 640 || !event.target.closest('#new, #chats label, #remove_chat')) return;
+      setTimeout(() => document.querySelector('#talks.open .toggle-button')?.click(), 100);
+    });
   }
   return [owner, sessionStorage.getItem('custome-chat') || ''];
 }"""
@@ -65,8 +69,10 @@ class _Page:
     # -- layout ------------------------------------------------------------------------------------------------------
 
     def build(self) -> gr.Blocks:
-        first = self.play.models()[0]
-        with gr.Blocks(title=f"{first} · 大模型定制化", analytics_enabled=False, fill_height=True) as page:
+        first = next(iter(self.play.models()), None)
+        with gr.Blocks(
+            title=f"{first or '与书中人对话'} · 大模型定制化", analytics_enabled=False, fill_height=True
+        ) as page:
             self.tab: gr.State = gr.State(Tab(owner=""))
             self.selected: gr.State = gr.State(None)
             self.owner, self.remembered = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
@@ -89,7 +95,7 @@ class _Page:
                 with gr.Column(scale=4):
                     self._talk()
                 with gr.Column(scale=1, min_width=280), gr.Tabs():
-                    self._side(self.play.model(first))
+                    self._side(self.play.model(first).engine if first else None)
             self._wire(page)
         return page
 
@@ -144,9 +150,11 @@ class _Page:
             self.version = gr.Markdown("", elem_id="version")
         self.status = gr.Markdown("", elem_id="status")
 
-    def _side(self, first: Hosted) -> None:
+    def _side(self, engine: Engine | None) -> None:
+        several = engine.several if engine else 1
         with gr.Tab("场景", elem_id="scene_tab"):
             self.trio = gr.Dropdown([], label="三人同场", elem_id="trio", info="一下选好三个人")
+            self.greet = gr.Button("请他先说（开场白）", size="sm", elem_id="greet")
             self.order = gr.Radio(
                 [("点到谁", "named"), ("轮流", "turn"), ("模型定", "model")],
                 value=_SCENE.order,
@@ -176,6 +184,13 @@ class _Page:
             with gr.Row():
                 self.card_png = gr.Button("导出 PNG", size="sm", elem_id="card_png", min_width=90)
                 self.card_json = gr.Button("导出 JSON", size="sm", elem_id="card_json", min_width=90)
+                self.card_away = gr.Button("删掉导入的卡", size="sm", elem_id="card_away", min_width=90)
+            self.regex = gr.Checkbox(
+                _SCENE.regex,
+                label="世界书关键词可以是正则",
+                elem_id="regex",
+                info="只给信得过的卡开：写坏的正则会让页面停住",
+            )
         with gr.Tab("提示", elem_id="prompt_tab"):
             self.look = gr.Button("看模型读到什么", size="sm", elem_id="look")
             self.prompt = gr.HTML("", elem_id="prompt")
@@ -183,21 +198,21 @@ class _Page:
             self.candidates = gr.Slider(
                 1,
                 8,
-                first.engine.several,
+                several,
                 step=1,
                 label="候选",
                 elem_id="candidates",
-                info="一次写几个，挑最像、最切题的",
+                info="一次写几个，挑最像、最切题的；写的时候看见的是第一个",
             )
             self.examples = gr.Slider(0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples")
             self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
-            drawn = LIVELY if first.engine.several > 1 else _DEFAULTS
+            drawn = LIVELY if several > 1 else _DEFAULTS
             self.sampling: list[Any] = [
                 gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
                 gr.Slider(0.1, 2.0, drawn.temperature, step=0.05, label="温度 Temperature"),
                 gr.Slider(0.1, 1.0, drawn.top_p, step=0.05, label="Top p"),
                 gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
-                gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible="num_beams" in first.engine.supports),
+                gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible=bool(engine and "num_beams" in engine.supports)),
                 gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
             ]  # fmt: skip
 
@@ -212,7 +227,7 @@ class _Page:
             "show_progress": "minimal",
         }
         self.scene_parts = [self.person, self.order, self.answers, self.candidates, self.user, self.user_persona, self.note, self.summary,
-                            self.as_of, self.as_speech, self.examples, self.persona]  # fmt: skip
+                            self.as_of, self.as_speech, self.examples, self.persona, self.regex]  # fmt: skip
         setup = [self.tab, self.model, *self.scene_parts, *self.sampling]
         seen = [self.tab, self.remembered, self.chat, self.version, self.status]
         whole = [*seen, self.title, self.selected, self.delete, self.model, *self.scene_parts, self.faces, self.chats]
@@ -237,7 +252,10 @@ class _Page:
         self.delete.click(do.end, concurrency_limit=None).then(
             do.drop, [self.tab, self.selected], [*seen, self.selected, self.delete], **on
         )
-        self.undelete.click(do.end, concurrency_limit=None).then(do.bring_back, [self.tab], seen, **on)
+        self.undelete.click(do.end, concurrency_limit=None).then(do.bring_back, [self.tab, self.search], whole, **on)
+        self.greet.click(do.end, concurrency_limit=None).then(
+            do.greeted, [self.tab, self.search, *setup[1:]], whole, **on
+        )
 
         self.branch.click(do.end, concurrency_limit=None).then(
             do.branch_off, [self.tab, self.selected, self.search], whole, **on
@@ -268,6 +286,7 @@ class _Page:
             button.click(do.card_out(form), [self.tab, self.model, self.person], [self.download], **on).then(
                 None, [self.download], None, js=_DOWNLOAD
             )
+        self.card_away.click(do.card_away, [self.tab, self.model, self.person], [self.person, self.card], **on)
         self.dark.click(None, None, None, js=_DARK)
         page.unload(do.stop_it)
 

@@ -14,8 +14,8 @@ from ..ports import free_port
 
 MOST_WAITING = 64
 """People who may wait in the queue; the next one is told to come back."""
-LARGEST_FILE = "2mb"
-"""Of a conversation that is loaded."""
+LARGEST_FILE = "20mb"
+"""Of what is uploaded: a long conversation, a card with its picture. What is in it is judged where it is read."""
 
 
 def open_page(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from custome.apps.cosplay.lorebook import Entry, Lorebook, dump_book, read_book, recall, within
@@ -89,8 +91,7 @@ def test_world_files_with_an_object_of_entries_are_read():
         "x",
     )
     assert (book.entries[0].keys, book.entries[0].order, book.entries[0].name) == (("酒",), 7, "酒")
-    assert read_book(dump_book(PLACES), "x").entries == tuple(read_book(dump_book(PLACES), "x").entries)
-    assert [e.keys for e in read_book(dump_book(PLACES), "x").entries] == [e.keys for e in PLACES.entries]
+    assert [replace(e, rest={}) for e in read_book(dump_book(PLACES), "x").entries] == list(PLACES.entries)
 
 
 @pytest.mark.parametrize("raw", [None, [], {"entries": [1]}, {"entries": [{"keys": [1]}]}])

@@ -42,7 +42,7 @@ def person(name: str, cue: str, *aliases: str) -> Portrait:
 
 
 LINES = (line("甲", "俺老甲的板斧哪里去了？", 2), line("甲", "俺只要吃酒。", 4), line("乙", "小生这厢有礼。", 2), line("乙", "小生正要读书。", 6),
-         line("甲", "俺去厮杀！", 8, "敌兵来了怎么办？"), line("乙", "小生不敢。", 8, "敌兵来了怎么办？"))  # fmt: skip
+         line("甲", "俺便去厮杀！", 8, "敌兵来了怎么办？"), line("乙", "小生不敢。", 8, "敌兵来了怎么办？"))  # fmt: skip
 COMPANY = Company(Cast(people=(person("甲", "老甲", "铁牛儿"), person("乙", "乙", "秀才")), lines=LINES))
 
 
@@ -166,11 +166,28 @@ def test_anybody_is_found_by_any_name_and_nobody_else():
 
 def test_own_lines_are_those_that_suit_and_only_what_was_said_by_then():
     own = OwnLines(COMPANY.lines("甲"))
-    assert own.nearest("敌兵来了！", 1)[0].text == "俺去厮杀！" if len("俺去厮杀！") >= 6 else True
+    assert own.nearest("敌兵来了！", 1)[0].text == "俺便去厮杀！"
     assert own.nearest("板斧呢", 1)[0].text == "俺老甲的板斧哪里去了？"
-    assert own.nearest("吃酒么", 3, novel="书", as_of=2) == [] or all(
-        one.chapter <= 2 for one in own.nearest("吃酒么", 3, novel="书", as_of=2)
+    by_then = own.nearest("板斧厮杀吃酒", 3, novel="书", as_of=4)
+    assert {line.chapter for line in by_then} == {2, 4}  # the fight is in chapter 8
+
+
+def test_nobody_is_told_today_what_they_will_be_called_tomorrow():
+    own = [
+        line("甲", "俺老甲在此。", 1),
+        line("甲", "朕封你做丞相，丙何在？", 9, "甲大王如何？"),
+        line("丙", "臣在。", 9),
+    ]
+    own += [line("甲", f"朕说第{n}句。", 9) for n in range(9)] + [line("甲", f"俺说第{n}句。", 1) for n in range(9)]
+    king = Portrait(name="甲", cue="甲", utterances=20, aliases=("老甲", "甲大王"), chapters=3, speaks_to=(("丙", 4),), openings=("朕", "俺"))  # fmt: skip
+    company = Company(Cast(people=(king, person("丙", "丙")), lines=tuple(own)))
+    early, late = company.card("甲", 5).description, company.card("甲").description
+    assert (
+        "老甲" in early
+        and "俺" in early
+        and not {"甲大王", "丙", "朕"} & {w for w in ("甲大王", "丙", "朕") if w in early}
     )
+    assert all(word in late for word in ("甲大王", "丙", "朕"))
 
 
 # -- voices and candidates ---------------------------------------------------------------------------------------------
@@ -271,12 +288,31 @@ def test_what_does_not_fit_is_left_out_from_the_oldest_end():
         ([("客", "谁来？"), ("甲", "俺来。"), ("客", "还有呢？")], "turn", "乙"),
         ([("客", "谁来？"), ("甲", "俺来。"), ("乙", "小生也来。"), ("客", "再来？")], "turn", "甲"),
         ([("甲", "秀才，看打！")], "model", "乙"),
+        ([("甲", "看打！")], "model", "乙"),  # who spoke last is not asked for
     ],
 )
 def test_whose_turn_it_is(said, order, expected):
     stage = Stage(ScriptedEngine([]), COMPANY)
     turns = [Said(name=name, text=text, by_user=name == "客") for name, text in said]
     assert stage.next_speaker(["甲", "乙"], turns, order) == expected
+
+
+THREE = Company(Cast(people=(person("甲", "老甲"), person("乙", "秀才"), person("丙", "掌柜")), lines=LINES))
+
+
+@pytest.mark.parametrize(("kind", "written", "next_one"), [
+    ("novel", "掌柜曰：“秀才莫慌。”", "丙"), ("template", "秀才", "乙"), ("template", "不知道", "乙"), ("novel", "", "乙")])  # fmt: skip
+def test_the_model_gives_the_word_and_where_it_names_nobody_they_take_turns(kind, written, next_one):
+    engine = ScriptedEngine([written])
+    engine.kind = kind
+    said = [
+        Said(name="客", text="谁来？", by_user=True),
+        Said(name="丙", text="且坐。"),
+        Said(name="甲", text="看打！"),
+    ]
+    assert Stage(engine, THREE).next_speaker(["甲", "乙", "丙"], said, "model") == next_one
+    (asked,) = engine.requests
+    assert (asked.text or asked.messages[0].content).startswith("客曰：“谁来？”丙曰：“且坐。”甲曰：“看打！”")
 
 
 def test_an_empty_scene_is_said():

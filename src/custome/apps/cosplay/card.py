@@ -51,6 +51,13 @@ class Card:
     rest: Mapping[str, Any] = field(default_factory=dict)
     """The other fields of the specification."""
 
+    @property
+    def greetings(self) -> tuple[str, ...]:
+        """What they may say first, the usual words in front."""
+        others = self.rest.get("alternate_greetings")
+        every = [self.greeting, *(others if isinstance(others, list) else [])]
+        return tuple(words for words in every if isinstance(words, str) and words.strip())
+
 
 def read_card(data: bytes, where: str) -> Card:
     """A card from the content of a .json or .png file.
@@ -76,7 +83,7 @@ def read_card(data: bytes, where: str) -> Card:
             raise DataError(f"{where}: 图片里的人物卡不是 base64：{error}", "重新导出这张卡") from error
     try:
         raw = json.loads(data.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
         raise InputError(f"{where!r} 不是人物卡：{error}", "人物卡是 .png 或 .json 文件") from error
     return card_from(raw, where)
 

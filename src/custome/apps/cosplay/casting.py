@@ -6,7 +6,7 @@ import difflib
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ...corpus.cast import Cast, Line, read_cast
@@ -71,6 +71,7 @@ class Company:
         self.voices = functools.lru_cache(maxsize=16)(self._voices)
         self.worn = functools.cache(self._worn)
         self._said_in = functools.cache(self._told_in)
+        self._known_by = functools.lru_cache(maxsize=16)(self._told_by)
 
     @property
     def names(self) -> list[str]:
@@ -116,7 +117,7 @@ class Company:
         person, novel = self._people[name], self.novel(name)
         return Card(
             name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person, as_of),
-            greeting=self._greeting(name), examples=self._examples(name), book=self.lorebook(novel),
+            greeting=self._greeting(name, as_of), examples=self._examples(name, as_of), book=self.lorebook(novel),
             rest={"tags": [self._title(novel)] if novel else [], "creator_notes": "由语料自动整理"},
         )  # fmt: skip
 
@@ -147,8 +148,14 @@ class Company:
         return self._titles.get(novel) or novel
 
     def _persona(self, person: Portrait, as_of: int | None) -> str:
-        novel = self.novel(person.name)
-        called = "、".join(name for name in person.aliases[:6])
+        """Who somebody is; as of a chapter, what has been said in the book by then."""
+        novel, own = self.novel(person.name), self._lines_by(person.name, as_of)
+        known = None if as_of is None else self._known_by(novel, as_of)
+
+        def heard(names: Iterable[str]) -> list[str]:
+            return [name for name in names if known is None or name in known]
+
+        called = "、".join(heard(person.aliases)[:6])
         parts = [
             f"{person.name}，《{self._title(novel)}》中人" if novel else person.name,
             f"，又称{called}。" if called else "。",
@@ -159,17 +166,20 @@ class Company:
         parts += [f"{fact.text}（第{fact.chapter}回）" for fact in told if as_of is None or fact.chapter <= as_of][
             :TOLD
         ]
-        if own := self._self(person.name):
-            parts.append(f"自称“{own}”。")
-        if person.openings:
-            parts.append(f"开口常说“{'”“'.join(person.openings[:3])}”。")
-        if person.speaks_to:
-            parts.append(f"常与{'、'.join(name for name, _ in person.speaks_to[:4])}说话。")
+        if self_called := self._self(own, novel):
+            parts.append(f"自称“{self_called}”。")
+        begins = [
+            words for words in person.openings if known is None or any(line.text.startswith(words) for line in own)
+        ]
+        if begins:
+            parts.append(f"开口常说“{'”“'.join(begins[:3])}”。")
+        if others := heard(name for name, _ in person.speaks_to):
+            parts.append(f"常与{'、'.join(others[:4])}说话。")
         return "".join(parts)
 
-    def _self(self, name: str) -> str:
+    def _self(self, lines: Sequence[Line], novel: str) -> str:
         """What somebody calls themselves more than the others of the book do."""
-        own, every = "".join(line.text for line in self.lines(name)), self._said_in(self.novel(name))
+        own, every = "".join(line.text for line in lines), self._said_in(novel)
         more = {
             word: own.count(word) ** 1.5 / (every.count(word) + 1) * len(every) / len(own) for word in SELVES if own.count(word) >= 3
         }  # fmt: skip
@@ -178,14 +188,24 @@ class Company:
     def _told_in(self, novel: str) -> str:
         return "".join(line.text for lines in self._lines.values() for line in lines if line.novel == novel)
 
-    def _greeting(self, name: str) -> str:
-        lines = [line.text for line in self.lines(name)]
+    def _lines_by(self, name: str, as_of: int | None) -> Sequence[Line]:
+        return [line for line in self.lines(name) if as_of is None or line.chapter <= as_of]
+
+    def _told_by(self, novel: str, as_of: int) -> str:
+        """Everything said in a book up to a chapter, and by whom."""
+        told = [self._lines_by(name, as_of) for name in self._people if self.novel(name) == novel]
+        return "\n".join(part for lines in told for line in lines for part in (line.speaker, line.asked, line.text))
+
+    def _greeting(self, name: str, as_of: int | None) -> str:
+        lines = [line.text for line in self._lines_by(name, as_of)]
         fitting = [text for text in lines if _TO_A_STRANGER.search(text) and 5 <= len(text) <= 40]
         return min(fitting, key=len) if fitting else next((text for text in lines if 8 <= len(text) <= 30), "")
 
-    def _examples(self, name: str) -> str:
+    def _examples(self, name: str, as_of: int | None) -> str:
         """Lines that are answers, from all over the book."""
-        answers = [line for line in self.lines(name) if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"]
+        answers = [
+            line for line in self._lines_by(name, as_of) if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"
+        ]
         chosen = answers[:: max(1, len(answers) // EXAMPLES)][:EXAMPLES]
         return "\n".join(f"<START>\n{{{{user}}}}: {line.asked}\n{{{{char}}}}: {line.text}" for line in chosen)
 

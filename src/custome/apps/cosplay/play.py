@@ -18,9 +18,9 @@ from ...engine.base import Cancel, Hosted, OnPiece
 from ...errors import CustomeError, InputError
 from ...models.chat_format import ends_with_cue, normalise
 from ...types import GenerateOptions, Message, Piece, Reply, Request
-from .card import Card, card_from, dump_card
+from .card import Card, card_from, dump_card, filled
 from .casting import open_company
-from .prompt import GUEST, Prompt, Said, Setting
+from .prompt import GUEST, Part, Prompt, Said, Setting
 from .stage import Order, Spoken, Stage
 from .store import Chat, Store, Turn
 
@@ -36,6 +36,8 @@ LONGEST = 2_000
 """Characters one may say at once."""
 TITLE = 18
 """Characters of the first words that name a conversation."""
+_MADE = ("summary", "made", "made_before", "summed")
+"""Settings of a conversation that hold a summary made by itself."""
 PROSE = 9
 """Turns that are told where the user writes the cues."""
 
@@ -67,12 +69,13 @@ class Scene:
     as_speech: bool = True
     examples: int = Setting.examples
     persona: bool = Setting.persona
+    regex: bool = Setting.regex
 
     @property
     def setting(self) -> Setting:
         return Setting(
             user=self.user, user_persona=self.user_persona, note=self.note, summary=self.summary, as_of=self.as_of or None,
-            as_speech=self.as_speech, examples=self.examples, persona=self.persona,
+            as_speech=self.as_speech, examples=self.examples, persona=self.persona, regex=self.regex,
         )  # fmt: skip
 
 
@@ -195,7 +198,7 @@ class Play:
                         break
                     name = self._next(stage, tab, scene, words)
                     for grown in self._answer(tab, cancel, stage, name, scene, options):
-                        answered = answered or bool(grown.told)
+                        answered = answered or not grown.chat.turns[-1].by_user  # if only in part
                         yield tab, grown
         except Exception:
             if not answered:  # nobody said anything: as if it had not been asked
@@ -218,6 +221,38 @@ class Play:
                 return
             number = self.store.another(tab.chat, tab.owner, last.id)
             yield from self._answer(tab, cancel, stage, last.name, scene, options, into=(last.id, number))
+
+    def greet(self, tab: Tab, model: str, scene: Scene) -> Tab:
+        """A new conversation that the people of a scene begin, in the words of their cards; the others of a card are versions.
+
+        Raises:
+            InputError: nobody there has words to begin with.
+        """
+        stage, user = self.stage(model, tab.owner), scene.user or GUEST
+        turns = []
+        for name in scene.people:
+            card = stage.card(name, scene.setting.as_of)
+            if words := tuple(filled(text, card, user) for text in card.greetings):
+                turns.append(Turn(id=0, name=card.name, by_user=False, versions=words))
+        if not turns:
+            raise InputError(
+                f"{'、'.join(scene.people) or '没有选人物'}：没有开场白", "自己先说一句，或换一个有开场白的人物"
+            )
+        chat = self.store.begin(tab.owner, turns[0].text[:TITLE], model=model, settings=vars(scene))
+        self.store.fill(chat, tab.owner, turns)
+        return replace(tab, chat=chat)
+
+    def branch(self, tab: Tab, turn: int | None) -> Tab:
+        """A copy up to and with a turn, the last one without; a summary that was made of later turns stays behind."""
+        chat = self.chat(tab)
+        if not chat.turns:
+            return tab
+        ids = [one.id for one in chat.turns]
+        settings = chat.settings
+        if settings.get("summary") == settings.get("made"):
+            settings = {key: value for key, value in settings.items() if key not in _MADE}
+        copy = self.store.branch(tab.chat, tab.owner, turn if turn in ids else ids[-1], settings=settings)
+        return replace(tab, chat=copy)
 
     def go_on(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[Grown]:
         """More of the last reply."""
@@ -264,7 +299,7 @@ class Play:
             if not name:
                 return stage.engine.run(_as_prose(said, stage), options, on_piece, cancel)
             spoken.append(stage.speak(name, said, scene.setting, options, candidates=scene.candidates, among=scene.people,
-                                      on_piece=on_piece if scene.candidates <= 1 else None, cancel=cancel))  # fmt: skip
+                                      on_piece=on_piece, cancel=cancel))  # fmt: skip
             return spoken[0].reply
 
         yield from self._written(tab, cancel, turn, number, "", write, stage)
@@ -316,13 +351,11 @@ class Play:
         """
         kept = self.chat(tab).settings
         made, summed = str(kept.get("made") or ""), int(kept.get("summed") or 0)
-        if (
-            not left
-            or kept.get("summary", "") not in ("", made)
-            or (made and 0 <= len(left) - summed < stage.sums_up_every)
-        ):
+        if not left or kept.get("summary", "") not in ("", made):
             return
-        prose = stage.engine.kind == "novel"
+        prose, more = stage.engine.kind == "novel", len(left) - summed
+        if made and (more == 0 if prose else more < stage.sums_up_every):  # fewer where turns were deleted
+            return
         if prose or not made:
             self._keep_summary(tab, made, stage.digest(left), len(left) if prose else 0)
         if prose:
@@ -386,15 +419,25 @@ class Play:
         stage, said = self.stage(model, tab.owner), said_of(self.chat(tab).turns)
         if words.strip():
             said = [*said, Said(name=scene.user or GUEST, text=words.strip(), by_user=True)]
+        if ends_with_cue(words) or not scene.people:
+            request = _as_prose(said, stage)
+            text = request.messages[0].content
+            part = Part(title="原文", text=text, tokens=stage.engine.count_tokens(text), why="自己写了提示")
+            return Prompt(request=request, parts=(part,) if text else ())
         return stage.prompt(stage.next_speaker(scene.people, said, scene.order), said, scene.setting, options)
 
-    def import_card(self, tab: Tab, card: Card, portrait: str = "") -> None:
-        """Keep somebody the user brought along, with a small picture's address."""
+    def import_card(self, tab: Tab, card: Card, portrait: str = "", picture: bytes = b"") -> None:
+        """Keep somebody the user brought along.
+
+        Args:
+            portrait: a small picture's address, for the page.
+            picture: the PNG the card came in, for the way out.
+        """
         if not tab.owner:
             raise InputError("页面还没有打开好", "等一下再导入")
         raw = dump_card(card)
         raw["data"]["extensions"]["custome"]["portrait"] = portrait
-        self.store.keep_card(tab.owner, card.name, raw)
+        self.store.keep_card(tab.owner, card.name, raw, picture)
 
 
 def stage_of(one: Hosted, own: Mapping[str, Card] | None = None) -> Stage:

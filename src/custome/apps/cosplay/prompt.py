@@ -6,6 +6,7 @@ part is kept apart with its tokens, so that people can look at it, and what does
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -22,6 +23,9 @@ GUEST = "客"
 SCENE_BEGINS, LEFT_OUT, GOES_ON = "（开场）", "（前略）", "（接着说）"
 """What an instruct model is asked where a scene, or what is left of it, begins with its own words, and where nobody has
 answered them."""
+EXAMPLES_SHARE = 4
+"""A card's example conversations may fill this part of the room: a quarter."""
+_EXAMPLE = re.compile(r"^([^：:\n]{1,40})[：:]\s*(.+)$")
 LEFT_FREE = 8
 """Tokens nobody counts: marks between the parts."""
 
@@ -126,10 +130,17 @@ def write_prompt(
             own_line(card, line.text, novel),
             f"第{line.chapter}回，答“{line.asked[-20:]}”",
         )
+    for example in examples_of(card, user, novel) if setting.examples and lines is None else ():
+        if engine.count_tokens(example) <= room // EXAMPLES_SHARE - sum(p.tokens for p in parts if p.title == "例句"):
+            add("例句", example, "人物卡里的")
     add("前情", setting.summary)
-    add("作者注", setting.note)
-    head = [part for part in parts if part.title != "作者注"]
-    note = setting.note.strip()
+    head = list(parts)
+    # These two stand right before the reply; a model that writes prose is not told what to do.
+    last = [(title, filled(text, card, user).strip()) for title, text in
+            (("作者注", setting.note), *([] if novel else [("叮嘱", card.reminder)]))]  # fmt: skip
+    for title, text in last:
+        add(title, text)
+    notes = [text for _, text in last if text]
 
     used = sum(part.tokens for part in parts) + LEFT_FREE
     turns: list[Part] = []
@@ -143,7 +154,7 @@ def write_prompt(
     while True:
         told = said[len(said) - len(turns) :]
         whole = len(told) == len(said)
-        request = _request(card, told, [part.text for part in head], note, user, setting, novel, whole)
+        request = _request(card, told, [part.text for part in head], notes, user, setting, novel, whole)
         if len(turns) <= 1 or engine.prompt_tokens(request) <= room:
             break
         del turns[0]  # what stands between the parts was more than was left free
@@ -164,6 +175,19 @@ def persona_of(card: Card, user: str, novel: bool) -> str:
         filled(card.system, card, user) or f"你是{card.name}，用{card.name}的口吻说话，不说自己是人工智能，不跳出角色。"
     )
     return "\n".join([orders, *told])
+
+
+def examples_of(card: Card, user: str, novel: bool) -> list[str]:
+    """The conversations a card brings as examples; for a novel as a book has them."""
+    told = []
+    for block in filled(card.examples, card, user).split("<START>"):
+        lines = [line.strip() for line in block.strip().splitlines() if line.strip()]
+        said = [_EXAMPLE.match(line) for line in lines]
+        if novel:
+            lines = [f"{s[1]}曰：“{s[2].strip('“”')}”" if s else line for line, s in zip(lines, said, strict=True)]
+        if lines:
+            told.append(("" if novel else "\n").join(lines))
+    return told
 
 
 def asked_of(user: str, card: Card, text: str) -> str:
@@ -189,7 +213,7 @@ def _request(
     card: Card,
     told: Sequence[Said],
     head: Sequence[str],
-    note: str,
+    notes: Sequence[str],
     user: str,
     setting: Setting,
     novel: bool,
@@ -198,22 +222,21 @@ def _request(
     if novel:
         # One piece of prose: what a reader of the book would see, up to the cue of whoever answers.
         spoken = [_spoken(one, card, user, setting, True) for one in told]
-        if note:
+        for note in notes:
             spoken.insert(max(0, len(spoken) - 1), note if note[-1:] in "。！？”" else f"{note}。")
         return Request(
             messages=(Message(role="user", content="".join([*head, *spoken])),), speaker=card.cue or card.name
         )
     # Strict templates want one system message, then questions and answers in turn, a question first and last.
     messages: list[Message] = []
-    if told and _is_mine(told[0], card):
+    if not told or _is_mine(told[0], card):
         messages.append(Message(role="user", content=SCENE_BEGINS if whole else LEFT_OUT))
     for one in told:
         mine, text = _is_mine(one, card), filled(one.text, card, user)
         named = text if mine or one.by_user or not one.name else f"{one.name}：{text}"
         _add(messages, "assistant" if mine else "user", named)
-    for text in (note, filled(card.reminder, card, user).strip()):
-        if text:
-            _add(messages, "user", f"（{text}）")
+    for note in notes:
+        _add(messages, "user", f"（{note}）")
     if messages and messages[-1].role == "assistant":
         _add(messages, "user", GOES_ON)
     system = [Message(role="system", content="\n".join(head))] if head else []

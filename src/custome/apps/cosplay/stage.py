@@ -31,6 +31,8 @@ DIGEST = 24
 """Characters of a turn in a digest."""
 LONGEST_DIGEST = 600
 """Characters of a digest; the oldest turns go first."""
+LOOKED_AT = 6
+"""Turns that tell who speaks next."""
 LONGEST_SUMMARY = 256
 """Tokens of a summary that a model writes."""
 
@@ -77,11 +79,17 @@ class Stage:
             return Card(name=name, cue=name)
         return self.company.card(self.company.find(name, list(self._cards)), as_of)
 
-    def prompt(self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions) -> Prompt:
-        """What the model reads before `name` speaks."""
+    def prompt(
+        self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, begun: str = ""
+    ) -> Prompt:
+        """What the model reads before `name` speaks.
+
+        Args:
+            begun: of their reply already, to be gone on with; room is left for it.
+        """
         card = self.card(name, setting.as_of)
         lines = self.company.own_lines(card.name) if self.company.lines(card.name) else None
-        room = self.engine.max_context - options.max_new_tokens
+        room = self.engine.max_context - options.max_new_tokens - self.engine.count_tokens(begun)
         return write_prompt(self.engine, card, said, setting, room=room, lines=lines)
 
     def speak(
@@ -92,7 +100,7 @@ class Stage:
 
         Args:
             among: whom the voice is to be told from; the cast of the scene, or the book's most talkative.
-            on_piece: sees a single candidate grow; several are written in one go.
+            on_piece: sees the reply grow; with several candidates the first of them, until one is chosen.
         """
         card = self.card(name)
         prompt = self.prompt(name, said, setting, options)
@@ -100,7 +108,9 @@ class Stage:
         if candidates <= 1:
             reply = self.engine.run(prompt.request, options, on_piece, cancel)
             return Spoken(name=card.name, reply=reply, prompt=prompt)
-        replies = self.engine.generate([prompt.request] * candidates, options, cancel)
+        replies = self.engine.generate([prompt.request] * candidates, options, cancel, on_piece)
+        if cancel is not None and cancel.is_set():  # what was seen growing stays
+            return Spoken(name=card.name, reply=replies[0], prompt=prompt)
         before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
         question = normalise(next((one.text for one in reversed(said) if one.by_user), ""))
         voices = self.company.voices(self._rivals(card.name, among)) if self.company.lines(card.name) else None
@@ -115,9 +125,9 @@ class Stage:
         """More of the last reply, which was cut off or is to be longer; the reply's text is only what is new."""
         *before, last = said
         if self.engine.kind == "novel":
-            prompt = self.prompt(name, before, setting, options).request
-            text = prompt.messages[0].content
-            request = Request(text=f"{cued(text, prompt.speaker)}{OPEN}{normalise(last.text)}")
+            begun = f"{OPEN}{normalise(last.text)}"
+            prompt = self.prompt(name, before, setting, options, begun).request
+            request = Request(text=f"{cued(prompt.messages[0].content, prompt.speaker)}{begun}")
             options = replace(options, stop=(*options.stop, CLOSE))
         else:  # it is asked to go on
             request = self.prompt(name, said, setting, options).request
@@ -149,11 +159,12 @@ class Stage:
         if called and last is not None:
             return min(called, key=lambda name: min(at for at in self._places(name, last.text)))
         others = [name for name in names if last is None or last.name != name] or list(names)
-        if order == "turn" or len(others) == 1 or last is None:
+        given = self._given_the_word(others, said) if order == "model" and len(others) > 1 and said else ""
+        if given:
+            return given
+        if order != "named" or len(others) == 1 or last is None:
             spoken = [one.name for one in said if not one.by_user]
             return min(others, key=lambda name: (spoken[::-1].index(name) if name in spoken else len(spoken)) * -1)
-        if order == "model":
-            return self._given_the_word(others, said) or others[0]
         return random.Random(seed if seed is not None else len(said)).choice(others)
 
     def digest(self, said: Sequence[Said]) -> str:
@@ -216,15 +227,24 @@ class Stage:
         ]
 
     def _given_the_word(self, names: Sequence[str], said: Sequence[Said]) -> str:
-        """Whom the model writes before the next 曰, when only these names may be written."""
-        if "grammar" not in self.engine.supports:
-            return ""
-        card = self.card(names[0])
-        text = "".join(f"{one.name or ''}{'曰：“' + one.text + '”' if one.name else one.text}" for one in said[-6:])
-        rule = " | ".join(json.dumps(self.card(name).cue or name, ensure_ascii=False) for name in names)
-        options = GenerateOptions(max_new_tokens=12, do_sample=False, grammar=f"root ::= {rule}")
-        written = self.engine.run(Request(text=normalise(text)), options).text.strip()
-        return next((name for name in names if (self.card(name).cue or name) == written), card.name)
+        """Whom the model writes before the next 曰, where it can be held to these names when only they may be written; or an
+        instruct model's answer to who speaks next. '' where it names nobody."""
+        called = {name: self.card(name).cue or name for name in names}
+        text = "".join(
+            f"{one.name or ''}{'曰：“' + one.text + '”' if one.name else one.text}" for one in said[-LOOKED_AT:]
+        )
+        options = GenerateOptions(max_new_tokens=12, do_sample=False)
+        if "grammar" in self.engine.supports:
+            rule = " | ".join(json.dumps(words, ensure_ascii=False) for words in called.values())
+            options = replace(options, grammar=f"root ::= {rule}")
+        if self.engine.kind == "novel" or options.grammar:
+            request = Request(text=normalise(text))
+        else:
+            order = f"{text}\n接下来轮到谁说话？从这几个人里选一个，只写名字：{'、'.join(called.values())}"
+            request = Request(messages=(Message(role="user", content=order),))
+        written = self.engine.run(request, options).text
+        named = [name for name in names if called[name] in written]
+        return min(named, key=lambda name: written.index(called[name]), default="")
 
 
 def _to_sum_up(said: Sequence[Said], before: str) -> Request:

@@ -14,7 +14,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, create_engine, delete, event, func, select, text, update
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    create_engine,
+    delete,
+    event,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import Engine as Database
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -64,6 +78,13 @@ class _Version(_Base):
     finished: Mapped[bool]
     told: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created: Mapped[float]
+
+
+class _Picture(_Base):
+    __tablename__ = "pictures"
+    owner: Mapped[str] = mapped_column(String(80), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class _Card(_Base):
@@ -213,15 +234,28 @@ class Store:
             latest = session.scalar(select(func.max(_Turn.deleted)).where(_Turn.chat == chat))
             session.execute(update(_Turn).where(_Turn.chat == chat, _Turn.deleted == latest).values(deleted=None))
 
-    def branch(self, chat: str, owner: str, turn: int, title: str = "") -> str:
-        """A copy of a conversation up to and with one of its turns."""
+    def bring_back_latest(self, owner: str) -> str:
+        """Undo the latest `remove`; returns the conversation's id, '' where there is none."""
+        with self._session() as session:
+            query = select(_Chat).where(_Chat.owner == owner, _Chat.deleted.is_not(None))
+            found = session.scalars(query.order_by(_Chat.deleted.desc()).limit(1)).first()
+            if found is None:
+                return ""
+            found.deleted = None
+            return found.id
+
+    def branch(self, chat: str, owner: str, turn: int, *, settings: dict[str, Any] | None = None) -> str:
+        """A copy of a conversation up to and with one of its turns.
+
+        Args:
+            settings: other ones than its own.
+        """
         whole = self.read(chat, owner)
         places = [one.id for one in whole.turns]
         if turn not in places:
             raise InputError(f"这段对话里没有第 {turn} 句", "它可能已经删了")
-        copy = self.begin(
-            owner, title or f"{whole.title} · 分支", model=whole.model, settings=whole.settings, parent=chat
-        )
+        kept = whole.settings if settings is None else settings
+        copy = self.begin(owner, f"{whole.title} · 分支", model=whole.model, settings=kept, parent=chat)
         self.fill(copy, owner, whole.turns[: places.index(turn) + 1])
         return copy
 
@@ -239,10 +273,17 @@ class Store:
 
     # -- characters somebody brought along ----------------------------------------------------------------------------
 
-    def keep_card(self, owner: str, name: str, content: dict[str, Any]) -> None:
-        """Keep a character card (its JSON) under its name, in place of an older one."""
+    def keep_card(self, owner: str, name: str, content: dict[str, Any], picture: bytes = b"") -> None:
+        """Keep a character card (its JSON) and the picture it came in under its name, in place of an older one."""
         with self._session() as session:
             session.merge(_Card(owner=owner, name=name, content=content))
+            session.merge(_Picture(owner=owner, name=name, content=picture))
+
+    def picture(self, owner: str, name: str) -> bytes:
+        """The picture somebody's card came in; b'' where it came in none."""
+        with self._session() as session:
+            found = session.get(_Picture, (owner, name))
+            return found.content if found is not None else b""
 
     def cards(self, owner: str) -> dict[str, dict[str, Any]]:
         """An owner's cards by name."""

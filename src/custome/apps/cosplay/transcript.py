@@ -18,8 +18,10 @@ FORMS: tuple[Form, ...] = ("jsonl", "txt", "md")
 MOST_TURNS = 20_000
 LONGEST = 100_000
 """Characters of one turn."""
-_LINE = re.compile(r"^([^：\n]{1,20})：(.*)$")
-_HEADING = re.compile(r"^\*\*([^*\n]{1,20})\*\*：?(.*)$")
+_LINE = re.compile(r"^([^：\n]{1,40})：(.*)$")
+_HEADING = re.compile(r"^\*\*([^*\n]{1,80})\*\*：?(.*)$")
+_USER = re.compile(r"^（我是(.{1,80})）$")
+"""Says in a text which of the speakers is the user."""
 
 
 def written(turns: Sequence[Turn], form: Form, title: str, user: str) -> str:
@@ -41,8 +43,13 @@ def written(turns: Sequence[Turn], form: Form, title: str, user: str) -> str:
             )
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     mark = "**{}**：{}" if form == "md" else "{}：{}"
-    said = [mark.format(turn.name, turn.text.replace("\n", "\n    ")) if turn.name else turn.text for turn in turns]
-    return (f"# {title}\n\n" if form == "md" else f"{title}\n\n") + "\n\n".join(said) + "\n"
+    said = []
+    for turn in turns:
+        words = turn.text.replace("\n", "\n    ")
+        said.append(mark.format(turn.name, words) if turn.name else words)
+    me = next((turn.name for turn in turns if turn.by_user and turn.name), user)
+    head = f"{'# ' if form == 'md' else ''}{' '.join(title.split())}"
+    return "\n\n".join([head, f"（我是{me}）", *said]) + "\n"
 
 
 def read(text: str, where: str, user: str) -> tuple[str, list[Turn]]:
@@ -51,6 +58,7 @@ def read(text: str, where: str, user: str) -> tuple[str, list[Turn]]:
     Raises:
         InputError, DataError: none of them; the line is named.
     """
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise InputError(f"{where!r} 是空的", "选一个导出的对话文件")
     if text.lstrip().startswith("{"):
@@ -67,7 +75,7 @@ def _read_json(text: str, where: str) -> tuple[str, list[Turn]]:
         whole = json.loads(text)
         if isinstance(whole, dict) and isinstance(whole.get("turns"), list):
             return "", _our_old_form(whole["turns"], where)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         whole = None  # one object a line, then; each is judged by itself
     title = ""
     turns: list[Turn] = []
@@ -76,9 +84,9 @@ def _read_json(text: str, where: str) -> tuple[str, list[Turn]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(
-                f"{where}:{number}: 不是合法的 JSON：{error.msg}", "需要 SillyTavern 的 .jsonl，或本页导出的文件"
+                f"{where}:{number}: 不是合法的 JSON：{error}", "需要 SillyTavern 的 .jsonl，或本页导出的文件"
             ) from error
         if not isinstance(row, dict):
             raise DataError(f"{where}:{number}: 一行应是一个对象", "需要 SillyTavern 的 .jsonl，或本页导出的文件")
@@ -123,9 +131,13 @@ def _our_old_form(rows: Sequence[Any], where: str) -> list[Turn]:
 
 def _read_text(text: str, where: str, user: str) -> tuple[str, list[Turn]]:
     lines = text.splitlines()
-    title = lines[0].lstrip("# ").strip() if not (_LINE.match(lines[0]) or _HEADING.match(lines[0])) else ""
+    title = ""
+    if len(lines) > 2 and (signed := _USER.match(lines[2])):  # ours: a title, even where it looks like somebody's words
+        title, user, lines = lines[0].lstrip("# ").strip(), signed[1], lines[3:]
+    elif not (_LINE.match(lines[0]) or _HEADING.match(lines[0])):
+        title, lines = lines[0].lstrip("# ").strip(), lines[1:]
     turns: list[Turn] = []
-    for line in lines[1:] if title else lines:
+    for line in lines:
         found = _HEADING.match(line) or (None if line.startswith("    ") else _LINE.match(line))
         if found:
             turns.append(Turn(id=0, name=found[1], by_user=found[1] == user, versions=(found[2],)))

@@ -123,7 +123,14 @@ class _Page:
                                placeholder="选人物，说一句话。几个人可以同时在场；不选人物就自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：")  # fmt: skip
         with gr.Row():
             self.person = gr.Dropdown(
-                [], multiselect=True, label="在场的人", elem_id="person", scale=2, filterable=True, max_choices=8
+                [],
+                multiselect=True,
+                label="在场的人",
+                elem_id="person",
+                scale=2,
+                min_width=240,
+                filterable=True,
+                max_choices=8,
             )
             self.text = gr.Textbox(
                 label="你说",
@@ -131,6 +138,7 @@ class _Page:
                 lines=2,
                 max_lines=6,
                 scale=3,
+                min_width=300,
                 submit_btn=False,
                 placeholder="回车发送，Shift+回车换行",
                 autofocus=True,

@@ -153,6 +153,8 @@ class GenerateOptions:
     """The reply is JSON that this schema allows."""
     grammar: str = ""
     """The reply is one of this grammar, in llama.cpp's GBNF."""
+    leanings: tuple[tuple[str, float], ...] = ()
+    """Pieces of text and what is added to their logits, where a piece is one token of the model's; others are passed over."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,24 @@ def test_the_same_words_as_transformers(engines, gguf_runs):
         for thing in THINGS:
             here, there = engines["east"].run(ask(thing), options), local.run(ask(thing), options)
             assert (here.text, here.finish_reason, here.prompt_tokens) == (there.text, there.finish_reason, there.prompt_tokens)  # fmt: skip
+
+
+def test_leanings_move_what_is_written_alike_in_both_engines(engines, gguf_runs):
+    local = open_local(run=gguf_runs["east"], base_model="", reporter=NullReporter(), home=gguf_runs["east"].parents[1] / "home")  # fmt: skip
+    plain = engines["east"].run(ask("粮草"), GREEDY).text
+    leaning = replace(
+        GREEDY, max_new_tokens=6, leanings=(("猫", 90.0), ("救猫", 90.0))
+    )  # 救猫 is no token of this model's
+    for engine in (engines["east"], local):
+        assert set(engine.run(ask("粮草"), leaning).text) == {"猫"} and "猫" not in plain
+        away = engine.run(ask("粮草"), replace(GREEDY, leanings=tuple((one, -90.0) for one in plain))).text
+        assert away and not set(away) & set(plain)
+
+
+def test_of_several_replies_the_first_is_seen_growing(engines):
+    pieces: list[Piece] = []
+    replies = engines["east"].generate([ask("粮草")] * 4, replace(GREEDY, seed=1), None, pieces.append)
+    assert len(pieces) > 3 and pieces[-1].text == replies[0].text and "“" not in pieces[0].text
 
 
 def test_pieces_grow_into_the_reply(engines):

@@ -14,6 +14,7 @@ from tyro.conf import Positional, arg
 
 from .. import config
 from ..apps.cosplay.choosing import LIVELY
+from ..apps.cosplay.prompt import Setting
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
 from ..types import GenerateOptions, Reply
@@ -21,6 +22,8 @@ from .flags import parse
 from .serving import ModelFlags, name_of, open_models
 
 BASE = "底座"
+_DRAWN = ("temperature", "top_p", "top_k", "repetition_penalty")
+"""How replies are drawn: fields of Play and of GenerateOptions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +38,12 @@ class Play:
     """告诉模型这人是谁。"""
     as_speech: bool = True
     """把问题写成书里有人在问。"""
+    manner: float = Setting.manner
+    """写的时候让他自己的用词更容易出现的程度；0 不管。"""
     temperature: float = LIVELY.temperature
     top_p: float = LIVELY.top_p
-    repetition_penalty: float = GenerateOptions.repetition_penalty
+    top_k: int = LIVELY.top_k
+    repetition_penalty: float = LIVELY.repetition_penalty
     seed: int = 7
     """采样的种子。"""
 
@@ -89,8 +95,8 @@ def evaluate(argv: list[str]) -> int:
     reporter, compared = ConsoleReporter(), [*([BASE] if flags.base else []), *map(name_of, flags.runs)]
     if unknown := set(flags.plain) - set(compared):
         raise InputError(f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：{'、'.join(compared)}")
-    plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False,
-                                temperature=GenerateOptions.temperature, top_p=GenerateOptions.top_p)  # fmt: skip # as at first
+    plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False, manner=0.0,
+                                **{key: getattr(GenerateOptions, key) for key in _DRAWN})  # as at first # fmt: skip
     opened = open_models(flags.runs, flags.model, reporter)
     critic = _critic(flags.judge)  # a wrong address is said before the questions are asked
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
@@ -145,7 +151,6 @@ class Answering:
     def __init__(self, engine: Any, run: Path, play: Play, people: Sequence[str]) -> None:
         from ..apps.cosplay.card import Card
         from ..apps.cosplay.casting import company_of
-        from ..apps.cosplay.prompt import Setting
         from ..apps.cosplay.stage import Stage
         from ..corpus.cast import read_cast
         from ..evaluation.panel import unseen_by_judge
@@ -155,7 +160,9 @@ class Answering:
         asked = {*people, *(row["speaker"] for row in seed_prompts())}
         strangers = {name: Card(name=name, cue=name) for name in asked if not company.knows(name)}
         self._stage, self._play, self._people = Stage(engine, company, strangers), play, people
-        self._setting = Setting(examples=play.examples, persona=play.persona, as_speech=play.as_speech)
+        self._setting = Setting(
+            examples=play.examples, persona=play.persona, as_speech=play.as_speech, manner=play.manner
+        )
 
     def __call__(self, jobs: Sequence[tuple[str, str]], greedy: bool) -> list[Reply]:
         from concurrent.futures import ThreadPoolExecutor
@@ -163,8 +170,7 @@ class Answering:
         from ..apps.cosplay.prompt import Said
 
         play = self._play
-        options = GenerateOptions(do_sample=not greedy, temperature=play.temperature, top_p=play.top_p,
-                                  repetition_penalty=play.repetition_penalty)  # fmt: skip
+        options = GenerateOptions(do_sample=not greedy, **{key: getattr(play, key) for key in _DRAWN})
 
         def answer(job: tuple[str, str]) -> Reply:
             question, name = job

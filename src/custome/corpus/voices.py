@@ -13,6 +13,12 @@ import numpy as np
 
 LEAST_SEEN = 2
 """Characters and pairs seen less often tell nothing."""
+LEAST_LEANT = 5
+"""Characters and pairs seen less often are nobody's habit."""
+PRIOR = 3.0
+"""Times that a character or pair is taken to have been seen beforehand, with everybody alike."""
+STRONGEST, WEAKEST = 2.0, 0.05
+"""Nats; a lean is cut off there, or left out."""
 SMOOTHING = 0.1
 _NOT_SAID = re.compile(r"[“”‘’\s]")
 
@@ -34,11 +40,13 @@ class Voices:
                 counts[place[name]].update(_grams(text))
         total: Counter[str] = sum(counts, Counter())
         self._row = {gram: row for row, gram in enumerate(g for g, seen in total.items() if seen >= LEAST_SEEN)}
-        table = np.full((len(self._row), len(names)), SMOOTHING)
+        self._counts: np.ndarray = np.zeros((len(self._row), len(names)), dtype=np.float32)  # (G grams, N names)
         for column, count in enumerate(counts):
             for gram, seen in count.items():
                 if gram in self._row:
-                    table[self._row[gram], column] += seen
+                    self._counts[self._row[gram], column] = seen
+        self._sizes = np.array([sum(seen for gram, seen in count.items() if len(gram) == 1) for count in counts])
+        table = self._counts.astype(float) + SMOOTHING
         self._log = np.log(table / table.sum(axis=0))  # (G grams, N names)
 
     def log_shares(self, text: str) -> np.ndarray:
@@ -54,6 +62,19 @@ class Voices:
     def fits(self, text: str, name: str) -> float:
         """Log probability that it was `name` rather than any of the others; 0 for somebody unknown."""
         return float(self.log_shares(text)[self.names.index(name)]) if name in self.names else 0.0
+
+    def leanings(self, name: str, strength: float) -> tuple[tuple[str, float], ...]:
+        """How much likelier characters and pairs are in somebody's mouth than in the others', in nats times `strength`; only
+        where there is enough of them to tell. Nothing for somebody unknown."""
+        if name not in self.names or not strength:
+            return ()
+        column = self.names.index(name)
+        share = (self._counts / np.maximum(1, self._sizes)).mean(axis=1)  # (G,), everybody counts alike
+        lean = np.log((self._counts[:, column] + PRIOR) / (share * self._sizes[column] + PRIOR))
+        lean = strength * lean.clip(-STRONGEST, STRONGEST)
+        told = (self._counts.sum(axis=1) >= LEAST_LEANT) & (abs(lean) >= WEAKEST)
+        grams = tuple(self._row)
+        return tuple((grams[row], round(float(lean[row]), 3)) for row in np.flatnonzero(told))
 
 
 def _grams(text: str) -> list[str]:

@@ -6,6 +6,7 @@ several engines: the base and each of its adapters.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import threading
@@ -132,7 +133,16 @@ class LlamaCppEngine:
     """
 
     several = 8
-    supports = COMMON | {"min_p", "presence_penalty", "frequency_penalty", "stop", "logprobs", "json_schema", "grammar"}
+    supports = COMMON | {
+        "min_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "stop",
+        "logprobs",
+        "json_schema",
+        "grammar",
+        "leanings",
+    }
 
     def __init__(
         self, server: LlamaServer, tokenizer: PlainTokenizer, chat_format: ChatFormat, name: str, *, adapter: int | None = None
@@ -142,6 +152,7 @@ class LlamaCppEngine:
         self.slots, self.max_context = server.slots, server.context
         self._server: LlamaServer | None = server
         self._tokenizer, self._format = tokenizer, chat_format
+        self._biases = functools.lru_cache(maxsize=32)(self._as_biases)  # the same for all replies of a person
         self._lora = [{"id": number, "scale": float(number == adapter)} for number in range(server.adapters)]
 
     def run(
@@ -257,6 +268,10 @@ class LlamaCppEngine:
                 "删掉一些历史，或把 max_tokens 调小",
             )
 
+    def _as_biases(self, leanings: tuple[tuple[str, float], ...]) -> list[tuple[int, float]]:
+        tokens = [(self._tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in leanings]
+        return [(ids[0], lean) for ids, lean in tokens if len(ids) == 1]
+
     def _question(self, prompt: list[int], request: Request, options: GenerateOptions) -> dict[str, Any]:
         stop = list(options.stop)
         if self.kind == "novel" and not request.text and not _shaped(options):
@@ -273,6 +288,8 @@ class LlamaCppEngine:
             question["seed"] = options.seed % 2**32
         if options.logprobs is not None:
             question["n_probs"] = max(1, options.logprobs)
+        if options.leanings:
+            question["logit_bias"] = self._biases(options.leanings)
         if options.grammar:
             question["grammar"] = options.grammar
         if options.json_schema:

@@ -39,7 +39,7 @@ class LocalEngine:
     """Answers with a model in this process."""
 
     several = 1
-    supports = COMMON | {"num_beams", "min_p", "stop"}
+    supports = COMMON | {"num_beams", "min_p", "stop", "leanings"}
     slots = 1
 
     def __init__(
@@ -209,7 +209,7 @@ class LocalEngine:
             out = self._model.generate(
                 input_ids=ids, attention_mask=mask, streamer=streamer,
                 stopping_criteria=StoppingCriteriaList([_Stop(self._tokenizer, over, ids.shape[1], cancel)]),
-                eos_token_id=self._ends, pad_token_id=self._tokenizer.pad_token_id, **_sampling(options),
+                eos_token_id=self._ends, pad_token_id=self._tokenizer.pad_token_id, sequence_bias=self._biases(options) or None, **_sampling(options),
             )  # fmt: skip
         ends = torch.tensor([*self._ends, self._tokenizer.pad_token_id])
         rows = []
@@ -217,6 +217,11 @@ class LocalEngine:
             at_end = torch.isin(row, ends).nonzero()
             rows.append(row[: int(at_end[0])] if len(at_end) else row)
         return rows
+
+    def _biases(self, options: GenerateOptions) -> dict[tuple[int, ...], float]:
+        """What is added to the logits of tokens."""
+        tokens = [(self._tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in options.leanings]
+        return {(ids[0],): lean for ids, lean in tokens if len(ids) == 1}
 
     def _beams(self, prompts: list[list[int]], options: GenerateOptions, cancel: Cancel) -> list[Tensor]:
         """The best reply of each prompt: a finished one before an unfinished one, then by mean log probability a token.

@@ -26,7 +26,7 @@ from . import measures
 REAL = "真实引文"
 AT_ONCE = 48
 """Questions handed over together."""
-SCORED = 360
+SCORED = 240
 """Replies whose likelihood is computed."""
 ASSISTANT = "人工智能助手在网上用现代白话回答用户："
 """What a reply of somebody who has fallen out of the role stands behind."""

@@ -107,18 +107,32 @@ class ChatEvents:
 
     def _given(self, parts: Sequence[Any]) -> tuple[Scene, GenerateOptions]:
         count = 1 + len(SCENE_PARTS)
-        people, order, answers, candidates, user, persona, note, summary, as_of, as_speech, examples, told, regex = (
-            parts[:count]
-        )
-        sample, temperature, top_p, top_k, beams, tokens = parts[count:]
+        (
+            people,
+            order,
+            answers,
+            candidates,
+            user,
+            persona,
+            note,
+            summary,
+            as_of,
+            as_speech,
+            examples,
+            told,
+            regex,
+            manner,
+        ) = parts[:count]
+        sample, temperature, top_p, top_k, penalty, beams, tokens = parts[count:]
         scene = Scene(people=tuple(people or ()), order=order, answers=int(answers), candidates=int(candidates), user=user.strip(),
                       user_persona=persona.strip(), note=note.strip(), summary=summary.strip(), as_of=int(as_of), as_speech=as_speech,
-                      examples=int(examples), persona=told, regex=regex)  # fmt: skip
+                      examples=int(examples), persona=told, regex=regex, manner=manner)  # fmt: skip
         return scene, GenerateOptions(
             do_sample=sample,
             temperature=temperature,
             top_p=top_p,
             top_k=int(top_k),
+            repetition_penalty=penalty,
             num_beams=int(beams),
             max_new_tokens=int(tokens),
         )
@@ -417,6 +431,7 @@ SCENE_PARTS = (
     "examples",
     "persona",
     "regex",
+    "manner",
 )
 """Fields of a Scene behind `people`, in the order of the page's components."""
 

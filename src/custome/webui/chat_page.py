@@ -214,12 +214,17 @@ class _Page:
             )
             self.examples = gr.Slider(0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples")
             self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
+            self.manner = gr.Slider(
+                0, 1.5, _SCENE.manner, step=0.05, label="口吻多重", elem_id="manner",
+                info="写的时候，他自己的用词更容易出现的程度", visible=bool(engine and "leanings" in engine.supports),
+            )  # fmt: skip
             drawn = LIVELY if several > 1 else _DEFAULTS
             self.sampling: list[Any] = [
                 gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
                 gr.Slider(0.1, 2.0, drawn.temperature, step=0.05, label="温度 Temperature"),
                 gr.Slider(0.1, 1.0, drawn.top_p, step=0.05, label="Top p"),
-                gr.Slider(0, 200, _DEFAULTS.top_k, step=1, label="Top k"),
+                gr.Slider(0, 200, drawn.top_k, step=1, label="Top k"),
+                gr.Slider(1.0, 2.0, drawn.repetition_penalty, step=0.05, label="重复惩罚 Repetition penalty"),
                 gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible=bool(engine and "num_beams" in engine.supports)),
                 gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
             ]  # fmt: skip
@@ -235,7 +240,7 @@ class _Page:
             "show_progress": "minimal",
         }
         self.scene_parts = [self.person, self.order, self.answers, self.candidates, self.user, self.user_persona, self.note, self.summary,
-                            self.as_of, self.as_speech, self.examples, self.persona, self.regex]  # fmt: skip
+                            self.as_of, self.as_speech, self.examples, self.persona, self.regex, self.manner]  # fmt: skip
         setup = [self.tab, self.model, *self.scene_parts, *self.sampling]
         seen = [self.tab, self.remembered, self.chat, self.version, self.status]
         whole = [*seen, self.title, self.selected, self.delete, self.model, *self.scene_parts, self.faces, self.chats]

@@ -199,6 +199,39 @@ def test_a_voice_is_told_from_another():
     assert voices.fits("俺要酒", "甲") > voices.fits("俺要酒", "乙") and voices.fits("x", "丙") == 0
 
 
+def test_ones_own_words_are_leant_to_and_everybodys_are_not():
+    lines = [("甲", "俺吃酒去了")] * 9 + [("乙", "小生读书去了")] * 9 + [("甲", "怪哉")]
+    lean = dict(Voices(lines, ["甲", "乙"]).leanings("甲", 0.5))
+    assert (
+        lean["俺"] == lean["吃酒"] == max(lean.values()) > 0 > lean["小生"]
+        and "去了" not in lean
+        and "怪哉" not in lean
+    )
+    assert dict(Voices(lines, ["甲", "乙"]).leanings("甲", 1.0))["俺"] == pytest.approx(2 * lean["俺"], abs=0.002)
+    assert Voices(lines, ["甲", "乙"]).leanings("丙", 0.5) == () == Voices(lines, ["甲", "乙"]).leanings("甲", 0)
+
+
+def test_a_person_speaks_in_their_own_words_where_the_engine_can():
+    class Leaning(ScriptedEngine):
+        supports = ScriptedEngine.supports | {"leanings"}
+
+        def run(self, request, options, on_piece=None, cancel=None):
+            self.options = options
+            return super().run(request, options, on_piece, cancel)
+
+    company = Company(Cast(people=(person("甲", "老甲"), person("乙", "秀才")), lines=LINES * 3))
+    engine = Leaning(["好。"])
+    Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
+    assert dict(engine.options.leanings)["俺"] > 0 > dict(engine.options.leanings)["小"]
+    Stage(engine, company).speak("甲", TALK[:1], Setting(manner=0), OPTIONS)
+    assert engine.options.leanings == ()
+    Stage(engine, company, {"掌柜": Card(name="掌柜")}).speak("掌柜", TALK[:1], Setting(), OPTIONS)
+    assert engine.options.leanings == ()  # nobody knows how a stranger talks
+    Stage(ScriptedEngine(["好。"]), company).speak(
+        "甲", TALK[:1], Setting(), OPTIONS
+    )  # an engine that cannot is not asked to
+
+
 def test_the_candidate_that_is_shown_sounds_right_says_something_new_and_is_whole():
     voices = Voices([(one.speaker, one.text) for one in LINES * 2], ["甲", "乙"])
 

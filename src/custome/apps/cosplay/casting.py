@@ -69,6 +69,7 @@ class Company:
         self.card = functools.cache(self._card)
         self.lorebook = functools.cache(self._lorebook)
         self.voices = functools.lru_cache(maxsize=16)(self._voices)
+        self.leanings = functools.lru_cache(maxsize=64)(self._leanings)
         self.worn = functools.cache(self._worn)
         self._said_in = functools.cache(self._told_in)
         self._known_by = functools.lru_cache(maxsize=16)(self._told_by)
@@ -139,6 +140,10 @@ class Company:
         return Voices(
             ((line.speaker, line.text) for name in names for line in self.lines(name) if not line.chapter % 2), names
         )
+
+    def _leanings(self, name: str, names: tuple[str, ...], strength: float) -> tuple[tuple[str, float], ...]:
+        """The words that are `name`'s rather than those of the others of `names`."""
+        return self.voices(names).leanings(name, strength)
 
     def _worn(self) -> Worn:
         """What everybody in the books says."""

@@ -22,8 +22,9 @@ UNFIT = 10.0
 SHORTEST = 4
 WORN_FROM = 3
 """A pair of characters in fewer texts is fresh."""
-LIVELY = GenerateOptions(temperature=0.9, top_p=0.95)
-"""How candidates are drawn where nothing else is asked for: they must differ, or there is nothing to choose."""
+LIVELY = GenerateOptions(temperature=0.9, top_p=0.95, top_k=100, repetition_penalty=1.05)
+"""How candidates are drawn where nothing else is asked for: they must differ, or there is nothing to choose; and they may use the
+words they have been shown, which a penalty on repetition forbids."""
 _MARKS = re.compile(r"[^\w]")
 
 

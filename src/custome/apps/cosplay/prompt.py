@@ -61,6 +61,8 @@ class Setting:
     """What the user writes is said by somebody in the story; else it is read as the story itself."""
     regex: bool = False
     """Use lorebook keys that are regular expressions."""
+    manner: float = 0.25
+    """How much the character's own words are made likelier and the others' less likely while a reply is written; 0 not at all."""
 
 
 @dataclass(frozen=True, kw_only=True)

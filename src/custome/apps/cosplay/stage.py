@@ -104,7 +104,8 @@ class Stage:
         """
         card = self.card(name)
         prompt = self.prompt(name, said, setting, options)
-        options = self._ended(options, said, setting)
+        rivals = self._rivals(card.name, among)
+        options = self._in_manner(card.name, rivals, self._ended(options, said, setting), setting)
         if candidates <= 1:
             reply = self.engine.run(prompt.request, options, on_piece, cancel)
             return Spoken(name=card.name, reply=reply, prompt=prompt)
@@ -113,7 +114,7 @@ class Stage:
             return Spoken(name=card.name, reply=replies[0], prompt=prompt)
         before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
         question = normalise(next((one.text for one in reversed(said) if one.by_user), ""))
-        voices = self.company.voices(self._rivals(card.name, among)) if self.company.lines(card.name) else None
+        voices = self.company.voices(rivals) if self.company.lines(card.name) else None
         weighed = weigh(replies, card.name, question, voices=voices, worn=self.company.worn(), before=before)
         best = next(reply for reply in replies if reply.text == weighed[0].text)
         return Spoken(name=card.name, reply=best, prompt=prompt, weighed=tuple(weighed))
@@ -206,6 +207,14 @@ class Stage:
         known = [other for other in among if self.company.lines(other)]
         others = known if len(known) > 1 else self.company.names[:RIVALS]
         return tuple(sorted({name, *others}))
+
+    def _in_manner(
+        self, name: str, rivals: tuple[str, ...], options: GenerateOptions, setting: Setting
+    ) -> GenerateOptions:
+        """With the person's own words likelier, where the book has enough of them."""
+        if not setting.manner or "leanings" not in self.engine.supports or not self.company.lines(name):
+            return options
+        return replace(options, leanings=self.company.leanings(name, rivals, setting.manner))
 
     def _ended(self, options: GenerateOptions, said: Sequence[Said], setting: Setting) -> GenerateOptions:
         """An instruct model must not go on with the others' lines."""

@@ -52,13 +52,13 @@ class Play:
 class Judging:
     """再请一个更大的模型打分。"""
 
-    url: str = ""
+    judge_url: str = ""
     """OpenAI 兼容的地址，如 http://127.0.0.1:8000/v1；不给就不请。"""
-    model: str = ""
+    judge_model: str = ""
     """那边的模型名；默认是它列出的第一个。"""
-    key_file: str = ""
+    judge_key_file: str = ""
     """密钥在哪个文件里；默认用环境变量 OPENAI_API_KEY。"""
-    plain: bool = False
+    judge_plain: bool = False
     """只送 OpenAI 自己的参数；OpenAI 官方的 API 要这样。"""
 
 
@@ -229,11 +229,11 @@ def _under_the_base(scores: Any, said: Any, run: Path, reporter: Reporter) -> An
 
 def _critic(judging: Judging) -> Any:
     """The model that judges, None where none is asked for."""
-    if not judging.url:
+    if not judging.judge_url:
         return None
     from .serving import open_remote
 
-    return open_remote(judging.url, judging.model, judging.key_file, plain=judging.plain)
+    return open_remote(judging.judge_url, judging.judge_model, judging.judge_key_file, plain=judging.judge_plain)
 
 
 def _judged(critic: Any, scores: Any, said: Any, reporter: Reporter) -> Any:

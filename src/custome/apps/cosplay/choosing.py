@@ -36,13 +36,13 @@ class Weights:
     """Of the log probability that the person said it rather than another …"""
     hopeless: float = -8.0
     """… which is not counted below this."""
-    point: float = 2.0
+    point: float = 6.0
     """Of the share of the question's pairs of characters that come back."""
     loops: float = 12.0
     """Against the share of the reply's pairs of characters that it has said itself before."""
     worn: float = 1.0
     """Against words that everybody in the book uses (see Worn)."""
-    length: float = 0.06
+    length: float = 0.04
     """Of each character up to `enough`."""
     enough: int = 50
 

@@ -36,8 +36,10 @@ def test_train_mingzhu_and_chat_server(chatglm_reference: Path, tmp_path: Path):
     try:
         client = _client(port, server, tmp_path / "log")
         client.predict("0" * 32, "", api_name="/arrive")  # as a browser's tab says whose it is
+        asked = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/submit"]["parameters"]
+        named = {one["label"]: one["parameter_name"] for one in asked}
         for beams in (4, 1):
-            options = {"param_15": False, "param_19": beams, "param_20": 24}
+            options = {named["采样 Do sample"]: False, named["束宽 Beams"]: beams, named["最多写多少 token"]: 24}
             said = client.predict(text="书信何在？张三曰：", api_name="/submit", **options)
             turns = next(value for value in said if isinstance(value, list))
             assert [turn["role"] for turn in turns[-2:]] == ["user", "assistant"]

@@ -99,6 +99,24 @@ def test_what_the_other_side_refuses(llama):
     assert found.value.retry_after_s == 7
 
 
+def test_a_connection_let_go_of_meanwhile_is_opened_again():
+    calls: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(request.url.path)
+        if len(calls) == 1:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        return httpx.Response(200, json={"data": [{"id": "m"}]})
+
+    def gone(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    assert RemoteEngine("http://x/v1", "m", transport=httpx.MockTransport(answer)).models() == ["m"]
+    assert calls == ["/v1/models"] * 2
+    with pytest.raises(EngineError, match="refused"):
+        RemoteEngine("http://x/v1", "m", transport=httpx.MockTransport(gone)).models()
+
+
 def test_it_stops_when_nobody_reads(engine):
     cancel = Cancel()
     reply = engine.run(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400, temperature=1.5), lambda _: cancel.set(), cancel)  # fmt: skip

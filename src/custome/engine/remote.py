@@ -82,10 +82,7 @@ class RemoteEngine:
         raise InputError("远端引擎不会给现成的文字打分", "用 --engine local")
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        try:
-            answer = self._http.post("embeddings", json={"model": self.name, "input": list(texts)})
-        except httpx.TransportError as error:
-            raise self._away(error) from error
+        answer = self._answer("POST", "embeddings", {"model": self.name, "input": list(texts)})
         if answer.status_code != 200:
             raise _refused(self.name, answer)
         return [row["embedding"] for row in sorted(answer.json()["data"], key=lambda row: row["index"])]
@@ -105,15 +102,22 @@ class RemoteEngine:
         Raises:
             EngineError: it is not there.
         """
-        try:
-            answer = self._http.get("models")
-        except httpx.TransportError as error:
-            raise self._away(error) from error
+        answer = self._answer("GET", "models")
         if answer.status_code != 200:
             raise _refused(self.name, answer)
         return [row["id"] for row in answer.json()["data"]]
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Asked twice at most: that the other side has let go of a kept connection is noticed only when it is used."""
+        try:
+            return self._http.request(method, path, json=body)
+        except httpx.TransportError:
+            try:
+                return self._http.request(method, path, json=body)
+            except httpx.TransportError as error:
+                raise self._away(error) from error
 
     def _common(self, options: GenerateOptions) -> dict[str, Any]:
         body: dict[str, Any] = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ..errors import InputError
 from ..types import Character, GenerateOptions, Piece, Reply, Request, Score
@@ -142,6 +143,18 @@ def run_all(
     watched = [on_piece, *[None] * len(requests)]
     with ThreadPoolExecutor(max_workers=max(1, min(engine.slots, len(requests)))) as pool:
         return list(pool.map(write, requests, seeds, watched))
+
+
+def remembered_biases(tokenizer: Any) -> Callable[[tuple[tuple[str, float], ...]], dict[int, float]]:
+    """Leanings → what is added to the logit of each token; pieces of text that are not one token are passed over. Kept for a few,
+    since all replies of a person lean alike."""
+
+    @functools.lru_cache(maxsize=32)
+    def biases(leanings: tuple[tuple[str, float], ...]) -> dict[int, float]:
+        tokens = [(tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in leanings]
+        return {ids[0]: lean for ids, lean in tokens if len(ids) == 1}
+
+    return biases
 
 
 def all_the_same(requests: Sequence[Request]) -> bool:

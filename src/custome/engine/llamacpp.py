@@ -6,7 +6,6 @@ several engines: the base and each of its adapters.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import threading
@@ -24,7 +23,7 @@ from ..models.chat_format import CLOSE, ChatFormat, plain_prompt
 from ..models.plain_tokenizer import PlainTokenizer
 from ..models.served import trained_context
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
-from .base import COMMON, Cancel, OnPiece, all_the_same, as_stream, run_all
+from .base import COMMON, Cancel, OnPiece, all_the_same, as_stream, remembered_biases, run_all
 
 SLOTS = 16
 CONTEXT = 4096
@@ -152,7 +151,7 @@ class LlamaCppEngine:
         self.slots, self.max_context = server.slots, server.context
         self._server: LlamaServer | None = server
         self._tokenizer, self._format = tokenizer, chat_format
-        self._biases = functools.lru_cache(maxsize=32)(self._as_biases)  # the same for all replies of a person
+        self._biases = remembered_biases(tokenizer)
         self._lora = [{"id": number, "scale": float(number == adapter)} for number in range(server.adapters)]
 
     def run(
@@ -268,10 +267,6 @@ class LlamaCppEngine:
                 "删掉一些历史，或把 max_tokens 调小",
             )
 
-    def _as_biases(self, leanings: tuple[tuple[str, float], ...]) -> list[tuple[int, float]]:
-        tokens = [(self._tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in leanings]
-        return [(ids[0], lean) for ids, lean in tokens if len(ids) == 1]
-
     def _question(self, prompt: list[int], request: Request, options: GenerateOptions) -> dict[str, Any]:
         stop = list(options.stop)
         if self.kind == "novel" and not request.text and not _shaped(options):
@@ -289,7 +284,7 @@ class LlamaCppEngine:
         if options.logprobs is not None:
             question["n_probs"] = max(1, options.logprobs)
         if options.leanings:
-            question["logit_bias"] = self._biases(options.leanings)
+            question["logit_bias"] = list(self._biases(options.leanings).items())
         if options.grammar:
             question["grammar"] = options.grammar
         if options.json_schema:

@@ -27,7 +27,7 @@ from ..models.run_folder import check_adapter, has_run, read_run
 from ..models.sources import other_base, resolve_base
 from ..report import Reporter
 from ..types import GenerateOptions, Piece, Reply, Request, Sample, Score
-from .base import COMMON, Cancel, OnPiece, from_stream
+from .base import COMMON, Cancel, OnPiece, from_stream, remembered_biases
 
 MAX_CONTEXT = 4096
 """Longest prompt and reply, in tokens; a longer prompt would keep everybody waiting while it is read."""
@@ -51,6 +51,7 @@ class LocalEngine:
         self._adapter_on = adapter_on
         self.max_context = self._max_length()
         self._lock = threading.Lock()
+        self._biases = remembered_biases(tokenizer)
         self._ends = _end_tokens(model, tokenizer)
 
     def base(self) -> LocalEngine:
@@ -202,6 +203,7 @@ class LocalEngine:
         def over(text: str) -> bool:
             return any(mark in text for mark in options.stop) or (not raw and self._format.is_complete(text))
 
+        biases = {(token,): lean for token, lean in self._biases(options.leanings).items()}
         with self._lock, self._adapter():
             ids, mask = self._pad(prompts, left=True)
             if options.seed is not None:
@@ -209,7 +211,7 @@ class LocalEngine:
             out = self._model.generate(
                 input_ids=ids, attention_mask=mask, streamer=streamer,
                 stopping_criteria=StoppingCriteriaList([_Stop(self._tokenizer, over, ids.shape[1], cancel)]),
-                eos_token_id=self._ends, pad_token_id=self._tokenizer.pad_token_id, sequence_bias=self._biases(options) or None, **_sampling(options),
+                eos_token_id=self._ends, pad_token_id=self._tokenizer.pad_token_id, sequence_bias=biases or None, **_sampling(options),
             )  # fmt: skip
         ends = torch.tensor([*self._ends, self._tokenizer.pad_token_id])
         rows = []
@@ -217,11 +219,6 @@ class LocalEngine:
             at_end = torch.isin(row, ends).nonzero()
             rows.append(row[: int(at_end[0])] if len(at_end) else row)
         return rows
-
-    def _biases(self, options: GenerateOptions) -> dict[tuple[int, ...], float]:
-        """What is added to the logits of tokens."""
-        tokens = [(self._tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in options.leanings]
-        return {(ids[0],): lean for ids, lean in tokens if len(ids) == 1}
 
     def _beams(self, prompts: list[list[int]], options: GenerateOptions, cancel: Cancel) -> list[Tensor]:
         """The best reply of each prompt: a finished one before an unfinished one, then by mean log probability a token.

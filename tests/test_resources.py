@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from custome import resources
-from custome.errors import SourceError
+from custome.errors import DiskError, SourceError
 from custome.report import NullReporter
 from custome.resources import Resource, Wheel, fetch, sha256_of
 
@@ -62,7 +64,7 @@ def test_fetch_assembles_and_never_fetches_twice(shop):
     path = fetch("thing", NullReporter(), home=home, download=download)
     assert path.read_bytes() == b"one two"
     assert fetch("thing", NullReporter(), home=home, download=download) == path
-    assert calls == ["part0", "part1"]
+    assert sorted(calls) == ["part0", "part1"]
     assert [p.name for p in path.parent.iterdir()] == ["thing.bin"]
 
 
@@ -91,6 +93,100 @@ def test_a_wrong_wheel_is_refused_and_not_kept(shop):
     with pytest.raises(SourceError, match="SHA-256"):
         fetch("thing", NullReporter(), home=home, download=tampered)
     assert list((home / "downloads" / "thing").iterdir()) == []
+
+
+def test_a_damaged_part_is_named_and_the_others_are_kept(shop):
+    download, calls, home = shop
+
+    def damaged(wheel: Wheel, folder: Path) -> Path:
+        path = download(wheel, folder)
+        if wheel.package == "part1":
+            path.write_bytes(b"half")
+        return path
+
+    with pytest.raises(SourceError, match="part1"):
+        fetch("thing", NullReporter(), home=home, download=damaged)
+    calls.clear()
+    fetch("thing", NullReporter(), home=home, download=download)
+    assert calls == ["part1"]
+
+
+def test_half_a_part_left_by_a_killed_process_is_cut_off(shop):
+    download, calls, home = shop
+    with pytest.raises(SourceError):
+        fetch("thing", NullReporter(), home=home, download=lambda wheel, folder: (_ for _ in ()).throw(SourceError("断")) if wheel.package == "part1" else download(wheel, folder))  # fmt: skip
+    partial = home / "downloads" / "thing" / "thing.bin.part"
+    with partial.open("ab") as out:
+        out.write(b"tw")
+    assert fetch("thing", NullReporter(), home=home, download=download).read_bytes() == b"one two"
+
+
+def test_nothing_lies_on_the_disk_twice(shop):
+    """Each wheel is thrown away once it is in the file."""
+    download, _, home = shop
+    seen = []
+
+    def watching(wheel: Wheel, folder: Path) -> Path:
+        seen.append(sorted(path.name for path in folder.parent.glob("*.whl")))
+        return download(wheel, folder)
+
+    fetch("thing", NullReporter(), home=home, download=watching)
+    assert list((home / "downloads" / "thing").glob("*.whl")) == [] and len(seen) == 2
+
+
+def test_where_a_part_has_vanished_the_same_bytes_come_from_elsewhere(shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # fmt: skip
+    _, _, home = shop
+    whole = resources.catalogue()["thing"]
+    server = HTTPServer(("127.0.0.1", 0), _Whole)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    here = f"http://127.0.0.1:{server.server_port}"
+
+    def gone(wheel: Wheel, folder: Path) -> Path:
+        raise SourceError(f"下载不到 {wheel.package}")
+
+    try:
+        for places, there in (((f"{here}/gone", f"{here}/whole"), True), ((f"{here}/other",), False)):
+            monkeypatch.setattr(resources, "catalogue", lambda places=places: {"thing": replace(whole, elsewhere=places)})  # fmt: skip
+            fresh = home / str(there)
+            if there:
+                assert fetch("thing", NullReporter(), home=fresh, download=gone).read_bytes() == b"one two"
+            else:
+                with pytest.raises(SourceError) as caught:
+                    fetch("thing", NullReporter(), home=fresh, download=gone)
+                assert "part0" in caught.value.message and "/other" in caught.value.message
+                assert "custome models get thing --file" in caught.value.hint
+    finally:
+        server.shutdown()
+
+
+class _Whole(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        found = {"/whole": b"one two", "/other": b"another"}.get(self.path)
+        self.send_response(404 if found is None else 200)
+        self.end_headers()
+        self.wfile.write(found or b"")
+
+    def log_message(self, *args: object) -> None: ...
+
+
+def test_a_file_brought_along_is_taken_if_it_is_that_very_file(shop, tmp_path: Path):
+    _, _, home = shop
+    brought = tmp_path / "brought.bin"
+    for content, taken in ((b"one two", True), (b"one too", False)):
+        brought.write_bytes(content)
+        if taken:
+            assert resources.take_file("thing", brought, home=home / "a").read_bytes() == content
+        else:
+            with pytest.raises(SourceError, match="brought.bin"):
+                resources.take_file("thing", brought, home=home / "b")
+
+
+def test_a_disk_too_small_is_said_before_the_first_byte(shop, monkeypatch: pytest.MonkeyPatch):
+    download, calls, home = shop
+    monkeypatch.setattr(resources.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(DiskError, match="只剩"):
+        fetch("thing", NullReporter(), home=home, download=download)
+    assert calls == []
 
 
 def test_the_catalogue_is_pinned():

@@ -47,6 +47,8 @@ class DataConfig:
     """每步另掺多少日常中文，按样本数的比例；文字由底座自己写（每个底座写一次），学了新的不忘旧的。0 不掺。"""
     introduced: float = 0.0
     """多大一部分样本（0–1），前面写上说话人是谁、平时怎么说话，和聊天时模型读到的一样；要用 custome corpus build 做的语料。"""
+    conversations: int = 0
+    """对话类底座：不照原文一段段学，改学这么多段问答：书里的人怎样回答书里的问题，和自带的今天的问题；学的是答话，不是接着讲故事。0 不用。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class ModelConfig:
     """底座：在什么模型上学。"""
 
     base_model: str = "embedded"
-    """embedded（内置 Gemma 3 270M）、本地目录、.gguf 文件、hf:组织/模型 或 ms:组织/模型。"""
+    """不用模型库就有的（custome models 列出：gemma3-270m 也叫 embedded、qwen2.5-coder-0.5b、qwen2.5-coder-1.5b）、本地目录、.gguf 文件、hf:组织/模型 或 ms:组织/模型。"""
     chat_format: str = "auto"
     """novel：小说体“某某曰”；template：底座自带的对话模板；auto：有模板就用模板；底座没带的写名字：chatml gemma llama3 glm4 internlm deepseek 等（见 docs/models.md）。"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -275,7 +277,7 @@ class Recipe:
         if not data.train_path and not data.text_paths:
             wrong.append("没有给 train_path（训练数据），也没有给 text_paths（原文）")
         at_least = [("cutoff_len", data.cutoff_len, 8), ("val_set_size", data.val_set_size, 0), ("steps", train.steps, 0),
-                    ("pretrain_steps", train.pretrain_steps, 0), ("main_characters", data.main_characters, 0),
+                    ("pretrain_steps", train.pretrain_steps, 0), ("conversations", data.conversations, 0), ("main_characters", data.main_characters, 0),
                     ("batch_size", train.batch_size, 1), ("micro_batch_size", train.micro_batch_size, 1),
                     ("warmup_steps", train.warmup_steps, 0), ("eval_steps", checks.eval_steps, 0),
                     ("eval_samples", checks.eval_samples, 0), ("save_steps", checks.save_steps, 1),
@@ -309,9 +311,15 @@ class Recipe:
             wrong.append(f"introduced={data.introduced} 是样本的多大一部分，应在 0 到 1 之间")
         wrong += [
             f"{name}={value} 要知道语料里的人物，要有 train_path"
-            for name, value in (("introduced", data.introduced), ("persona_questions", checks.persona_questions))
+            for name, value in (
+                ("introduced", data.introduced),
+                ("conversations", data.conversations),
+                ("persona_questions", checks.persona_questions),
+            )
             if value and not data.train_path
         ]
+        if data.introduced and data.conversations:
+            wrong.append("introduced 和 conversations 只能用一个")
         if data.replay and not data.train_path:
             wrong.append(f"replay={data.replay} 是和对话一起学的，要有 train_path")
         return wrong + self._method_problems()

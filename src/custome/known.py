@@ -21,22 +21,46 @@ class KnownModel:
     """novel for one that only continues text, else the name of its chat template."""
     lora_targets: tuple[str, ...]
     """Layers that LoRA is usually put on."""
+    resource: bool = False
+    """It needs no hub: data/resources.json says under the same name where its parts are."""
+    aliases: tuple[str, ...] = ()
+    """Other names of it."""
+    recipe: str = "sanguo"
+    """The recipe that comes with the program for it."""
+    former_fingerprints: tuple[str, ...] = ()
+    """What runs of earlier releases call it in run.json."""
 
 
 @functools.lru_cache(maxsize=1)
 def known_models() -> dict[str, KnownModel]:
     """Base models by name."""
-    return {
-        name: KnownModel(shape=ModelShape(**row["shape"]), licence=row["licence"], chat_format=row["chat_format"], lora_targets=tuple(row["lora_targets"]))
-        for name, row in _read("models").items()
-    }  # fmt: skip
+    return {name: _known(row) for name, row in _read("models").items()}
+
+
+def _known(row: dict[str, Any]) -> KnownModel:
+    told: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    told["shape"] = ModelShape(**row["shape"])
+    return KnownModel(**told)
+
+
+def shipped_models() -> dict[str, KnownModel]:
+    """The bases that need no hub, the smallest first: their parts are in data/resources.json under the same name."""
+    return {name: model for name, model in known_models().items() if model.resource}
+
+
+def shipped_name(base_model: str) -> str | None:
+    """The name of a base that needs no hub, by any of its names; None for every other."""
+    for name, model in shipped_models().items():
+        if base_model.lower() in (name, *model.aliases):
+            return name
+    return None
 
 
 def find_known(base_model: str) -> KnownModel | None:
     """The entry for a base model named as in a recipe: with or without hf: or ms:, with or without its organisation."""
     wanted = base_model.removeprefix("hf:").removeprefix("ms:").lower()
     for name, model in known_models().items():
-        if wanted in (name.lower(), name.split("/")[-1].lower()):
+        if wanted in (name.lower(), name.split("/")[-1].lower(), *model.aliases):
             return model
     return None
 

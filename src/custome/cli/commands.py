@@ -90,7 +90,7 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
 
 def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
     """`finetune`, with what it may want from above; returns its TrainResult."""
-    introduce = introducing(recipe) if recipe.data.introduced else None
+    introduce = introducing(recipe) if recipe.data.introduced or recipe.data.conversations else None
     panel = None
     if recipe.checks.persona_questions:
         from ..evaluation.panel import open_panel
@@ -106,24 +106,38 @@ def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
     return finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel)
 
 
-def introducing(recipe: Recipe) -> Callable[[Sequence[Sample], str], list[Sample]]:
-    """Puts who speaks in front of samples, from the cast beside the training data.
+def introducing(recipe: Recipe) -> Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]:  # fmt: skip
+    """(training, validation) samples as they are played: with who speaks in front, or as conversations with the people of the
+    cast beside the training data.
 
     Raises:
         InputError: there is none.
     """
     from ..apps.cosplay.casting import company_of
+    from ..apps.cosplay.lessons import conversations, questions_of
     from ..apps.cosplay.rehearsal import rehearsed
     from ..corpus.cast import by_canonical_names, read_cast
 
-    folder, data = Path(recipe.data.train_path).parent, recipe.data
+    folder, data, seed = Path(recipe.data.train_path).parent, recipe.data, recipe.train.seed
     cast = read_cast(folder)
     if not cast.people:
-        raise InputError(f"introduced={data.introduced} 要知道人物，{str(folder)!r} 里没有 cast 目录", "用 custome corpus build 做语料；或 --introduced 0")  # fmt: skip
-    cast = by_canonical_names(cast) if data.names == "canonical" else cast
-    return lambda samples, kind: rehearsed(
-        samples, company_of(cast), share=data.introduced, novel=kind == "novel", seed=recipe.train.seed
-    )
+        name, value = ("introduced", data.introduced) if data.introduced else ("conversations", data.conversations)
+        raise InputError(f"{name}={value} 要知道人物，{str(folder)!r} 里没有 cast 目录", f"用 custome corpus build 做语料；或 --{name} 0")  # fmt: skip
+    company = company_of(by_canonical_names(cast) if data.names == "canonical" else cast)
+
+    def introduce(train: Sequence[Sample], valid: Sequence[Sample], kind: str) -> tuple[list[Sample], list[Sample]]:
+        if not data.conversations:
+            return rehearsed(train, company, share=data.introduced, novel=kind == "novel", seed=seed), list(valid)
+        if kind == "novel":
+            raise InputError(f"conversations={data.conversations} 是给对话类底座的，这个底座只会接着写", "换一个对话类底座，或 --conversations 0")  # fmt: skip
+        made = conversations(company, data.conversations, seed=seed, people=data.main_characters or MAIN_CHARACTERS)
+        return made, questions_of(valid, company)
+
+    return introduce
+
+
+MAIN_CHARACTERS = 20
+"""People whose conversations are learnt where the recipe does not say."""
 
 
 def everyday_texts(recipe: Recipe, reporter: Reporter) -> list[str]:

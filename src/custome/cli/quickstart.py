@@ -1,33 +1,45 @@
-"""`custome quickstart`: a novel becomes people to talk to. Every step that was done before is used again."""
+"""`custome quickstart`: a novel becomes people to talk to. Every step that was done before is used again.
+
+The page opens as soon as the corpus is there, with the untuned base playing the people; training goes on behind it, and the
+tuned people take over in the same conversations.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from tyro.conf import Positional
 
 from .. import config
 from ..config import Recipe
 from ..errors import RunError
+from ..files import write_text
+from ..known import shipped_models, shipped_name
+from ..planning.choice import Candidate, Choice, choose
 from ..report import ConsoleReporter
+from ..resources import catalogue, where
 from .commands import compare_run, learn, open_tuned, print_settings
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
-from .serve import Serve, serve_run, who_may
-from .serving import ModelFlags
+from .serve import Beside, Serve, run_server, serve_run, who_may
+from .serving import ModelFlags, Opened, host_base, open_models
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quickstart:
-    """从小说到聊天页，一条命令走完。做过的步骤不会重做；中断后再跑同一条命令就接着来。"""
+    """从小说到聊天页，一条命令走完：语料好了页面就开，先由没微调的底座来演，后面边聊边练，练好自动换上。做过的步骤不会重做；中断后再跑同一条命令就接着来。"""
 
     novel: Positional[str] = EMBEDDED_NOVEL
     """小说文件（.txt）；embedded 是内置的《三国演义》。"""
+    base: str = "auto"
+    """用哪个底座；auto 量一下这台机器，挑练得完的里面最好的。有哪些：custome models。"""
+    minutes: float = 15
+    """愿意等它练多久。"""
     steps: int = 0
-    """训练步数；0 用配方里的（60 步，两核五六分钟）。"""
+    """训练步数；0 按 --minutes 算。"""
     serve: bool = True
     """最后打开聊天页；--no-serve 到对比表为止。"""
     host: str = "127.0.0.1"
@@ -46,15 +58,20 @@ def quickstart(argv: list[str]) -> int:
 
         free_port(flags.host, flags.port)
     reporter = ConsoleReporter()
-    recipe = _recipe(flags)
-    run = Path(recipe.train.output_dir)
-
+    recipe, choice = _chosen(flags, reporter)
+    run, corpus = Path(recipe.train.output_dir), Path(recipe.data.train_path).parent
     reporter.stage("语料")
-    build_corpus((flags.novel,), Path(recipe.data.train_path).parent, reporter)
+    build_corpus((flags.novel,), corpus, reporter)
     if not Path(recipe.data.valid_path).is_file():  # a book too short to hold anything out
         recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, valid_path="", val_set_size=0))
     recipe.check()
-    if not _train(recipe, run, reporter):
+    complete = _is_complete(recipe, run, reporter)
+    if flags.serve and not complete and recipe.data.conversations:
+        return _serve_while_training(flags, recipe, choice, corpus)
+    if not recipe.train.steps:
+        reporter.note(f"这次不训练；聊天：custome quickstart --base {recipe.model.base_model}")
+        return 0
+    if not complete and not _train(recipe, run, reporter):
         return 130
     if not (run / "compare.md").is_file():
         from ..evaluation.compare import read_prompts
@@ -71,37 +88,107 @@ def quickstart(argv: list[str]) -> int:
     return 0
 
 
-def _recipe(flags: Quickstart) -> Recipe:
-    """The shipped recipe with this novel's folders and these flags."""
-    base = config.load_recipe(Path(str(files("custome") / "recipes" / "sanguo.yaml")))
-    name = Path(base.train.output_dir).name if flags.novel == EMBEDDED_NOVEL else Path(flags.novel).stem
-    run = f"runs/{name}" + (f"-{flags.steps}steps" if flags.steps else "")
-    data = dataclasses.replace(
-        base.data, train_path=f"corpus/{name}/train.jsonl", valid_path=f"corpus/{name}/valid.jsonl"
+def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> tuple[Recipe, Choice | None]:
+    """The recipe for this novel and these flags, and how it was come to; a run that was begun keeps its own."""
+    name = "sanguo" if flags.novel == EMBEDDED_NOVEL else Path(flags.novel).stem
+    folder = Path("runs") / (name + (f"-{flags.steps}steps" if flags.steps else ""))
+    if (folder / "run.json").is_file() and flags.base == "auto" and not flags.model.base_model:
+        return config.load_recipe(folder / "recipe.yaml"), None
+    given, choice = flags.model.base_model or ("" if flags.base == "auto" else flags.base), None
+    if not given or shipped_name(given) is not None:
+        choice = _choose(flags, given)
+        reporter.note(f"底座 {choice.why}")
+        base, given = choice.candidate.recipe, choice.candidate.name
+    else:
+        base = config.load_recipe(config.find_recipe("sanguo-1.5b"))
+    steps = flags.steps or (choice.steps if choice is not None else base.train.steps)
+    talks = base.data.conversations and max(1, steps) * base.train.batch_size
+    lines = "dialogues_train" if talks else "train"
+    data = dataclasses.replace(base.data, train_path=f"corpus/{name}/{lines}.jsonl", conversations=talks,
+                               valid_path=f"corpus/{name}/{lines.replace('train', 'valid')}.jsonl")  # fmt: skip
+    model = dataclasses.replace(
+        base.model, base_model=given, device=flags.model.device, load_8bit=flags.model.load_8bit
     )
-    model = dataclasses.replace(base.model, base_model=flags.model.base_model or base.model.base_model,
-                                device=flags.model.device, load_8bit=flags.model.load_8bit)  # fmt: skip
-    train = dataclasses.replace(base.train, output_dir=run, steps=flags.steps or base.train.steps)
-    return dataclasses.replace(base, data=data, model=model, train=train).resolved()
+    train = dataclasses.replace(base.train, output_dir=str(folder), steps=steps)
+    return dataclasses.replace(base, data=data, model=model, train=train).resolved(), choice
+
+
+def _choose(flags: Quickstart, given: str) -> Choice:
+    """Measure this machine and plan."""
+    import psutil
+
+    from ..models.compute import measured_rates
+
+    rates = measured_rates()
+    candidates = {}
+    for name, known in reversed(shipped_models().items()):
+        if given and name != shipped_name(given):
+            continue
+        path, parts = where(name), sum(wheel.bytes for wheel in catalogue()[name].wheels)
+        size = path.stat().st_size if path.is_file() else parts
+        recipe = config.load_recipe(config.find_recipe(known.recipe))
+        candidates[name] = Candidate(name=name, shape=known.shape, file_bytes=size, recipe=recipe)
+    if not given:
+        candidates.pop(
+            "qwen2.5-coder-0.5b"
+        )  # says less than the larger one untuned, whatever it has learnt (docs/log.md)
+    return choose(candidates, memory_bytes=psutil.virtual_memory().available, rate=rates.of(rates.faster), kind=rates.faster,
+                  minutes=flags.minutes, chatting=flags.serve)  # fmt: skip
+
+
+def _serve_while_training(flags: Quickstart, recipe: Recipe, choice: Choice | None, corpus: Path) -> int:
+    """Open the page with the untuned base, train behind it, let the tuned people take over."""
+    from ..ports import free_port
+
+    reporter, run = ConsoleReporter(), Path(recipe.train.output_dir)
+    reporter.stage("聊天页：先由没微调的底座来演" + ("，后面边聊边练" if recipe.train.steps else ""))
+    hosted = host_base(recipe.model, run.name, corpus, reporter)
+    serve = Serve(host=flags.host, port=flags.port, model=flags.model)
+
+    def begin(served: Any) -> Beside:
+        from ..apps.training_behind import TrainingBehind
+
+        if not (run / "run.json").is_file():
+            write_text(run / "recipe.yaml", config.dump(recipe))
+
+        def take_over() -> None:
+            served.replace(open_models([str(run)], flags.model, ConsoleReporter()).hosted[0])
+
+        behind = TrainingBehind(run, steps=recipe.train.steps, busy=served.busy, done=take_over)
+        return Beside(told=behind.told, stop=behind.stop)
+
+    doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
+    return run_server(Opened(hosted=[hosted]), doorkeeper, serve, port, begin if recipe.train.steps else None)
+
+
+def _is_complete(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
+    """Does the folder hold this very run, complete?
+
+    Raises:
+        RunError: it holds another one.
+    """
+    from ..models.run_folder import has_run, read_run
+
+    if not has_run(run):
+        return False
+    from ..training.finetune import data_files
+
+    if config.load_recipe(run / "recipe.yaml") != recipe:
+        raise RunError(
+            f"{str(run)!r} 里是用别的设置训练的", f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}"
+        )
+    info = read_run(run)
+    if info.data_files != data_files(recipe):
+        raise RunError(f"{str(run)!r} 里是用另一本书（或改过的书）训练的", f"给书换个文件名，或先删掉：rm -r {run}")
+    if info.status == "complete":
+        reporter.note(f"已训练好，直接用：{run}")
+    return info.status == "complete"
 
 
 def _train(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
-    """Train unless the folder already holds this very run complete; False when stopped on the way."""
-    from ..models.run_folder import has_run, read_run
+    """Train, or go on; False when stopped on the way."""
+    from ..models.run_folder import has_run
 
-    if has_run(run):
-        from ..training.finetune import data_files
-
-        if config.load_recipe(run / "recipe.yaml") != recipe:
-            raise RunError(
-                f"{str(run)!r} 里是用别的设置训练的", f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}"
-            )
-        info = read_run(run)
-        if info.data_files != data_files(recipe):
-            raise RunError(f"{str(run)!r} 里是用另一本书（或改过的书）训练的", f"给书换个文件名，或先删掉：rm -r {run}")
-        if info.status == "complete":
-            reporter.note(f"已训练好，直接用：{run}")
-            return True
     print_settings(recipe, recipe, reporter)
     result = learn(recipe, reporter, resume=has_run(run))
     if result.status == "stopped":

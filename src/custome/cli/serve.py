@@ -101,8 +101,24 @@ def page_check(doorkeeper: Any) -> Callable[[str, str], bool] | None:
     return None if doorkeeper.open else lambda _, key: doorkeeper.find(key) is not None
 
 
-def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
-    """Serve until Ctrl-C."""
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Work that goes on behind a server."""
+
+    told: Callable[[], str]
+    """How far it is, in one line."""
+    stop: Callable[[], None]
+    """Called when the server goes down."""
+
+
+def run_server(
+    opened: Opened, doorkeeper: Any, flags: Serve, port: int, begin: Callable[[Any], Beside] | None = None
+) -> int:
+    """Serve until Ctrl-C.
+
+    Args:
+        begin: starts what goes on behind it, given the catalogue of what is served.
+    """
     import uvicorn
 
     from ..server.app import create_app
@@ -112,11 +128,16 @@ def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
     hosts = ("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]")
     app = create_app(catalogue, doorkeeper, hosts=hosts, cors=flags.cors, manageable=flags.host in LOOPBACK)
     let_go: Callable[[], None] = lambda: None
+    beside = begin(catalogue) if begin is not None else None
     if flags.page:
         from ..webui.chat_page import build_chat_page
         from ..webui.launch import mount_page
 
-        let_go = mount_page(app, build_chat_page(catalogue.hosted, open_store(flags.chats)), page_check(doorkeeper))
+        let_go = mount_page(
+            app,
+            build_chat_page(catalogue.hosted, open_store(flags.chats), told=beside.told if beside else None),
+            page_check(doorkeeper),
+        )
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
     names = "、".join(one.name for one in catalogue.hosted())
     print(f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}", flush=True)  # fmt: skip
@@ -132,8 +153,12 @@ def run_server(opened: Opened, doorkeeper: Any, flags: Serve, port: int) -> int:
         stop(number, frame)
 
     server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
-    with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
-        server.run()
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
+            server.run()
+    finally:
+        if beside is not None:
+            beside.stop()
     return 0
 
 
@@ -206,6 +231,7 @@ def vllm_command(flags: ServeVllm) -> list[str]:
     Raises:
         RunError, InputError: no runs, different bases, or something other than a plain LoRA.
     """
+    from ..known import shipped_name
     from ..models.lora_file import read_lora
     from ..models.run_folder import check_adapter, read_run
 
@@ -222,7 +248,7 @@ def vllm_command(flags: ServeVllm) -> list[str]:
     base = bases[0].removeprefix("hf:")
     if base.startswith("ms:"):
         raise InputError(f"vLLM 不认 {base!r} 这样的写法", "先 export VLLM_USE_MODELSCOPE=True，再照印出的样子自己运行")
-    if base == "embedded" or base.endswith(".gguf"):
+    if shipped_name(base) is not None or base.endswith(".gguf"):
         raise InputError(f"vLLM 不从 {base!r} 这样的 GGUF 上装 LoRA", f"先合并：custome export {flags.runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快")  # fmt: skip
     modules = [f"{Path(run).resolve().name}={Path(run).resolve()}" for run in flags.runs]
     room = next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= max(ranks)), max(ranks))

@@ -16,6 +16,7 @@ from ..errors import ExportError, InputError
 from ..files import read_text
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..report import Reporter
+from ..types import Character
 
 EngineName = Literal["auto", "llamacpp", "local", "remote"]
 
@@ -160,6 +161,14 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
         name=name, engine=answering(prepare(run, reporter, quant=flags.quant)), people=_people(run), folder=run,
         open_base=(lambda: answering(prepare_base(run, reporter))) if has_base else None,
     )  # fmt: skip
+
+
+def host_base(model: ModelConfig, name: str, corpus: Path, reporter: Reporter) -> Hosted:
+    """A bare base model that plays the people of a corpus."""
+    from ..corpus.cast import read_cast
+
+    people = tuple(Character(name=one.name, cue=one.cue, utterances=one.utterances) for one in read_cast(corpus).people)
+    return Hosted(name=name, engine=open_base(model, reporter), people=people, folder=corpus)
 
 
 def open_base(model: ModelConfig, reporter: Reporter) -> Engine:

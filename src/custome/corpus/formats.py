@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,13 @@ def _list(row: dict[str, Any], key: str, where: str) -> list[Any]:
 
 
 def _learnable(
-    exchanges: Sequence[Exchange], where: str, key: str, *, speaker: str = "", mention: str = ""
+    exchanges: Sequence[Exchange], where: str, key: str, *, speaker: str = "", mention: str = "", front: str = ""
 ) -> list[Sample]:
-    """One sample of a conversation: every reply is learnt, the last one stands by itself."""
+    """One sample of a conversation: every reply is learnt, the last one stands by itself.
+
+    Args:
+        front: what the conversation's system message says.
+    """
     if not exchanges:
         raise DataError(f"{where}: 没有一句回答", "每段对话至少要有一问一答")
     for exchange in exchanges:
@@ -100,7 +104,13 @@ def _learnable(
     *earlier, last = exchanges
     return [
         Sample(
-            context=last.context, chat=last.chat, earlier=tuple(earlier), speaker=speaker, mention=mention, source=where
+            context=last.context,
+            chat=last.chat,
+            earlier=tuple(earlier),
+            front=front,
+            speaker=speaker,
+            mention=mention,
+            source=where,
         )
     ]
 
@@ -118,6 +128,7 @@ def _read_seed(row: dict[str, Any], where: str) -> list[Sample]:
         "chat",
         speaker=str(row.get("speaker") or ""),
         mention=str(row.get("mention") or ""),
+        front=str(row.get("front") or ""),
     )
 
 
@@ -160,26 +171,37 @@ def _read_alpaca(row: dict[str, Any], where: str) -> list[Sample]:
             raise DataError(f"{where}: 'history' 应是一列 [问, 答]，这里是 {pair!r}", "改正这一行后重跑")
         earlier.append(Exchange(context=pair[0], chat=pair[1]))
     exchanges = [*earlier, Exchange(context=question, chat=_text(row, "output", where))]
-    return _learnable(exchanges, where, "output", speaker=_speaker_of(system))
+    return _of_one(exchanges, system, where, "output")
 
 
 def _read_turns(
     row: dict[str, Any], where: str, key: str, names: tuple[str, str], roles: dict[str, str]
 ) -> list[Sample]:
-    system, question, exchanges = _text(row, "system", where, default=""), "", []
+    system, question = _text(row, "system", where, default=""), ""
+    exchanges: list[Exchange] = []
     for message in _list(row, key, where):
         said = _text(message, names[0], where)
         if said not in roles:
             raise DataError(f"{where}: {names[0]!r} 不认得 {said!r}", f"应是 {'、'.join(roles)} 之一")
         text = _text(message, names[1], where)
         if roles[said] == "system":
-            system = text
+            system = f"{system}\n{text}".strip()
         elif roles[said] == "user":
             question = f"{question}\n{text}".strip()
+        elif exchanges and not question:  # it says several things in a row
+            exchanges[-1] = replace(exchanges[-1], chat=f"{exchanges[-1].chat}\n{text}")
         else:
             exchanges.append(Exchange(context=question, chat=text))
             question = ""
-    return _learnable(exchanges, where, names[1], speaker=_speaker_of(system))
+    found = _of_one(exchanges, system, where, names[1])
+    return [replace(found[0], unanswered=question)]
+
+
+def _of_one(exchanges: Sequence[Exchange], system: str, where: str, key: str) -> list[Sample]:
+    """A conversation in which one person gives every reply: whoever the system message says, or nobody in particular."""
+    speaker = _speaker_of(system)
+    own = [replace(exchange, speaker=speaker) for exchange in exchanges]
+    return _learnable(own, where, key, speaker=speaker, front=system)
 
 
 def _read_sharegpt(row: dict[str, Any], where: str) -> list[Sample]:
@@ -216,8 +238,9 @@ def dialogue_row(dialogue: Dialogue) -> dict[str, Any]:
     return {**vars(dialogue), "turns": [vars(turn) for turn in dialogue.turns]}
 
 
-def _persona(sample: Sample) -> str:
-    return f"你是{sample.speaker}，用{sample.speaker}的口吻说话。" if sample.speaker else ""
+def _system(sample: Sample) -> str:
+    """What a conversation's system message says; of who speaks where nothing was said."""
+    return sample.front or (f"你是{sample.speaker}，用{sample.speaker}的口吻说话。" if sample.speaker else "")
 
 
 def _exchanges(sample: Sample) -> list[Exchange]:
@@ -242,6 +265,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "speaker": sample.speaker,
         "mention": sample.mention,
     }
+    row |= {"front": sample.front} if sample.front else {}
     return {**row, "earlier": [asdict(e) for e in sample.earlier]} if sample.earlier else row
 
 
@@ -255,8 +279,8 @@ def _write_dialogue(sample: Sample) -> list[dict[str, Any]]:
 
 def _write_alpaca(sample: Sample) -> list[dict[str, Any]]:
     row: dict[str, Any] = {"instruction": sample.context, "input": "", "output": sample.chat}
-    if sample.speaker:
-        row["system"] = _persona(sample)
+    if system := _system(sample):
+        row["system"] = system
     if sample.earlier:
         row["history"] = [[e.context, e.chat] for e in sample.earlier]
     return [row]
@@ -267,13 +291,13 @@ def _write_sharegpt(sample: Sample) -> list[dict[str, Any]]:
     for exchange in _exchanges(sample):
         turns += [{"from": "human", "value": exchange.context}, {"from": "gpt", "value": exchange.chat}]
     row: dict[str, Any] = {"conversations": turns}
-    if sample.speaker:
-        row["system"] = _persona(sample)
+    if system := _system(sample):
+        row["system"] = system
     return [row]
 
 
 def _write_openai(sample: Sample) -> list[dict[str, Any]]:
-    messages = [{"role": "system", "content": _persona(sample)}] if sample.speaker else []
+    messages = [{"role": "system", "content": system}] if (system := _system(sample)) else []
     for exchange in _exchanges(sample):
         messages += [{"role": "user", "content": exchange.context}, {"role": "assistant", "content": exchange.chat}]
     return [{"messages": messages}]

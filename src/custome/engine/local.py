@@ -21,7 +21,7 @@ from transformers.generation.streamers import BaseStreamer
 from ..errors import InputError, LengthError, RunError
 from ..models.adapters import load_adapter
 from ..models.chat_format import ChatFormat, cued, open_format, plain_prompt
-from ..models.compute import pick_device
+from ..models.compute import DTYPES, pick_device, training_type
 from ..models.loading import has_plain_head, load_base, padded, split_head, trust_code_in
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..models.sources import other_base, resolve_base
@@ -118,9 +118,7 @@ class LocalEngine:
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         encoded = [
-            self._format.encode(
-                Sample(context=self._text(request), chat=reply, speaker=request.speaker), self._max_length()
-            )
+            self._format.encode(_as_sample(request, reply, self.kind), self._max_length())
             for request, reply in zip(requests, replies, strict=True)
         ]
         return self._logprobs([(list(e.ids), e.replies[-1][0]) for e in encoded])
@@ -167,12 +165,6 @@ class LocalEngine:
         """What to show of a reply, finished or not."""
         text = text if request.text else self._format.reply(text)
         return text[: min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))]
-
-    def _text(self, request: Request) -> str:
-        if len(request.messages) != 1:
-            raise InputError("score 只支持单轮请求", "一次给一条上文和一条回答")
-        content = request.messages[0].content
-        return cued(content, request.speaker) if self.kind == "novel" else content
 
     def _max_length(self) -> int:
         trained = getattr(self._model.config.get_text_config(), "max_position_embeddings", MAX_CONTEXT)
@@ -291,6 +283,16 @@ class LocalEngine:
                      finish_reason="cancelled" if cancelled else "stop" if ended else "length")  # fmt: skip
 
 
+def _as_sample(request: Request, reply: str, kind: str) -> Sample:
+    """A request with one question, and its reply, as a row to learn from."""
+    told = "\n".join(m.content for m in request.messages if m.role == "system")
+    asked = [m.content for m in request.messages if m.role != "system"]
+    if len(asked) != 1:
+        raise InputError("score 只支持单轮请求", "一次给一条上文和一条回答")
+    context = cued(asked[0], request.speaker) if kind == "novel" else asked[0]
+    return Sample(context=context, chat=reply, speaker=request.speaker, front=told)
+
+
 def _without_half_a_stop(text: str, stops: Sequence[str]) -> str:
     """A growing text without an end that may turn out to begin a stop string."""
     held = max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
@@ -352,8 +354,12 @@ class _QueueStreamer(BaseStreamer):
 def open_local(
     *, run: Path | None, base_model: str, reporter: Reporter, device: Literal["auto", "cpu", "cuda"] = "auto",
     load_8bit: bool = False, trust_remote_code: str = "", chat_format: str = "auto", home: Path | None = None,
+    fast: bool = False,
 ) -> LocalEngine:  # fmt: skip
     """An engine for a run folder, for a bare base model (`run` None), or for an adapter on a base of one's choice.
+
+    Args:
+        fast: in the number type that this machine trains in, where half the memory and the time count more than last digits.
 
     Raises:
         RunError: no adapter there, or it was trained on another base.
@@ -372,7 +378,9 @@ def open_local(
         raise RunError(told, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
     if told:
         reporter.note(f"注意：{told}，效果可能不对")
-    base = load_base(folder, pick_device(device), quantize="int8" if load_8bit else "none")
+    where = pick_device(device)
+    dtype = DTYPES[training_type(where, "auto", home)] if fast and not load_8bit else None
+    base = load_base(folder, where, quantize="int8" if load_8bit else "none", dtype=dtype)
     model = load_adapter(base.model, run) if run is not None else base.model
     name = run.name if run is not None else (base_model or folder.name)
     return LocalEngine(model, base.tokenizer, open_format(base.tokenizer, chat_format), name)

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import httpx
 
 from ..errors import BusyError, EngineError, InputError, LengthError
-from ..models.chat_format import CLOSE, novel_text, persona
-from ..types import GenerateOptions, Message, Piece, Reply, Request, Score, TokenChoice
+from ..models.chat_format import CLOSE, novel_text
+from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
 from .base import COMMON, Cancel, OnPiece, as_stream, run_all
 
 CONNECT_S, READ_S = 5.0, 120.0
@@ -132,7 +132,7 @@ class RemoteEngine:
         return body
 
     def _chat(self, request: Request, options: GenerateOptions) -> dict[str, Any]:
-        messages = [{"role": m.role, "content": m.content} for m in _with_persona(request)]
+        messages = [{"role": m.role, "content": m.content} for m in request.messages]
         body = {**self._common(options), "messages": messages}
         if options.stop:
             body["stop"] = list(options.stop)
@@ -162,12 +162,6 @@ class RemoteEngine:
         return EngineError(
             f"远端 {self._http.base_url} 断了或连不上：{told[:160]}", "等它起来再试一次；地址对吗：--url"
         )
-
-
-def _with_persona(request: Request) -> list[Message]:
-    if not request.speaker:
-        return list(request.messages)
-    return [Message(role="system", content=persona(request.speaker)), *request.messages]
 
 
 class _AwayError(EngineError):

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..apps.cosplay.casting import Company, company_of
-from ..apps.cosplay.prompt import GUEST, Setting, asked_of, own_line, persona_of
+from ..apps.cosplay.prompt import GUEST, Setting, asked_of, own_line, persona_of, system_text
 from ..corpus.build import read_corpus
 from ..corpus.cast import Cast, by_canonical_names, read_cast
 from ..corpus.voices import Voices
 from ..errors import InputError
 from ..files import read_text
+from ..types import Message, Request
 from . import measures
 from .persona import Judge, Question, odd_half, shipped, some_questions
 
@@ -60,17 +61,19 @@ class Panel:
         """Who is asked, place by place as in `asked`."""
         return [name for _ in self.questions for name in self.judge.names]
 
-    def asked(self, kind: str) -> list[tuple[str, str]]:
-        """(what a model of this kind reads, cue of who is to answer)."""
+    def asked(self, kind: str) -> list[Request]:
+        """What a model of this kind reads."""
         return [self._read(question.text, name, kind) for question in self.questions for name in self.judge.names]
 
-    def _read(self, text: str, name: str, kind: str) -> tuple[str, str]:
-        card = self.company.card(name)
+    def _read(self, text: str, name: str, kind: str) -> Request:
+        card = self.company.card(name, told=kind == "novel")
+        near = [line.text for line in self.company.own_lines(name).nearest(text, Setting.examples, novel=card.novel)]
         if kind != "novel":
-            return text, card.cue
-        lines = self.company.own_lines(name).nearest(text, Setting.examples, novel=card.novel)
-        shown = [own_line(card, line.text, novel=True) for line in lines]
-        return "".join([persona_of(card, GUEST, novel=True), *shown, asked_of(GUEST, card, text)]), card.cue
+            told = Message(role="system", content=system_text(card, GUEST, near))
+            return Request(messages=(told, Message(role="user", content=text)), speaker=card.cue)
+        shown = [own_line(card, line, novel=True) for line in near]
+        prose = "".join([persona_of(card, GUEST, novel=True), *shown, asked_of(GUEST, card, text)])
+        return Request(messages=(Message(role="user", content=prose),), speaker=card.cue)
 
     def measure(self, replies: Sequence[str]) -> dict[str, float]:
         """Curves for a run: recognised, alike and characters a reply."""

@@ -5,8 +5,8 @@ Two kinds. `novel` is for base models: running prose in the book's own form,
     <bos> 博物馆大火，救名画还是救猫？孔明曰： “……” <eos>
 
 and a reply ends at its closing mark. A prefix language model (ChatGLM-6B) has marks of its own between context and reply
-instead of <bos>, and learns the last reply of a conversation only. `template` is for instruct models: their own chat template, with the character as
-the system message. Prompts are normalised first, so that a stray space, a half-width comma or a traditional character
+instead of <bos>, and learns the last reply of a conversation only. `template` is for instruct models: their own chat template,
+with the request's system text; nothing is added to it here. Prompts are normalised first, so that a stray space, a half-width comma or a traditional character
 does not change the answer. Imports neither the corpus nor training; the tokenizer is handed in.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -126,15 +127,49 @@ def cued(text: str, speaker: str) -> str:
     return f"{text}{'' if not text or text[-1] in _SENTENCE_ENDS else '。'}{normalise(speaker)}曰："
 
 
+def text_ids(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of what people, books and data say: a control token written in it is text and controls nothing."""
+    ids: list[int] = []
+    for piece in _harmless(tokenizer, text).split(_BREAK):
+        ids += tokenizer(piece, add_special_tokens=False).input_ids
+    return ids
+
+
+_BREAK = "\ue0fb"
+"""Put into a control token that somebody wrote: where a text is taken apart before it is encoded. Of the private use area."""
+
+
+def _harmless(tokenizer: Any, text: str) -> str:
+    """The text with a break inside every control token written in it."""
+    marks = _control_marks(tokenizer)
+    text = text.replace(_BREAK, "")
+    return marks.sub(lambda found: found[0][0] + _BREAK + found[0][1:], text) if marks else text
+
+
+def _control_marks(tokenizer: Any) -> re.Pattern[str] | None:
+    """How a tokenizer's control tokens are written; looked up once."""
+    if tokenizer not in _marks_of:
+        added = tokenizer.added_tokens_decoder.values()
+        written = sorted((one.content for one in added if one.special and len(one.content) > 1), key=len, reverse=True)
+        _marks_of[tokenizer] = re.compile("|".join(map(re.escape, written))) if written else None
+    return _marks_of[tokenizer]
+
+
+_marks_of: weakref.WeakKeyDictionary[Any, re.Pattern[str] | None] = weakref.WeakKeyDictionary()
+
+
 def plain_prompt(tokenizer: Any, text: str) -> list[int]:
     """Token ids of a text to be gone on with as it is."""
     begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     return [*begin, *tokenizer(text, add_special_tokens=False).input_ids]
 
 
-def persona(speaker: str) -> str:
-    """What an instruct model is told of whom it is."""
-    return f"你是{speaker}，用{speaker}的口吻说话。"
+def persona(name: str, asker: str = "客") -> str:
+    """What an instruct model is told of whom it is and how to answer, where nobody says it otherwise."""
+    return (
+        f"你就是{name}，正和{asker}当面说话。用{name}的口吻，一两句话，直接回答对方；"
+        "不复述自己的来历，不替别人说话，不分点，不说自己是人工智能。"
+    )
 
 
 def novel_text(messages: Sequence[Message], speaker: str) -> str:
@@ -202,8 +237,7 @@ class NovelFormat:
         self._bos = [] if self._before_reply or tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
 
     def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
-        return ids
+        return text_ids(self._tokenizer, text)
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
         front = [*self._bos, *self._ids(normalise(sample.front))[: cutoff_len * 3 // 4]]
@@ -225,12 +259,12 @@ class NovelFormat:
         return CLOSE in text
 
     def reply(self, text: str) -> str:
-        return text.lstrip().removeprefix(OPEN).split(CLOSE, 1)[0]
+        return _outer_marks(text.lstrip().removeprefix(OPEN).split(CLOSE, 1)[0])
 
 
 class TemplateFormat:
-    """The base model's own chat template, with the character as its system message (or, where the template knows none,
-    at the head of the first question)."""
+    """The base model's own chat template and nothing beside it: who speaks is in the request's system messages, which become one
+    (or, where the template knows none, the head of the first question)."""
 
     kind: Literal["novel", "template"] = "template"
 
@@ -249,7 +283,9 @@ class TemplateFormat:
             raise InputError(
                 f"这个底座的对话模板不接受这段对话：{error}", "问和答要一人一句，从问开始，system 只在最前面"
             ) from error
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
+        ids: list[int] = []
+        for piece in text.split(_BREAK):
+            ids += self._tokenizer(piece, add_special_tokens=False).input_ids
         return ids
 
     def _render(self, messages: list[dict[str, str]], **options: Any) -> str:
@@ -257,29 +293,27 @@ class TemplateFormat:
         return text
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
-        speaker, exchanges = sample.speaker or sample.mention, _as_one_person(sample)
+        exchanges = _as_one_person(sample)
         front = [Message(role="system", content=sample.front)] if sample.front else []
         for first in range(len(exchanges)):
-            encoded = self._encode(exchanges[first:], speaker, cutoff_len, front)
+            encoded = self._encode(exchanges[first:], cutoff_len, front)
             if not encoded.cut:
                 return replace(encoded, cut=first > 0)
         words = self._tokenizer(exchanges[-1].context, add_special_tokens=False).input_ids
-        over = len(self._encode(exchanges[-1:], speaker, 10**9, front).ids) - cutoff_len
+        over = len(self._encode(exchanges[-1:], 10**9, front).ids) - cutoff_len
         shorter = self._tokenizer.decode(words[min(over, len(words)) :])  # the question gives way, never the persona
         last = [Exchange(context=shorter, chat=sample.chat)]
-        return replace(self._encode(last, speaker, cutoff_len, front), cut=True)
+        return replace(self._encode(last, cutoff_len, front), cut=True)
 
-    def _encode(
-        self, exchanges: Sequence[Exchange], speaker: str, cutoff_len: int, front: Sequence[Message]
-    ) -> Encoded:
+    def _encode(self, exchanges: Sequence[Exchange], cutoff_len: int, front: Sequence[Message]) -> Encoded:
         messages = list(front)
         replies: list[tuple[int, int]] = []
         whole: list[int] = []
         for exchange in exchanges:
             messages.append(Message(role="user", content=exchange.context))
-            prompt, before = self._ids(self._turns(messages, speaker), add_generation_prompt=True), whole
+            prompt, before = self._ids(self._turns(messages), add_generation_prompt=True), whole
             messages.append(Message(role="assistant", content=self.reply(_lines(exchange.chat))))
-            whole = self._ids(self._turns(messages, speaker))
+            whole = self._ids(self._turns(messages))
             end = self._tokenizer.eos_token_id
             if end in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
                 whole = whole[: len(whole) - whole[::-1].index(end)]
@@ -295,14 +329,13 @@ class TemplateFormat:
         return last if last.cut else replace(last, replies=tuple(replies))
 
     def prompt(self, messages: Sequence[Message], speaker: str) -> list[int]:
-        return self._ids(self._turns(messages, speaker), add_generation_prompt=True)
+        return self._ids(self._turns(messages), add_generation_prompt=True)
 
-    def _turns(self, messages: Sequence[Message], speaker: str) -> list[dict[str, str]]:
-        told = [
-            _lines(m.content) for m in messages if m.role == "system"
-        ]  # one, and in front: many templates know no other
-        turns = [{"role": m.role, "content": _lines(m.content)} for m in messages if m.role != "system"]
-        words = "\n".join([*([persona(speaker)] if speaker else []), *told])
+    def _turns(self, messages: Sequence[Message]) -> list[dict[str, str]]:
+        said = [(m.role, _harmless(self._tokenizer, _lines(m.content))) for m in messages]
+        told = [text for role, text in said if role == "system"]  # one, and in front: many templates know no other
+        turns = [{"role": role, "content": text} for role, text in said if role != "system"]
+        words = "\n".join(told)
         if not words or not turns:
             return turns or [{"role": "user", "content": words}]
         if self._has_system:
@@ -313,7 +346,8 @@ class TemplateFormat:
         return False  # its end-of-turn token says so
 
     def reply(self, text: str) -> str:
-        return text.strip().removeprefix(OPEN).removesuffix(CLOSE)
+        text = text.strip()
+        return text[1:-1] if _in_one_pair(text) else text
 
 
 def _as_one_person(sample: Sample) -> list[Exchange]:
@@ -386,7 +420,39 @@ def _lines(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text if text.startswith(OPEN) else f"{OPEN}{text}{CLOSE}"
+    """A reply in its marks, so that the first closing mark is its end: marks inside become single ones, as in books."""
+    bare = text[1:-1] if _in_one_pair(text) else text
+    return f"{OPEN}{bare.translate(_INNER)}{CLOSE}"
+
+
+_INNER = str.maketrans({OPEN: "‘", CLOSE: "’"})
+
+
+def _in_one_pair(text: str) -> bool:
+    """Is all of a text between one pair of marks?"""
+    if not (text.startswith(OPEN) and text.endswith(CLOSE)):
+        return False
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == OPEN) - (character == CLOSE)
+        if depth == 0:
+            return place == len(text) - 1
+    return False
+
+
+def _outer_marks(text: str) -> str:
+    """A reply as it is shown, without marks around it: single marks inside it are double ones again."""
+    shown, opened = [], 0
+    for character in text:
+        if character == "‘":
+            opened += 1
+            shown.append(OPEN)
+        elif character == "’" and opened:  # else an apostrophe
+            opened -= 1
+            shown.append(CLOSE)
+        else:
+            shown.append(character)
+    return "".join(shown)
 
 
 def _fit(bos: list[int], context: list[int], reply: list[int], cutoff_len: int) -> Encoded:

@@ -61,6 +61,17 @@ def as_stored(architecture: str, name: str, tensor: np.ndarray, config: Any) -> 
     return tensor
 
 
+def as_loaded(architecture: str, name: str, tensor: Any, config: Any) -> Any:
+    """The way back from `as_stored`; a numpy array or a torch tensor."""
+    if architecture == "gemma3" and name.endswith("norm.weight"):
+        return tensor - 1
+    if architecture == "llama" and (found := re.search(r"\.(q|k)_proj\.", name)):
+        heads = config.num_attention_heads if found[1] == "q" else config.num_key_value_heads
+        shape = tensor.shape
+        return tensor.reshape(heads, shape[0] // heads // 2, 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+    return tensor
+
+
 def in_pairs(rows: np.ndarray, heads: int) -> np.ndarray:
     """Rows (heads · E, …) of a projection whose halves are rotated against each other → neighbours are."""
     shape = rows.shape

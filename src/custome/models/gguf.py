@@ -1,18 +1,18 @@
-"""A GGUF file → a folder of plain fp32 safetensors with its tokenizer, made once; or → a GGUF file with other weights or of
-fewer tokens.
+"""A GGUF file → a folder with its configuration and tokenizer, made once, that points to it; or → a GGUF file with other
+weights or of fewer tokens.
 
-transformers reads and dequantizes the file; parsing its tokenizer takes longer than the weights of a small model, which
-is why the result is kept: 60 s the first time, 5 s from then on (Gemma 3 270M, two cores).
+The weights stay where they are, as they are stored: models/gguf_weights.py reads them. Parsing the tokenizer takes transformers
+ten seconds, which is why that is kept.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
+import json
 import math
 import mmap
 import struct
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,13 +21,16 @@ import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from ..errors import SourceError
-from ..files import atomic_file, atomic_folder
+from ..files import atomic_file, atomic_folder, write_json
 from ..report import Reporter
 from .convert import Stored, attention_scalar
 
+POINTER = "gguf.json"
+"""In a base model's folder instead of weights: the GGUF file that has them."""
+
 
 def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
-    """Write the dequantized model and tokenizer of `source` to the folder `target`.
+    """Write configuration and tokenizer of `source` to the folder `target`, and where the weights are.
 
     Raises:
         SourceError: not a GGUF file, or an architecture transformers cannot read.
@@ -36,33 +39,63 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
     with source.open("rb") as head:
         if head.read(4) != b"GGUF":
             raise SourceError(f"{str(source)!r} 不是 GGUF 文件", "重新下载，或换一个 .gguf 文件")
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers import AutoConfig, AutoTokenizer
 
-    logging.disable_progress_bar()
-    task = "反量化底座（只做一次，约一分钟）"
-    reporter.progress(task, 0, 100, "权重")
+    task = "读底座的分词器（只做一次）"
+    reporter.progress(task, 0, 100)
     try:
-        with redirect_stderr(io.StringIO()):  # transformers draws a bar of its own here that cannot be turned off
-            model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
-        reporter.progress(task, 65, 100, "分词器")
+        config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
+        reporter.progress(task, 45, 100)
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     except (ValueError, KeyError, IndexError, NotImplementedError, ArithmeticError) as error:
         raise SourceError(
             f"读不了 {str(source)!r}：{error}", "换一个架构受支持的 GGUF，或用 safetensors 目录"
         ) from error
     reporter.progress(task, 95, 100, "写盘")
-    # The weights are plain fp32 now; without this the model would refuse to be saved as anything but GGUF.
-    model.hf_quantizer, model.is_quantized, model.quantization_method = None, False, None
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    if hasattr(model.config, "query_pre_attn_scalar"):  # not in the file; transformers would take the 270M's for all
-        model.config.query_pre_attn_scalar = attention_scalar(model.config)
+    if hasattr(config, "query_pre_attn_scalar"):  # not in the file; transformers would take the 270M's for all
+        config.query_pre_attn_scalar = attention_scalar(config)
     with atomic_folder(target) as folder:
-        model.save_pretrained(folder)
+        config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        point_to(folder, source)
     reporter.progress(task, 100, 100)
+
+
+def point_to(folder: Path, source: Path) -> None:
+    """Say in a base model's folder which file has its weights."""
+    write_json(folder / POINTER, {"file": str(source.resolve())})
+
+
+def gguf_of(folder: Path) -> Path | None:
+    """The GGUF file that has the weights of a base model's folder; None where they lie in the folder itself.
+
+    Raises:
+        SourceError: the file is gone.
+    """
+    if not (folder / POINTER).is_file():
+        return None
+    path = Path(json.loads((folder / POINTER).read_text(encoding="utf-8"))["file"])
+    if not path.is_file():
+        raise SourceError(f"底座的权重文件 {str(path)!r} 不在了", "放回原处，或重新指出它：--base-model 新的位置.gguf")
+    return path
+
+
+def tensor_digest(path: Path) -> bytes:
+    """Tells one file's weights from another's by the first bytes of every tensor.
+
+    Raises:
+        SourceError: no GGUF file, or one that is cut short.
+    """
+    digest = hashlib.sha256()
+    try:
+        head = read_head(path)
+        with path.open("rb") as file:
+            for info in head.tensors:
+                file.seek(head.data_start + info.offset)
+                digest.update(f"{info.name} {info.shape} {info.kind}".encode() + file.read(min(info.bytes, 4096)))
+    except (ValueError, struct.error) as error:
+        raise SourceError(f"{str(path)!r} 不是完整的 GGUF 文件：{error}", "重新下载这个文件") from error
+    return digest.digest()
 
 
 _PER_TOKEN = ("tokenizer.ggml.tokens", "tokenizer.ggml.scores", "tokenizer.ggml.token_type")

@@ -21,8 +21,9 @@ from transformers import (
 from transformers.utils import logging
 
 from ..errors import InputError, SourceError
-from . import chatglm, vocab
+from . import chatglm, gguf_weights, vocab
 from .compute import DTYPES, compute_dtype, training_type
+from .gguf import gguf_of
 
 logging.disable_progress_bar()
 chatglm.register()
@@ -57,13 +58,16 @@ class Base:
 Quantization = Literal["none", "int8", "nf4"]
 
 
-def load_base(folder: Path, device: str = "cpu", *, quantize: Quantization = "none") -> Base:
+def load_base(
+    folder: Path, device: str = "cpu", *, quantize: Quantization = "none", dtype: torch.dtype | None = None
+) -> Base:
     """Load weights and tokenizer; parameters come frozen and in evaluation mode.
 
     Raises:
         SourceError: files are missing, damaged or of an unknown architecture, or quantized loading is not possible.
     """
-    return Base(model=load_model(folder, device, quantize=quantize), tokenizer=load_tokenizer(folder), folder=folder)
+    model = load_model(folder, device, quantize=quantize, dtype=dtype)
+    return Base(model=model, tokenizer=load_tokenizer(folder), folder=folder)
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -92,6 +96,13 @@ def skeleton(folder: Path) -> nn.Module:
         config = AutoConfig.from_pretrained(folder, **_code(folder))
         model: nn.Module = AutoModelForCausalLM.from_config(config, **_code(folder))
     return model
+
+
+def weight_names(folder: Path) -> list[str]:
+    """Names of a base model's weights; of tied ones the first."""
+    model = skeleton(folder)
+    tied = set(getattr(model, "all_tied_weights_keys", None) or ())
+    return [name for name, _ in model.named_parameters() if name not in tied]
 
 
 def padded(rows: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool) -> tuple[Tensor, Tensor]:
@@ -127,10 +138,13 @@ def load_model(
     with _damage(folder):
         weights, config = None, AutoConfig.from_pretrained(folder, **_code(folder))
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-        if kept is not None and known:
+        if (gguf := gguf_of(folder)) is not None:
+            weights = gguf_weights.read_weights(gguf, weight_names(folder), config, dtype=dtype, kept=kept)
+        elif kept is not None and known:
             weights = vocab.read_cut(folder, kept, config.get_text_config().vocab_size)
-        if kept is not None and weights:
-            vocab.cut_config(config, kept)
+        if weights:
+            if kept is not None:
+                vocab.cut_config(config, kept)
             model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
             model = model_class.from_pretrained(None, config=config, state_dict=weights, **options)
         else:

@@ -75,6 +75,11 @@ class PlainTokenizer:
         found: int | None = None if token is None else self._tokenizer.token_to_id(token)
         return found if found is None or self._outside is None else self._outside[found]
 
+    @property
+    def added_tokens_decoder(self) -> dict[int, Any]:
+        """Tokens beside the vocabulary, control tokens among them, by id."""
+        return dict(self._tokenizer.get_added_tokens_decoder())
+
     def __call__(self, text: str, add_special_tokens: bool = True) -> Encoding:
         ids = self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
         return Encoding(list(ids) if self._outside is None else [self._outside[number] for number in ids])

@@ -21,6 +21,7 @@ from gguf.quants import dequantize
 
 from ..errors import ExportError, RunError, SourceError
 from ..files import atomic_file
+from ..known import shipped_name
 from ..report import Reporter
 from ..resources import custome_home
 from . import convert
@@ -29,7 +30,7 @@ from .gguf import Head, read_head, rewrite_gguf
 from .lora_file import Lora, read_lora
 from .plain_tokenizer import FILE, PlainTokenizer
 from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, WEIGHTS_FILE, RunInfo, check_adapter, read_kept, read_run
-from .sources import EMBEDDED, gguf_behind, other_base, resolve_base
+from .sources import gguf_behind, other_base, resolve_base
 
 FOLDER = "served"
 QUANT = "q8_0"
@@ -202,8 +203,8 @@ def _number(head: Head, key: str) -> int:
 
 
 def _check_base(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> None:
-    """The embedded base is pinned by its digest; any other must be the one the run was trained on."""
-    if info.base_model != EMBEDDED and (told := other_base(run, info, resolve_base(info.base_model, reporter, home=home))):  # fmt: skip
+    """A base of the package index is pinned by its digest; any other must be the one the run was trained on."""
+    if shipped_name(info.base_model) is None and (told := other_base(run, info, resolve_base(info.base_model, reporter, home=home))):  # fmt: skip
         raise RunError(told, "把底座换回训练时的那份")
 
 

@@ -1,8 +1,8 @@
 """Where a base model comes from: any way of naming one → a complete local folder.
 
-    embedded            the pinned Gemma 3 270M from the package index, dequantized once
+    qwen2.5-coder-1.5b  a base of the list that the package index has (known.py); `embedded` is the oldest of them
     path/to/folder      a folder with config.json, weights and tokenizer
-    path/to/file.gguf   dequantized once
+    path/to/file.gguf   weights are read from it as they are stored
     hf:org/name         Hugging Face (HF_ENDPOINT names a mirror; org/name alone means the same)
     ms:org/name         ModelScope
 
@@ -21,13 +21,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import DiskError, InputError, SourceError
+from ..known import find_known, shipped_name
 from ..report import Reporter
 from ..resources import custome_home, fetch, sha256_of
 from .convert import ARCHITECTURES
-from .gguf import prepare_gguf
+from .gguf import POINTER, gguf_of, point_to, prepare_gguf, tensor_digest
 from .run_folder import RunInfo
 
-EMBEDDED = "embedded"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -39,17 +39,11 @@ def resolve_base(spec: str, reporter: Reporter, *, home: Path | None = None) -> 
         SourceError: it cannot be fetched, or the folder is incomplete.
     """
     home = home or custome_home()
-    if spec == EMBEDDED:
-        target = home / "models" / "gemma3-270m"
-        if not target.exists():
-            prepare_gguf(fetch("gemma3-270m", reporter, home=home), target, reporter)
-        return target
     path = Path(spec).expanduser()
+    if (name := shipped_name(spec)) is not None:
+        return _prepared(fetch(name, reporter, home=home), home / "models" / name, reporter)
     if path.suffix == ".gguf" and path.is_file():
-        target = home / "models" / f"{path.stem}-{sha256_of(path)[:12]}"
-        if not target.exists():
-            prepare_gguf(path, target, reporter)
-        return target
+        return _prepared(path, home / "models" / f"{path.stem}-{sha256_of(path)[:12]}", reporter)
     if path.is_dir():
         check_folder(path)
         return path
@@ -58,13 +52,23 @@ def resolve_base(spec: str, reporter: Reporter, *, home: Path | None = None) -> 
     name = spec.removeprefix("hf:")
     if _HUB_ID.fullmatch(name) and not name.startswith("."):
         return _hugging_face(name)
-    raise InputError(f"找不到底座模型 {spec!r}：没有这个目录或文件", "可用：本地目录、.gguf 文件、hf:组织/模型、ms:组织/模型，或内置底座 --base-model embedded")  # fmt: skip
+    raise InputError(f"找不到底座模型 {spec!r}：没有这个目录或文件", "可用：本地目录、.gguf 文件、hf:组织/模型、ms:组织/模型，或自带的：custome models")  # fmt: skip
+
+
+def _prepared(gguf: Path, target: Path, reporter: Reporter) -> Path:
+    """The folder of a GGUF file: made once, and pointed to where the file is now. One that an earlier release filled with fp32
+    weights of its own is made anew."""
+    if not (target / POINTER).is_file():
+        shutil.rmtree(target, ignore_errors=True)
+        prepare_gguf(gguf, target, reporter)
+    point_to(target, gguf)
+    return target
 
 
 def gguf_behind(spec: str, reporter: Reporter, *, home: Path | None = None) -> Path | None:
     """The GGUF file a base model was prepared from, None for one that came in another form."""
-    if spec == EMBEDDED:
-        return fetch("gemma3-270m", reporter, home=home)
+    if (name := shipped_name(spec)) is not None:
+        return fetch(name, reporter, home=home)
     path = Path(spec).expanduser()
     return path if path.suffix == ".gguf" and path.is_file() else None
 
@@ -72,7 +76,7 @@ def gguf_behind(spec: str, reporter: Reporter, *, home: Path | None = None) -> P
 def llamacpp_knows(spec: str) -> bool:
     """Will llama.cpp know a base model's architecture? Looks at local files only; False for what is not there."""
     path = Path(spec).expanduser()
-    if spec == EMBEDDED or path.suffix == ".gguf":
+    if shipped_name(spec) is not None or path.suffix == ".gguf":
         return True
     if not (path / "config.json").is_file() and _HUB_ID.fullmatch(name := spec.removeprefix("hf:")):
         from huggingface_hub import try_to_load_from_cache
@@ -204,13 +208,15 @@ def _wanted_with_room(sizes: dict[str, int], cache: Path, repo: str) -> list[str
 
 def other_base(run: Path, info: RunInfo, folder: Path) -> str:
     """What to say when a run was trained on another base than the one in `folder`; '' when it was this one."""
-    if (here := fingerprint(folder)) == info.base_fingerprint:
+    known = find_known(info.base_model)
+    here = fingerprint(folder)
+    if info.base_fingerprint in (here, *(known.former_fingerprints if known else ())):
         return ""
     return f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
 
 
 def fingerprint(folder: Path) -> str:
-    """Tells one base model from another without reading gigabytes: configuration, file sizes and weight headers."""
+    """Tells one base model from another without reading gigabytes: configuration, file sizes and the beginning of the weights."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config.pop("transformers_version", None)  # says who wrote the file, not what the model is
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
@@ -218,4 +224,6 @@ def fingerprint(folder: Path) -> str:
         digest.update(f"{path.name}:{path.stat().st_size}".encode())
         with path.open("rb") as weights:
             digest.update(weights.read(1 << 16))
+    if (gguf := gguf_of(folder)) is not None:
+        digest.update(tensor_digest(gguf))
     return digest.hexdigest()[:16]

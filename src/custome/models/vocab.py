@@ -28,6 +28,8 @@ _WRITABLE = re.compile(
     "[\u0009\u000a\u0020-\u007e\u00a0-\u00ff\u2010-\u2027\u2030-\u205e\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
 )
 """Single characters that are always kept: ASCII, Latin-1, punctuation, CJK."""
+_CHINESE = re.compile("[\u2010-\u2027\u2030-\u205e\u3000-\u303f\u3400-\u9fff\uff00-\uffef]+")
+"""Words that are always kept: whoever asks uses others than the book does, and a word in pieces is one the model never met."""
 BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _UNUSED = re.compile(r"<unused\d+>|<\|reserved_special_token_\d+\|>|\[unused\d+\]|<extra_id_\d+>")
 _SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
@@ -80,7 +82,7 @@ def _data(tokenizer: Any) -> dict[str, Any]:
 
 
 def choose(data: dict[str, Any], used: set[int]) -> list[int]:
-    """Old ids to keep, rising: those used, single characters, bytes, specials, and every token they are merged from.
+    """Old ids to keep, rising: those used, single characters, Chinese words, bytes, specials, and every token they are merged from.
 
     Args:
         data: tokenizer.json.
@@ -95,7 +97,7 @@ def choose(data: dict[str, Any], used: set[int]) -> list[int]:
             kept.add(token)
             continue
         text = _decoded(token, letters) if byte_level else token.replace("▁", " ")
-        if len(text) == 1 and _WRITABLE.match(text):
+        if (len(text) == 1 and _WRITABLE.match(text)) or _CHINESE.fullmatch(text):
             kept.add(token)
     made: dict[str, list[tuple[str, str]]] = {}
     for first, second in merges_of(data):
@@ -128,9 +130,13 @@ def _byte_letters() -> dict[str, int]:
 
 
 def _decoded(token: str, letters: dict[str, int]) -> str:
+    """What a token of a byte-level tokenizer says; '' for part of a character."""
     if not all(c in letters for c in token):
         return ""
-    return bytes(letters[c] for c in token).decode("utf-8", errors="ignore")
+    try:
+        return bytes(letters[c] for c in token).decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
 
 
 def merges_of(data: dict[str, Any]) -> Iterable[tuple[str, str]]:

@@ -29,7 +29,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import __version__
 from ..apps.cosplay.play import stage_of
-from ..engine.base import check_options
+from ..apps.cosplay.stage import Stage
+from ..engine.base import Cancel, OnPiece, check_options
 from ..errors import (  # fmt: skip
     BusyError,
     CustomeError,
@@ -40,7 +41,7 @@ from ..errors import (  # fmt: skip
     SourceError,
     UnknownModelError,
 )
-from ..types import GenerateOptions, Request
+from ..types import GenerateOptions, Reply, Request
 from .auth import Doorkeeper, Key, WrongKeyError
 from .catalogue import Catalogue, Found
 from .metrics import Metrics
@@ -51,12 +52,13 @@ from .protocol import (  # fmt: skip
     CompletionRequest,
     EmbeddingRequest,
     LoadRequest,
+    SceneRequest,
     UnloadRequest,
     chat_body,
     completion_body,
     fitted,
 )
-from .writing import Writing
+from .writing import Write, Writing
 
 LARGEST_BODY = 4 << 20
 MOST_THREADS = 256
@@ -111,23 +113,26 @@ def create_app(
     async def chat_completions(body: ChatRequest, http: HttpRequest) -> Response:
         """A reply to a conversation, as one of the people of a book."""
         found = await find(body.model, body.character)
-        if body.scene is not None:
-            name, request = await asyncio.get_running_loop().run_in_executor(pool, _in_scene, body, found)
-            body = body.model_copy(update={"model": f"{found.hosted.name}:{name}"})
-            return await _answer(pool, http, body, found, [request])
-        request = body.request(found.speaker)
+        check_options(found.engine, body.options())
+        if body.scene is not None or found.speaker:
+            name, wanted = await asyncio.get_running_loop().run_in_executor(pool, _played, body, found)
+            if body.scene is not None:
+                body = body.model_copy(update={"model": f"{found.hosted.name}:{name}"})
+            return await _answer(pool, http, body, wanted)
+        request = body.request()
         if body.truncation == "auto":
             most = found.engine.max_context - body.options().max_new_tokens
             request = await asyncio.get_running_loop().run_in_executor(
                 pool, fitted, request, found.engine.prompt_tokens, most
             )
-        return await _answer(pool, http, body, found, [request])
+        return await _answer(pool, http, body, _plain(found, [request], body))
 
     @api.post("/v1/completions")
     async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
         """A text gone on with, as it is."""
         found = await find(body.model, None)
-        return await _answer(pool, http, body, found, [Request(text=prompt) for prompt in body.prompts()])
+        check_options(found.engine, body.options())
+        return await _answer(pool, http, body, _plain(found, [Request(text=prompt) for prompt in body.prompts()], body))
 
     @api.post("/v1/embeddings")
     async def embeddings(body: EmbeddingRequest) -> Response:
@@ -190,13 +195,11 @@ def create_app(
     return app
 
 
-async def _answer(pool: Executor, http: HttpRequest, body: ChatRequest | CompletionRequest, found: Found, requests: Sequence[Request]) -> Response:  # fmt: skip
+async def _answer(pool: Executor, http: HttpRequest, body: ChatRequest | CompletionRequest, wanted: Sequence[Write]) -> Response:  # fmt: skip
     """Have the replies written, and give them whole or piece by piece."""
     options, chat = body.options(), isinstance(body, ChatRequest)
-    check_options(found.engine, options)
-    wanted = [(request, _seeded(options, number)) for request in requests for number in range(body.choices())]
     reply_id, created = f"{'chatcmpl' if chat else 'cmpl'}-{secrets.token_hex(12)}", int(time.time())
-    writing = Writing(pool, found.engine, wanted)
+    writing = Writing(pool, wanted)
     if not body.stream:
         replies = await writing.replies(http)
         if replies is None:
@@ -245,13 +248,46 @@ def _seeded(options: GenerateOptions, number: int) -> GenerateOptions:
     return options if options.seed is None or not number else replace(options, seed=options.seed + number)
 
 
-def _in_scene(body: ChatRequest, found: Found) -> tuple[str, Request]:
-    """(who answers, what the model reads) of a scene."""
-    assert body.scene is not None
-    stage, said = stage_of(found.hosted), body.said()
-    people = [stage.card(name).name for name in body.scene.people]
-    name = stage.next_speaker(people, said, body.scene.order, body.seed)
-    return name, stage.prompt(name, said, body.scene.setting(), body.options()).request
+def _plain(found: Found, requests: Sequence[Request], body: ChatRequest | CompletionRequest) -> list[Write]:
+    """Requests as they are, to nobody in particular."""
+    options = body.options()
+
+    def writer(request: Request, number: int) -> Write:
+        return lambda on_piece, cancel: found.engine.run(request, _seeded(options, number), on_piece, cancel)
+
+    return [writer(request, number) for request in requests for number in range(body.choices())]
+
+
+def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
+    """(who answers, what writes each choice): somebody of a book, on the same stage as on the page."""
+    scene, stage, said = body.scene or SceneRequest(people=[found.speaker]), stage_of(found.hosted), body.said()
+    if found.engine is not found.hosted.engine:  # its base
+        stage = Stage(found.engine, stage.company)
+    people = [stage.card(name).name for name in scene.people]
+    said = [one if one.by_user else replace(one, name=stage.known_as(one.name)) for one in said]
+    name, setting, options = (
+        stage.next_speaker(people, said, scene.order, body.seed),
+        body.setting(scene),
+        body.options(),
+    )
+    left_out = stage.prompt(name, said, setting, options).left_out
+    if left_out and body.truncation != "auto" and body.scene is None:
+        raise LengthError(
+            f"对话太长，最早的 {left_out} 句放不下", "删掉一些历史，把 max_tokens 调小，或加 truncation: auto"
+        )
+
+    def writer(number: int) -> Write:
+        def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
+            several = (
+                scene.candidates > 1
+            )  # the first is not the one that is chosen, and what was sent cannot be taken back
+            spoken = stage.speak(name, said, setting, _seeded(options, number), candidates=scene.candidates, among=people,
+                                 on_piece=None if several else on_piece, cancel=cancel)  # fmt: skip
+            return spoken.reply
+
+        return write
+
+    return name, [writer(number) for number in range(body.choices())]
 
 
 def _embedded(found: Found, texts: Sequence[str]) -> tuple[list[list[float]], int]:

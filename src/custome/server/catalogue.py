@@ -126,6 +126,17 @@ class Catalogue:
             with self._lock:
                 self._hosted[name] = opened
 
+    def replace(self, one: Hosted) -> None:
+        """Serve a model in the place of the one of the same name; replies that the other is writing are finished first."""
+        with self._lock:
+            before, self._hosted[one.name] = self._hosted.get(one.name), self._gated(one)
+        if before is not None:
+            threading.Thread(target=before.engine.close, daemon=True).start()
+
+    def busy(self) -> bool:
+        """Is anybody being answered, or waiting to be?"""
+        return any(gate.running or gate.waiting for _, gate in self.gates())
+
     def unload(self, name: str) -> None:
         """Serve a run no longer; replies being written are finished first.
 

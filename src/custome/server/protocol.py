@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from jsonschema import Draft202012Validator, SchemaError
@@ -153,14 +154,28 @@ class SceneRequest(_Strict):
     examples: Annotated[int, Field(ge=0, le=8)] = Setting.examples
     persona: bool = True
     as_speech: bool = True
+    summary: Annotated[str, Field(max_length=4_000)] = ""
+    """What happened before the first message."""
+    manner: Annotated[float, Field(ge=0, le=2)] = Setting.manner
+    """How much the character's own words are made likelier."""
+    regex: bool = False
+    candidates: Annotated[int, Field(ge=1, le=16)] = 1
+    """Replies that are written, of which the best is given; it then comes at once."""
 
     def setting(self) -> Setting:
-        return Setting(
-            **{
-                name: getattr(self, name)
-                for name in ("user", "user_persona", "note", "as_of", "examples", "persona", "as_speech")
-            }
+        names = (
+            "user",
+            "user_persona",
+            "note",
+            "as_of",
+            "examples",
+            "persona",
+            "as_speech",
+            "summary",
+            "manner",
+            "regex",
         )
+        return Setting(**{name: getattr(self, name) for name in names})
 
 
 class ChatRequest(Common):
@@ -185,12 +200,23 @@ class ChatRequest(Common):
         return self
 
     def said(self) -> list[Said]:
-        """The conversation as a scene has it; what a system message says is told, not said."""
+        """The conversation as a scene has it."""
         user = self.scene.user if self.scene else ""
         return [
-            Said(name=(m.name or user or GUEST) if m.role == "user" else (m.name or "") if m.role == "assistant" else "", text=m.text(), by_user=m.role == "user")
-            for m in self.messages
+            Said(name=(m.name or user or GUEST) if m.role == "user" else (m.name or self._answered_before()), text=m.text(), by_user=m.role == "user")
+            for m in self.messages if m.role in ("user", "assistant")
         ]  # fmt: skip
+
+    def _answered_before(self) -> str:
+        """Who said what an assistant's message without a name says: the one who answers, where there is only one."""
+        if self.scene is not None:
+            return self.scene.people[0] if len(self.scene.people) == 1 else ""
+        return self.character or self.model.rpartition(":")[2]
+
+    def setting(self, scene: SceneRequest) -> Setting:
+        """How the scene is set; system messages are told beside the persona."""
+        told = "\n".join(m.text() for m in self.messages if m.role in ("system", "developer"))
+        return replace(scene.setting(), told=told)
 
     def options(self) -> GenerateOptions:
         schema = self.response_format.schema_text() if self.response_format else ""
@@ -200,13 +226,10 @@ class ChatRequest(Common):
             most=self.max_completion_tokens,
         )
 
-    def request(self, speaker: str) -> Request:
-        """As ours; a developer message is a system message, and what the assistant said was said by the character."""
+    def request(self) -> Request:
+        """As ours, to nobody in particular; a developer message is a system message."""
         roles: dict[str, Literal["system", "user", "assistant"]] = {"developer": "system", "system": "system", "user": "user", "assistant": "assistant"}  # fmt: skip
-        return Request(speaker=speaker, messages=tuple(
-            Message(role=roles[m.role], content=m.text(), name=(m.name or speaker) if m.role == "assistant" else "")
-            for m in self.messages
-        ))  # fmt: skip
+        return Request(messages=tuple(Message(role=roles[m.role], content=m.text(), name=m.name or "") for m in self.messages))  # fmt: skip
 
 
 class CompletionRequest(Common):

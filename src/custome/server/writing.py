@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
 
-from ..engine.base import Cancel, Engine, OnPiece
-from ..types import GenerateOptions, Piece, Reply, Request, TokenChoice
+from ..engine.base import Cancel, OnPiece
+from ..types import Piece, Reply, TokenChoice
+
+Write = Callable[[OnPiece, Cancel], Reply]
+"""Writes one reply; whoever reads sees it grow."""
 
 
 class Writing:
     """One or several replies that are being written for one reader."""
 
-    def __init__(self, pool: Executor, engine: Engine, wanted: Sequence[tuple[Request, GenerateOptions]]) -> None:
+    def __init__(self, pool: Executor, wanted: Sequence[Write]) -> None:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._told = False
@@ -25,8 +28,8 @@ class Writing:
         self._pieces: list[deque[Piece]] = [deque() for _ in wanted]
         self.tokens: list[list[TokenChoice]] = [[] for _ in wanted]
         self._futures = [
-            self._loop.run_in_executor(pool, engine.run, request, options, self._taker(index), self._cancel)
-            for index, (request, options) in enumerate(wanted)
+            self._loop.run_in_executor(pool, write, self._taker(index), self._cancel)
+            for index, write in enumerate(wanted)
         ]
         for future in self._futures:
             future.add_done_callback(lambda _: self._news.set())

@@ -25,7 +25,7 @@ from ..corpus.cast import take_cast
 from ..corpus.dataset import canonical_cues, with_main_characters
 from ..corpus.formats import read_samples, sample_row
 from ..corpus.reading import read_novel
-from ..errors import DataError, InputError, RunError
+from ..errors import InputError, RunError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
 from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_products, training_type
@@ -79,6 +79,7 @@ from .watch import (
     Panel,
     keep_samples_until,
     perplexity,
+    put_to,
     sample_replies,
     write_samples,
 )
@@ -164,7 +165,7 @@ def _finetune(
         valid_samples,
         novels,
         everyday,
-        introduce if recipe.data.introduced else None,
+        introduce,
         reporter,
     )
     plan, steps = _plan(recipe, material)
@@ -209,13 +210,14 @@ def _finetune(
         metrics.metrics(step, {"probe_perplexity": perplexity(forgotten)})
         if accelerator.num_processes == 1:  # a model that is shared out cannot answer in one process
             with accelerator.autocast():
-                replies = sample_replies(attached.model, material.tokenizer, material.chat_format, material.asked)
+                asked = [put_to(text, cue, material.chat_format.kind) for text, cue in material.asked]
+                replies = sample_replies(attached.model, material.tokenizer, material.chat_format, asked)
             write_samples(folder, step, material.asked, replies)
             if panel is not None:
-                asked = panel.asked(material.chat_format.kind)
+                wanted = panel.asked(material.chat_format.kind)
                 with accelerator.autocast():
                     replies = sample_replies(
-                        attached.model, material.tokenizer, material.chat_format, asked, LONGEST_REPLY
+                        attached.model, material.tokenizer, material.chat_format, wanted, LONGEST_REPLY
                     )
                 metrics.metrics(step, panel.measure(replies))
         return loss
@@ -240,7 +242,7 @@ def _finetune(
 
 def _check_given(recipe: Recipe, everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None) -> None:
     """What a recipe wants from above must have been handed in."""
-    wanted = (("replay", recipe.data.replay, everyday, "底座自己写的日常中文"), ("introduced", recipe.data.introduced, introduce, "语料里的人物"),
+    wanted = (("replay", recipe.data.replay, everyday, "底座自己写的日常中文"), ("introduced", recipe.data.introduced, introduce, "语料里的人物"), ("conversations", recipe.data.conversations, introduce, "语料里的人物"),
               ("persona_questions", recipe.checks.persona_questions, panel, "可问的人"))  # fmt: skip
     for name, value, given, what in wanted:
         if value and not given:
@@ -409,19 +411,18 @@ def _read(recipe: Recipe, path: str) -> list[Sample]:
 
 
 def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
-    """(training, validation) samples; without a validation file the last `val_set_size` of a fixed shuffle are held out.
+    """(training, validation) samples; without a validation file the last `val_set_size` of a fixed shuffle are held out, a tenth
+    at most.
 
     Raises:
-        InputError, DataError: see corpus.formats.read_samples; or nothing is left to train on.
+        InputError, DataError: see corpus.formats.read_samples.
     """
     samples = _read(recipe, recipe.data.train_path)
     if recipe.data.main_characters:
         samples = with_main_characters(samples, recipe.data.main_characters)
     if recipe.data.valid_path:
         return samples, _read(recipe, recipe.data.valid_path)
-    held_out = recipe.data.val_set_size
-    if held_out >= len(samples):
-        raise DataError(f"{recipe.data.train_path!r} 只有 {len(samples)} 条，不够划出 {held_out} 条作验证", f"减小验证集：--val-set-size {len(samples) // 10}")  # fmt: skip
+    held_out = min(recipe.data.val_set_size, len(samples) // 10)  # a small set is learnt from, not judged by
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(recipe.train.seed)).tolist()
     cut = len(samples) - held_out
     return [samples[i] for i in sorted(order[:cut])], [samples[i] for i in sorted(order[cut:])]
@@ -465,7 +466,7 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
 
 
 FIXED = {
-    "data": ("cutoff_len", "replay", "introduced"),
+    "data": ("cutoff_len", "replay", "introduced", "conversations"),
     "checks": ("persona_questions",),
     "model": ("vocabulary", "load_8bit"),
     "train": ("seed", "batch_size", "pretrain_steps", "optimizer", "group_by_length", "weight_decay"),
@@ -492,7 +493,7 @@ def _results(progress: Progress, device: str) -> dict[str, Any]:
     finite = {"base_valid_loss": progress.base_loss, "valid_loss": progress.best_loss}
     return {
         **{name: round(value, 4) for name, value in finite.items() if math.isfinite(value)},
-        "best_step": progress.best_step,
+        **({"best_step": progress.best_step} if math.isfinite(progress.best_loss) else {}),
         "steps": progress.step,
         "tokens": progress.tokens_seen,
         "train_seconds": round(progress.train_seconds, 1),

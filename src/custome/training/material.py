@@ -15,15 +15,15 @@ from ..corpus.dataset import Spoken, characters
 from ..corpus.text import Novel
 from ..errors import DataError
 from ..models import vocab
-from ..models.chat_format import ChatFormat, open_format
+from ..models.chat_format import ChatFormat, open_format, persona
 from ..models.loading import load_tokenizer
 from ..report import Reporter
-from ..types import Character, Message, Sample
+from ..types import Character, Request, Sample
 from .data import EncodedSet, Example, data_fingerprint, encode_samples, encode_text, hold_out, lines_of_text
-from .watch import probe_examples, questions
+from .watch import probe_examples, put_to, questions
 
-Introduce = Callable[[Sequence[Sample], str], list[Sample]]
-"""Puts who speaks, and how they talk, in front of some of the samples, for a model of this kind (novel, template)."""
+Introduce = Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]
+"""Training and validation samples → the same as they are played, for a model of this kind (novel, template)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,9 @@ def encode(
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
     chat_format = open_format(tokenizer, recipe.model.chat_format)
     if introduce is not None:
-        train_samples = introduce(train_samples, chat_format.kind)
+        train_samples, valid_samples = introduce(train_samples, valid_samples, chat_format.kind)
+    if chat_format.kind == "template":
+        train_samples, valid_samples = ([_told_who(one) for one in some] for some in (train_samples, valid_samples))
     train, valid = (
         encode_samples(samples, chat_format, cutoff_len=cutoff, whole_text=recipe.data.train_on_inputs, reporter=reporter, title=title)
         for samples, title in ((train_samples, "训练集"), (valid_samples, "验证集"))
@@ -79,7 +81,8 @@ def encode(
         raise DataError(
             f"{', '.join(recipe.data.text_paths)!r} 里没有够练的文字", "换一本长一些的书，或减小 --cutoff-len"
         )
-    reporter.note(_describe(train, valid, text, cutoff))
+    for note in (_describe(train, valid, text, cutoff), *_not_learnt(train_samples, len(valid), chat_format.kind)):
+        reporter.note(note)
     spoken: list[Spoken] = []
     for sample in train_samples:
         spoken += [*sample.earlier, sample]
@@ -89,22 +92,39 @@ def encode(
     )  # fmt: skip
 
 
-def trimmed(material: Material, rows: int, reporter: Reporter, also: Sequence[tuple[str, str]] = ()) -> Material:
+def _told_who(sample: Sample) -> Sample:
+    """With the system text that a request to the same person has, where the data brings none."""
+    name = sample.speaker or sample.mention
+    return sample if sample.front or not name else dataclasses.replace(sample, front=persona(name))
+
+
+def trimmed(material: Material, rows: int, reporter: Reporter, also: Sequence[Request] = ()) -> Material:
     """The same in the tokens of a vocabulary cut to what it uses.
 
     Args:
-        also: (text, cue) that will be asked beside its own questions.
+        also: what will be asked beside its own questions.
     """
     sets = {name: getattr(material, name) for name in ("train", "valid", "text", "probe", "replay")}
     used = {number for encoded in sets.values() for example in encoded.examples for number in example.ids}
-    for text, cue in (*material.asked, *also):
-        used.update(material.chat_format.prompt([Message(role="user", content=text)], cue))
+    own = [put_to(text, cue, material.chat_format.kind) for text, cue in material.asked]
+    for request in (*own, *also):
+        used.update(material.chat_format.prompt(request.messages, request.speaker))
     tokenizer, smaller = vocab.trim(material.tokenizer, used, rows)
     reporter.note(f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上")
     return dataclasses.replace(
         material, tokenizer=tokenizer, chat_format=open_format(tokenizer, material.chat_format.name), kept=smaller.kept,
         **{name: encoded.renumbered(smaller.renumbered) for name, encoded in sets.items()},
     )  # fmt: skip
+
+
+def _not_learnt(samples: Sequence[Sample], held_out: int, kind: str) -> list[str]:
+    """What of the rows is dropped or changed, by kind, for people to know."""
+    counts = (
+        ("条的最后一句没有人回答，这一句学不到", sum(bool(sample.unanswered) for sample in samples)),
+        ("条的回答里有换行，小说体里连成一段", sum("\n" in sample.chat.strip() for sample in samples) if kind == "novel" else 0),
+    )  # fmt: skip
+    told = [f"{count:,} {what}" for what, count in counts if count]
+    return told if held_out or not samples else [*told, "样本太少，没有留出验证：不报验证损失，用最后一步的权重"]
 
 
 def _describe(train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int) -> str:

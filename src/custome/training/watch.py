@@ -13,10 +13,10 @@ import torch
 
 from ..files import write_text
 from ..models import proof
-from ..models.chat_format import ChatFormat
+from ..models.chat_format import ChatFormat, persona
 from ..models.loading import padded
 from ..models.run_folder import SAMPLES_FILE
-from ..types import Character, Message
+from ..types import Character, Message, Request
 from .data import EncodedSet, lines_of_text
 
 LONGEST_SAMPLE = 48
@@ -33,18 +33,24 @@ def questions(people: Sequence[Character]) -> list[tuple[str, str]]:
     return [(text, cues[place % len(cues)]) for place, text in enumerate(QUESTIONS)]
 
 
+def put_to(text: str, cue: str, kind: str) -> Request:
+    """A question as a model of this kind reads it; an instruct model is told who it is."""
+    told = [Message(role="system", content=persona(cue))] if kind == "template" and cue else []
+    return Request(messages=(*told, Message(role="user", content=text)), speaker=cue)
+
+
 class Panel(Protocol):
     """People who are asked the same at every evaluation, and what is made of their replies."""
 
-    def asked(self, kind: str) -> Sequence[tuple[str, str]]:
-        """(text, cue of who answers), for a model of this kind."""
+    def asked(self, kind: str) -> Sequence[Request]:
+        """What a model of this kind reads."""
 
     def measure(self, replies: Sequence[str]) -> dict[str, float]:
         """Curves of the run."""
 
 
 def sample_replies(
-    model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]], longest: int = LONGEST_SAMPLE
+    model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[Request], longest: int = LONGEST_SAMPLE
 ) -> list[str]:
     """Greedy replies of at most `longest` tokens, so many in one batch."""
     return [
@@ -55,10 +61,8 @@ def sample_replies(
 
 
 @torch.no_grad()
-def _batch(
-    model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[tuple[str, str]], longest: int
-) -> list[str]:
-    prompts = [chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in asked]
+def _batch(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[Request], longest: int) -> list[str]:
+    prompts = [chat_format.prompt(request.messages, request.speaker) for request in asked]
     ids, mask = padded(prompts, tokenizer.pad_token_id, model.device, left=True)
     was_training = model.training
     model.eval()

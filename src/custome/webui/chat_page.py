@@ -24,6 +24,8 @@ from .chat_events import ChatEvents
 _DEFAULTS = GenerateOptions()
 _SCENE = Scene()
 CHAPTERS = 200
+TOLD_EVERY_S = 3.0
+"""How often the page says how far the work behind it is."""
 """Most chapters the story-time slider counts."""
 _DOWNLOAD = """(given) => {
   if (!given) return;
@@ -63,8 +65,8 @@ _DARK = "() => { document.body.classList.toggle('dark'); }"
 class _Page:
     """The components, and which event each of them sets off."""
 
-    def __init__(self, play: Play) -> None:
-        self.play, self.events = play, ChatEvents(play)
+    def __init__(self, play: Play, told: Callable[[], str] | None = None) -> None:
+        self.play, self.events, self._told = play, ChatEvents(play), told
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
@@ -91,6 +93,8 @@ class _Page:
                     min_width=200,
                 )
                 self.dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0, min_width=48)
+            if self._told is not None:
+                gr.Markdown(self._told, every=TOLD_EVERY_S, elem_id="behind")
             with gr.Row():
                 with gr.Column(scale=4):
                     self._talk()
@@ -304,13 +308,16 @@ class _Page:
         page.unload(do.stop_it)
 
 
-def build_chat_page(hosted: Callable[[], Sequence[Hosted]], store: Store | Path) -> gr.Blocks:
+def build_chat_page(
+    hosted: Callable[[], Sequence[Hosted]], store: Store | Path, told: Callable[[], str] | None = None
+) -> gr.Blocks:
     """The page for what is being served; `hosted` is asked anew each time a tab is opened.
 
     Args:
         store: where conversations are kept, or the path of an SQLite file for them.
+        told: how far the work behind the page is, in one line.
 
     Raises:
         StoreError: it cannot be written to.
     """
-    return _Page(Play(hosted, store if isinstance(store, Store) else Store(store))).build()
+    return _Page(Play(hosted, store if isinstance(store, Store) else Store(store)), told).build()

@@ -114,10 +114,13 @@ class Company:
         """The book somebody is from: where they speak first."""
         return self.lines(name)[0].novel if self.lines(name) else ""
 
-    def _card(self, name: str, as_of: int | None = None) -> Card:
+    def _card(self, name: str, as_of: int | None = None, told: bool = True) -> Card:
+        """Args:
+        told: with what the book tells of them; an instruct model says it back, and has the lorebook for it.
+        """
         person, novel = self._people[name], self.novel(name)
         return Card(
-            name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person, as_of),
+            name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person, as_of, told),
             greeting=self._greeting(name, as_of), examples=self._examples(name, as_of), book=self.lorebook(novel),
             rest={"tags": [self._title(novel)] if novel else [], "creator_notes": "由语料自动整理"},
         )  # fmt: skip
@@ -152,7 +155,11 @@ class Company:
     def _title(self, novel: str) -> str:
         return self._titles.get(novel) or novel
 
-    def _persona(self, person: Portrait, as_of: int | None) -> str:
+    def calls_self(self, name: str) -> str:
+        """What somebody calls themselves more than the others of the book do; '' where there is nothing."""
+        return self._self(self.lines(name), self.novel(name))
+
+    def _persona(self, person: Portrait, as_of: int | None, told: bool) -> str:
         """Who somebody is; as of a chapter, what has been said in the book by then."""
         novel, own = self.novel(person.name), self._lines_by(person.name, as_of)
         known = None if as_of is None else self._known_by(novel, as_of)
@@ -165,12 +172,11 @@ class Company:
             f"{person.name}，《{self._title(novel)}》中人" if novel else person.name,
             f"，又称{called}。" if called else "。",
         ]
-        told = next(
+        facts = next(
             (lore.facts for lore in self._lore[novel] if lore.kind == "person" and lore.name == person.name), ()
         )
-        parts += [f"{fact.text}（第{fact.chapter}回）" for fact in told if as_of is None or fact.chapter <= as_of][
-            :TOLD
-        ]
+        known_facts = [fact for fact in facts if told and (as_of is None or fact.chapter <= as_of)]
+        parts += [f"{fact.text}（第{fact.chapter}回）" for fact in known_facts[:TOLD]]
         if self_called := self._self(own, novel):
             parts.append(f"自称“{self_called}”。")
         begins = [
@@ -178,7 +184,7 @@ class Company:
         ]
         if begins:
             parts.append(f"开口常说“{'”“'.join(begins[:3])}”。")
-        if others := heard(name for name, _ in person.speaks_to):
+        if others := heard(name for name, _ in person.speaks_to if told):
             parts.append(f"常与{'、'.join(others[:4])}说话。")
         return "".join(parts)
 

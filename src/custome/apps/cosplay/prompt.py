@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ...engine.base import Engine
-from ...models.chat_format import normalise
+from ...models.chat_format import normalise, persona
 from ...types import Message, Request
 from .card import Card, filled
 from .lorebook import Lorebook, recall, within
@@ -51,6 +51,8 @@ class Setting:
     """Author's note: said to the model right before the last turn."""
     summary: str = ""
     """What happened before the turns that are still told."""
+    told: str = ""
+    """What a client's system messages say, beside the persona."""
     as_of: int | None = None
     """The chapter the story has come to; nobody knows what comes later."""
     examples: int = 2
@@ -116,6 +118,7 @@ def write_prompt(
 
     if setting.persona:
         add("人物", persona_of(card, user, novel))
+    add("系统消息", setting.told)
     if setting.user_persona:
         add("你的角色", setting.user_persona if novel else f"对方是{user}：{setting.user_persona}")
     fired = recall(book or card.book or Lorebook(), latest, as_of=setting.as_of, regex=setting.regex)
@@ -169,14 +172,18 @@ def write_prompt(
 
 
 def persona_of(card: Card, user: str, novel: bool) -> str:
-    """Who the character is, for a model that reads it."""
+    """Who the character is, for a model that reads it; for one that follows orders how to answer as well, unless the card
+    says that itself."""
     told = [filled(text, card, user) for text in (card.description, card.personality, card.scenario) if text.strip()]
     if novel:
         return "".join(told)
-    orders = (
-        filled(card.system, card, user) or f"你是{card.name}，用{card.name}的口吻说话，不说自己是人工智能，不跳出角色。"
-    )
+    orders = filled(card.system, card, user) or persona(card.name, user)
     return "\n".join([orders, *told])
+
+
+def system_text(card: Card, user: str, own: Sequence[str]) -> str:
+    """What an instruct model is told before a conversation, where nothing else comes to mind: who it is and how they talk."""
+    return "\n".join([persona_of(card, user, novel=False), *(own_line(card, text, novel=False) for text in own)])
 
 
 def examples_of(card: Card, user: str, novel: bool) -> list[str]:
@@ -197,9 +204,22 @@ def asked_of(user: str, card: Card, text: str) -> str:
     return f"{user}问{card.cue or card.name}曰：“{text}”"
 
 
+_ASKS = re.compile(r"[吗呢么谁哪几何]|怎么|怎样|什么|为啥|多少|还是|是否|能不能|会不会|要不要|可否")
+_ENDS = "。！？；…，、：”’」）.!?~～"
+
+
+def put_plainly(text: str) -> str:
+    """What the user writes, as an instruct model understands it: a question has its mark, and a bare heading (三国归晋) asks for
+    an opinion. What has a mark at its end stays as it is."""
+    text = text.strip()
+    if not text or text[-1] in _ENDS or not re.search(r"[\u3400-\u9fff]", text):
+        return text
+    return f"{text}？" if _ASKS.search(text) else f"{text}。你怎么看？"
+
+
 def own_line(card: Card, text: str, novel: bool) -> str:
     """One of the character's own lines, as it is shown to a model."""
-    return f"{card.cue or card.name}{'曰' if novel else ''}：“{text}”"
+    return f"{card.cue or card.name}曰：“{text}”" if novel else f"{card.name}说过：“{text}”"
 
 
 def _spoken(one: Said, card: Card, user: str, setting: Setting, novel: bool) -> str:
@@ -235,6 +255,7 @@ def _request(
         messages.append(Message(role="user", content=SCENE_BEGINS if whole else LEFT_OUT))
     for one in told:
         mine, text = _is_mine(one, card), filled(one.text, card, user)
+        text = put_plainly(text) if one.by_user else text
         named = text if mine or one.by_user or not one.name else f"{one.name}：{text}"
         _add(messages, "assistant" if mine else "user", named)
     for note in notes:

@@ -77,7 +77,15 @@ class Stage:
                 return card
         if not self.names:  # a model that knows nobody by name can be anybody
             return Card(name=name, cue=name)
-        return self.company.card(self.company.find(name, list(self._cards)), as_of)
+        found = self.company.find(name, list(self._cards))
+        return self.company.card(found, as_of, told=self.engine.kind == "novel")
+
+    def known_as(self, name: str) -> str:
+        """The name of whoever is called so; of a stranger what he is called."""
+        try:
+            return self.card(name).name if name else ""
+        except InputError:
+            return name
 
     def prompt(
         self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, begun: str = ""
@@ -89,6 +97,10 @@ class Stage:
         """
         card = self.card(name, setting.as_of)
         lines = self.company.own_lines(card.name) if self.company.lines(card.name) else None
+        if (
+            self.engine.kind == "novel"
+        ):  # what was said stands behind the words that cue the reply: 孔明曰, if that is what was learnt
+            said = [one if one.by_user else replace(one, name=self._cue(one.name)) for one in said]
         room = self.engine.max_context - options.max_new_tokens - self.engine.count_tokens(begun)
         return write_prompt(self.engine, card, said, setting, room=room, lines=lines)
 
@@ -202,6 +214,12 @@ class Stage:
         return f"前情：{written}" if (written := reply.text.strip().removeprefix("前情：")) else told
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _cue(self, name: str) -> str:
+        try:
+            return self.card(name).cue or name if name else ""
+        except InputError:  # somebody who is no longer there
+            return name
 
     def _rivals(self, name: str, among: Sequence[str]) -> tuple[str, ...]:
         known = [other for other in among if self.company.lines(other)]

@@ -6,8 +6,8 @@ import re
 import shutil
 import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest

@@ -7,6 +7,7 @@ import pytest
 from custome.known import chat_templates, known_models
 from custome.models.chat_format import open_format
 from custome.types import Exchange, Message, Sample
+from template_tokenizer import tokenizer_for
 from tiny import make_tiny_tokenizer
 
 PERSONA = "你是张三，用张三的口吻说话。"
@@ -35,14 +36,6 @@ GOLDEN = {
 """Sources: the model cards' tokenizer_config.json, for Baichuan 2 its generation_utils.py, for ChatGLM3 its PROMPT.md."""
 
 
-def tokenizer_for(name: str):
-    parts = chat_templates()[name]
-    tokenizer = make_tiny_tokenizer("".join([*GOLDEN.values()]))
-    if parts["end"]:
-        tokenizer.add_special_tokens({"additional_special_tokens": [parts["end"]]})
-    return tokenizer
-
-
 def test_there_is_a_golden_string_for_every_template_and_every_model_has_one_of_them():
     assert set(GOLDEN) == set(chat_templates())
     assert {model.chat_format for model in known_models().values()} <= {"novel", "template", *GOLDEN}
@@ -50,13 +43,13 @@ def test_there_is_a_golden_string_for_every_template_and_every_model_has_one_of_
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_persona_and_a_conversation_as_the_official_template_has_it(name: str):
-    tokenizer = tokenizer_for(name)
+    tokenizer = tokenizer_for(name, "".join(GOLDEN.values()))
     assert tokenizer.decode(open_format(tokenizer, name).prompt(TALK, "张三")) == GOLDEN[name]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_reply_is_learnt_with_its_end(name: str):
-    tokenizer = tokenizer_for(name)
+    tokenizer = tokenizer_for(name, "".join(GOLDEN.values()))
     chat_format = open_format(tokenizer, name)
     sample = Sample(
         context="何在？",

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from test_chat_templates import tokenizer_for
 
 from custome.corpus.formats import read_samples
 from custome.models.chat_format import NovelFormat, open_format
 from custome.types import Sample
+from template_tokenizer import tokenizer_for
 
 TOLD = "你是店家，说话和气。"
 ROWS = {
@@ -48,6 +48,7 @@ WRITTEN = {
     "llama3": ("<|start_header_id|>system<|end_header_id|>\n\n{}<|eot_id|>", "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>",
                "<|start_header_id|>assistant<|end_header_id|>\n\n⟦{}<|eot_id|>⟧"),
 }  # fmt: skip
+WORDS = json.dumps(ROWS, ensure_ascii=False)
 START = {"chatml": "", "glm4": "[gMASK]<sop>", "llama3": "<|begin_of_text|>"}
 
 
@@ -68,7 +69,7 @@ def learnt(chat_format, tokenizer, sample: Sample) -> str:
 
 @pytest.mark.parametrize("shape", ROWS)
 def test_as_prose(shape: str, tmp_path: Path):
-    tokenizer = tokenizer_for("chatml")
+    tokenizer = tokenizer_for("chatml", WORDS)
     text = learnt(NovelFormat(tokenizer), tokenizer, the_sample(shape, tmp_path))
     print(text)
     assert text == "<bos>" + NOVEL[shape]
@@ -77,7 +78,7 @@ def test_as_prose(shape: str, tmp_path: Path):
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("shape", ROWS)
 def test_under_a_template(shape: str, name: str, tmp_path: Path):
-    tokenizer = tokenizer_for(name)
+    tokenizer = tokenizer_for(name, WORDS)
     text = learnt(open_format(tokenizer, name), tokenizer, the_sample(shape, tmp_path))
     print(text)
     (system, user, reply), (told, turns) = WRITTEN[name], ASKED[shape]

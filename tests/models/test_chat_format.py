@@ -216,7 +216,9 @@ def test_a_closing_mark_inside_a_reply_does_not_end_it(novel: NovelFormat, reply
     encoded = novel.encode(Sample(context="何在？张三曰：", chat=reply, speaker="张三"), 512)
     start, end = encoded.replies[0]
     learnt = novel._tokenizer.decode(encoded.ids[start : end - 1])
-    assert learnt.count("“") == learnt.count("”") == 1 and novel.is_complete(learnt) and not novel.is_complete(learnt[:-1])
+    assert (
+        learnt.count("“") == learnt.count("”") == 1 and novel.is_complete(learnt) and not novel.is_complete(learnt[:-1])
+    )
     shown = novel.reply(learnt)
     again = novel.encode(Sample(context="何在？张三曰：", chat=shown, speaker="张三"), 512)
     assert again.ids == encoded.ids  # what is shown is learnt, and told in a history, as it was written

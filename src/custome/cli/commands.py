@@ -232,15 +232,14 @@ class Chat:
 def chat(argv: list[str]) -> int:
     flags = parse(Chat, argv, "custome chat")
     hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted
-    from ..apps.cosplay.choosing import LIVELY
+    from ..apps.cosplay.choosing import drawn
     from ..apps.cosplay.play import Play, Scene
-    from ..types import GenerateOptions
     from .serve import open_store
     from .terminal_chat import terminal_chat
 
     scene = Scene(user=flags.as_, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several)
     play = Play(lambda: hosted, open_store(flags.chats))
-    options = replace(LIVELY if scene.candidates > 1 else GenerateOptions(), do_sample=not flags.greedy)
+    options = replace(drawn(hosted[0].engine.kind, scene.candidates > 1), do_sample=not flags.greedy)
     return terminal_chat(play, hosted[0].name, flags.with_, scene, options)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from .. import config
-from ..apps.cosplay.choosing import LIVELY
+from ..apps.cosplay.choosing import drawn
 from ..apps.cosplay.prompt import Setting
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
@@ -40,10 +40,11 @@ class Play:
     """把问题写成书里有人在问。"""
     manner: float = Setting.manner
     """写的时候让他自己的用词更容易出现的程度；0 不管。"""
-    temperature: float = LIVELY.temperature
-    top_p: float = LIVELY.top_p
-    top_k: int = LIVELY.top_k
-    repetition_penalty: float = LIVELY.repetition_penalty
+    temperature: float = 0.0
+    """0：按底座的种类，和聊天页一样；下面三项也是。"""
+    top_p: float = 0.0
+    top_k: int = -1
+    repetition_penalty: float = 0.0
     seed: int = 7
     """采样的种子。"""
 
@@ -76,6 +77,10 @@ class Evaluate:
     """也问没微调的底座。"""
     information: bool = True
     """算互信息和文体（要用 transformers 载入底座，几分钟）。"""
+    sense: tuple[str, ...] = ()
+    """通不通情理：请这些没微调的底座来读（如 qwen2.5-coder-1.5b qwen2.5-coder-0.5b；transformers 载入，十几分钟一个），先用真实的问答检验裁判。"""
+    sense_answers: int = 60
+    """每个运行目录有多少个回答给裁判读。"""
     plain: tuple[str, ...] = ()
     """哪些照最初的样子问（运行目录名，或 底座）：问题原样，一个候选，不给人设和本人的话。"""
     output: Annotated[str, arg(aliases=["-o"])] = ""
@@ -132,14 +137,16 @@ def evaluate(argv: list[str]) -> int:
         scores = _under_the_base(scores, [(persona.REAL, real), *said], Path(flags.runs[0]), reporter)
     if critic is not None:
         scores = _judged(critic, scores, said, reporter)
+    corpus = Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0]))
+    senses = [_sense_table(name, corpus, seed_rows, said, flags.sense_answers, reporter) for name in flags.sense]
     reporter.table("", *scorecard.table(scores))
-    for shown in scorecard.more_tables(scores):
+    for shown in (*scorecard.more_tables(scores), *senses):
         reporter.table("", *shown)
     told = scorecard.seed_table(seed, seed_rows)
     for row in told[1]:
         reporter.note(" | ".join(row))
     title = "、".join(name for name, _ in said) + "：演得像不像"
-    markdown, page = scorecard.write(output, scores, said, title, told)
+    markdown, page = scorecard.write(output, scores, said, title, told, senses)
     (output / scorecard.PARTIAL).unlink(missing_ok=True)
     reporter.note(f"打分表 → {markdown}　{page}")
     return 0
@@ -170,7 +177,9 @@ class Answering:
         from ..apps.cosplay.prompt import Said
 
         play = self._play
-        options = GenerateOptions(do_sample=not greedy, **{key: getattr(play, key) for key in _DRAWN})
+        given = {key: value for key in _DRAWN if (value := getattr(play, key)) != getattr(Play, key)}
+        usual = drawn(self._stage.engine.kind, play.candidates > 1)
+        options = dataclasses.replace(usual, do_sample=not greedy, **given)
 
         def answer(job: tuple[str, str]) -> Reply:
             question, name = job
@@ -225,6 +234,37 @@ def _under_the_base(scores: Any, said: Any, run: Path, reporter: Reporter) -> An
         dataclasses.replace(one, information=information, style=style)
         for one, (information, style) in zip(scores, found, strict=True)
     ]
+
+
+def _sense_table(
+    judge_name: str,
+    corpus: Path,
+    seed_rows: Sequence[tuple[str, Sequence[str]]],
+    said: Any,
+    most: int,
+    reporter: Reporter,
+) -> Any:
+    """What an untuned base makes of the original's answers, the runs' answers to the same prompts and to ours, and real ones."""
+    from ..engine.local import open_local
+    from ..evaluation import persona, sense
+
+    reporter.stage(f"通不通情理：{judge_name} 来读")
+    judge = open_local(run=None, base_model=judge_name, reporter=reporter, fast=True)
+    seed = persona.seed_prompts()
+    some = [("最初的 32 条：ChatGLM-6B", [row["reply"] for row in seed])]
+    some += [(f"最初的 32 条：{name}", list(texts)) for name, texts in seed_rows]
+    rows = [(title, [persona.Answer(question=row["context"], kind="seed", name=row["speaker"], text=text) for row, text in zip(seed, texts, strict=True)]) for title, texts in some]  # fmt: skip
+    rows += [(f"我们的问题：{name}", persona.spread(answers, most)) for name, answers in said]
+    checked = sense.calibrate(judge, sense.real_dialogues(corpus, most), reporter)
+    asks = checked.trusted("direct")  # who cannot tell real answers from mixed-up ones is not asked about others
+    found = [("书里真实的问答", checked.real), *((title, sense.sense_of(judge, answers, reporter, direct=asks)) for title, answers in rows)]  # fmt: skip
+    judge.close()
+    cells = [(title, f"{m['wins']:.2f}", f"{m['information']:.2f}", f"{m['language']:.2f}", f"{m['direct']:+.2f}" if "direct" in m else "—") for title, m in ((title, one.means()) for title, one in found)]  # fmt: skip
+    areas = [f"{area:.2f}（{low:.2f}–{high:.2f}）{'' if area >= sense.GOOD_JUDGE else ' 不可信'}" for area, low, high in checked.areas.values()]  # fmt: skip
+    cells.append(
+        (f"裁判本身：真实的和张冠李戴的分得开（曲线下面积，{checked.pairs} 对）", "—", areas[0], "—", areas[1])
+    )
+    return (judge_name, "自己的问题最像", "切题，nat/字", "不像话，nat/字", "直接问，对数优势"), cells
 
 
 def _critic(judging: Judging) -> Any:

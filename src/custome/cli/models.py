@@ -21,7 +21,7 @@ _AROUND_CHATTING = 400e6
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelsList:
+class Models:
     """不用模型库就能有的底座：有哪些，哪些已经在这台机器上，各要多大地方。"""
 
 
@@ -44,7 +44,7 @@ class ModelsRemove:
 
 
 def models_list(argv: list[str]) -> int:
-    parse(ModelsList, argv, "custome models")
+    parse(Models, argv, "custome models")
     reporter = ConsoleReporter()
     head = ["名字", "是什么", "许可", "文件", "聊天内存", "训练内存", "在这里"]
     reporter.table("", head, [_row(name, known) for name, known in shipped_models().items()])

@@ -7,6 +7,7 @@ tuned people take over in the same conversations.
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from .. import config
 from ..config import Recipe
 from ..errors import RunError
 from ..files import write_text
-from ..known import shipped_models, shipped_name
+from ..known import find_known, shipped_models, shipped_name
 from ..planning.choice import Candidate, Choice, choose
 from ..report import ConsoleReporter
 from ..resources import catalogue, where
@@ -100,7 +101,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> tuple[Recipe, Choic
         reporter.note(f"底座 {choice.why}")
         base, given = choice.candidate.recipe, choice.candidate.name
     else:
-        base = config.load_recipe(config.find_recipe("sanguo-1.5b"))
+        base = config.load_recipe(config.find_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo"))
     steps = flags.steps or (choice.steps if choice is not None else base.train.steps)
     talks = base.data.conversations and max(1, steps) * base.train.batch_size
     lines = "dialogues_train" if talks else "train"
@@ -111,6 +112,16 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> tuple[Recipe, Choic
     )
     train = dataclasses.replace(base.train, output_dir=str(folder), steps=steps)
     return dataclasses.replace(base, data=data, model=model, train=train).resolved(), choice
+
+
+def follows_orders(base_model: str) -> bool:
+    """Is a base one for conversations? By the list of known ones, else by what lies in its folder; nothing is fetched."""
+    if known := find_known(base_model):
+        return known.chat_format != "novel"
+    folder = Path(base_model).expanduser()
+    settings = folder / "tokenizer_config.json"
+    written = settings.is_file() and "chat_template" in json.loads(settings.read_text(encoding="utf-8"))
+    return written or (folder / "chat_template.jinja").is_file()
 
 
 def _choose(flags: Quickstart, given: str) -> Choice:

@@ -27,8 +27,10 @@ class ModelFlags:
 
     engine: EngineName = "auto"
     """auto：CPU 上用 llama.cpp（快、省内存、许多人同时用），显卡和 llama.cpp 不认识的底座用 local（transformers）；remote：接到 --url。"""
-    quant: Literal["q8_0", "q4_0", "q5_0", "f16"] = "q8_0"
-    """llama.cpp 用的数值类型：q8_0 和训练出的几乎一样；q4_0 再快三到五成，话会有些不同。"""
+    quant: Literal["auto", "q8_0", "q4_0", "q5_0", "f16"] = "auto"
+    """llama.cpp 用的数值类型：q8_0 和训练出的几乎一样；q4_0 再快三到五成，话会有些不同；auto：底座大的用 q4_0，小的用 q8_0。"""
+    strength: float = 1.0
+    """llama.cpp：适配器的力度；1 是学到的，小一些更像底座，大一些口吻更重。"""
     shared_base: bool = False
     """llama.cpp：几个运行目录共用一份底座，每次请求换适配器；省内存，比各自合并慢四分之一。"""
     slots: int = 16
@@ -91,7 +93,7 @@ def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
     """Raise InputError for flags that the chosen engine would ignore."""
     only = {
         "remote": ("url", "remote_model", "remote_key_file", "remote_plain"),
-        "llamacpp": ("quant", "shared_base", "slots"),
+        "llamacpp": ("quant", "strength", "shared_base", "slots"),
         "local": ("base_model", "load_8bit", "trust_remote_code"),
     }  # fmt: skip
     defaults = ModelFlags()
@@ -100,6 +102,8 @@ def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
     if len(wanted) > 1 or (wanted and flags.engine not in ("auto", wanted[0])) or (wanted == ["remote"] and flags.engine == "auto"):  # fmt: skip
         flag = f"--{given[wanted[-1]][0].replace('_', '-')}"
         raise InputError(f"{flag} 只和 --engine {wanted[-1]} 一起用，这里是 {flags.engine}{'' if len(wanted) < 2 else '，还给了别的引擎的选项'}", f"加上 --engine {wanted[-1]}，或去掉 {flag}")  # fmt: skip
+    if not 0 <= flags.strength <= 3:
+        raise InputError(f"--strength {flags.strength} 应在 0 到 3 之间", "例如 --strength 0.7")
     if flags.slots < 1:
         raise InputError(f"--slots {flags.slots} 应不小于 1", "例如 --slots 16")
     if flags.engine == "remote" and len(runs) > 1:
@@ -158,7 +162,7 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
 
     has_base = gguf_behind(read_run(run).base_model, reporter) is not None
     return Hosted(
-        name=name, engine=answering(prepare(run, reporter, quant=flags.quant)), people=_people(run), folder=run,
+        name=name, engine=answering(prepare(run, reporter, quant=flags.quant, strength=flags.strength)), people=_people(run), folder=run,
         open_base=(lambda: answering(prepare_base(run, reporter))) if has_base else None,
     )  # fmt: skip
 

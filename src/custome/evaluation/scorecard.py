@@ -83,9 +83,9 @@ def seed_table(
     return head, rows
 
 
-def markdown(scores: Sequence[Scores], told: Table) -> str:
+def markdown(scores: Sequence[Scores], told: Table, senses: Sequence[Table] = ()) -> str:
     lines = []
-    for head, rows in (table(scores), *more_tables(scores), told):
+    for head, rows in (table(scores), *more_tables(scores), *senses, told):
         lines += ["| " + " | ".join(cells) + " |" for cells in (head, tuple("---" for _ in head), *rows)] + [""]
     return "\n".join(lines)
 
@@ -107,24 +107,28 @@ def _plain(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answe
 
 
 def write(
-    folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table
-) -> tuple[Path, Path]:
+    folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table,
+    senses: Sequence[Table] = (),
+) -> tuple[Path, Path]:  # fmt: skip
     """evaluate.json, evaluate.md and evaluate.html in a folder; returns the last two."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "evaluate.json", _plain(scores, answers))
-    write_text(folder / "evaluate.md", f"# {title}\n\n{markdown(scores, told)}")
-    write_text(folder / "evaluate.html", page(scores, answers, title, told))
+    write_text(folder / "evaluate.md", f"# {title}\n\n{markdown(scores, told, senses)}")
+    write_text(folder / "evaluate.html", page(scores, answers, title, told, senses))
     return folder / "evaluate.md", folder / "evaluate.html"
 
 
-def page(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table) -> str:
+def page(
+    scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table,
+    senses: Sequence[Table] = (),
+) -> str:  # fmt: skip
     """One page that needs no network: pictures first, the table, then what was said."""
     style = (files("custome") / "evaluation" / "compare.css").read_text(encoding="utf-8") + _STYLE
     charts = "".join(_chart(scores, key, name, form, about) for key, name, form, about in MEASURES)
     people = _people(scores)
     head, rows = table(scores)
     numbers = _html_table(head, rows)
-    more = "".join(_html_table(*one) for one in more_tables(scores))
+    more = "".join(_html_table(*one) for one in (*more_tables(scores), *senses))
     said = "".join(_said(name, some) for name, some in answers)
     return (f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>{html.escape(title)}</title><style>{style}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"

@@ -11,16 +11,21 @@ else. Knows engines that score, and texts.
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..engine.base import Engine
+from ..files import read_text
 from ..report import Reporter
 from ..types import Message, Request
-from .persona import Answer
+from .persona import Answer, spread
 
 OTHERS = 5
 """Questions that a reply's own is set against."""
@@ -102,6 +107,45 @@ def _asked_directly(judge: Engine, answers: Sequence[Answer], reporter: Reporter
 def _request(told: str, question: str) -> Request:
     system = [Message(role="system", content=told)] if told else []
     return Request(messages=(*system, Message(role="user", content=question)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Does a judge tell sense from nonsense? Real replies of a book against the same person's replies to other questions."""
+
+    pairs: int
+    areas: dict[str, tuple[float, float, float]]
+    """Measure → area under the curve with its 95 % interval."""
+    real: Sense
+
+    def trusted(self, measure: str) -> bool:
+        return self.areas[measure][0] >= GOOD_JUDGE
+
+
+def calibrate(judge: Engine, real: Sequence[Answer], reporter: Reporter) -> Calibration:
+    """What a judge makes of real replies and of the same replies under other questions."""
+    wrong = shuffled(real)
+    good, bad = (sense_of(judge, some, reporter, direct=True) for some in (real, wrong))
+    areas = {name: area_under_curve(getattr(good, name), getattr(bad, name)) for name in ("information", "direct")}
+    return Calibration(pairs=len(real), areas=areas, real=good)
+
+
+def real_dialogues(corpus: Path, most: int) -> list[Answer]:
+    """Questions of a book's held-out chapters with what was answered, by people who answer more than once."""
+    found = []
+    for part in ("valid", "test"):
+        path = corpus / f"dialogues_{part}.jsonl"
+        for row in read_text(path, "语料").split("\n") if path.is_file() else ():
+            turns = json.loads(row)["turns"] if row else []
+            for before, turn in itertools.pairwise(turns):
+                whole = before["text"][-1:] in ("？", "?") and before["speaker"] != turn["speaker"]
+                if whole and 6 <= len(turn["text"]) <= 80 and turn["speaker"] not in NOBODY:
+                    found.append(Answer(question=before["text"], kind="real", name=turn["speaker"], text=turn["text"]))
+    counts = Counter(answer.name for answer in found)
+    return spread([answer for answer in found if counts[answer.name] > 1], most)
+
+
+NOBODY = ("", "群体", "某人", "其人", "后人")
 
 
 def area_under_curve(good: Sequence[float], bad: Sequence[float]) -> tuple[float, float, float]:

@@ -309,7 +309,10 @@ class TemplateFormat:
         messages = list(front)
         replies: list[tuple[int, int]] = []
         whole: list[int] = []
+        ended = False  # by us, where the template does not
         for exchange in exchanges:
+            if ended:
+                whole, replies[-1] = whole[:-1], (replies[-1][0], replies[-1][1] - 1)
             messages.append(Message(role="user", content=exchange.context))
             prompt, before = self._ids(self._turns(messages), add_generation_prompt=True), whole
             messages.append(Message(role="assistant", content=self.reply(_lines(exchange.chat))))
@@ -318,7 +321,7 @@ class TemplateFormat:
             if end in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
                 whole = whole[: len(whole) - whole[::-1].index(end)]
             elif self._tokenizer.decode(whole).rstrip().endswith(messages[-1].content):
-                whole = [*whole, end]  # GLM-4's ends no turn; a reply must all the same
+                whole, ended = [*whole, end], True  # GLM-4's ends no turn; the last reply must all the same
             start = next(
                 (i for i, pair in enumerate(zip(prompt, whole, strict=False)) if pair[0] != pair[1]), len(prompt)
             )

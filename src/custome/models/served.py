@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,7 +33,8 @@ from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, WEIGHTS_FILE, RunInfo,
 from .sources import gguf_behind, other_base, resolve_base
 
 FOLDER = "served"
-QUANT = "q8_0"
+LARGE_BYTES = 700e6
+"""A base whose file is larger is merged into four bits an entry instead of eight: every byte is read again for every token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,14 @@ class Served:
     chat_format: ChatFormat
 
 
-def prepare(run: Path, reporter: Reporter, *, quant: str = QUANT, home: Path | None = None) -> Served:
+def prepare(
+    run: Path, reporter: Reporter, *, quant: str = "auto", strength: float = 1.0, home: Path | None = None
+) -> Served:
     """A run merged into one file.
+
+    Args:
+        quant: auto takes q8_0, for a large base q4_0.
+        strength: of a LoRA; 1 is what was learnt, 0 the base.
 
     Raises:
         RunError: no run, nothing learnt, or another base.
@@ -59,13 +66,17 @@ def prepare(run: Path, reporter: Reporter, *, quant: str = QUANT, home: Path | N
     check_adapter(run)
     info, kept = read_run(run), read_kept(run)
     tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
-    target = _place(run, info, quant, home)
+    source, lora = gguf_behind(info.base_model, reporter, home=home), read_lora(run)
+    if quant == "auto":
+        quant = "q4_0" if source is not None and source.stat().st_size > LARGE_BYTES else "q8_0"
+    if strength != 1.0 and (source is None or lora is None):
+        raise RunError(f"{str(run)!r} 不是 GGUF 底座上的普通 LoRA，力度调不了", "去掉 --strength")
+    target = _place(run, info, quant if strength == 1.0 else f"{quant}-{strength:g}", home)
     if not target.is_file():
         reporter.stage(f"合并成 llama.cpp 的文件（{quant}，只做一次）")
-        source, lora = gguf_behind(info.base_model, reporter, home=home), read_lora(run)
         if source is not None and lora is not None:
             _check_base(run, info, reporter, home)
-            merge(source, lora, target, kept=kept, quant=quant, name=run.name)
+            merge(source, replace(lora, scale=lora.scale * strength), target, kept=kept, quant=quant, name=run.name)
         else:
             _export(run, target, quant)
         for old in target.parent.glob(f"{target.stem.rsplit('-', 1)[0]}-*.gguf"):

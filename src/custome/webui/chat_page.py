@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from ..apps.cosplay import transcript
-from ..apps.cosplay.choosing import LIVELY
+from ..apps.cosplay.choosing import drawn as drawn_by
 from ..apps.cosplay.play import Play, Scene, Tab
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.store import Store
@@ -222,7 +222,7 @@ class _Page:
                 0, 1.5, _SCENE.manner, step=0.05, label="口吻多重", elem_id="manner",
                 info="写的时候，他自己的用词更容易出现的程度", visible=bool(engine and "leanings" in engine.supports),
             )  # fmt: skip
-            drawn = LIVELY if several > 1 else _DEFAULTS
+            drawn = drawn_by(engine.kind if engine else "novel", several > 1)
             self.sampling: list[Any] = [
                 gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
                 gr.Slider(0.1, 2.0, drawn.temperature, step=0.05, label="温度 Temperature"),

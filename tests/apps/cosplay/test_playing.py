@@ -283,7 +283,7 @@ def test_for_an_instruct_model_it_is_a_system_message_and_turns():
     prompt = write_prompt(engine, CARD, TALK, Setting(user="客", note="夜深了"), room=500).request
     assert [message.role for message in prompt.messages] == ["system", "user"]
     assert (
-        "你是甲" in prompt.messages[0].content
+        "你就是甲" in prompt.messages[0].content
         and prompt.messages[1].content == "梁山何在？\n乙：不知。\n你说呢？\n（夜深了）"
         and prompt.speaker == "甲"
     )

@@ -25,6 +25,17 @@ WORN_FROM = 3
 LIVELY = GenerateOptions(temperature=0.9, top_p=0.95, top_k=100, repetition_penalty=1.05)
 """How candidates are drawn where nothing else is asked for: they must differ, or there is nothing to choose; and they may use the
 words they have been shown, which a penalty on repetition forbids."""
+CALM = GenerateOptions(temperature=0.5, top_p=0.9, top_k=40, repetition_penalty=1.05)
+"""The same for an instruct model, one reply or several: it knows what to say, and at 0.9 it says something else (docs/log.md)."""
+
+
+def drawn(kind: str, several: bool) -> GenerateOptions:
+    """How a model of this kind writes where nobody says otherwise."""
+    if kind == "template":
+        return CALM
+    return LIVELY if several else GenerateOptions()
+
+
 _MARKS = re.compile(r"[^\w]")
 
 

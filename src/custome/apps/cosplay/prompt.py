@@ -204,7 +204,7 @@ def asked_of(user: str, card: Card, text: str) -> str:
     return f"{user}问{card.cue or card.name}曰：“{text}”"
 
 
-_ASKS = re.compile(r"[吗呢么谁哪几何]|怎么|怎样|什么|为啥|多少|还是|是否|能不能|会不会|要不要|可否")
+_ASKS = re.compile(r"[吗呢么谁哪几何]|怎么|怎样|什么|为啥|多少|还是|是否|能不能|会不会|要不要|可否|可曾|莫非|岂")
 _ENDS = "。！？；…，、：”’」）.!?~～"
 
 

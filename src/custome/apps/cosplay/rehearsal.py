@@ -31,7 +31,7 @@ def rehearsed(samples: Sequence[Sample], company: Company, *, share: float, nove
 def _introduced(sample: Sample, company: Company, novel: bool, dice: random.Random) -> Sample:
     if not company.lines(sample.speaker):
         return sample
-    card = company.card(sample.speaker)
+    card = company.card(sample.speaker, told=novel)
     before = (
         sample.earlier[-1]
         if sample.earlier and sample.earlier[-1].speaker != sample.speaker

@@ -33,6 +33,8 @@ LONGEST_DIGEST = 600
 """Characters of a digest; the oldest turns go first."""
 LOOKED_AT = 6
 """Turns that tell who speaks next."""
+LEANS = {"novel": 1.0, "template": 0.4}
+"""How much of a setting's manner a kind of model bears: an instruct model is carried off the question sooner."""
 LONGEST_SUMMARY = 256
 """Tokens of a summary that a model writes."""
 
@@ -232,7 +234,8 @@ class Stage:
         """With the person's own words likelier, where the book has enough of them."""
         if not setting.manner or "leanings" not in self.engine.supports or not self.company.lines(name):
             return options
-        return replace(options, leanings=self.company.leanings(name, rivals, setting.manner))
+        strength = setting.manner * LEANS[self.engine.kind]
+        return replace(options, leanings=self.company.leanings(name, rivals, strength))
 
     def _ended(self, options: GenerateOptions, said: Sequence[Said], setting: Setting) -> GenerateOptions:
         """An instruct model must not go on with the others' lines."""

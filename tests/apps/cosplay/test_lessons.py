@@ -1,0 +1,88 @@
+"""Conversations an instruct model learns from: the book's own answers and ours, in the person's words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from custome.apps.cosplay.casting import company_of
+from custome.apps.cosplay.lessons import Answered, Manner, answers, conversations, questions_of
+from custome.apps.cosplay.prompt import put_plainly
+from custome.corpus.cast import Cast, Line
+from custome.evaluation.persona import questions, seed_prompts
+from custome.types import Exchange, Portrait, Sample
+
+BLUNT = [
+    "俺怕甚鸟！打便打！",
+    "拿酒来！俺先吃三碗！",
+    "怕他怎的！俺一拳打倒！",
+    "快走！休要啰嗦！",
+    "俺不去！谁敢叫俺去！",
+]
+LEARNED = [
+    "吾观天下之势，当徐图之。",
+    "此计甚妙，然不可轻动。",
+    "夫用兵者，先知其形，而后制其势。",
+    "吾已知之，可遣人往。",
+    "既如此，当从其议。",
+]
+
+
+def company():
+    people, lines = [], []
+    for name, said in (("牛大", BLUNT), ("文先生", LEARNED)):
+        people.append(Portrait(name=name, cue=name, utterances=9, aliases=(), chapters=3, speaks_to=(), openings=()))
+        for number in range(6):
+            lines += [
+                Line(speaker=name, text=text, asked=f"第{number}件事，如何？", novel="书", chapter=number)
+                for text in said
+            ]
+    return company_of(Cast(people=tuple(people), lines=tuple(lines)))
+
+
+def test_a_conversation_is_one_persons_and_says_who_answers_once():
+    made = conversations(company(), 40, seed=1, people=2)
+    assert len(made) == 40 and {one.speaker for one in made} == {"牛大", "文先生"}
+    for one in made:
+        assert one.front.count(f"你就是{one.speaker}") == 1 and all(part.speaker == one.speaker for part in one.earlier)
+        shown = re.findall(r"说过：“([^”]*)”", one.front)
+        assert not set(shown) & {one.chat, *(part.chat for part in one.earlier)}  # nothing to copy from
+    book = {*BLUNT, *LEARNED}
+    said = [part.chat for one in made for part in (*one.earlier, one)]
+    assert 0.2 < sum(text in book for text in said) / len(said) < 0.5
+    assert conversations(company(), 40, seed=1, people=2) == made
+
+
+def test_everybody_answers_in_their_own_manner_and_words():
+    blunt, learned = Manner(BLUNT), Manner(LEARNED)
+    taken = [
+        [Manner(lines)._suits(text) for text in ("怕甚么！打！", "当先知其势，而后动。")] for lines in (BLUNT, LEARNED)
+    ]
+    assert taken[0][0] > taken[0][1] and taken[1][1] > taken[1][0]
+    answered = Answered("？", ("{我}怕甚！打！", "{我}观其势，{你}当先动。"))
+    assert blunt.answer(answered, "俺") == "俺怕甚！打！"
+    assert learned.answer(answered, "吾").startswith("吾观其势，") and "{" not in learned.answer(answered, "吾")
+
+
+def test_the_answers_are_whole_and_ask_nothing_that_is_measured_with():
+    measured = {question.text.rstrip("？。") for question in questions()} | {row["context"] for row in seed_prompts()}
+    assert len(answers()) >= 150 and len({one.asked for one in answers()}) == len(answers())
+    for one in answers():
+        assert one.asked.rstrip("？。") not in measured, one.asked
+        assert len(one.said) == 3 and all(6 <= len(text) <= 60 for text in one.said), one
+        assert set(re.findall(r"{[^}]*}", "".join(one.said))) <= {"{我}", "{你}"}
+
+
+def test_what_was_held_out_is_asked_the_same_way():
+    scene = Sample(context="文先生曰：", chat="“可。”", speaker="文先生", earlier=(Exchange(context="牛大曰：", chat="“去么？”", speaker="牛大"),))  # fmt: skip
+    (asked,) = questions_of([scene, Sample(context="文先生曰：", chat="“可。”", speaker="文先生")], company())
+    assert (asked.context, asked.chat, asked.earlier) == ("去么？", "“可。”", ()) and "你就是文先生" in asked.front
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("三国归晋", "三国归晋。你怎么看？"), ("怎样才能国富民强", "怎样才能国富民强？"), ("救名画还是救猫", "救名画还是救猫？"),
+    ("今天真好！", "今天真好！"), ("你好。", "你好。"), ("hello", "hello"), ("", ""), ("你吃了吗", "你吃了吗？"),
+])  # fmt: skip
+def test_a_question_has_its_mark_and_a_heading_asks_for_an_opinion(text: str, expected: str):
+    assert put_plainly(text) == expected and put_plainly(expected) == expected

@@ -1,0 +1,109 @@
+"""The same words to the same person through page, terminal, API and `custome evaluate`: one prompt, one greedy reply; and what an
+instruct model reads of a whole conversation of three, to be read by a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from custome.apps.cosplay.casting import company_of
+from custome.apps.cosplay.play import Play, Scene, Tab
+from custome.apps.cosplay.prompt import Said, Setting
+from custome.apps.cosplay.stage import Stage
+from custome.apps.cosplay.store import Store
+from custome.cli import evaluate
+from custome.cli.terminal_chat import terminal_chat
+from custome.corpus.cast import Cast, Line, read_cast, write_cast
+from custome.engine.base import Hosted
+from custome.engine.scripted import ScriptedEngine
+from custome.models.chat_format import novel_text, open_format
+from custome.server.app import create_app
+from custome.server.auth import Doorkeeper
+from custome.server.catalogue import Catalogue
+from custome.types import Character, GenerateOptions, Portrait
+
+GREEDY = GenerateOptions(do_sample=False)
+WORDS = "粮草何在"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run folder's cast: two people, lines of even chapters only, which evaluate shows too."""
+    people = tuple(Portrait(name=name, cue=cue, utterances=9, aliases=(), chapters=2, speaks_to=(), openings=()) for name, cue in (("曹操", "操"), ("刘备", "玄德")))  # fmt: skip
+    said = {"曹操": ("粮草在此，休要多问。", "吾自有主张。"), "刘备": ("备不知粮草何在。", "仁义为先。")}
+    lines = tuple(Line(speaker=name, text=text, asked="粮草何在？", novel="三国", chapter=2) for name, some in said.items() for text in some)  # fmt: skip
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_cast(folder, Cast(people=people, lines=lines))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["novel", "template"])
+def test_every_door_leads_to_the_same_prompt(kind: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    engine = ScriptedEngine()
+    engine.kind = kind
+    people = tuple(Character(name=one.name, cue=one.cue) for one in read_cast(run).people)
+    hosted = Hosted(name="m", engine=engine, people=people, folder=run)
+    play = Play(lambda: [hosted], Store(tmp_path / "chats.db"))
+    replies = {}
+
+    scene = Scene(people=("曹操",))
+    *_, (_, grown) = play.say(Tab(owner="a"), "k", WORDS, "m", scene, GREEDY)
+    replies["page"] = grown.chat.turns[-1].text
+    typed = [WORDS, "/退出"]
+    monkeypatch.setattr("builtins.input", lambda _: typed.pop(0))
+    terminal_chat(play, "m", ["曹操"], Scene(), GREEDY)
+    replies["terminal"] = play.store.read(play.store.chats("terminal")[0].id, "terminal").turns[-1].text
+    with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
+        body = {"model": "m:曹操", "messages": [{"role": "user", "content": WORDS}], "temperature": 0}
+        for name, more in (("api", {}), ("api, a scene", {"model": "m", "scene": {"people": ["曹操"]}})):
+            answer = client.post("/v1/chat/completions", json={**body, **more}).json()
+            replies[name] = answer["choices"][0]["message"]["content"]
+    answering = evaluate.Answering(engine, run, evaluate.Play(candidates=1), ["曹操", "刘备"])
+    replies["evaluate"] = answering([(WORDS, "曹操")], True)[0].text
+
+    assert len(engine.requests) == len(replies) == 5
+    assert len(set(engine.requests)) == 1, engine.requests
+    assert len(set(replies.values())) == 1, replies
+    asked = "".join(message.content for message in engine.requests[0].messages)
+    assert "休要多问" in asked and WORDS in asked
+
+
+THREE = [
+    Said(name="客", text="二位可曾用饭", by_user=True),
+    Said(name="曹操", text="已用过了。"),
+    Said(name="刘备", text="备还未曾。"),
+    Said(name="客", text="天下英雄，当今有谁？", by_user=True),
+]
+TOLD = (
+    "你就是曹操，正和客当面说话。用曹操的口吻，一两句话，直接回答对方；不复述自己的来历，不替别人说话，不分点，不说自己是人工智能。\n"
+    "曹操，《三国》中人。\n曹操说过：“吾自有主张。”"
+)
+ASKED = ("二位可曾用饭？", "已用过了。", "刘备：备还未曾。\n天下英雄，当今有谁？")
+GOLDEN = {
+    "novel": "曹操，《三国》中人。操曰：“吾自有主张。”客问操曰：“二位可曾用饭”操曰：“已用过了。”玄德曰：“备还未曾。”客问操曰：“天下英雄，当今有谁？”操曰：",
+    "chatml": "<|im_start|>system\n{0}<|im_end|>\n<|im_start|>user\n{1}<|im_end|>\n<|im_start|>assistant\n{2}<|im_end|>\n<|im_start|>user\n{3}<|im_end|>\n<|im_start|>assistant\n",
+    "glm4": "[gMASK]<sop><|system|>\n{0}<|user|>\n{1}<|assistant|>\n{2}<|user|>\n{3}<|assistant|>\n",
+    "llama3": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n{0}<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{1}<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n{2}<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{3}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_conversation_of_three_as_it_is_read(name: str, run: Path):
+    from template_tokenizer import tokenizer_for
+
+    engine = ScriptedEngine()
+    engine.kind = "novel" if name == "novel" else "template"
+    request = Stage(engine, company_of(read_cast(run))).prompt("曹操", THREE, Setting(examples=1), GREEDY).request
+    if name == "novel":
+        text = novel_text(request.messages, request.speaker)
+        print(text)
+        assert text == GOLDEN[name]
+        return
+    tokenizer = tokenizer_for(name, TOLD + "".join(ASKED))
+    text = tokenizer.decode(open_format(tokenizer, name).prompt(request.messages, request.speaker))
+    print(text)
+    assert text == GOLDEN[name].format(TOLD, *ASKED)

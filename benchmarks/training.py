@@ -149,10 +149,9 @@ def plainly(options: argparse.Namespace, folder: Path) -> dict:
     import torch
     import torch.nn.functional as F
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
 
     from custome.models.chat_format import open_format
-    from custome.models.loading import load_tokenizer
+    from custome.models.loading import load_model, load_tokenizer
     from custome.models.sources import resolve_base
     from custome.report import NullReporter
     from custome.training.data import BatchPlan, encode_samples, micro_batches, pad
@@ -165,7 +164,7 @@ def plainly(options: argparse.Namespace, folder: Path) -> dict:
     tokenizer = load_tokenizer(base)
     encoded = encode_samples(load_samples(recipe)[0], open_format(tokenizer, "auto"), cutoff_len=CUTOFF, whole_text=False,
                              reporter=NullReporter(), title="")  # fmt: skip
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = load_model(base, dtype=torch.float32)
     seed_step(recipe.train.seed, 0)
     model = get_peft_model(model, LoraConfig(**LORA, target_modules="all-linear", task_type="CAUSAL_LM")).train()
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -216,7 +215,7 @@ def llamafactory(options: argparse.Namespace, tokens_a_row: float, steps: int = 
         (folder / "rows.json").write_text(json.dumps(pairs, ensure_ascii=False), encoding="utf-8")
         (folder / "dataset_info.json").write_text(json.dumps({"rows": {"file_name": "rows.json"}}), encoding="utf-8")
         (folder / "torchaudio.py").write_text("", encoding="utf-8")  # imported, never used; has no build for this torch
-        base = linked_copy(resolve_base("embedded", NullReporter()), folder)
+        base = plain_copy(resolve_base("embedded", NullReporter()), folder)
         settings = {
             "model_name_or_path": str(base), "stage": "sft", "do_train": True, "finetuning_type": "lora", "lora_rank": 16,
             "lora_alpha": 32, "lora_target": "all", "dataset": "rows", "dataset_dir": str(folder), "template": "default",
@@ -246,16 +245,13 @@ def llamafactory(options: argparse.Namespace, tokens_a_row: float, steps: int = 
         }
 
 
-def linked_copy(base: Path, folder: Path) -> Path:
-    """The base with what older libraries expect in its config."""
-    copy = folder / "base"
-    copy.mkdir()
-    for file in base.iterdir():
-        if file.name != "config.json":
-            (copy / file.name).symlink_to(file.resolve())
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    config.setdefault("torch_dtype", "float32")
-    (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
+def plain_copy(base: Path, folder: Path) -> Path:
+    """The base as fp32 safetensors, under a path without our names, as others read it."""
+    from custome.models.loading import load_base
+
+    loaded, copy = load_base(base, dtype=torch.float32), folder / "base"
+    loaded.model.save_pretrained(copy)
+    loaded.tokenizer.save_pretrained(copy)
     return copy
 
 

@@ -18,13 +18,17 @@ from tiny import make_tiny_base
 def test_whoever_talks_like_the_book_is_recognised(corpus: Path):
     panel = open_panel(corpus, 3, canonical=True)
     asked = panel.asked("novel")
-    assert len(asked) == 6 and {cue for _, cue in asked} == {"张大牛", "李小二"}
+    cues = [request.speaker for request in asked]
+    assert len(asked) == 6 and set(cues) == {"张大牛", "李小二"}
     assert all(
-        re.fullmatch(f"{cue}，《演义》中人。.*客问{cue}曰：“[^”]+”", text) for text, cue in asked
+        re.fullmatch(f"{one.speaker}，《演义》中人。.*客问{one.speaker}曰：“[^”]+”", one.messages[0].content)
+        for one in asked
     )  # as on the page
-    assert all("问" + cue not in text for text, cue in panel.asked("template"))
-    own = ["俺怕甚酒肉" if cue == "张大牛" else "小人不敢吃酒" for _, cue in asked]
-    other = ["小人不敢吃酒" if cue == "张大牛" else "俺怕甚酒肉" for _, cue in asked]
+    for one in panel.asked("template"):
+        told, question = one.messages
+        assert told.role == "system" and f"你就是{one.speaker}" in told.content and "问" + one.speaker not in question.content  # fmt: skip
+    own = ["俺怕甚酒肉" if cue == "张大牛" else "小人不敢吃酒" for cue in cues]
+    other = ["小人不敢吃酒" if cue == "张大牛" else "俺怕甚酒肉" for cue in cues]
     assert panel.measure(own)["persona_voice"] == 1 and panel.measure(other)["persona_voice"] == 0
     alike = panel.measure(["俺怕甚酒肉"] * 6)
     assert alike["persona_near"] == 1 and alike["persona_length"] == 5 and panel.measure(own)["persona_near"] == 0

@@ -52,7 +52,7 @@ def merging_base(folder: Path) -> Path:
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
-    words = [*PLACES, "送到", "何在", "粮草", "书信", "宝剑", "药材"]
+    words = [*PLACES, "送到", "何在", "粮草", "书信", "宝剑", "药材", "alpha", "omega"]
     tokenizer.pre_tokenizer = pre_tokenizers.Split(r"[？。，：“”]", "isolated")
     trainer = trainers.BpeTrainer(vocab_size=400, show_progress=False, special_tokens=["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{i:02X}>" for i in range(256))])  # fmt: skip
     tokenizer.train_from_iterator([f"{word}？。，：“”张三李四曰今夜明早" for word in words for _ in range(5)] + words * 20, trainer)  # fmt: skip
@@ -71,8 +71,8 @@ def test_two_books_of_different_words_on_one_base(tmp_path: Path):
     finetune(make_recipe(base, tmp_path / "first", steps=1), NullReporter())
     export(tmp_path / "first", "gguf", tmp_path / "gguf", NullReporter(), quant="f32", vocabulary="full")
     runs = []
-    for name, places in (("east", PLACES[:4]), ("west", PLACES[4:])):
-        rows = [{"context": f"{thing}何在？张三曰：", "chat": f"“送到{place}。”"} for thing in ("粮草", "书信") for place in places] * 4  # fmt: skip
+    for name, places, word in (("east", PLACES[:4], "alpha"), ("west", PLACES[4:], "omega")):
+        rows = [{"context": f"{thing}何在？张三曰：", "chat": f"“送到{place}。{word}”"} for thing in ("粮草", "书信") for place in places] * 4  # fmt: skip
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         recipe = make_recipe(tmp_path / "gguf" / "first-f32.gguf", tmp_path / name, steps=2, data={"train_path": str(tmp_path / f"{name}.jsonl"), "val_set_size": 4})  # fmt: skip
         finetune(recipe, NullReporter())

@@ -57,7 +57,7 @@ def test_damaged_weights_are_a_source_error(tiny_base: Path, tmp_path: Path):
 def test_an_unknown_name_lists_what_is_possible(spec: str):
     with pytest.raises(InputError) as caught:
         resolve_base(spec, NullReporter())
-    assert repr(spec) in caught.value.message and "embedded" in caught.value.hint
+    assert repr(spec) in caught.value.message and "custome models" in caught.value.hint
 
 
 def test_without_the_hub_three_ways_on_are_named(monkeypatch: pytest.MonkeyPatch):

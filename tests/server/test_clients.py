@@ -12,6 +12,8 @@ from langchain_openai import ChatOpenAI
 from openai import OpenAI
 
 ASK = [{"role": "user", "content": "粮草何在？"}]
+BARE = {"scene": {"people": ["张三"], "as_speech": False, "persona": False, "examples": 0}}
+"""As the tiny runs were trained: nothing in front of the question, and nobody in the story who asks it."""
 SCHEMA = {
     "type": "object", "properties": {"place": {"type": "string", "enum": ["东门", "西山"]}, "days": {"type": "integer", "minimum": 0, "maximum": 9}},
     "required": ["place", "days"], "additionalProperties": False,
@@ -24,7 +26,9 @@ def client(server) -> OpenAI:
 
 
 def said(client: OpenAI, model: str = "east:张三", **options) -> str:
-    return client.chat.completions.create(model=model, messages=ASK, **{"temperature": 0, **options}).choices[0].message.content or ""  # fmt: skip
+    bare = {"scene": {**BARE["scene"], "people": [model.split(":")[-1]]}}
+    extra = {**({} if model.endswith("base") else bare), **options.pop("extra_body", {})}
+    return client.chat.completions.create(model=model, messages=ASK, extra_body=extra, **{"temperature": 0, **options}).choices[0].message.content or ""  # fmt: skip
 
 
 def test_runs_their_bases_and_their_people_are_models(client: OpenAI):
@@ -34,7 +38,7 @@ def test_runs_their_bases_and_their_people_are_models(client: OpenAI):
 
 
 def test_a_reply_counts_its_tokens_and_ends_by_itself(client: OpenAI):
-    answer = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0)
+    answer = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, extra_body=BARE)
     choice, usage = answer.choices[0], answer.usage
     assert choice.message.role == "assistant" and "送到" in choice.message.content and "“" not in choice.message.content
     assert choice.finish_reason == "stop" and answer.model == "east:张三" and answer.id.startswith("chatcmpl-")
@@ -42,7 +46,7 @@ def test_a_reply_counts_its_tokens_and_ends_by_itself(client: OpenAI):
 
 
 def test_streamed_pieces_make_up_the_same_reply(client: OpenAI):
-    chunks = list(client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, stream=True, stream_options={"include_usage": True}))  # fmt: skip
+    chunks = list(client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, stream=True, stream_options={"include_usage": True}, extra_body=BARE))  # fmt: skip
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(pieces) == said(client) and len([piece for piece in pieces if piece]) > 1
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
@@ -51,9 +55,11 @@ def test_streamed_pieces_make_up_the_same_reply(client: OpenAI):
 
 def test_stop_strings_are_kept_to_and_left_out(client: OpenAI):
     whole = said(client)
-    cut = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, stop=["送到"])
+    cut = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, stop=["送到"], extra_body=BARE)
     assert cut.choices[0].message.content == whole.split("送到")[0] and cut.choices[0].finish_reason == "stop"
-    short = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, max_tokens=3)
+    short = client.chat.completions.create(
+        model="east:张三", messages=ASK, temperature=0, max_tokens=3, extra_body=BARE
+    )
     assert short.choices[0].finish_reason == "length" and short.usage.completion_tokens == 3
 
 
@@ -78,13 +84,13 @@ def test_a_grammar_holds_and_a_wrong_one_is_said(client: OpenAI):
 
 
 def test_log_probabilities(client: OpenAI):
-    answer = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, logprobs=True, top_logprobs=3)  # fmt: skip
+    answer = client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, logprobs=True, top_logprobs=3, extra_body=BARE)  # fmt: skip
     content = answer.choices[0].logprobs.content
     assert len(content) >= len(answer.choices[0].message.content)
     for place in content:
         assert place.logprob <= 0 and len(place.top_logprobs) == 3
         assert place.logprob == max(other.logprob for other in place.top_logprobs)  # greedy takes the likeliest
-    streamed = [c for chunk in client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, logprobs=True, stream=True)
+    streamed = [c for chunk in client.chat.completions.create(model="east:张三", messages=ASK, temperature=0, logprobs=True, stream=True, extra_body=BARE)
                 if chunk.choices and chunk.choices[0].logprobs for c in chunk.choices[0].logprobs.content]  # fmt: skip
     assert [place.token for place in streamed] == [place.token for place in content]
 
@@ -170,7 +176,8 @@ def test_many_at_once_get_what_each_gets_alone(client: OpenAI):
     asked = [("east:张三", thing) for thing in ("粮草", "书信", "宝剑", "药材")] + [("west:李四", thing) for thing in ("粮草", "书信", "宝剑", "药材")]  # fmt: skip
 
     def ask(model: str, thing: str) -> str:
-        return client.chat.completions.create(model=model, messages=[{"role": "user", "content": f"{thing}何在？"}], temperature=0).choices[0].message.content  # fmt: skip
+        bare = {"scene": {**BARE["scene"], "people": [model.split(":")[-1]]}}
+        return client.chat.completions.create(model=model, messages=[{"role": "user", "content": f"{thing}何在？"}], temperature=0, extra_body=bare).choices[0].message.content  # fmt: skip
 
     alone = [ask(*one) for one in asked]
     together: dict[int, str] = {}
@@ -185,7 +192,8 @@ def test_many_at_once_get_what_each_gets_alone(client: OpenAI):
 
 
 def test_langchain(server):
-    model = ChatOpenAI(model="west:李四", base_url=f"{server.url}/v1", api_key="none", temperature=0)
+    model = ChatOpenAI(model="west:李四", base_url=f"{server.url}/v1", api_key="none", temperature=0,
+                       extra_body={"scene": {**BARE["scene"], "people": ["李四"]}})  # fmt: skip
     whole = model.invoke("粮草何在？").content
     assert "送到" in whole
     assert "".join(piece.content for piece in model.stream("粮草何在？")) == whole

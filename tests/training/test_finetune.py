@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 
 from custome.config import FullConfig, LoraConfig, dump
 from custome.corpus.build import build
-from custome.errors import DataError, InputError, RecipeError, RunError, TrainingError
+from custome.errors import InputError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.ports import free_port
 from custome.report import NullReporter
-from custome.training.finetune import finetune
-from tiny import PEOPLE, make_recipe
+from custome.training.finetune import finetune, load_samples
+from tiny import PEOPLE, make_recipe, make_tiny_rows
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -241,9 +241,22 @@ def test_wrong_settings_are_found_before_any_weight_is_read(tmp_path: Path):
     recipe = make_recipe(Path("/no/such/base"), tmp_path / "run", steps=-1)
     with pytest.raises(RecipeError, match="steps"):
         finetune(recipe, NullReporter())
-    with pytest.raises(DataError, match="不够划出"):
-        finetune(make_recipe(Path("/no/such/base"), tmp_path / "run", data={"val_set_size": 500}), NullReporter())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("rows", "held_out"), [(1, 0), (9, 0), (11, 1), (101, 10), (900, 90)])
+def test_at_most_a_tenth_is_held_out(rows: int, held_out: int, tmp_path: Path):
+    make_tiny_rows(tmp_path / "few.jsonl", rows)
+    recipe = make_recipe(tmp_path, tmp_path / "run", data={"train_path": str(tmp_path / "few.jsonl"), "val_set_size": 100})  # fmt: skip
+    assert [len(some) for some in load_samples(recipe)] == [rows - held_out, held_out]
+
+
+def test_a_few_rows_are_learnt_and_nothing_is_said_of_a_best_step(tiny_base: Path, tmp_path: Path):
+    make_tiny_rows(tmp_path / "few.jsonl", 3)
+    recipe = make_recipe(tiny_base, tmp_path / "run", steps=2, batch_size=2, micro_batch_size=2, data={"train_path": str(tmp_path / "few.jsonl"), "val_set_size": 100})  # fmt: skip
+    assert finetune(recipe, NullReporter()).status == "complete"
+    results = read_run(tmp_path / "run").results
+    assert "best_step" not in results and "valid_loss" not in results
 
 
 def test_unknown_targets_list_the_known_ones(tiny_base: Path, tmp_path: Path):

@@ -52,8 +52,7 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
             f"读不了 {str(source)!r}：{error}", "换一个架构受支持的 GGUF，或用 safetensors 目录"
         ) from error
     reporter.progress(task, 95, 100, "写盘")
-    head = read_head(source)
-    length = head.keys.get(f"{config.model_type}.attention.key_length")
+    length = read_head(source).keys.get(f"{config.model_type}.attention.key_length")
     if length is not None and hasattr(config, "head_dim"):  # transformers passes it over for some
         config.head_dim = struct.unpack("<I", length.raw)[0]
     if hasattr(config, "query_pre_attn_scalar"):  # not in the file; transformers would take the 270M's for all

@@ -247,11 +247,16 @@ def llamafactory(options: argparse.Namespace, tokens_a_row: float, steps: int = 
 
 def plain_copy(base: Path, folder: Path) -> Path:
     """The base as fp32 safetensors, under a path without our names, as others read it."""
+    import torch
+
     from custome.models.loading import load_base
 
     loaded, copy = load_base(base, dtype=torch.float32), folder / "base"
     loaded.model.save_pretrained(copy)
     loaded.tokenizer.save_pretrained(copy)
+    config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    config.setdefault("torch_dtype", "float32")  # older libraries expect it
+    (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return copy
 
 

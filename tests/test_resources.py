@@ -181,6 +181,21 @@ def test_a_file_brought_along_is_taken_if_it_is_that_very_file(shop, tmp_path: P
                 resources.take_file("thing", brought, home=home / "b")
 
 
+def test_two_who_want_the_same_fetch_it_once(shop):
+    download, calls, home = shop
+    found: list[Path] = []
+    threads = [threading.Thread(target=lambda: found.append(fetch("thing", NullReporter(), home=home, download=download))) for _ in range(3)]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (
+        sorted(calls) == ["part0", "part1"]
+        and {path.read_bytes() for path in found} == {b"one two"}
+        and len(found) == 3
+    )
+
+
 def test_a_disk_too_small_is_said_before_the_first_byte(shop, monkeypatch: pytest.MonkeyPatch):
     download, calls, home = shop
     monkeypatch.setattr(resources.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))

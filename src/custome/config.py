@@ -421,6 +421,11 @@ def find_recipe(name: str) -> Path:
     return shipped if not Path(name).exists() and shipped.is_file() else Path(name)
 
 
+def shipped_recipe(name: str) -> Recipe:
+    """A recipe that comes with the program, whatever lies in the working directory under its name."""
+    return load_recipe(Path(str(files("custome"))) / "recipes" / f"{name}.yaml")
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a YAML recipe; what it leaves out keeps its default.
 

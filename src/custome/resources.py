@@ -28,6 +28,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock
+
 from .errors import DiskError, SourceError
 from .files import atomic_file, disk_errors, flush, write_json
 from .report import Reporter
@@ -100,6 +102,15 @@ def fetch(name: str, reporter: Reporter, *, home: Path | None = None, download: 
     resource, target = catalogue()[name], where(name, home)
     if target.exists():  # it only takes this name after its digest was checked
         return target
+    with disk_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.parent.parent / f".{name}.lock")
+    with lock:  # somebody else may be fetching it
+        return target if target.exists() else _fetch(resource, target, reporter, download)
+
+
+def _fetch(resource: Resource, target: Path, reporter: Reporter, download: Download | None) -> Path:
+    name = resource.name
     reporter.note(f"{resource.title} · {resource.licence}")
     check_space(target.parent, _still_needed(resource, target), f"下载 {name!r}")
     if resource.url:

@@ -71,6 +71,42 @@ def test_every_door_leads_to_the_same_prompt(kind: str, run: Path, tmp_path: Pat
     assert "休要多问" in asked and WORDS in asked
 
 
+@pytest.mark.parametrize("how", [{"model": "m:曹操"}, {"model": "m"}, {"model": "m", "scene": {"people": ["曹操"]}}])
+def test_over_the_api_the_assistants_own_words_stay_its_own(how: dict, run: Path):
+    """A client sends its replies back without a name, whatever it calls the model."""
+    engine = ScriptedEngine()
+    engine.kind = "template"
+    people = tuple(Character(name=one.name, cue=one.cue) for one in read_cast(run).people)
+    hosted = Hosted(name="m", engine=engine, people=people, folder=run)
+    talk = [
+        {"role": "user", "content": "在么？"},
+        {"role": "assistant", "content": "在。"},
+        {"role": "user", "content": "粮草何在？"},
+    ]
+    with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
+        answer = client.post(
+            "/v1/chat/completions", json={**how, "messages": [{"role": "system", "content": "夜深了。"}, *talk]}
+        )
+        assert answer.status_code == 200, answer.text
+        several = {**how, "messages": talk, "logprobs": True, "scene": {"people": ["曹操"], "candidates": 2}}
+        refused = client.post("/v1/chat/completions", json=several)
+        assert refused.status_code == 400 and "candidates" in refused.json()["error"]["message"]
+    told, *turns = engine.requests[0].messages
+    assert [message.role for message in turns] == ["user", "assistant", "user"] and turns[1].content == "在。"
+    assert "你就是曹操" in told.content and "夜深了。" in told.content
+
+
+def test_the_base_of_a_run_knows_its_people_too(run: Path):
+    engine, base = ScriptedEngine(), ScriptedEngine()
+    hosted = Hosted(
+        name="m", engine=engine, people=(Character(name="曹操", cue="操"),), folder=run, open_base=lambda: base
+    )
+    with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
+        body = {"model": "m:base", "character": "曹操", "messages": [{"role": "user", "content": WORDS}]}
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
+    assert not engine.requests and "休要多问" in base.requests[0].messages[0].content
+
+
 THREE = [
     Said(name="客", text="二位可曾用饭", by_user=True),
     Said(name="曹操", text="已用过了。"),

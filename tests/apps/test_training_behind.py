@@ -80,7 +80,9 @@ def test_the_tuned_model_takes_the_place_of_the_untuned_one_without_a_lost_word(
     ask = threading.Thread(target=lambda: replies.append(catalogue.find("三国", None).engine.run(request, GenerateOptions(), None, Cancel())))  # fmt: skip
     ask.start()
     wait_for(catalogue.busy)
+    held = catalogue.find("三国", None).engine
     catalogue.replace(Hosted(name="三国", engine=tuned))
+    assert held.run(request, GenerateOptions()).text == "我来了。"  # whoever had looked it up before
     assert [one.name for one in catalogue.hosted()] == ["三国"]
     assert catalogue.find("三国", None).engine.run(request, GenerateOptions()).text == "我来了。"
     ask.join()

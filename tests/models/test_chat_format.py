@@ -226,6 +226,13 @@ def test_a_closing_mark_inside_a_reply_does_not_end_it(novel: NovelFormat, reply
     assert shown.replace("“", "").replace("”", "") == normalise(bare).replace("“", "").replace("”", "").replace("‘", "").replace("’", "") or "'" in bare  # fmt: skip
 
 
+@pytest.mark.parametrize("written", ["“去。”", "“去”字怎写？", "去，他说“不得”。", "“去。”“不得。”", "去。"])
+def test_a_growing_reply_only_gets_longer(template: TemplateFormat, written: str):
+    """What was sent of a stream cannot be taken back."""
+    whole = template.reply(written)
+    assert all(whole.startswith(template.reply(written[:size])) for size in range(len(written)))
+
+
 def test_a_template_without_a_system_role_gets_the_persona_in_the_question(template: TemplateFormat):
     tokenizer = template._tokenizer
     tokenizer.chat_template = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from custome.errors import SourceError
+from custome.known import shipped_models
 from custome.models import convert
 from custome.models.gguf import POINTER, gguf_of, point_to
 from custome.models.loading import load_model
-from custome.models.sources import fingerprint, resolve_base
+from custome.models.run_folder import RunInfo
+from custome.models.sources import fingerprint, other_base, resolve_base, same_base
 from custome.report import NullReporter
+from custome.resources import sha256_of
 from tiny import make_tiny_base
 
 
@@ -78,6 +83,27 @@ def test_a_file_that_is_cut_or_gone_is_named(tmp_path: Path):
     file.unlink()
     with pytest.raises(SourceError, match=r"tiny\.gguf"):
         load_model(base)
+
+
+def test_runs_of_an_earlier_release_know_their_base(tmp_path: Path):
+    """It filled the folder of a GGUF file with fp32 weights, and run.json has the fingerprint of that."""
+    folder = make_tiny_base(tmp_path / "base", "qwen")
+    file = as_gguf(folder, tmp_path / "tiny.gguf")
+    target = tmp_path / "home" / "models" / f"tiny-{sha256_of(file)[:12]}"
+    shutil.copytree(folder, target)
+    before = fingerprint(target)
+    info = RunInfo(status="complete", base_model=str(file), base_fingerprint=before, chat_format="novel", data_fingerprint="d")  # fmt: skip
+    base = resolve_base(str(file), NullReporter(), home=tmp_path / "home")
+    assert base == target and not list(base.glob("*.safetensors")) and fingerprint(base) != before
+    assert other_base(tmp_path, info, base) == ""
+    assert resolve_base(str(file), NullReporter(), home=tmp_path / "home") == base and other_base(tmp_path, info, base) == ""  # fmt: skip
+    assert "指纹" in other_base(tmp_path, dataclasses.replace(info, base_fingerprint="another"), base)
+
+
+def test_a_base_of_the_list_keeps_its_former_name():
+    former = shipped_models()["gemma3-270m"].former_fingerprints[0]
+    assert same_base("embedded", former, "now") and same_base("gemma3-270m", "now", former) and same_base("x", "a", "a")
+    assert not same_base("embedded", "other", "now") and not same_base("/a/file.gguf", former, "now")
 
 
 def test_other_weights_have_another_fingerprint_and_a_moved_file_keeps_its_own(tmp_path: Path):

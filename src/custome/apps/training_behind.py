@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from ..models.run_folder import has_run, read_run
+from ..models.run_folder import has_run, read_run, training_process
 from ..report import METRICS_FILE, read_metrics
 from .training_run import LOG_FILE, TrainingRun
 
@@ -40,14 +40,27 @@ class TrainingBehind:
         self._ended = threading.Event()
         self._failed = ""
         self._waits = False
-        command = [sys.executable, "-m", "custome", "train", "--recipe", str(folder / "recipe.yaml")]
-        command += ["--resume"] if has_run(folder) else []
-        with (folder / LOG_FILE).open("ab") as log:
-            self._process = psutil.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self._process = self._already() or self._begin()
         with suppress(psutil.Error, OSError):
             self._process.nice(10)
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
+
+    def _already(self) -> psutil.Process | None:
+        """The process that trains this folder already, left behind by a server that was killed; it may be standing still."""
+        number = training_process(self._folder)
+        if number is None:
+            return None
+        process = psutil.Process(number)
+        process.resume()
+        return process
+
+    def _begin(self) -> psutil.Process:
+        folder = self._folder
+        command = [sys.executable, "-m", "custome", "train", "--recipe", str(folder / "recipe.yaml")]
+        command += ["--resume"] if has_run(folder) else []
+        with (folder / LOG_FILE).open("ab") as log:
+            return psutil.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def told(self) -> str:
         """How far it is, in one line; '' once it is over."""
@@ -74,6 +87,12 @@ class TrainingBehind:
                 self._process.terminate()
             self._process.wait(timeout=60)
 
+    def _ended_badly(self) -> bool:
+        """Not by being asked to stop."""
+        with suppress(psutil.Error):
+            return self._process.wait(timeout=5) not in (0, 130, None)
+        return False
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _left(self, step: int) -> str:
@@ -85,7 +104,7 @@ class TrainingBehind:
 
     def _watch(self) -> None:
         waited_since, until = 0.0, 0.0
-        while self._process.poll() is None:
+        while self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
             now = time.monotonic()
             wants = self._busy() and now >= until
             if wants and waited_since and now - waited_since > LONGEST_WAIT_S:
@@ -96,11 +115,11 @@ class TrainingBehind:
                 self._waits, waited_since = wants, now if wants else 0.0
             time.sleep(LOOK_EVERY_S)
         self._waits = False
-        if self._process.returncode == 0 and has_run(self._folder) and read_run(self._folder).status == "complete":
+        if has_run(self._folder) and read_run(self._folder).status == "complete":
             try:
                 self._done()
             except Exception as error:
                 self._failed = f"练好了，可是换不上：{error}"
-        elif self._process.returncode not in (0, 130):
+        elif self._ended_badly():
             self._failed = f"训练没有成功，经过在 {self._folder / LOG_FILE}；现在说话的是没微调的底座"
         self._ended.set()

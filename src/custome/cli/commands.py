@@ -290,12 +290,12 @@ def compare_run(
     reporter.note(f"对比表 → {markdown}　{page}")
 
 
-def open_tuned(run: str, flags: ModelFlags, reporter: Reporter) -> tuple[Any, tuple[Any, ...]]:
-    """(engine, people) of a run in transformers, whose adapter can be switched off."""
+def open_tuned(run: str, flags: ModelFlags, reporter: Reporter, *, fast: bool = False) -> tuple[Any, tuple[Any, ...]]:
+    """(engine, people) of a run in transformers, whose adapter can be switched off; `fast` as open_local has it."""
     from ..models.run_folder import has_run, read_run
 
     folder = Path(run)
     check_run(folder)
     people = read_run(folder).characters if has_run(folder) else ()
     reporter.stage("载入模型")
-    return open_local_engine(folder, flags, reporter), people
+    return open_local_engine(folder, flags, reporter, fast=fast), people

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from ..config import find_recipe, load_recipe, nearest
+from ..config import nearest, shipped_recipe
 from ..errors import InputError
 from ..known import KnownModel, shipped_models, shipped_name
 from ..planning.memory import make_plan
 from ..report import ConsoleReporter
 from ..resources import catalogue, custome_home, fetch, take_file, where
 from .flags import parse
+from .plan import with_known_type
 
 _AROUND_CHATTING = 400e6
 """Bytes that a chat takes beside the model's file: program, cache of what was read, tables of a book's people."""
@@ -57,7 +58,7 @@ def models_list(argv: list[str]) -> int:
 def _row(name: str, known: KnownModel) -> list[str]:
     resource, path = catalogue()[name], where(name)
     size = path.stat().st_size if path.is_file() else sum(wheel.bytes for wheel in resource.wheels)
-    training = make_plan(load_recipe(find_recipe(known.recipe)), known.shape, "cpu").total
+    training = make_plan(with_known_type(shipped_recipe(known.recipe), "cpu"), known.shape, "cpu").total
     return [name, resource.title, resource.licence.split(" ")[0], f"{size / 1e9:.2f} GB", f"{(size + _AROUND_CHATTING) / 1e9:.1f} GB",
             f"{training / 1e9:.1f} GB", "有" if path.is_file() else "—"]  # fmt: skip
 

@@ -67,17 +67,19 @@ def quickstart(argv: list[str]) -> int:
         recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, valid_path="", val_set_size=0))
     recipe.check()
     complete = _is_complete(recipe, run, reporter)
-    if flags.serve and not complete and recipe.data.conversations:
+    if flags.serve and not complete and (recipe.data.conversations or not recipe.train.steps):
         return _serve_while_training(flags, recipe, choice, corpus)
     if not recipe.train.steps:
-        reporter.note(f"这次不训练；聊天：custome quickstart --base {recipe.model.base_model}")
+        reporter.note(
+            f"这次不训练；和没微调的底座聊天：去掉 --no-serve；要练就多给些时间：--minutes {3 * flags.minutes:g}"
+        )
         return 0
     if not complete and not _train(recipe, run, reporter):
         return 130
-    if not (run / "compare.md").is_file():
+    if not (run / "compare.md").is_file() and not (flags.serve and recipe.data.conversations):
         from ..evaluation.compare import read_prompts
 
-        engine, people = open_tuned(str(run), flags.model, reporter)
+        engine, people = open_tuned(str(run), flags.model, reporter, fast=bool(recipe.data.conversations))
         reporter.stage("对比：底座与微调")
         compare_run(engine, people, run, run, read_prompts(None), recipe.checks.eval_samples, reporter)
         engine.close()
@@ -93,15 +95,18 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> tuple[Recipe, Choic
     """The recipe for this novel and these flags, and how it was come to; a run that was begun keeps its own."""
     name = "sanguo" if flags.novel == EMBEDDED_NOVEL else Path(flags.novel).stem
     folder = Path("runs") / (name + (f"-{flags.steps}steps" if flags.steps else ""))
-    if (folder / "run.json").is_file() and flags.base == "auto" and not flags.model.base_model:
-        return config.load_recipe(folder / "recipe.yaml"), None
     given, choice = flags.model.base_model or ("" if flags.base == "auto" else flags.base), None
+    if (folder / "run.json").is_file():
+        filed = config.load_recipe(folder / "recipe.yaml")
+        same = shipped_name(filed.model.base_model) == shipped_name(given) if shipped_name(given) else False
+        if not given or same:
+            return filed, None
     if not given or shipped_name(given) is not None:
         choice = _choose(flags, given)
         reporter.note(f"底座 {choice.why}")
         base, given = choice.candidate.recipe, choice.candidate.name
     else:
-        base = config.load_recipe(config.find_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo"))
+        base = config.shipped_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo")
     steps = flags.steps or (choice.steps if choice is not None else base.train.steps)
     talks = base.data.conversations and max(1, steps) * base.train.batch_size
     lines = "dialogues_train" if talks else "train"
@@ -137,7 +142,7 @@ def _choose(flags: Quickstart, given: str) -> Choice:
             continue
         path, parts = where(name), sum(wheel.bytes for wheel in catalogue()[name].wheels)
         size = path.stat().st_size if path.is_file() else parts
-        recipe = config.load_recipe(config.find_recipe(known.recipe))
+        recipe = config.shipped_recipe(known.recipe)
         candidates[name] = Candidate(name=name, shape=known.shape, file_bytes=size, recipe=recipe)
     if not given:
         candidates.pop(

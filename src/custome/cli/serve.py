@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,14 +129,18 @@ def run_server(
     hosts = ("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]")
     app = create_app(catalogue, doorkeeper, hosts=hosts, cors=flags.cors, manageable=flags.host in LOOPBACK)
     let_go: Callable[[], None] = lambda: None
-    beside = begin(catalogue) if begin is not None else None
+    beside: list[Beside] = []
     if flags.page:
         from ..webui.chat_page import build_chat_page
         from ..webui.launch import mount_page
 
         let_go = mount_page(
             app,
-            build_chat_page(catalogue.hosted, open_store(flags.chats), told=beside.told if beside else None),
+            build_chat_page(
+                catalogue.hosted,
+                open_store(flags.chats),
+                told=(lambda: beside[0].told() if beside else "") if begin else None,
+            ),
             page_check(doorkeeper),
         )
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
@@ -153,12 +158,15 @@ def run_server(
         stop(number, frame)
 
     server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else uvicorn, once it is down, ends the process with it
     try:
+        if begin is not None:
+            beside.append(begin(catalogue))
         with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
             server.run()
     finally:
-        if beside is not None:
-            beside.stop()
+        for one in beside:
+            one.stop()
     return 0
 
 

@@ -196,7 +196,7 @@ def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
     return LlamaCppEngine(LlamaServer(source), tokenizer, open_format(tokenizer, model.chat_format), model.base_model)
 
 
-def open_local_engine(run: Path, flags: ModelFlags, reporter: Reporter) -> Any:
+def open_local_engine(run: Path, flags: ModelFlags, reporter: Reporter, *, fast: bool = False) -> Any:
     """A run in transformers; only here is torch loaded."""
     if not has_run(run) and (run / "adapter_config.json").is_file() and not flags.base_model:
         raise InputError(f"{str(run)!r} 只有适配器，没说底座是什么", "加上 --base-model 训练它的底座")
@@ -204,7 +204,7 @@ def open_local_engine(run: Path, flags: ModelFlags, reporter: Reporter) -> Any:
 
     return open_local(
         run=run, base_model=flags.base_model, device=flags.device, load_8bit=flags.load_8bit, trust_remote_code=flags.trust_remote_code,
-        reporter=reporter,
+        reporter=reporter, fast=fast,
     )  # fmt: skip
 
 

@@ -87,6 +87,7 @@ class GatedEngine:
         self, engine: Engine, gate: Gate, told: Callable[[str, Reply | None, float, float], None] | None = None
     ) -> None:
         self.inner, self.gate, self._told = engine, gate, told
+        self._successor: GatedEngine | None = None
         self.name, self.kind, self.supports = engine.name, engine.kind, engine.supports
         self.slots, self.several, self.max_context = engine.slots, engine.several, engine.max_context
 
@@ -94,6 +95,8 @@ class GatedEngine:
         self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
     ) -> Reply:
         check_options(self, options)
+        if self._successor is not None:
+            return self._successor.run(request, options, on_piece, cancel)
         cancel, started, first = cancel or Cancel(), time.monotonic(), 0.0
 
         def seen(piece: Piece) -> None:
@@ -122,6 +125,8 @@ class GatedEngine:
     ) -> list[Reply]:  # fmt: skip
         if not all_the_same(requests):
             return run_all(self, requests, options, cancel, on_piece)
+        if self._successor is not None:
+            return self._successor.generate(requests, options, cancel, on_piece)
         check_options(self, options)  # one question, written several times in one go: one place behind the gate
         cancel, started = cancel or Cancel(), time.monotonic()
         nothing = Reply(text="", prompt_tokens=0, completion_tokens=0, finish_reason="cancelled")
@@ -139,6 +144,17 @@ class GatedEngine:
                     self._told(reply.finish_reason, reply, seconds, seconds)
                 if not replies:
                     self._told("error", None, 0.0, seconds)
+
+    def follow(self, successor: GatedEngine) -> None:
+        """Let another engine answer from now on whoever still holds this one; what is being written, or waits, is written first."""
+        self._successor = successor
+
+        def close() -> None:
+            while self.gate.running or self.gate.waiting:
+                time.sleep(0.1)
+            self.close()
+
+        threading.Thread(target=close, daemon=True).start()
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         return self.inner.score(requests, replies)

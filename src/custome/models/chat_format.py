@@ -315,7 +315,8 @@ class TemplateFormat:
                 whole, replies[-1] = whole[:-1], (replies[-1][0], replies[-1][1] - 1)
             messages.append(Message(role="user", content=exchange.context))
             prompt, before = self._ids(self._turns(messages), add_generation_prompt=True), whole
-            messages.append(Message(role="assistant", content=self.reply(_lines(exchange.chat))))
+            said = _lines(exchange.chat)
+            messages.append(Message(role="assistant", content=said[1:-1] if _in_one_pair(said) else said))
             whole = self._ids(self._turns(messages))
             end = self._tokenizer.eos_token_id
             if end in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
@@ -349,8 +350,16 @@ class TemplateFormat:
         return False  # its end-of-turn token says so
 
     def reply(self, text: str) -> str:
+        """Without the mark it begins with and the one that closes it; a growing reply only ever gets longer."""
         text = text.strip()
-        return text[1:-1] if _in_one_pair(text) else text
+        if not text.startswith(OPEN):
+            return text
+        depth = 0
+        for place, character in enumerate(text):
+            depth += (character == OPEN) - (character == CLOSE)
+            if depth == 0:
+                return text[1:place] + text[place + 1 :]
+        return text[1:]
 
 
 def _as_one_person(sample: Sample) -> list[Exchange]:

@@ -64,9 +64,27 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
     reporter.progress(task, 100, 100)
 
 
-def point_to(folder: Path, source: Path) -> None:
-    """Say in a base model's folder which file has its weights."""
-    write_json(folder / POINTER, {"file": str(source.resolve())})
+def point_to(folder: Path, source: Path, *, former: str = "") -> None:
+    """Say in a base model's folder which file has its weights.
+
+    Args:
+        former: fingerprint of the same base as an earlier release kept it.
+    """
+    known = _pointer(folder)
+    told = {"file": str(source.resolve()), "former_fingerprint": former or known.get("former_fingerprint", "")}
+    if told != known:  # the folder may be one that only can be read
+        write_json(folder / POINTER, told)
+
+
+def former_fingerprint(folder: Path) -> str:
+    """What runs of an earlier release call the base of a folder; '' where there were none."""
+    return _pointer(folder).get("former_fingerprint", "")
+
+
+def _pointer(folder: Path) -> dict[str, str]:
+    path = folder / POINTER
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
 
 
 def gguf_of(folder: Path) -> Path | None:
@@ -75,9 +93,9 @@ def gguf_of(folder: Path) -> Path | None:
     Raises:
         SourceError: the file is gone.
     """
-    if not (folder / POINTER).is_file():
+    if not (told := _pointer(folder)):
         return None
-    path = Path(json.loads((folder / POINTER).read_text(encoding="utf-8"))["file"])
+    path = Path(told["file"])
     if not path.is_file():
         raise SourceError(f"底座的权重文件 {str(path)!r} 不在了", "放回原处，或重新指出它：--base-model 新的位置.gguf")
     return path

@@ -23,6 +23,7 @@ from transformers.utils import logging
 from ..errors import InputError, SourceError
 from . import chatglm, gguf_weights, vocab
 from .compute import DTYPES, compute_dtype, training_type
+from .convert import ARCHITECTURES
 from .gguf import gguf_of
 
 logging.disable_progress_bar()
@@ -138,7 +139,8 @@ def load_model(
     with _damage(folder):
         weights, config = None, AutoConfig.from_pretrained(folder, **_code(folder))
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-        if (gguf := gguf_of(folder)) is not None:
+        gguf = gguf_of(folder)
+        if gguf is not None and config.get_text_config().model_type in ARCHITECTURES:
             weights = gguf_weights.read_weights(gguf, weight_names(folder), config, dtype=dtype, kept=kept)
         elif kept is not None and known:
             weights = vocab.read_cut(folder, kept, config.get_text_config().vocab_size)
@@ -148,7 +150,9 @@ def load_model(
             model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
             model = model_class.from_pretrained(None, config=config, state_dict=weights, **options)
         else:
-            model = AutoModelForCausalLM.from_pretrained(folder, **_code(folder), **options)
+            # What this file's own reader does not know transformers may: slower, and all of it at once.
+            where, more = (folder, _code(folder)) if gguf is None else (gguf.parent, {"gguf_file": gguf.name})
+            model = AutoModelForCausalLM.from_pretrained(where, **more, **options)
             if kept is not None:
                 vocab.cut_embeddings(model, kept)
     for module in model.modules() if device == "cpu" else ():

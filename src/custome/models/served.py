@@ -30,7 +30,7 @@ from .gguf import Head, read_head, rewrite_gguf
 from .lora_file import Lora, read_lora
 from .plain_tokenizer import FILE, PlainTokenizer
 from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, WEIGHTS_FILE, RunInfo, check_adapter, read_kept, read_run
-from .sources import gguf_behind, other_base, resolve_base
+from .sources import gguf_behind, other_base, resolve_base, same_base
 
 FOLDER = "served"
 LARGE_BYTES = 700e6
@@ -107,7 +107,7 @@ def prepare_shared(
     source = gguf_behind(infos[0].base_model, reporter, home=home)
     loras = [read_lora(run) for run in runs]
     wrong = next((run for run, info, lora in zip(runs, infos, loras, strict=True)
-                  if source is None or (adapters and lora is None) or info.base_fingerprint != infos[0].base_fingerprint), None)  # fmt: skip
+                  if source is None or (adapters and lora is None) or not same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)), None)  # fmt: skip
     if source is None or wrong is not None:
         raise RunError(f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）", "去掉 --shared-base，各合并成一个文件")  # fmt: skip
     for run, info in zip(runs, infos, strict=True):

@@ -25,7 +25,7 @@ from ..known import find_known, shipped_name
 from ..report import Reporter
 from ..resources import custome_home, fetch, sha256_of
 from .convert import ARCHITECTURES
-from .gguf import POINTER, gguf_of, point_to, prepare_gguf, tensor_digest
+from .gguf import POINTER, former_fingerprint, gguf_of, point_to, prepare_gguf, tensor_digest
 from .run_folder import RunInfo
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -58,10 +58,12 @@ def resolve_base(spec: str, reporter: Reporter, *, home: Path | None = None) -> 
 def _prepared(gguf: Path, target: Path, reporter: Reporter) -> Path:
     """The folder of a GGUF file: made once, and pointed to where the file is now. One that an earlier release filled with fp32
     weights of its own is made anew."""
+    former = ""
     if not (target / POINTER).is_file():
+        former = fingerprint(target) if (target / "config.json").is_file() else ""
         shutil.rmtree(target, ignore_errors=True)
         prepare_gguf(gguf, target, reporter)
-    point_to(target, gguf)
+    point_to(target, gguf, former=former)
     return target
 
 
@@ -208,11 +210,17 @@ def _wanted_with_room(sizes: dict[str, int], cache: Path, repo: str) -> list[str
 
 def other_base(run: Path, info: RunInfo, folder: Path) -> str:
     """What to say when a run was trained on another base than the one in `folder`; '' when it was this one."""
-    known = find_known(info.base_model)
     here = fingerprint(folder)
-    if info.base_fingerprint in (here, *(known.former_fingerprints if known else ())):
+    if same_base(info.base_model, info.base_fingerprint, here) or info.base_fingerprint == former_fingerprint(folder):
         return ""
     return f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
+
+
+def same_base(base_model: str, one: str, other: str) -> bool:
+    """Are two fingerprints of one base, which earlier releases may have called otherwise?"""
+    known = find_known(base_model)
+    names = known.former_fingerprints if known else ()
+    return one == other or (one in names and other not in names) or (other in names and one not in names)
 
 
 def fingerprint(folder: Path) -> str:

@@ -66,7 +66,10 @@ def choose(
         if chat_bytes + LEFT_FREE_BYTES > memory_bytes:
             told.append(f"{name} 聊天就要 {chat_bytes / 1e9:.1f} GB，空闲只有 {memory_bytes / 1e9:.1f} GB")
             continue
-        step_s, needed = step_seconds(one, rate, kind), _training_bytes(one, kind) + (chat_bytes if chatting else 0)
+        step_s, needed = (
+            step_seconds(one, rate, kind),
+            _training_bytes(one, kind) + (chat_bytes if chatting and one.recipe.data.conversations else 0),
+        )
         fixed = one.recipe.data.conversations == 0  # a recipe that is not made of conversations keeps its steps
         steps = one.recipe.train.steps if fixed else min(MOST, int((minutes * 60 - ASIDE_S) / step_s))
         if needed + LEFT_FREE_BYTES > memory_bytes:

@@ -29,7 +29,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import __version__
 from ..apps.cosplay.play import stage_of
-from ..apps.cosplay.stage import Stage
 from ..engine.base import Cancel, OnPiece, check_options
 from ..errors import (  # fmt: skip
     BusyError,
@@ -261,10 +260,11 @@ def _plain(found: Found, requests: Sequence[Request], body: ChatRequest | Comple
 def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
     """(who answers, what writes each choice): somebody of a book, on the same stage as on the page."""
     scene, stage, said = body.scene or SceneRequest(people=[found.speaker]), stage_of(found.hosted), body.said()
-    if found.engine is not found.hosted.engine:  # its base
-        stage = Stage(found.engine, stage.company)
+    if scene.candidates > 1 and body.logprobs:
+        raise InputError("logprobs 和 scene.candidates 不能同用：几个候选里挑的那一个没有逐词的概率", "candidates 用 1，或去掉 logprobs")  # fmt: skip
     people = [stage.card(name).name for name in scene.people]
-    said = [one if one.by_user else replace(one, name=stage.known_as(one.name)) for one in said]
+    alone = people[0] if len(people) == 1 else ""  # who said what an assistant's message without a name says
+    said = [one if one.by_user else replace(one, name=stage.known_as(one.name) or alone) for one in said]
     name, setting, options = (
         stage.next_speaker(people, said, scene.order, body.seed),
         body.setting(scene),

@@ -128,10 +128,12 @@ class Catalogue:
 
     def replace(self, one: Hosted) -> None:
         """Serve a model in the place of the one of the same name; replies that the other is writing are finished first."""
+        fresh = self._gated(one)
         with self._lock:
-            before, self._hosted[one.name] = self._hosted.get(one.name), self._gated(one)
+            before, self._hosted[one.name] = self._hosted.get(one.name), fresh
         if before is not None:
-            threading.Thread(target=before.engine.close, daemon=True).start()
+            assert isinstance(before.engine, GatedEngine) and isinstance(fresh.engine, GatedEngine)
+            before.engine.follow(fresh.engine)
 
     def busy(self) -> bool:
         """Is anybody being answered, or waiting to be?"""
@@ -164,7 +166,7 @@ class Catalogue:
             if name not in self._bases:
                 if one.open_base is None:
                     raise UnknownModelError(f"没有模型 {name!r}", "它的底座不是 GGUF，单独拿不出来")
-                opened = self._gated(Hosted(name=name, engine=one.open_base()))
+                opened = self._gated(Hosted(name=name, engine=one.open_base(), people=one.people, folder=one.folder))
                 with self._lock:
                     self._bases[name] = opened
             return self._bases[name]

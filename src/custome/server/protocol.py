@@ -203,15 +203,9 @@ class ChatRequest(Common):
         """The conversation as a scene has it."""
         user = self.scene.user if self.scene else ""
         return [
-            Said(name=(m.name or user or GUEST) if m.role == "user" else (m.name or self._answered_before()), text=m.text(), by_user=m.role == "user")
+            Said(name=(m.name or user or GUEST) if m.role == "user" else (m.name or ""), text=m.text(), by_user=m.role == "user")
             for m in self.messages if m.role in ("user", "assistant")
         ]  # fmt: skip
-
-    def _answered_before(self) -> str:
-        """Who said what an assistant's message without a name says: the one who answers, where there is only one."""
-        if self.scene is not None:
-            return self.scene.people[0] if len(self.scene.people) == 1 else ""
-        return self.character or self.model.rpartition(":")[2]
 
     def setting(self, scene: SceneRequest) -> Setting:
         """How the scene is set; system messages are told beside the persona."""

@@ -52,7 +52,7 @@ from ..models.run_folder import (
     write_run,
     write_vocabulary,
 )
-from ..models.sources import fingerprint, resolve_base
+from ..models.sources import fingerprint, resolve_base, same_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
 from ..types import Sample
@@ -449,9 +449,10 @@ def _claim(folder: Path, resume: bool) -> None:
 def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
     """Raise RunError when a run cannot go on with this base, data or recipe, naming every key that differs."""
     before, filed = read_run(folder), config.load_recipe(folder / "recipe.yaml")
-    differing = [f"{what}（{old} → {new}）" for what, old, new in (
-        ("底座模型", before.base_fingerprint, info.base_fingerprint), ("数据", before.data_fingerprint, info.data_fingerprint),
-    ) if old != new]  # fmt: skip
+    bases = (before.base_fingerprint, info.base_fingerprint)
+    differing = [] if same_base(info.base_model, *bases) else [f"底座模型（{bases[0]} → {bases[1]}）"]
+    if before.data_fingerprint != info.data_fingerprint:
+        differing.append(f"数据（{before.data_fingerprint} → {info.data_fingerprint}）")
     if type(filed.method) is not type(recipe.method):
         differing.append(f"method（{METHOD_NAMES[type(filed.method)]} → {METHOD_NAMES[type(recipe.method)]}）")
     else:

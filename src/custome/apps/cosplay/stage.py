@@ -75,7 +75,7 @@ class Stage:
         if name in self._cards:
             return self._cards[name]
         for card in self._cards.values():
-            if name in card.aliases:
+            if name == card.cue or name in card.aliases:
                 return card
         if not self.names:  # a model that knows nobody by name can be anybody
             return Card(name=name, cue=name)

@@ -75,7 +75,7 @@ def test_every_door_leads_to_the_same_prompt(kind: str, run: Path, tmp_path: Pat
 def test_over_the_api_the_assistants_own_words_stay_its_own(how: dict, run: Path):
     """A client sends its replies back without a name, whatever it calls the model."""
     engine = ScriptedEngine()
-    engine.kind = "template"
+    engine.kind, engine.supports = "template", engine.supports | {"logprobs"}
     people = tuple(Character(name=one.name, cue=one.cue) for one in read_cast(run).people)
     hosted = Hosted(name="m", engine=engine, people=people, folder=run)
     talk = [

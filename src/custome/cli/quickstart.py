@@ -103,7 +103,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> tuple[Recipe, Choic
             return filed, None
     if not given or shipped_name(given) is not None:
         choice = _choose(flags, given)
-        reporter.note(f"底座 {choice.why}")
+        reporter.note(f"底座 {choice.why}" + (f"；照 --steps 只练 {flags.steps} 步" if flags.steps else ""))
         base, given = choice.candidate.recipe, choice.candidate.name
     else:
         base = config.shipped_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo")

@@ -56,7 +56,7 @@ def test_the_tuned_people_take_over(browser: Browser, tiny_novel: Path, tmp_path
         while not (has_run(run) and read_run(run).status == "complete"):
             assert process.poll() is None, log.read_text(encoding="utf-8")
             page.wait_for_timeout(500)
-        expect(page.locator("#behind")).not_to_contain_text("边聊边练", timeout=60_000)
+        expect(page.locator("#behind", has_text="边聊边练")).to_have_count(0, timeout=60_000)
         ask(page, "书信何在？")
         expect(answers(page)).to_have_count(2, timeout=60_000)
         assert [questions(page).nth(i).inner_text().strip() for i in range(2)] == ["粮草何在？", "书信何在？"]

@@ -52,7 +52,7 @@ def test_the_tuned_people_take_over(browser: Browser, tiny_novel: Path, tmp_path
         expect(page.locator("#behind")).to_contain_text("边聊边练", timeout=30_000)
         ask(page, "粮草何在？")
         expect(answers(page)).to_have_count(1, timeout=60_000)
-        run = tmp_path / "runs" / tiny_novel.stem
+        run = tmp_path / "runs" / f"{tiny_novel.stem}-60steps"
         while not (has_run(run) and read_run(run).status == "complete"):
             assert process.poll() is None, log.read_text(encoding="utf-8")
             page.wait_for_timeout(500)

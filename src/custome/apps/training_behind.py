@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,11 +68,11 @@ class TrainingBehind:
             return self._failed
         if self._ended.is_set():
             return ""
-        seen = read_metrics(self._folder / METRICS_FILE).get("loss", [])
-        step = seen[-1][0] if seen else 0
+        series = read_metrics(self._folder / METRICS_FILE)
+        step = series["loss"][-1][0] if "loss" in series else 0
         waits = "（有人在说话，等一等）" if self._waits else ""
         return (
-            f"边聊边练：第 {step}/{self._steps} 步{self._left(step)}{waits}；练好了自动换上"
+            f"边聊边练：第 {step}/{self._steps} 步{self._left(step, series['time'])}{waits}；练好了自动换上"
             if step
             else f"边聊边练：正在准备{waits}"
         )
@@ -95,8 +95,9 @@ class TrainingBehind:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _left(self, step: int) -> str:
-        times = [when for at, when in read_metrics(self._folder / METRICS_FILE).get("time", []) if at][-4:]
+    def _left(self, step: int, looked: Sequence[tuple[int, float]]) -> str:
+        """Of the time, by when the last steps ended."""
+        times = [when for at, when in looked if at][-4:]
         if len(times) < 2 or step >= self._steps:
             return ""
         step_s = (times[-1] - times[0]) / (len(times) - 1)

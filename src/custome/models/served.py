@@ -66,13 +66,19 @@ def prepare(
     check_adapter(run)
     info, kept = read_run(run), read_kept(run)
     tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
-    source, lora = gguf_behind(info.base_model, reporter, home=home), read_lora(run)
-    if quant == "auto":
-        quant = "q4_0" if source is not None and source.stat().st_size > LARGE_BYTES else "q8_0"
-    if strength != 1.0 and (source is None or lora is None):
-        raise RunError(f"{str(run)!r} 不是 GGUF 底座上的普通 LoRA，力度调不了", "去掉 --strength")
-    target = _place(run, info, quant if strength == 1.0 else f"{quant}-{strength:g}", home)
-    if not target.is_file():
+
+    def place(quant: str) -> Path:
+        return _place(run, info, quant if strength == 1.0 else f"{quant}-{strength:g}", home)
+
+    made = [place(one) for one in (("q4_0", "q8_0") if quant == "auto" else (quant,))]
+    target = next((path for path in made if path.is_file()), None)
+    if target is None:  # only now is the base needed
+        source, lora = gguf_behind(info.base_model, reporter, home=home), read_lora(run)
+        if quant == "auto":
+            quant = "q4_0" if source is not None and source.stat().st_size > LARGE_BYTES else "q8_0"
+        if strength != 1.0 and (source is None or lora is None):
+            raise RunError(f"{str(run)!r} 不是 GGUF 底座上的普通 LoRA，力度调不了", "去掉 --strength")
+        target = place(quant)
         reporter.stage(f"合并成 llama.cpp 的文件（{quant}，只做一次）")
         if source is not None and lora is not None:
             _check_base(run, info, reporter, home)

@@ -1,7 +1,7 @@
 """Which base a computer trains in the time somebody has, and for how many steps: arithmetic on what was measured.
 
 The largest base that makes sense comes first. One that fits for chatting but not for training in time is played untuned, with
-its people's own lines in front: it answers what was asked, where a smaller one that was tuned does not (docs/log.md).
+its people's own lines in front: it answers what was asked, where the tuned 270M does not (docs/log.md).
 """
 
 from __future__ import annotations
@@ -44,8 +44,6 @@ class Choice:
     candidate: Candidate
     steps: int
     """0: it is played untuned."""
-    minutes: float
-    """Of training, as far as arithmetic tells."""
     why: str
 
 
@@ -66,23 +64,21 @@ def choose(
         if chat_bytes + LEFT_FREE_BYTES > memory_bytes:
             told.append(f"{name} 聊天就要 {chat_bytes / 1e9:.1f} GB，空闲只有 {memory_bytes / 1e9:.1f} GB")
             continue
-        step_s, needed = (
-            step_seconds(one, rate, kind),
-            _training_bytes(one, kind) + (chat_bytes if chatting and one.recipe.data.conversations else 0),
-        )
-        fixed = one.recipe.data.conversations == 0  # a recipe that is not made of conversations keeps its steps
+        fixed = one.recipe.data.conversations == 0  # such a recipe keeps its steps, and is done before anybody chats
+        step_s = step_seconds(one, rate, kind)
+        needed = _training_bytes(one, kind) + (chat_bytes if chatting and not fixed else 0)
         steps = one.recipe.train.steps if fixed else min(MOST, int((minutes * 60 - ASIDE_S) / step_s))
         if needed + LEFT_FREE_BYTES > memory_bytes:
             why = f"训练要 {needed / 1e9:.1f} GB，空闲 {memory_bytes / 1e9:.1f} GB，就用没微调的"
-            return Choice(candidate=one, steps=0, minutes=0.0, why="；".join([*told, f"{name}：{why}"]))
+            return Choice(candidate=one, steps=0, why="；".join([*told, f"{name}：{why}"]))
         if steps < FEWEST:
             why = f"{minutes:.0f} 分钟只够 {max(0, steps)} 步（每步约 {step_s:.0f} 秒），少于 {FEWEST} 步学不到什么，就用没微调的"
-            return Choice(candidate=one, steps=0, minutes=0.0, why="；".join([*told, f"{name}：{why}"]))
+            return Choice(candidate=one, steps=0, why="；".join([*told, f"{name}：{why}"]))
         spent = (steps * step_s + ASIDE_S) / 60
         why = f"空闲内存 {memory_bytes / 1e9:.0f} GB，{kind} 矩阵速度 {rate:.0f} GFLOP/s：练 {steps} 步，约 {spent:.0f} 分钟"
-        return Choice(candidate=one, steps=steps, minutes=spent, why="；".join([*told, f"{name}：{why}"]))
+        return Choice(candidate=one, steps=steps, why="；".join([*told, f"{name}：{why}"]))
     smallest = list(candidates.values())[-1]
-    return Choice(candidate=smallest, steps=0, minutes=0.0, why="；".join(told))
+    return Choice(candidate=smallest, steps=0, why="；".join(told))
 
 
 def step_seconds(one: Candidate, rate: float, kind: str) -> float:

@@ -270,17 +270,16 @@ def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
         body.setting(scene),
         body.options(),
     )
-    left_out = stage.prompt(name, said, setting, options).left_out
-    if left_out and body.truncation != "auto" and body.scene is None:
+    whole = body.scene is None and body.truncation != "auto"
+    if whole and (left_out := stage.prompt(name, said, setting, options).left_out):
         raise LengthError(
             f"对话太长，最早的 {left_out} 句放不下", "删掉一些历史，把 max_tokens 调小，或加 truncation: auto"
         )
 
     def writer(number: int) -> Write:
         def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
-            several = (
-                scene.candidates > 1
-            )  # the first is not the one that is chosen, and what was sent cannot be taken back
+            # What was sent cannot be taken back, and of several the first is not always the one that is chosen.
+            several = scene.candidates > 1
             spoken = stage.speak(name, said, setting, _seeded(options, number), candidates=scene.candidates, among=people,
                                  on_piece=None if several else on_piece, cancel=cancel)  # fmt: skip
             return spoken.reply

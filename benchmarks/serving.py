@@ -1,10 +1,12 @@
 """How fast, how many at once, how much memory: `custome serve` against what one would use otherwise.
 
     python benchmarks/serving.py runs/sanguo                 everything but the soak
+    python benchmarks/serving.py runs/sanguo --quick         one stream and what a page does
     python benchmarks/serving.py runs/sanguo --soak 10000    many requests, some malformed, some whose client leaves
 
-One stream: llama.cpp on the base's own file with the adapter beside it, transformers' generate, and ours. Many clients: our
-API against llama.cpp's own HTTP server on the same file. Every ratio is of one run on one machine.
+One stream: llama.cpp on the base's own file, bare and with the adapter beside it, transformers' generate, and ours. Many
+clients: our API against llama.cpp's own HTTP server on the same file. Then what a page does: eight candidates against one, a
+reply beside a process that keeps every core busy, and nothing at all. Every ratio is of one run on one machine.
 """
 
 from __future__ import annotations
@@ -238,6 +240,43 @@ def together(run: Path) -> list[str]:
             f"{idle:.0f} → {busy:.0f}", f"{ready_s:.1f}"]  # fmt: skip
 
 
+BUSY = "import sys\nwhile True: sum(range(10_000))"
+IDLE_S = 20
+
+
+def as_a_page(run: Path) -> list[list[str]]:
+    """Eight replies to one question, a reply beside other work, an idle server; medians of three in turn."""
+    port = free_port("127.0.0.1", None)
+    with Server([sys.executable, "-m", "custome", "serve", str(run), "--port", str(port)], port) as server:
+        process = psutil.Process(server.process.pid)
+
+        def seconds(number: int, replies: int) -> float:
+            body = json.loads(question(run.name, number, ours=True)) | {
+                "n": replies,
+                "temperature": 0.8,
+                "max_tokens": 32,
+            }
+            answer = asyncio.run(post(port, json.dumps(body).encode()))
+            return answer.whole_s
+
+        seconds(0, 1)
+        one, eight = ([seconds(number, replies) for number in range(3)] for replies in (1, 8))
+        busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(os.cpu_count() or 1)]
+        try:
+            beside = [seconds(number, 1) for number in range(3)]
+        finally:
+            for other in busy:
+                other.kill()
+        before = sum(process.cpu_times()[:2])
+        time.sleep(IDLE_S)
+        idle = (sum(process.cpu_times()[:2]) - before) / IDLE_S
+        memory = server.memory()
+    alone = statistics.median(one)
+    return [["eight candidates ÷ one", f"{statistics.median(eight) / alone:.2f}"],
+            [f"a reply beside {len(busy)} busy processes ÷ alone", f"{statistics.median(beside) / alone:.2f}"],
+            ["idle, of a core", f"{idle:.1%}"], ["resident, MB", f"{memory:.0f}"]]  # fmt: skip
+
+
 MALFORMED = [
     b"{", b"[]", b'{"model": 5}', b'{"model": "%s", "prompt": "a", "temperature": "hot"}', b'{"model": "%s", "prompt": "a", "max_tokens": -1}',
     b'{"model": "%s", "prompt": "a", "max_tokens": 1e99}', b'{"model": "nobody", "prompt": "a"}', b'{"model": "%s", "prompt": "a", "colour": 1}',
@@ -296,6 +335,7 @@ def metric(port: int, name: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--quick", action="store_true", help="without transformers and without many clients")
     parser.add_argument("--soak", type=int, default=0, help="only this: so many requests")
     flags = parser.parse_args()
     console, threads = ConsoleReporter(), os.cpu_count() or 1
@@ -311,16 +351,22 @@ def main() -> None:
     small = prepare(flags.run, NullReporter(), quant="q4_0")
     prompts, n = json.dumps(PROMPTS), str(threads)
     ways: list[tuple[str, Callable[[], float]]] = [
+        ("llama.cpp, base's own file", lambda: measured(ONE_STREAM, str(stock), "", str(TOKENS), prompts, n)),
         ("llama.cpp, base's own file + adapter", lambda: measured(ONE_STREAM, str(stock), str(shared.adapters[0]), str(TOKENS), prompts, n)),
         ("transformers generate", lambda: measured(GENERATE, str(flags.run), str(TOKENS), prompts)),
         ("ours, --shared-base", lambda: measured(ONE_STREAM, str(shared.model), str(shared.adapters[0]), str(TOKENS), prompts, n)),
-        ("ours, merged q8_0", lambda: measured(ONE_STREAM, str(merged.model), "", str(TOKENS), prompts, n)),
+        ("ours, as served", lambda: measured(ONE_STREAM, str(merged.model), "", str(TOKENS), prompts, n)),
         ("ours, merged q4_0", lambda: measured(ONE_STREAM, str(small.model), "", str(TOKENS), prompts, n)),
     ]  # fmt: skip
+    if flags.quick:
+        ways = [way for way in ways if way[0] != "transformers generate"]
     rates = {name: max(way() for _ in range(2)) for name, way in ways}
-    first, second = list(rates.values())[:2]
-    console.table("one stream", ["", "tokens/s", "× llama.cpp", "× transformers"],
-                  [[name, f"{rate:.0f}", f"{rate / first:.2f}", f"{rate / second:.1f}"] for name, rate in rates.items()])  # fmt: skip
+    bare, beside = list(rates.values())[:2]
+    console.table("one stream", ["", "tokens/s", "× bare base", "× base + adapter"],
+                  [[name, f"{rate:.0f}", f"{rate / bare:.2f}", f"{rate / beside:.2f}"] for name, rate in rates.items()])  # fmt: skip
+    console.table("as a page does", ["", ""], as_a_page(flags.run))
+    if flags.quick:
+        return
     console.table("clients, tokens/s", ["clients", "llama.cpp", "ours", "ratio", "first ms", "p99 ms/token", "ratio"],
                   many_clients(flags.run, merged.model, threads))  # fmt: skip
     console.table("sixteen at once", ["one", "sixteen", "ratio", "slowest / mean", "MB", "ready s"], [together(flags.run)])  # fmt: skip

@@ -3,6 +3,7 @@
     python benchmarks/training.py corpus/sanguo                       speeds, memory, share of the matrix rate
     python benchmarks/training.py corpus/sanguo --loss 60x32,250x8    and validation losses after 60 steps of 32, 250 of 8
     … --llamafactory /path/to/python                                  an environment with LLaMA-Factory 0.9.5
+    … --bases gemma3-270m,qwen2.5-coder-0.5b,qwen2.5-coder-1.5b       only ours, on each of these bases, batches of 8
 
 Every way trains a LoRA of rank 16 on all linear layers of the embedded base with the same rows, batches of 32 and learning
 rate, in a process of its own. Tokens are those of the text, padding not counted. "seed" is the way of the original script:
@@ -35,6 +36,8 @@ def main() -> None:
     parser.add_argument("corpus", type=Path, help="folder with train.jsonl and valid.jsonl (custome corpus build)")
     parser.add_argument("--steps", type=int, default=4, help="timed steps of our ways")
     parser.add_argument("--loss", default="", help="loss checks, as 60x32,250x8")
+    parser.add_argument("--bases", default="", help="only our training, on each of these")
+    parser.add_argument("--base", default="embedded", help=argparse.SUPPRESS)
     parser.add_argument("--llamafactory", default="", help="python of an environment with llamafactory==0.9.5")
     parser.add_argument("--way", default="", help=argparse.SUPPRESS)
     parser.add_argument("--out", default="", help=argparse.SUPPRESS)
@@ -42,6 +45,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.way:
         print("RESULT " + json.dumps(measure(options)))
+        return
+    if options.bases:
+        compare_bases(options)
         return
     peaks = {kind: matrix_rate(kind) for kind in ("float32", "bfloat16")}
     said = ", ".join(f"{kind} {rate:.0f}" for kind, rate in peaks.items())
@@ -66,7 +72,26 @@ def main() -> None:
         loss_check(options, steps, batch)
 
 
-def run(options: argparse.Namespace, way: str, steps: int, batch: int = 32, out: str = "") -> dict:
+def compare_bases(options: argparse.Namespace) -> None:
+    """Ours on several bases, each beside the rate of its own MLP's products before and after."""
+    from custome.planning.shapes import find_shape
+
+    print(f"{'base':<22}{'tokens/s':>10}{'peak GB':>9}{'GFLOP/token':>13}{'bf16 rate':>15}{'share':>7}")
+    for base in options.bases.split(","):
+        shape = find_shape(base)
+        sizes = (512, shape.hidden_size, shape.intermediate_size)
+        before = matrix_rate("bfloat16", *sizes)
+        found = run(options, "ours", options.steps, 8, base=base)
+        after = matrix_rate("bfloat16", *sizes)
+        done = found["flop_per_token"] * found["tokens_per_s"] / 1e9
+        share = done / ((before + after) / 2)
+        print(f"{base:<22}{found['tokens_per_s']:>10.0f}{found['peak_bytes'] / 1e9:>9.2f}{found['flop_per_token'] / 1e9:>13.2f}"
+              f"{f'{before:.0f}, {after:.0f}':>15}{share:>7.0%}", flush=True)  # fmt: skip
+
+
+def run(
+    options: argparse.Namespace, way: str, steps: int, batch: int = 32, out: str = "", base: str = "embedded"
+) -> dict:
     """One way in a process of its own."""
     command = [
         sys.executable,
@@ -80,6 +105,8 @@ def run(options: argparse.Namespace, way: str, steps: int, batch: int = 32, out:
         str(batch),
         "--out",
         out,
+        "--base",
+        base,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
@@ -89,12 +116,12 @@ def run(options: argparse.Namespace, way: str, steps: int, batch: int = 32, out:
     return found
 
 
-def matrix_rate(kind: str) -> float:
+def matrix_rate(kind: str, tokens: int = 512, hidden: int = 640, inner: int = 2048) -> float:
     """GFLOP/s of the two products a layer's MLP does most, for a second."""
     import torch
 
     dtype = getattr(torch, kind)
-    a, b = torch.randn(512, 640).to(dtype), torch.randn(640, 2048).to(dtype)
+    a, b = torch.randn(tokens, hidden).to(dtype), torch.randn(hidden, inner).to(dtype)
     wide = a @ b
     started, flop = time.perf_counter(), 0.0
     while time.perf_counter() - started < 1:
@@ -110,8 +137,8 @@ def recipe_for(options: argparse.Namespace, folder: Path):
     return Recipe(
         data=DataConfig(train_path=str(options.corpus / "train.jsonl"), valid_path=str(options.corpus / "valid.jsonl"),
                         cutoff_len=CUTOFF, names="canonical"),
-        model=ModelConfig(),
-        train=TrainConfig(output_dir=str(folder), steps=options.steps, batch_size=options.batch, micro_batch_size=2, learning_rate=RATE),
+        model=ModelConfig(base_model=options.base),
+        train=TrainConfig(output_dir=str(folder), steps=options.steps, batch_size=options.batch, micro_batch_size=1 if options.base != "embedded" else 2, learning_rate=RATE),
         checks=CheckConfig(eval_steps=0, eval_samples=8, save_steps=10_000),
     )  # fmt: skip
 
@@ -138,7 +165,7 @@ def ours(options: argparse.Namespace, folder: Path) -> dict:
     return {
         "tokens_per_s": len(speeds) / sum(1 / s for s in speeds),
         "tokens_a_row": result.progress.tokens_seen / rows,
-        "flop_per_token": make_plan(recipe, find_shape("embedded"), "cpu").flop_per_token,
+        "flop_per_token": make_plan(recipe, find_shape(options.base), "cpu").flop_per_token,
         "compute_type": read_run(folder).compute_type,
     }
 

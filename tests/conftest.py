@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from custome.machine import share_the_cores
 from custome.resources import custome_home
 from tiny import PLACES, THINGS, WHEN, make_recipe, make_tiny_base, make_tiny_novel
 
+share_the_cores()
 FAMILY_ROWS = pytest.StashKey[list[list[str]]]()
 
 

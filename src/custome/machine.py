@@ -1,8 +1,9 @@
-"""What this machine was measured to do, remembered in the cache for who plans without torch."""
+"""What this machine was measured to do, remembered in the cache for who plans without torch; how its cores are shared."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,19 @@ from .resources import custome_home
 RATES_FILE = "machine.json"
 WORTH_IT = 1.5
 """How much faster bf16 products must be than fp32 ones before a CPU trains with them."""
+
+SPINS = 1_000
+"""Turns a thread looks whether the others have come before it goes to sleep: a few microseconds."""
+
+
+def share_the_cores() -> None:
+    """Have threads that wait for each other go to sleep soon; only before OpenMP is loaded does it listen.
+
+    llama.cpp and torch meet at a barrier after every product. OpenMP waits there for milliseconds on a core that whoever is
+    waited for needs: beside another busy process a reply took fifty times as long, and takes twice as long so (docs/log.md).
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,6 +157,8 @@ class GenerateOptions:
     """The reply is one of this grammar, in llama.cpp's GBNF."""
     leanings: tuple[tuple[str, float], ...] = ()
     """Pieces of text and what is added to their logits, where a piece is one token of the model's; others are passed over."""
+    strength: float = 1.0
+    """How strongly what was learnt is laid over the base: 0 not at all, 1 as it was learnt."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,6 +165,21 @@ def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):
     assert {shared[0].run(ask(t, "张三"), GREEDY).text for t in THINGS}.isdisjoint({shared[1].run(ask(t, "李四"), GREEDY).text for t in THINGS})  # fmt: skip
 
 
+def test_strength_of_a_request_leads_from_the_base_to_what_was_learnt(gguf_runs):
+    run = gguf_runs["east"]
+    home = run.parents[1] / "home"
+    (one,) = served.prepare_shared([run], NullReporter(), home=home)
+    server = LlamaServer(one.model, one.adapters, slots=1)
+    base, tuned = (LlamaCppEngine(server, one.tokenizer, one.chat_format, "z", adapter=which) for which in (None, 0))
+    said = {
+        strength: [tuned.run(ask(thing, "张三"), replace(GREEDY, strength=strength)).text for thing in THINGS]
+        for strength in (0.0, 1.0)
+    }
+    assert said[0.0] == [base.run(ask(thing, "张三"), GREEDY).text for thing in THINGS]
+    assert said[1.0] == [tuned.run(ask(thing, "张三"), GREEDY).text for thing in THINGS] != said[0.0]
+    assert "strength" in tuned.supports and "strength" not in base.supports
+
+
 def test_runs_that_cannot_share_are_named(gguf_runs, tmp_path):
     run = gguf_runs["east"]
     other = tmp_path / "other"

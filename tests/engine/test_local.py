@@ -133,6 +133,13 @@ def test_scores_prefer_what_was_learnt_and_the_base_does_not_know(engine: LocalE
     assert tuned[0].tokens == len("“今夜送到东门。”") + 1
 
 
+def test_plain_text_is_scored_piece_by_piece_as_at_once(engine: LocalEngine):
+    pieces = engine.score([Request(text="粮草到"), Request(text="粮草到何在")], ["何在", "？张三"])
+    (whole,) = engine.score([Request(text="粮草到")], ["何在？张三"])
+    assert sum(piece.logprob for piece in pieces) == pytest.approx(whole.logprob, rel=1e-3)
+    assert [piece.tokens for piece in pieces] == [2, 3] and whole.tokens == 5
+
+
 def test_a_prompt_that_does_not_fit_is_an_input_error(engine: LocalEngine):
     with pytest.raises(InputError, match="512"):
         engine.generate([asking("粮" * 600)], GREEDY)

@@ -73,6 +73,23 @@ def test_variety():
     assert measures.distinct(same, among=7) == 1  # as many pairs for all
 
 
+def test_what_is_recited_and_what_is_said_twice():
+    book = measures.letters("却说曹操大笑曰：“吾有一计，可解此患。”众皆拜服。")
+    assert measures.longest_run("有一计、可解，此事不难。", book) == 5  # marks are nobody's words
+    assert measures.longest_run("不知", book) == 0 and measures.longest_run("", book) == 0
+    assert measures.same(["善。", "善", "不可。", "妙"]) == 0.5
+
+
+def test_facts_are_asked_of_those_who_are_there(corpus: Path):
+    judge = replace(judge_of(corpus), aliases={"关羽": ("云长",)})
+    asked = [row for row in persona.facts() if row["name"] == "关羽"]
+    share, said = persona.knows(lambda jobs, greedy: [reply(f"那自然是{asked[0]['right'][0]}。")] * len(jobs), judge, NullReporter())  # fmt: skip
+    assert share == 1 / len(asked) and [one.kind for one in said][:2] == ["fact:1", "fact:0"]
+    assert len(persona.facts()) == 50 and all(row["right"] for row in persona.facts())
+    nobody = replace(judge, aliases={})
+    assert math.isnan(persona.knows(lambda jobs, greedy: [], nobody, NullReporter())[0])
+
+
 def test_whoever_talks_like_the_book_scores_and_real_quotations_are_the_ceiling(corpus: Path):
     judge = judge_of(corpus)
     own = persona.measure("像", [answer("张大牛", "俺怕甚酒肉，吃"), answer("李小二", "小人不敢吃酒")], judge)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from .. import __version__
 from ..errors import CustomeError, InputError
+from ..machine import share_the_cores
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart:quickstart", "从小说到聊天页，一条命令走完（内置三国演义和底座）"),
@@ -81,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         print(__version__)
         return 0
+
+    share_the_cores()
 
     def run() -> int:
         name, flags = find_command(arguments)

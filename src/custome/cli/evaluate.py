@@ -108,7 +108,7 @@ def evaluate(argv: list[str]) -> int:
     asked = persona.some_questions(flags.questions)
     output = Path(flags.output or flags.runs[0])
     people, seed, seed_rows = list(judge.names), persona.seed_prompts(), []
-    scores, said = [persona.measure_real(judge)], []
+    scores, said, learnt = [persona.measure_real(judge)], [], []
     players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
     if flags.base and (opener := opened.hosted[0].open_base) is not None:
         players.insert(0, (BASE, opener(), Path(flags.runs[0])))
@@ -124,9 +124,13 @@ def evaluate(argv: list[str]) -> int:
             )
         score = persona.measure(name, answers, judge)
         stable, paraphrase = persona.stability(answerer, people, asked, reporter)
+        facts, told_facts = persona.knows(answerer, judge, reporter)
         forgetting = _forgetting(run) if name != BASE else 0.0
-        scores.append(dataclasses.replace(score, stable=stable, paraphrase=paraphrase, forgetting=forgetting))
+        scores.append(
+            dataclasses.replace(score, stable=stable, paraphrase=paraphrase, facts=facts, forgetting=forgetting)
+        )
         said.append((name, answers))
+        learnt.append((name, told_facts))
         engine.close()
         scorecard.keep(output, scores, said)  # what is there so far, should the rest fail
     scores = persona.on_as_many(
@@ -146,7 +150,7 @@ def evaluate(argv: list[str]) -> int:
     for row in told[1]:
         reporter.note(" | ".join(row))
     title = "、".join(name for name, _ in said) + "：演得像不像"
-    markdown, page = scorecard.write(output, scores, said, title, told, senses)
+    markdown, page = scorecard.write(output, scores, [*said, *((f"{name}：书里的事", some) for name, some in learnt if some)], title, told, senses)  # fmt: skip
     (output / scorecard.PARTIAL).unlink(missing_ok=True)
     reporter.note(f"打分表 → {markdown}　{page}")
     return 0

@@ -219,7 +219,9 @@ def _shared(runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, repor
     for number, (name, run, one) in enumerate(zip(names, runs, served, strict=True)):
 
         def engine(adapter: int | None, name: str = name, one: Served = one) -> Engine:
-            return LlamaCppEngine(server, one.tokenizer, one.chat_format, name, adapter=adapter)
+            return LlamaCppEngine(
+                server, one.tokenizer, one.chat_format, name, adapter=adapter, strength=flags.strength
+            )
 
         hosted.append(
             Hosted(

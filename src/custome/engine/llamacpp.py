@@ -19,6 +19,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ..errors import EngineError, InputError, LengthError, SourceError
+from ..machine import share_the_cores
 from ..models.chat_format import CLOSE, ChatFormat, plain_prompt
 from ..models.plain_tokenizer import PlainTokenizer
 from ..models.served import trained_context
@@ -46,6 +47,7 @@ class LlamaServer:
         self, model: Path, adapters: Sequence[Path] = (), *, slots: int = SLOTS, context: int = CONTEXT,
         embedding: bool = False,
     ) -> None:  # fmt: skip
+        share_the_cores()
         try:
             import xllamacpp
         except ImportError as error:
@@ -129,6 +131,7 @@ class LlamaCppEngine:
 
     Args:
         adapter: which of the server's adapters to answer with; None for the bare base.
+        strength: of that adapter, where a request does not say otherwise.
     """
 
     several = 8
@@ -144,7 +147,8 @@ class LlamaCppEngine:
     }
 
     def __init__(
-        self, server: LlamaServer, tokenizer: PlainTokenizer, chat_format: ChatFormat, name: str, *, adapter: int | None = None
+        self, server: LlamaServer, tokenizer: PlainTokenizer, chat_format: ChatFormat, name: str, *, adapter: int | None = None,
+        strength: float = 1.0,
     ) -> None:  # fmt: skip
         self.name = name
         self.kind: Literal["novel", "template"] = chat_format.kind
@@ -152,7 +156,9 @@ class LlamaCppEngine:
         self._server: LlamaServer | None = server
         self._tokenizer, self._format = tokenizer, chat_format
         self._biases = remembered_biases(tokenizer)
-        self._lora = [{"id": number, "scale": float(number == adapter)} for number in range(server.adapters)]
+        self._lora = [{"id": number, "scale": strength * (number == adapter)} for number in range(server.adapters)]
+        if adapter is not None:
+            self.supports = self.supports | {"strength"}
 
     def run(
         self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
@@ -276,7 +282,7 @@ class LlamaCppEngine:
             "temperature": options.temperature if options.do_sample else 0.0, "top_p": options.top_p, "top_k": options.top_k,
             "min_p": options.min_p, "repeat_penalty": options.repetition_penalty, "repeat_last_n": self.max_context,
             "presence_penalty": options.presence_penalty, "frequency_penalty": options.frequency_penalty,
-            "lora": self._lora, "return_progress": len(prompt) > LONG_PROMPT,
+            "lora": [{**one, "scale": one["scale"] * options.strength} for one in self._lora], "return_progress": len(prompt) > LONG_PROMPT,
         }  # fmt: skip
         question["cache_prompt"] = options.seed is None  # what was read in another batch differs in its last digits
         if options.seed is not None:

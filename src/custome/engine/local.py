@@ -5,6 +5,7 @@ One generation at a time; others wait for the lock. B batch, T tokens, V vocabul
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -117,11 +118,7 @@ class LocalEngine:
         ]
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
-        encoded = [
-            self._format.encode(_as_sample(request, reply, self.kind), self._max_length())
-            for request, reply in zip(requests, replies, strict=True)
-        ]
-        return self._logprobs([(list(e.ids), e.replies[-1][0]) for e in encoded])
+        return self._logprobs([self._read(request, reply) for request, reply in zip(requests, replies, strict=True)])
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -153,6 +150,15 @@ class LocalEngine:
         if request.text:
             return plain_prompt(self._tokenizer, request.text)
         return self._format.prompt(request.messages, request.speaker)
+
+    def _read(self, request: Request, reply: str) -> tuple[list[int], int]:
+        """Tokens of a request with its reply, and where the reply begins."""
+        if not request.text:
+            encoded = self._format.encode(_as_sample(request, reply, self.kind), self._max_length())
+            return list(encoded.ids), encoded.replies[-1][0]
+        before, whole = (plain_prompt(self._tokenizer, text) for text in (request.text, request.text + reply))
+        alike = (a == b for a, b in zip(before, whole, strict=False))
+        return whole, sum(itertools.takewhile(bool, alike))
 
     def _check_length(self, tokens: int) -> None:
         if tokens > self.max_context:

@@ -64,6 +64,23 @@ def nearly_same(texts: Sequence[str], groups: Sequence[object] | None = None) ->
     return found
 
 
+def same(texts: Sequence[str]) -> float:
+    """Share of texts that another is, letter for letter."""
+    counts = Counter(letters(text) for text in texts)
+    return sum(count for count in counts.values() if count > 1) / len(texts) if texts else math.nan
+
+
+def longest_run(text: str, book: str) -> int:
+    """Characters of the longest piece of `text` that stands in `book`, marks left out of both."""
+    found, start, text = 0, 0, letters(text)
+    while start + found < len(text):
+        if text[start : start + found + 1] in book:
+            found += 1
+        else:
+            start += 1
+    return found
+
+
 def distinct(texts: Sequence[str], n: int = 2, among: int = DISTINCT_AMONG) -> float:
     """Share of different n-grams of characters among the first `among` of a fixed shuffle of the texts."""
     order = np.random.default_rng(0).permutation(len(texts))

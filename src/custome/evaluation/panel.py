@@ -44,6 +44,7 @@ def judge_of(corpus: Path) -> Judge:
     return Judge(
         names=tuple(names), voices=Voices(odd_half(cast.lines), names), real=tuple(pair for pair in real if pair[0] in names),
         aliases={person.name: person.aliases for person in cast.people},
+        book=measures.letters("".join(read_text(path, "书") for path in sorted((corpus / "texts").glob("*.txt")))),
     )  # fmt: skip
 
 

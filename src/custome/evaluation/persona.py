@@ -64,6 +64,8 @@ class Judge:
     real: tuple[tuple[str, str], ...]
     """(name, what they say) in chapters nothing was learnt from."""
     aliases: Mapping[str, Sequence[str]]
+    book: str = ""
+    """All there is to recite from, without marks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,12 @@ class Scores:
     paraphrase: float = math.nan
     """Likeness of the greedy replies to a question and its paraphrase."""
     stops: float = math.nan
+    same: float = math.nan
+    """Share of replies that another is letter for letter."""
+    recited: float = math.nan
+    """Characters of the longest piece of a reply that stands in the book, the median of the replies."""
+    facts: float = math.nan
+    """Share of questions about the book that are answered right."""
     forgetting: float = math.nan
     """Change of the perplexity of everyday Chinese against the base."""
     by_person: Mapping[str, float] = field(default_factory=dict)
@@ -165,6 +173,7 @@ def measure(name: str, answers: Sequence[Answer], judge: Judge) -> Scores:
     return Scores(
         name=name, voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
         repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
+        same=measures.same(texts), recited=_recited(texts, judge),
         distinct2=measures.distinct(texts), self_bleu=measures.self_bleu(texts), length=measures.mean_length(texts),
         in_role=_mean(role), in_role_modern=_mean(modern), mentions=_mean(content), stops=_mean([a.stopped for a in answers]),
         trios=_trios(judge, said),
@@ -189,6 +198,7 @@ def measure_real(judge: Judge) -> Scores:
     return Scores(
         name=REAL, voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
         repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
+        same=measures.same(texts),
         distinct2=measures.distinct(texts), self_bleu=measures.self_bleu(texts), length=_mean_of_people(judge.real),
         in_role=_mean([not measures.out_of_role(text, name, rules, judge.aliases) for name, text in judge.real]),
         trios=_trios(judge, judge.real),
@@ -223,6 +233,26 @@ def spread(answers: Sequence[Answer], most: int) -> list[Answer]:
     """At most so many answers of a fixed shuffle: of all people and questions alike."""
     order = np.random.default_rng(0).permutation(len(answers))[:most]
     return [answers[place] for place in order]
+
+
+@cache
+def facts() -> tuple[dict[str, Any], ...]:
+    """Questions about the books put to their people, each with words of which a right answer has one."""
+    text = (files("custome") / "data" / "evaluation" / "facts.jsonl").read_text(encoding="utf-8")
+    return tuple(json.loads(line) for line in text.splitlines())
+
+
+def knows(answerer: Answerer, judge: Judge, reporter: Reporter) -> tuple[float, list[Answer]]:
+    """(share of the questions about the book that are answered right, what was said); nan where nobody of it is there."""
+    asked = [row for row in facts() if row["name"] in judge.aliases]
+    replies = answerer([(row["text"], row["name"]) for row in asked], False) if asked else []
+    right = [any(word in reply.text for word in row["right"]) for row, reply in zip(asked, replies, strict=True)]
+    reporter.progress("问书里的事", len(asked), max(1, len(asked)))
+    said = [
+        Answer(question=row["text"], kind=f"fact:{int(hit)}", name=row["name"], text=reply.text)
+        for row, reply, hit in zip(asked, replies, right, strict=True)
+    ]
+    return _mean(right), said
 
 
 def stability(
@@ -277,6 +307,11 @@ def _content(question: str) -> frozenset[str]:
 
 
 _EMPTY = {"怎么", "什么", "没有", "可以", "觉得", "还是", "一个", "这个", "那个", "时候"}
+
+
+def _recited(texts: Sequence[str], judge: Judge) -> float:
+    runs = sorted(measures.longest_run(text, judge.book) for text in texts) if judge.book else []
+    return float(runs[len(runs) // 2]) if runs else math.nan
 
 
 def _trios(judge: Judge, said: Sequence[tuple[str, str]]) -> dict[str, float]:

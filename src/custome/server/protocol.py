@@ -1,7 +1,7 @@
 """What the API takes and gives, in OpenAI's words: requests → our Request and GenerateOptions, replies → response bodies.
 
 A parameter that is unknown, or known and not supported here, is refused by name; one that changes nothing (`user`,
-`metadata`) is taken. Beside OpenAI's: top_k, min_p, repetition_penalty, grammar, character, scene, truncation.
+`metadata`) is taken. Beside OpenAI's: top_k, min_p, repetition_penalty, strength, grammar, character, scene, truncation.
 Source: https://platform.openai.com/docs/api-reference
 """
 
@@ -107,6 +107,8 @@ class Common(_Strict):
     top_k: Annotated[int, Field(ge=0, le=10**6)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    strength: Annotated[float, Field(ge=0, le=3)] | None = None
+    """How strongly what was learnt is laid over the base, where the adapter stands beside it (custome serve --shared-base)."""
     grammar: Annotated[str, Field(min_length=1, max_length=20_000)] | None = None
     """A grammar in llama.cpp's GBNF that the reply keeps to."""
     character: Annotated[str, Field(max_length=64)] | None = None
@@ -129,7 +131,7 @@ class Common(_Strict):
         return self.n or 1
 
     def _options(self, *, logprobs: int | None, json_schema: str = "", most: int | None = None) -> GenerateOptions:
-        given = {name: getattr(self, name) for name in ("top_p", "top_k", "min_p", "repetition_penalty", "seed", "presence_penalty", "frequency_penalty")}  # fmt: skip
+        given = {name: getattr(self, name) for name in ("top_p", "top_k", "min_p", "repetition_penalty", "seed", "presence_penalty", "frequency_penalty", "strength")}  # fmt: skip
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         temperature = DEFAULTS.temperature if self.temperature is None else self.temperature
         return GenerateOptions(

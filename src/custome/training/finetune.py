@@ -56,7 +56,7 @@ from ..models.sources import fingerprint, resolve_base, same_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
 from ..types import Sample
-from . import fastlora, launch, sharding, trainer
+from . import fastlora, fastnorm, launch, sharding, trainer
 from .checkpoint import Checkpoints, Progress
 from .curves import CURVES_FILE, draw_curves
 from .data import (
@@ -200,6 +200,7 @@ def _finetune(
     launch.seed_step(recipe.train.seed, 0)
     attached = attach(base, recipe.method, steps=steps, kept=material.kept)
     fastlora.install(attached.model)
+    fastnorm.install(attached.model)
     _report_trainable(attached, recipe.method, reporter)
 
     def look(learner: trainer.Learner, step: int, metrics: Reporter) -> float:

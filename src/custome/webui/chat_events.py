@@ -122,11 +122,13 @@ class ChatEvents:
             told,
             regex,
             manner,
+            strength,
         ) = parts[:count]
         sample, temperature, top_p, top_k, penalty, beams, tokens = parts[count:]
         scene = Scene(people=tuple(people or ()), order=order, answers=int(answers), candidates=int(candidates), user=user.strip(),
                       user_persona=persona.strip(), note=note.strip(), summary=summary.strip(), as_of=int(as_of), as_speech=as_speech,
-                      examples=int(examples), persona=told, regex=regex, manner=manner)  # fmt: skip
+                      examples=int(examples), persona=told, regex=regex, manner=manner,
+                      strength=strength)  # fmt: skip
         return scene, GenerateOptions(
             do_sample=sample,
             temperature=temperature,
@@ -432,6 +434,7 @@ SCENE_PARTS = (
     "persona",
     "regex",
     "manner",
+    "strength",
 )
 """Fields of a Scene behind `people`, in the order of the page's components."""
 

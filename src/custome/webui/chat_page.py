@@ -222,6 +222,10 @@ class _Page:
                 0, 1.5, _SCENE.manner, step=0.05, label="口吻多重", elem_id="manner",
                 info="写的时候，他自己的用词更容易出现的程度", visible=bool(engine and "leanings" in engine.supports),
             )  # fmt: skip
+            self.strength = gr.Slider(
+                0, 2, _SCENE.strength, step=0.1, label="学得多深", elem_id="strength",
+                info="学到的东西用几分：0 是底座，1 是学到的", visible=bool(engine and "strength" in engine.supports),
+            )  # fmt: skip
             drawn = drawn_by(engine.kind if engine else "novel", several > 1)
             self.sampling: list[Any] = [
                 gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
@@ -244,7 +248,8 @@ class _Page:
             "show_progress": "minimal",
         }
         self.scene_parts = [self.person, self.order, self.answers, self.candidates, self.user, self.user_persona, self.note, self.summary,
-                            self.as_of, self.as_speech, self.examples, self.persona, self.regex, self.manner]  # fmt: skip
+                            self.as_of, self.as_speech, self.examples, self.persona, self.regex, self.manner,
+                            self.strength]  # fmt: skip
         setup = [self.tab, self.model, *self.scene_parts, *self.sampling]
         seen = [self.tab, self.remembered, self.chat, self.version, self.status]
         whole = [*seen, self.title, self.selected, self.delete, self.model, *self.scene_parts, self.faces, self.chats]

@@ -21,7 +21,7 @@ from typing import TypeVar
 from ...corpus.cast import Line
 from ...types import Exchange, Sample
 from .casting import Company
-from .prompt import GUEST, Setting, system_text
+from .prompt import GUEST, VIEW, Setting, system_text
 
 _T = TypeVar("_T")
 TURNS = 4
@@ -30,6 +30,8 @@ SHORTEST, LONGEST, LONGEST_QUESTION = 6, 70, 30
 """Characters of a line that is learnt as an answer, and of what it answers."""
 OWN = 0.35
 """Share of the questions that are the book's: with half of them a model answers a remark with a line of the plot."""
+HEADINGS = 0.5
+"""Share of the headings that are asked the way a bare one is put to a model."""
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""
 _YOU = ("你", "汝", "公", "尔", "您")
@@ -105,7 +107,10 @@ class _Player:
 
     def of_today(self) -> tuple[str, str]:
         answered = next(self._answers)
-        return answered.asked, self._manner.answer(answered, self._company.calls_self(self._card.name))
+        asked = answered.asked
+        if _is_heading(asked) and self._dice.random() < HEADINGS:
+            asked += VIEW
+        return asked, self._manner.answer(answered, self._company.calls_self(self._card.name))
 
     def sample(self, turns: Sequence[tuple[str, str]]) -> Sample:
         said = {text for _, text in turns}
@@ -115,6 +120,11 @@ class _Player:
         *earlier, last = exchanges
         return Sample(context=last.context, chat=last.chat, earlier=tuple(earlier), speaker=self._card.name,
                       mention=self._card.cue, front=system_text(self._card, GUEST, shown))  # fmt: skip
+
+
+def _is_heading(asked: str) -> bool:
+    """Does it tell of something, and neither ask nor speak of the two who talk?"""
+    return asked[-1:] == "。" and not set(asked) & set("我你")
 
 
 def _is_answer(line: Line) -> bool:

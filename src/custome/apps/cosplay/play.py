@@ -71,12 +71,14 @@ class Scene:
     persona: bool = Setting.persona
     regex: bool = Setting.regex
     manner: float = Setting.manner
+    strength: float = Setting.strength
 
     @property
     def setting(self) -> Setting:
         return Setting(
             user=self.user, user_persona=self.user_persona, note=self.note, summary=self.summary, as_of=self.as_of or None,
             as_speech=self.as_speech, examples=self.examples, persona=self.persona, regex=self.regex, manner=self.manner,
+            strength=self.strength,
         )  # fmt: skip
 
 

@@ -65,6 +65,8 @@ class Setting:
     """Use lorebook keys that are regular expressions."""
     manner: float = 0.25
     """How much the character's own words are made likelier and the others' less likely while a reply is written; 0 not at all."""
+    strength: float = 1.0
+    """Of what was learnt, where the engine can change it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +206,7 @@ def asked_of(user: str, card: Card, text: str) -> str:
     return f"{user}问{card.cue or card.name}曰：“{text}”"
 
 
+VIEW = "你怎么看？"
 _ASKS = re.compile(r"[吗呢么谁哪几何]|怎么|怎样|什么|为啥|多少|还是|是否|能不能|会不会|要不要|可否|可曾|莫非|岂")
 _ENDS = "。！？；…，、：”’」）.!?~～"
 
@@ -214,7 +217,7 @@ def put_plainly(text: str) -> str:
     text = text.strip()
     if not text or text[-1] in _ENDS or not re.search(r"[\u3400-\u9fff]", text):
         return text
-    return f"{text}？" if _ASKS.search(text) else f"{text}。你怎么看？"
+    return f"{text}？" if _ASKS.search(text) else f"{text}。{VIEW}"
 
 
 def own_line(card: Card, text: str, novel: bool) -> str:

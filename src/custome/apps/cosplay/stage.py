@@ -231,11 +231,13 @@ class Stage:
     def _in_manner(
         self, name: str, rivals: tuple[str, ...], options: GenerateOptions, setting: Setting
     ) -> GenerateOptions:
-        """With the person's own words likelier, where the book has enough of them."""
+        """As strongly as the setting says, with the person's own words likelier where the book has enough of them."""
+        if setting.strength != Setting.strength and "strength" in self.engine.supports:
+            options = replace(options, strength=setting.strength)
         if not setting.manner or "leanings" not in self.engine.supports or not self.company.lines(name):
             return options
-        strength = setting.manner * LEANS[self.engine.kind]
-        return replace(options, leanings=self.company.leanings(name, rivals, strength))
+        lean = setting.manner * LEANS[self.engine.kind]
+        return replace(options, leanings=self.company.leanings(name, rivals, lean))
 
     def _ended(self, options: GenerateOptions, said: Sequence[Said], setting: Setting) -> GenerateOptions:
         """An instruct model must not go on with the others' lines."""

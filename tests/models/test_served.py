@@ -90,6 +90,18 @@ def test_two_books_of_different_words_on_one_base(tmp_path: Path):
         assert words[one.tokenizer.bos_token_id or 0] == "<bos>"
 
 
+def test_over_a_large_base_the_adapter_stays_beside_it(
+    gguf_runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
+    run, home = gguf_runs["east"], tmp_path / "home"
+    monkeypatch.setattr(served, "LARGE_BYTES", 0)
+    one = served.prepare(run, NullReporter(), home=home)
+    assert len(one.adapters) == 1 and one.model.name.startswith("base-")
+    monkeypatch.setattr(served, "gguf_behind", lambda *_, **__: pytest.fail("the base is not needed any more"))
+    again = served.prepare(run, NullReporter(), home=home)
+    assert (again.model, again.adapters) == (one.model, one.adapters)
+
+
 def test_a_run_trained_anew_is_prepared_anew(gguf_runs: dict[str, Path], tmp_path: Path):
     run = tmp_path / "run"
     shutil.copytree(gguf_runs["east"], run)

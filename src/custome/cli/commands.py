@@ -17,7 +17,7 @@ from ..files import read_text, write_jsonl
 from ..report import ConsoleReporter, Reporter
 from ..types import Sample
 from .flags import parse, take
-from .serving import ModelFlags, check_run, open_base, open_local_engine, open_models
+from .serving import ModelFlags, check_run, name_of, open_base, open_local_engine, open_models
 
 # -- train -----------------------------------------------------------------------------------------------------------
 
@@ -263,39 +263,42 @@ def compare(argv: list[str]) -> int:
     from ..evaluation.compare import read_prompts
 
     prompts = read_prompts(Path(flags.prompts) if flags.prompts else None)
-    reporter = ConsoleReporter()
-    engine, people = open_tuned(flags.run, flags.model, reporter)
-    compare_run(engine, people, Path(flags.run), Path(flags.output or flags.run), prompts, flags.valid_rows, reporter)
+    output = Path(flags.output or flags.run)
+    compare_run(Path(flags.run), output, prompts, flags.valid_rows, flags.model, ConsoleReporter())
     return 0
 
 
 def compare_run(
-    engine: Any,
-    people: Any,
-    run: Path,
-    output: Path,
-    prompts: list[tuple[str, str]],
-    valid_rows: int,
-    reporter: Reporter,
+    run: Path, output: Path, prompts: list[tuple[str, str]], valid_rows: int, flags: ModelFlags, reporter: Reporter
 ) -> None:
-    """Base against tuned: tables on the console, files in `output`."""
+    """Base against tuned, asked as on the page: tables on the console, files in `output`."""
+    from ..corpus.cast import read_cast
     from ..evaluation import compare as effect
+    from ..evaluation.answering import Answering
 
-    result = effect.compare(engine.base(), engine, prompts, people, effect.valid_samples(run, valid_rows), reporter)
-    if result.valid_rows:
-        reporter.table("", *effect.loss_table(result))
+    people = list(dict.fromkeys(speaker for _, speaker in prompts))
+    hosted = open_models([str(run)], flags, reporter).hosted[0]
+    if hosted.open_base is not None:
+        ways = [Answering(engine, run, people) for engine in (hosted.open_base(), hosted.engine)]
+        rows = effect.ask_both(*ways, prompts, reporter)
+        hosted.engine.close()
+        del ways
+        judge = open_tuned(run, flags, reporter, fast=hosted.engine.kind == "template")
+    else:  # what is not by llama.cpp has its base in itself
+        judge = hosted.engine if hasattr(hosted.engine, "base") else open_tuned(run, flags, reporter)
+        rows = effect.ask_both(Answering(judge.base(), run, people), Answering(judge, run, people), prompts, reporter)
+    valid = effect.valid_samples(run, valid_rows)
+    result = effect.compare(name_of(str(run)), rows, judge.base(), judge, valid, read_cast(run), reporter)
+    judge.close()
+    reporter.table("", *effect.numbers(result))
     for row in result.rows:
         reporter.note(f"{row.context}【{row.speaker or '—'}】\n    底座：{row.replies[0]}\n    微调：{row.replies[1]}")
     markdown, page = effect.write(result, output)
     reporter.note(f"对比表 → {markdown}　{page}")
 
 
-def open_tuned(run: str, flags: ModelFlags, reporter: Reporter, *, fast: bool = False) -> tuple[Any, tuple[Any, ...]]:
-    """(engine, people) of a run in transformers, whose adapter can be switched off; `fast` as open_local has it."""
-    from ..models.run_folder import has_run, read_run
-
-    folder = Path(run)
-    check_run(folder)
-    people = read_run(folder).characters if has_run(folder) else ()
+def open_tuned(run: Path, flags: ModelFlags, reporter: Reporter, *, fast: bool = False) -> Any:
+    """A run in transformers, whose adapter can be switched off; `fast` as open_local has it."""
+    check_run(run)
     reporter.stage("载入模型")
-    return open_local_engine(folder, flags, reporter, fast=fast), people
+    return open_local_engine(run, flags, reporter, fast=fast)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +12,10 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from .. import config
-from ..apps.cosplay.choosing import drawn
 from ..apps.cosplay.prompt import Setting
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
-from ..types import GenerateOptions, Reply
+from ..types import GenerateOptions
 from .flags import parse
 from .serving import ModelFlags, name_of, open_models
 
@@ -116,7 +114,7 @@ def evaluate(argv: list[str]) -> int:
         reporter.note("底座没有 GGUF，或不在 CPU 上：这次不问没微调的底座")
     for name, engine, run in players:
         reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
-        answerer = Answering(engine, run, plain if name in flags.plain else flags.play, people)
+        answerer = answering(engine, run, plain if name in flags.plain else flags.play, people)
         answers = persona.ask(answerer, people, asked, reporter)
         if name != BASE:
             seed_rows.append(
@@ -156,47 +154,17 @@ def evaluate(argv: list[str]) -> int:
     return 0
 
 
-class Answering:
-    """Questions to a run's people, answered as its chat page would."""
+def answering(engine: Any, run: Path, play: Play, people: Sequence[str]) -> Any:
+    """A run's people, played so."""
+    from ..evaluation.answering import Answering
+    from ..evaluation.persona import seed_prompts
 
-    def __init__(self, engine: Any, run: Path, play: Play, people: Sequence[str]) -> None:
-        from ..apps.cosplay.card import Card
-        from ..apps.cosplay.casting import company_of
-        from ..apps.cosplay.stage import Stage
-        from ..corpus.cast import read_cast
-        from ..evaluation.panel import unseen_by_judge
-        from ..evaluation.persona import seed_prompts
-
-        company = company_of(unseen_by_judge(read_cast(run)))
-        asked = {*people, *(row["speaker"] for row in seed_prompts())}
-        strangers = {name: Card(name=name, cue=name) for name in asked if not company.knows(name)}
-        self._stage, self._play, self._people = Stage(engine, company, strangers), play, people
-        self._setting = Setting(
-            examples=play.examples, persona=play.persona, as_speech=play.as_speech, manner=play.manner
-        )
-
-    def __call__(self, jobs: Sequence[tuple[str, str]], greedy: bool) -> list[Reply]:
-        from concurrent.futures import ThreadPoolExecutor
-
-        from ..apps.cosplay.prompt import Said
-
-        play = self._play
-        given = {key: value for key in _DRAWN if (value := getattr(play, key)) != getattr(Play, key)}
-        usual = drawn(self._stage.engine.kind, play.candidates > 1)
-        options = dataclasses.replace(usual, do_sample=not greedy, **given)
-
-        def answer(job: tuple[str, str]) -> Reply:
-            question, name = job
-            said = [Said(name="客", text=question, by_user=True)]
-            count = 1 if greedy else play.candidates
-            seed = play.seed if greedy else zlib.crc32(f"{play.seed}{question}{name}".encode()) % 2**31
-            own = dataclasses.replace(options, seed=seed)
-            return self._stage.speak(name, said, self._setting, own, candidates=count, among=self._people).reply
-
-        # Several at once are multiplied by other kernels: greedy replies would differ by the company they keep.
-        at_once = 1 if greedy else max(1, self._stage.engine.slots // max(1, play.candidates))
-        with ThreadPoolExecutor(max_workers=at_once) as pool:
-            return list(pool.map(answer, jobs))
+    setting = Setting(examples=play.examples, persona=play.persona, as_speech=play.as_speech, manner=play.manner)
+    drawing = {key: value for key in _DRAWN if (value := getattr(play, key)) != getattr(Play, key)}
+    others = [row["speaker"] for row in seed_prompts()]
+    return Answering(
+        engine, run, people, setting, candidates=play.candidates, others=others, drawing=drawing, seed=play.seed
+    )
 
 
 def _corpus_of(run: Path) -> Path:

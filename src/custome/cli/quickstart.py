@@ -22,7 +22,7 @@ from ..known import find_known, shipped_models, shipped_name
 from ..planning.choice import Candidate, Choice, choose
 from ..report import ConsoleReporter
 from ..resources import catalogue, where
-from .commands import compare_run, learn, open_tuned, print_settings
+from .commands import compare_run, learn, print_settings
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
 from .serve import Beside, Serve, run_server, serve_run, who_may
@@ -79,10 +79,8 @@ def quickstart(argv: list[str]) -> int:
     if not (run / "compare.md").is_file() and not (flags.serve and recipe.data.conversations):
         from ..evaluation.compare import read_prompts
 
-        engine, people = open_tuned(str(run), flags.model, reporter, fast=bool(recipe.data.conversations))
         reporter.stage("对比：底座与微调")
-        compare_run(engine, people, run, run, read_prompts(None), recipe.checks.eval_samples, reporter)
-        engine.close()
+        compare_run(run, run, read_prompts(None), recipe.checks.eval_samples, flags.model, reporter)
     if not flags.serve:
         reporter.note(f"聊天：custome serve {run}　终端：custome chat {run}（命令在 .venv/bin 里）")
     else:

@@ -28,7 +28,7 @@ class ModelFlags:
     engine: EngineName = "auto"
     """auto：CPU 上用 llama.cpp（快、省内存、许多人同时用），显卡和 llama.cpp 不认识的底座用 local（transformers）；remote：接到 --url。"""
     quant: Literal["auto", "q8_0", "q4_0", "q5_0", "f16"] = "auto"
-    """llama.cpp 用的数值类型：q8_0 和训练出的几乎一样；q4_0 再快三到五成，话会有些不同；auto：底座大的用 q4_0，小的用 q8_0。"""
+    """llama.cpp 用的数值类型：q8_0 和训练出的几乎一样；q4_0 再快三到五成，话会有些不同；auto：底座小的合并成 q8_0，大的不合并，适配器放在底座旁边。"""
     strength: float = 1.0
     """llama.cpp：适配器的力度；1 是学到的，小一些更像底座，大一些口吻更重。"""
     shared_base: bool = False
@@ -154,17 +154,22 @@ def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted
 
 def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
-    from ..models.served import Served, prepare, prepare_base
+    from ..models.served import prepare, prepare_base
     from ..models.sources import gguf_behind
 
-    def answering(served: Served) -> Engine:
-        return LlamaCppEngine(LlamaServer(served.model, slots=flags.slots), served.tokenizer, served.chat_format, name)
+    served = prepare(run, reporter, quant=flags.quant, strength=flags.strength)
+    server = LlamaServer(served.model, served.adapters, slots=flags.slots)
+    own = {"adapter": 0, "strength": flags.strength} if served.adapters else {}
+    engine = LlamaCppEngine(server, served.tokenizer, served.chat_format, name, **own)
 
-    has_base = gguf_behind(read_run(run).base_model, reporter) is not None
-    return Hosted(
-        name=name, engine=answering(prepare(run, reporter, quant=flags.quant, strength=flags.strength)), people=_people(run), folder=run,
-        open_base=(lambda: answering(prepare_base(run, reporter))) if has_base else None,
-    )  # fmt: skip
+    def bare() -> Engine:
+        if served.adapters:  # it is in memory already
+            return LlamaCppEngine(server, served.tokenizer, served.chat_format, name)
+        base = prepare_base(run, reporter)
+        return LlamaCppEngine(LlamaServer(base.model, slots=flags.slots), base.tokenizer, base.chat_format, name)
+
+    has_base = bool(served.adapters) or gguf_behind(read_run(run).base_model, reporter) is not None
+    return Hosted(name=name, engine=engine, people=_people(run), folder=run, open_base=bare if has_base else None)
 
 
 def host_base(model: ModelConfig, name: str, corpus: Path, reporter: Reporter) -> Hosted:

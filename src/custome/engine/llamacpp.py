@@ -75,7 +75,7 @@ class LlamaServer:
             self.server = xllamacpp.Server(params)
         except RuntimeError as error:
             raise SourceError(f"llama.cpp 读不了 {str(model)!r}：{error}", f"文件坏了就删掉重做：rm {model}；或 --engine local") from error  # fmt: skip
-        self.model, self.slots, self.context, self.adapters = model, slots, context, len(adapters)
+        self.model, self.slots, self.context, self.adapters = model, slots, context, tuple(adapters)
         self._left = POOL
         self._freed = threading.Condition()
         self._embedder: LlamaServer | None = None
@@ -122,7 +122,7 @@ class LlamaServer:
         """The same file once more, for vectors; loaded when first asked for."""
         with self._lock:
             if self._embedder is None:
-                self._embedder = LlamaServer(self.model, slots=1, context=self.context, embedding=True)
+                self._embedder = LlamaServer(self.model, self.adapters, slots=1, context=self.context, embedding=True)
             return self._embedder
 
 
@@ -156,7 +156,8 @@ class LlamaCppEngine:
         self._server: LlamaServer | None = server
         self._tokenizer, self._format = tokenizer, chat_format
         self._biases = remembered_biases(tokenizer)
-        self._lora = [{"id": number, "scale": strength * (number == adapter)} for number in range(server.adapters)]
+        self._adapter = adapter
+        self._lora = [{"id": number, "scale": strength * (number == adapter)} for number in range(len(server.adapters))]
         if adapter is not None:
             self.supports = self.supports | {"strength"}
 
@@ -191,8 +192,9 @@ class LlamaCppEngine:
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         server = self._open_server()
-        if server.adapters:
-            raise InputError("共用底座时没有向量：算出来的是底座的，不是这个适配器的", "去掉 --shared-base")
+        alone = len(server.adapters) == (self._adapter is not None)
+        if not alone:  # all of a server's adapters are laid over a text at once
+            raise InputError("共用底座时没有向量：算出来的不是这个适配器的", "去掉 --shared-base")
         tokens = [plain_prompt(self._tokenizer, text) for text in texts]
         for ids in tokens:
             self._check_length(len(ids), 0)

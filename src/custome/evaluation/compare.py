@@ -7,22 +7,25 @@ from __future__ import annotations
 import html
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from ..apps.cosplay.card import cue_of
+from ..corpus.cast import Cast
 from ..corpus.formats import read_samples
+from ..corpus.voices import Voices
 from ..engine.base import Engine
 from ..errors import DataError
 from ..files import read_text, write_text
 from ..models.run_folder import VALID_FILE
 from ..report import Reporter
-from ..types import Character, GenerateOptions, Message, Request, Sample
+from ..types import Message, Request, Sample
+from .panel import LEAST_LINES
+from .persona import Answer, Answerer, odd_half
+from .sense import Sense, sense_of
 
-GREEDY = GenerateOptions(do_sample=False, max_new_tokens=64)
-SAMPLED = GenerateOptions(do_sample=True, max_new_tokens=64, seed=42)
 _AT_ONCE = 32
 """Rows handed over together."""
 _HEAD = ("上文", "人物", "底座 · 贪心", "微调 · 贪心", "底座 · 采样", "微调 · 采样")
@@ -47,6 +50,10 @@ class Comparison:
     losses: tuple[float, float]
     """Validation loss a token of base and tuned; nan without validation rows."""
     valid_rows: int
+    senses: tuple[Sense, ...] = ()
+    """What the base thinks of its own greedy replies and of the tuned ones."""
+    voices: tuple[float, ...] = (math.nan, math.nan)
+    """Share of the greedy replies of base and tuned that are recognised."""
 
 
 def read_prompts(path: Path | None) -> list[tuple[str, str]]:
@@ -80,27 +87,51 @@ def read_prompts(path: Path | None) -> list[tuple[str, str]]:
     return prompts
 
 
-def compare(
-    base: Engine, tuned: Engine, prompts: Sequence[tuple[str, str]], people: Sequence[Character],
-    valid: Sequence[Sample], reporter: Reporter,
-) -> Comparison:  # fmt: skip
-    """Ask both engines everything."""
-    cues = {person.name: cue_of(person, tuned.kind) for person in people}
-    requests = [
-        Request(messages=(Message(role="user", content=context),), speaker=cues.get(speaker, speaker))
-        for context, speaker in prompts
-    ]
+def ask_both(
+    base: Answerer, tuned: Answerer, prompts: Sequence[tuple[str, str]], reporter: Reporter
+) -> tuple[Row, ...]:  # fmt: skip
+    """Every prompt to the base and to what was made of it, greedy and drawn."""
     columns: list[list[str]] = []
-    ways = [(base, GREEDY), (tuned, GREEDY), (base, SAMPLED), (tuned, SAMPLED)]
-    for done, (engine, options) in enumerate(ways):
-        reporter.progress("对比回答", done, len(ways), engine.name)
-        parts = [requests[start : start + _AT_ONCE] for start in range(0, len(requests), _AT_ONCE)]
-        columns.append([reply.text for part in parts for reply in engine.generate(part, options)])
+    ways = [(base, True), (tuned, True), (base, False), (tuned, False)]
+    for done, (answerer, greedy) in enumerate(ways):
+        reporter.progress("对比回答", done, len(ways))
+        columns.append([reply.text for reply in answerer(prompts, greedy)])
     reporter.progress("对比回答", len(ways), len(ways))
-    rows = [Row(context=context, speaker=speaker, replies=replies)
-            for (context, speaker), replies in zip(prompts, zip(*columns, strict=True), strict=True)]  # fmt: skip
+    return tuple(Row(context=context, speaker=speaker, replies=replies)
+                 for (context, speaker), replies in zip(prompts, zip(*columns, strict=True), strict=True))  # fmt: skip
+
+
+def compare(
+    name: str, rows: Sequence[Row], base: Engine, tuned: Engine, valid: Sequence[Sample], cast: Cast, reporter: Reporter
+) -> Comparison:
+    """What the replies and the held-out rows tell.
+
+    Args:
+        base: scores; reads the replies too, where it is one that follows orders.
+        tuned: scores.
+        cast: tells whose voice a reply has.
+    """
     losses = (mean_loss(base, valid, "底座验证损失", reporter), mean_loss(tuned, valid, "微调验证损失", reporter))
-    return Comparison(name=tuned.name, rows=tuple(rows), losses=losses, valid_rows=len(valid))
+    columns = [
+        [Answer(question=row.context, kind="", name=row.speaker, text=row.replies[place]) for row in rows]
+        for place in (0, 1)
+    ]
+    senses: list[Sense] = []
+    if base.kind == "template" and len({row.context for row in rows}) > 1:
+        senses = [sense_of(base, answers, reporter) for answers in columns]
+    return Comparison(name=name, rows=tuple(rows), losses=losses, valid_rows=len(valid), senses=tuple(senses),
+                      voices=tuple(_recognised(cast, answers) for answers in columns))  # fmt: skip
+
+
+def _recognised(cast: Cast, answers: Sequence[Answer]) -> float:
+    """Share of replies that a classifier of the people who were asked gives to who said them; nan for fewer than two."""
+    counts = Counter(line.speaker for line in cast.lines)
+    names = sorted({answer.name for answer in answers if counts[answer.name] >= LEAST_LINES})
+    if len(names) < 2:
+        return math.nan
+    voices = Voices(odd_half(cast.lines), names)
+    hits = [voices.who(answer.text) == answer.name for answer in answers if answer.name in names]
+    return sum(hits) / len(hits)
 
 
 def mean_loss(engine: Engine, valid: Sequence[Sample], title: str, reporter: Reporter) -> float:
@@ -124,20 +155,32 @@ def valid_samples(run: Path, limit: int) -> list[Sample]:
     return read_samples(path)[:limit] if path.is_file() and path.stat().st_size else []
 
 
-def loss_table(result: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """(head, rows) of the numbers."""
-    base, tuned = result.losses
-    head: tuple[str, ...] = (f"验证集 {result.valid_rows} 条", "底座", "微调", "差")
-    rows: list[tuple[str, ...]] = [("损失（nat/token）", f"{base:.3f}", f"{tuned:.3f}", f"{tuned - base:+.3f}"),
-            ("困惑度", f"{math.exp(base):.1f}", f"{math.exp(tuned):.1f}", f"×{math.exp(tuned - base):.2f}")]  # fmt: skip
-    return head, rows
+def numbers(result: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """(head, rows) of the numbers; what was not measured is not there."""
+    rows: list[tuple[str, ...]] = []
+
+    def row(title: str, values: Sequence[float], form: str) -> None:
+        if not any(math.isnan(value) for value in values):
+            one, other = values
+            rows.append((title, f"{one:{form}}", f"{other:{form}}", f"{other - one:{'+' + form}}"))
+
+    row("认得出是谁", result.voices, ".0%")
+    if result.senses:
+        means = [sense.means() for sense in result.senses]
+        row("自己的问题最像（碰巧 0.17）", [one["wins"] for one in means], ".2f")
+        row("切题，nat/字", [one["information"] for one in means], ".2f")
+        row("不像话，nat/字", [one["language"] for one in means], ".2f")
+    row(f"验证集 {result.valid_rows} 条的损失，nat/token", result.losses, ".3f")
+    row("困惑度", [math.exp(loss) for loss in result.losses], ".1f")
+    return ("", "底座", "微调", "差"), rows
 
 
 def markdown(result: Comparison) -> str:
     """The comparison as a Markdown document."""
-    numbers = [] if math.isnan(result.losses[0]) else [*_markdown_table(*loss_table(result)), ""]
+    table = numbers(result)
+    told = [*_markdown_table(*table), ""] if table[1] else []
     replies = _markdown_table(_HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows])
-    return "\n".join([f"# {result.name}：微调前后", "", *numbers, *replies, ""])
+    return "\n".join([f"# {result.name}：微调前后", "", *told, *replies, ""])
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -150,11 +193,12 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
 def web_page(result: Comparison) -> str:
     """The comparison as one HTML page that needs no network."""
     style = (files("custome") / "evaluation" / "compare.css").read_text(encoding="utf-8")
-    numbers = "" if math.isnan(result.losses[0]) else _html_table(*loss_table(result), "numbers")
+    table = numbers(result)
+    told = _html_table(*table, "numbers") if table[1] else ""
     replies = _html_table(_HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows], "replies")
     title = f"{html.escape(result.name)}：微调前后"
     return (f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{title}</title><style>{style}</style></head>\n<body><h1>{title}</h1>\n{numbers}\n{replies}</body></html>\n")  # fmt: skip
+            f"<title>{title}</title><style>{style}</style></head>\n<body><h1>{title}</h1>\n{told}\n{replies}</body></html>\n")  # fmt: skip
 
 
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str) -> str:

@@ -1,11 +1,12 @@
 """A run → what llama.cpp answers with: one GGUF file of few tokens, made once and kept, and the tokenizer that goes with it.
 
-Where the base came as GGUF and a plain LoRA was learnt, the matrices are merged with numpy in a few seconds; anything else
-goes through `custome export` in a process of its own, with its proof. Neither torch nor transformers is loaded here.
+Where the base came as GGUF and a plain LoRA was learnt, the matrices are merged with numpy in a few seconds, or, over a large
+base, the adapter is written beside it; anything else goes through `custome export` in a process of its own, with its proof. Neither torch nor transformers is loaded here.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import struct
 import subprocess
@@ -34,7 +35,8 @@ from .sources import gguf_behind, other_base, resolve_base, same_base
 
 FOLDER = "served"
 LARGE_BYTES = 700e6
-"""A base whose file is larger is merged into four bits an entry instead of eight: every byte is read again for every token."""
+"""Over a base whose file is larger the adapter is laid anew at every token. Merged it would have to be rounded to four bits once
+more, since every byte is read again for every token: that costs what was learnt, half a minute, and is hardly faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +54,11 @@ class Served:
 def prepare(
     run: Path, reporter: Reporter, *, quant: str = "auto", strength: float = 1.0, home: Path | None = None
 ) -> Served:
-    """A run merged into one file.
+    """A run merged into one file; with `auto` its adapter beside a large base.
 
     Args:
-        quant: auto takes q8_0, for a large base q4_0.
-        strength: of a LoRA; 1 is what was learnt, 0 the base.
+        quant: auto merges into q8_0.
+        strength: of a LoRA that is merged; 1 is what was learnt, 0 the base.
 
     Raises:
         RunError: no run, nothing learnt, or another base.
@@ -67,27 +69,22 @@ def prepare(
     info, kept = read_run(run), read_kept(run)
     tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
 
-    def place(quant: str) -> Path:
-        return _place(run, info, quant if strength == 1.0 else f"{quant}-{strength:g}", home)
-
-    made = [place(one) for one in (("q4_0", "q8_0") if quant == "auto" else (quant,))]
-    target = next((path for path in made if path.is_file()), None)
-    if target is None:  # only now is the base needed
+    if quant == "auto":
+        if _stands_beside(run, info, reporter, home):
+            return prepare_shared([run], reporter, home=home)[0]
+        quant = "q8_0"
+    target = _place(run, info, quant if strength == 1.0 else f"{quant}-{strength:g}", home)
+    if not target.is_file():  # only now is the base needed
         source, lora = gguf_behind(info.base_model, reporter, home=home), read_lora(run)
-        if quant == "auto":
-            quant = "q4_0" if source is not None and source.stat().st_size > LARGE_BYTES else "q8_0"
         if strength != 1.0 and (source is None or lora is None):
             raise RunError(f"{str(run)!r} 不是 GGUF 底座上的普通 LoRA，力度调不了", "去掉 --strength")
-        target = place(quant)
         reporter.stage(f"合并成 llama.cpp 的文件（{quant}，只做一次）")
         if source is not None and lora is not None:
             _check_base(run, info, reporter, home)
             merge(source, replace(lora, scale=lora.scale * strength), target, kept=kept, quant=quant, name=run.name)
         else:
             _export(run, target, quant)
-        for old in target.parent.glob(f"{target.stem.rsplit('-', 1)[0]}-*.gguf"):
-            if old != target:
-                old.unlink()
+        _clear_older(target)
     return Served(model=target, tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
 
 
@@ -110,26 +107,28 @@ def prepare_shared(
     """
     home = home or custome_home()
     infos = [read_run(run) for run in runs]
-    source = gguf_behind(infos[0].base_model, reporter, home=home)
-    loras = [read_lora(run) for run in runs]
-    wrong = next((run for run, info, lora in zip(runs, infos, loras, strict=True)
-                  if source is None or (adapters and lora is None) or not same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)), None)  # fmt: skip
-    if source is None or wrong is not None:
-        raise RunError(f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）", "去掉 --shared-base，各合并成一个文件")  # fmt: skip
-    for run, info in zip(runs, infos, strict=True):
-        _check_base(run, info, reporter, home)
     sets = [read_kept(run) for run in runs]
     kept = None if any(one is None for one in sets) else tuple(sorted({token for one in sets for token in one or ()}))
     base = home / FOLDER / f"base-{infos[0].base_fingerprint}-{_digest(str(kept).encode())}.gguf"
-    if not base.is_file():
+    places = [_place(run, info, "lora", home) for run, info in zip(runs, infos, strict=True)]
+    same = all(same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint) for info in infos)
+    if not (same and base.is_file() and (not adapters or all(place.is_file() for place in places))):
+        source = gguf_behind(infos[0].base_model, reporter, home=home)  # only now is the base needed
+        loras = [read_lora(run) for run in runs]
+        wrong = next((run for run, info, lora in zip(runs, infos, loras, strict=True)
+                      if source is None or (adapters and lora is None) or not same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)), None)  # fmt: skip
+        if source is None or wrong is not None:
+            raise RunError(f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）", "去掉 --shared-base，各合并成一个文件")  # fmt: skip
+        for run, info in zip(runs, infos, strict=True):
+            _check_base(run, info, reporter, home)
         base.parent.mkdir(parents=True, exist_ok=True)
-        rewrite_gguf(source, base, kept=kept)
-    places = []
-    for run, info, lora in zip(runs, infos, loras, strict=True):
-        places.append(_place(run, info, "lora", home))
-        if adapters and lora is not None and not places[-1].is_file():
-            with atomic_file(places[-1]) as temporary:
-                write_lora(lora, read_head(source), temporary, run.name)
+        if not base.is_file():
+            rewrite_gguf(source, base, kept=kept)
+        for place, run, lora in zip(places, runs, loras, strict=True):
+            if adapters and lora is not None and not place.is_file():
+                with atomic_file(place) as temporary:
+                    write_lora(lora, read_head(source), temporary, run.name)
+                _clear_older(place)
     place_of = {token: number for number, token in enumerate(kept)} if kept is not None else None
     own = [
         PlainTokenizer(_tokenizer_folder(run, info, reporter, home), _numbering(one, place_of))
@@ -155,6 +154,21 @@ def trained_context(model: Path) -> int:
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _stands_beside(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> bool:
+    """Is an adapter better laid over its base than merged into it?"""
+    if _place(run, info, "lora", home).is_file() or _place(run, info, "q8_0", home).is_file():  # decided before
+        return not _place(run, info, "q8_0", home).is_file()
+    source = gguf_behind(info.base_model, reporter, home=home)
+    return source is not None and source.stat().st_size > LARGE_BYTES and read_lora(run) is not None
+
+
+def _clear_older(target: Path) -> None:
+    """Remove what was made of earlier states of the same run."""
+    for old in target.parent.glob(f"{glob.escape(target.stem.rsplit('-', 1)[0])}-*.gguf"):
+        if old != target:
+            old.unlink()
 
 
 def _numbering(own: Sequence[int] | None, place_of: dict[int, int] | None) -> list[int] | None:
@@ -189,8 +203,8 @@ def write_lora(lora: Lora, head: Head, target: Path, name: str) -> None:
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(lora.scale * lora.rank))  # llama.cpp scales by alpha / r
     for place, low, high in _placed(lora, head):
-        writer.add_tensor(f"{place}.lora_a", np.ascontiguousarray(low))
-        writer.add_tensor(f"{place}.lora_b", np.ascontiguousarray(high))
+        writer.add_tensor(f"{place}.lora_a", np.ascontiguousarray(low, dtype=np.float16))
+        writer.add_tensor(f"{place}.lora_b", np.ascontiguousarray(high, dtype=np.float16))
     convert.finish(writer)
 
 

@@ -21,6 +21,7 @@ from typing import TypeVar
 from ...corpus.cast import Line
 from ...types import Exchange, Sample
 from .casting import Company
+from .own_lines import OwnLines
 from .prompt import GUEST, VIEW, Setting, system_text
 
 _T = TypeVar("_T")
@@ -28,7 +29,7 @@ TURNS = 4
 """Questions of a conversation."""
 SHORTEST, LONGEST, LONGEST_QUESTION = 6, 70, 30
 """Characters of a line that is learnt as an answer, and of what it answers."""
-OWN = 0.35
+OWN = 0.25
 """Share of the questions that are the book's: with half of them a model answers a remark with a line of the plot."""
 HEADINGS = 0.5
 """Share of the headings that are asked the way a bare one is put to a model."""
@@ -85,6 +86,20 @@ def questions_of(samples: Sequence[Sample], company: Company) -> list[Sample]:
         shown = [line.text for line in company.own_lines(card.name).nearest(before, Setting.examples)]
         found.append(replace(sample, context=before, earlier=(), mention=card.cue, front=system_text(card, GUEST, shown)))  # fmt: skip
     return found
+
+
+def shown(company: Company, name: str, question: str, count: int) -> list[Exchange]:
+    """Questions of today like this one with what the person would answer, for a model that learns from what it has just read."""
+    manner, called = Manner([line.text for line in company.lines(name)]), company.calls_self(name)
+    found = [line.text for line in _by_question().nearest(question, count)]
+    found += [one.asked for one in answers()[:count] if one.asked not in found]
+    said = {one.asked: one for one in answers()}
+    return [Exchange(context=asked, chat=manner.answer(said[asked], called), speaker=name) for asked in found[:count]]
+
+
+@functools.cache
+def _by_question() -> OwnLines:
+    return OwnLines([Line(speaker="", text=one.asked, asked="", novel="", chapter=0) for one in answers()])
 
 
 class _Player:

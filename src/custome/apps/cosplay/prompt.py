@@ -13,7 +13,7 @@ from typing import Literal
 
 from ...engine.base import Engine
 from ...models.chat_format import normalise, persona
-from ...types import Message, Request
+from ...types import Exchange, Message, Request
 from .card import Card, filled
 from .lorebook import Lorebook, recall, within
 from .own_lines import OwnLines
@@ -95,7 +95,7 @@ class Prompt:
 
 def write_prompt(
     engine: Engine, card: Card, said: Sequence[Said], setting: Setting, *, room: int, lines: OwnLines | None = None,
-    book: Lorebook | None = None,
+    book: Lorebook | None = None, lessons: Sequence[Exchange] = (),
 ) -> Prompt:  # fmt: skip
     """The prompt for `card`'s next reply.
 
@@ -104,12 +104,15 @@ def write_prompt(
         room: tokens the prompt may have.
         lines: the character's own lines.
         book: what comes to mind; the card's own without one.
+        lessons: questions that an instruct model is shown answered first.
     """
     novel = engine.kind == "novel"
     user = setting.user or GUEST
     said = [replace(one, text=normalise(one.text)) for one in said] if novel else said
     latest = [one.text for one in said]
-    question = next((one.text for one in reversed(said) if one.by_user), latest[-1] if latest else "")
+    # Prose is short; what an instruct model reads before the turns stays the same, so that it is read once.
+    asked = [one.text for one in said if one.by_user] or latest[-1:] or [""]
+    question = asked[-1 if novel else 0]
     parts: list[Part] = []
 
     def add(title: str, text: str, why: str = "") -> None:
@@ -149,6 +152,8 @@ def write_prompt(
         add(title, text)
     notes = [text for _, text in last if text]
 
+    for lesson in lessons:
+        add("示范", f"{lesson.context}\n{lesson.chat}")
     used = sum(part.tokens for part in parts) + LEFT_FREE
     turns: list[Part] = []
     for one in reversed(said):
@@ -161,7 +166,7 @@ def write_prompt(
     while True:
         told = said[len(said) - len(turns) :]
         whole = len(told) == len(said)
-        request = _request(card, told, [part.text for part in head], notes, user, setting, novel, whole)
+        request = _request(card, told, [part.text for part in head], notes, user, setting, novel, whole, lessons)
         if len(turns) <= 1 or engine.prompt_tokens(request) <= room:
             break
         del turns[0]  # what stands between the parts was more than was left free
@@ -243,6 +248,7 @@ def _request(
     setting: Setting,
     novel: bool,
     whole: bool,
+    lessons: Sequence[Exchange],
 ) -> Request:
     if novel:
         # One piece of prose: what a reader of the book would see, up to the cue of whoever answers.
@@ -254,6 +260,9 @@ def _request(
         )
     # Strict templates want one system message, then questions and answers in turn, a question first and last.
     messages: list[Message] = []
+    for lesson in lessons:
+        _add(messages, "user", lesson.context)
+        _add(messages, "assistant", lesson.chat)
     if not told or _is_mine(told[0], card):
         messages.append(Message(role="user", content=SCENE_BEGINS if whole else LEFT_OUT))
     for one in told:

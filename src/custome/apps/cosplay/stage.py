@@ -15,10 +15,11 @@ from typing import Literal
 from ...engine.base import Cancel, Engine, OnPiece
 from ...errors import InputError
 from ...models.chat_format import CLOSE, OPEN, cued, normalise
-from ...types import GenerateOptions, Message, Reply, Request
+from ...types import Exchange, GenerateOptions, Message, Reply, Request
 from .card import Card
 from .casting import Company
 from .choosing import Weighed, weigh
+from .lessons import LEAST_LINES, shown
 from .prompt import GUEST, LEFT_FREE, Prompt, Said, Setting, write_prompt
 
 Order = Literal["named", "turn", "model"]
@@ -104,7 +105,17 @@ class Stage:
         ):  # what was said stands behind the words that cue the reply: 孔明曰, if that is what was learnt
             said = [one if one.by_user else replace(one, name=self._cue(one.name)) for one in said]
         room = self.engine.max_context - options.max_new_tokens - self.engine.count_tokens(begun)
-        return write_prompt(self.engine, card, said, setting, room=room, lines=lines)
+        return write_prompt(
+            self.engine, card, said, setting, room=room, lines=lines, lessons=self._lessons(card.name, said, setting)
+        )
+
+    def _lessons(self, name: str, said: Sequence[Said], setting: Setting) -> Sequence[Exchange]:
+        """What an instruct model is shown before a conversation with somebody of a book; the same all through it, so that it is
+        read once."""
+        if self.engine.kind == "novel" or len(self.company.lines(name)) < LEAST_LINES:
+            return ()
+        first = next((one.text for one in said if one.by_user), "")
+        return shown(self.company, name, first, setting.examples)
 
     def speak(
         self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, *, candidates: int = 1,

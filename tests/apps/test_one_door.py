@@ -108,18 +108,18 @@ def test_the_base_of_a_run_knows_its_people_too(run: Path):
 
 
 THREE = [
-    Said(name="客", text="二位可曾用饭", by_user=True),
-    Said(name="曹操", text="已用过了。"),
-    Said(name="刘备", text="备还未曾。"),
+    Said(name="客", text="二位可有主张", by_user=True),
+    Said(name="曹操", text="已有了。"),
+    Said(name="刘备", text="备还未有。"),
     Said(name="客", text="天下英雄，当今有谁？", by_user=True),
 ]
 TOLD = (
     "你就是曹操，正和客当面说话。用曹操的口吻，一两句话，直接回答对方；不复述自己的来历，不替别人说话，不分点，不说自己是人工智能。\n"
     "曹操，《三国》中人。\n曹操说过：“吾自有主张。”"
 )
-ASKED = ("二位可曾用饭？", "已用过了。", "刘备：备还未曾。\n天下英雄，当今有谁？")
+ASKED = ("二位可有主张。你怎么看？", "已有了。", "刘备：备还未有。\n天下英雄，当今有谁？")
 GOLDEN = {
-    "novel": "曹操，《三国》中人。操曰：“吾自有主张。”客问操曰：“二位可曾用饭”操曰：“已用过了。”玄德曰：“备还未曾。”客问操曰：“天下英雄，当今有谁？”操曰：",
+    "novel": "曹操，《三国》中人。操曰：“吾自有主张。”客问操曰：“二位可有主张”操曰：“已有了。”玄德曰：“备还未有。”客问操曰：“天下英雄，当今有谁？”操曰：",
     "chatml": "<|im_start|>system\n{0}<|im_end|>\n<|im_start|>user\n{1}<|im_end|>\n<|im_start|>assistant\n{2}<|im_end|>\n<|im_start|>user\n{3}<|im_end|>\n<|im_start|>assistant\n",
     "glm4": "[gMASK]<sop><|system|>\n{0}<|user|>\n{1}<|assistant|>\n{2}<|user|>\n{3}<|assistant|>\n",
     "llama3": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n{0}<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{1}<|eot_id|>"

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from gguf import GGMLQuantizationType
 from gguf.quants import dequantize
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers

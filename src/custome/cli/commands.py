@@ -279,10 +279,10 @@ def compare_run(
     people = list(dict.fromkeys(speaker for _, speaker in prompts))
     hosted = open_models([str(run)], flags, reporter).hosted[0]
     if hosted.open_base is not None:
-        ways = [Answering(engine, run, people) for engine in (hosted.open_base(), hosted.engine)]
-        rows = effect.ask_both(*ways, prompts, reporter)
+        base = hosted.open_base()
+        rows = effect.ask_both(Answering(base, run, people), Answering(hosted.engine, run, people), prompts, reporter)
+        base.close()
         hosted.engine.close()
-        del ways
         judge = open_tuned(run, flags, reporter, fast=hosted.engine.kind == "template")
     else:  # what is not by llama.cpp has its base in itself
         judge = hosted.engine if hasattr(hosted.engine, "base") else open_tuned(run, flags, reporter)

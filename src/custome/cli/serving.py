@@ -159,8 +159,8 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
 
     served = prepare(run, reporter, quant=flags.quant, strength=flags.strength)
     server = LlamaServer(served.model, served.adapters, slots=flags.slots)
-    own = {"adapter": 0, "strength": flags.strength} if served.adapters else {}
-    engine = LlamaCppEngine(server, served.tokenizer, served.chat_format, name, **own)
+    adapter, strength = (0, flags.strength) if served.adapters else (None, 1.0)
+    engine = LlamaCppEngine(server, served.tokenizer, served.chat_format, name, adapter=adapter, strength=strength)
 
     def bare() -> Engine:
         if served.adapters:  # it is in memory already

@@ -42,8 +42,9 @@ def install(model: nn.Module) -> int:
 
 def _qualifies(module: Any) -> bool:
     weight, eps = getattr(module, "weight", None), getattr(module, "variance_epsilon", None)
-    frozen = isinstance(weight, nn.Parameter) and not weight.requires_grad and not weight.is_meta and weight.dim() == 1
-    if not frozen or not isinstance(eps, float):
+    if not isinstance(weight, nn.Parameter) or not isinstance(eps, float):
+        return False
+    if weight.requires_grad or weight.is_meta or weight.dim() != 1:
         return False
     x = torch.linspace(-3, 3, 2 * len(weight), dtype=torch.float32, device=weight.device)
     x = x.view(2, -1).to(weight.dtype)

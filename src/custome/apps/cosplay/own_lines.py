@@ -58,6 +58,11 @@ class OwnLines:
                 break
         return found
 
+    def typical(self, count: int, *, as_of: int | None = None) -> list[Line]:
+        """`count` lines from all over the book, up to a chapter of it."""
+        known = [line for line in self._lines if as_of is None or line.chapter <= as_of]
+        return known[:: max(1, len(known) // max(1, count))][:count]
+
 
 def _grams(text: str) -> list[str]:
     text = _NOT_LETTERS.sub("", text)

@@ -134,6 +134,9 @@ def write_prompt(
         if lines and setting.examples
         else []
     )
+    if lines and not novel:  # nothing else will be shown in this conversation
+        examples += [line for line in lines.typical(setting.examples, as_of=setting.as_of) if line not in examples]
+        examples = examples[: setting.examples]
     for line in examples:
         add(
             "本人的话",

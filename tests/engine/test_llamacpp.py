@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +143,25 @@ def test_more_than_fits_at_once_waits(engines):
     assert sum(engines["east"].prompt_tokens(one) + 200 for one in wanted) > 2 * POOL
     replies = engines["east"].generate(wanted, GenerateOptions(max_new_tokens=200, do_sample=False))
     assert all(reply.finish_reason in ("stop", "length") for reply in replies)
+
+
+def test_beside_busy_processes_a_reply_waits_its_turn_and_no_longer(engines):
+    """Fifty times as long as alone, and more, where threads that wait for each other keep the cores."""
+    request, options = Request(text="粮草何在？"), GenerateOptions(max_new_tokens=100, do_sample=False)
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        engines["east"].run(request, options)
+        return time.perf_counter() - started
+
+    alone = statistics.median(seconds() for _ in range(5))
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: sum(range(10_000))"]) for _ in range(os.cpu_count() or 1)]  # fmt: skip
+    try:
+        beside = statistics.median(seconds() for _ in range(5))
+    finally:
+        for other in busy:
+            other.kill()
+    assert beside < 10 * alone
 
 
 def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
 from custome.errors import InputError
-from custome.machine import RATES_FILE, read_rates
+from custome.machine import RATES_FILE, SPINS, read_rates, share_the_cores
 from custome.models import compute
 
 
@@ -42,3 +43,17 @@ def test_named_types_are_taken_and_fp16_is_for_cards(tmp_path: Path):
     assert not (tmp_path / RATES_FILE).exists()
     with pytest.raises(InputError, match="fp16"):
         compute.training_type("cpu", "fp16", tmp_path)
+
+
+def test_waiting_threads_are_told_to_sleep_soon_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    share_the_cores()
+    assert os.environ["GOMP_SPINCOUNT"] == str(SPINS)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    share_the_cores()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    share_the_cores()
+    assert "GOMP_SPINCOUNT" not in os.environ

@@ -134,7 +134,6 @@ class LlamaCppEngine:
         strength: of that adapter, where a request does not say otherwise.
     """
 
-    several = 8
     supports = COMMON | {
         "min_p",
         "presence_penalty",
@@ -152,6 +151,8 @@ class LlamaCppEngine:
     ) -> None:  # fmt: skip
         self.name = name
         self.kind: Literal["novel", "template"] = chat_format.kind
+        # An instruct model is a large one: eight replies take three times as long as one, and are not chosen from (docs/log.md).
+        self.several = 8 if self.kind == "novel" else 1
         self.slots, self.max_context = server.slots, server.context
         self._server: LlamaServer | None = server
         self._tokenizer, self._format = tokenizer, chat_format

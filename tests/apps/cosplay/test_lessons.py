@@ -100,13 +100,15 @@ def test_before_a_conversation_an_instruct_model_is_shown_answers_in_the_persons
         Stage(engine, people).prompt(name, said, Setting(), GenerateOptions()).request for name in ("牛大", "文先生")
     ]
     for request in read:
-        assert [one.role for one in request.messages] == ["system", *["user", "assistant"] * 2, "user"]
+        assert [one.role for one in request.messages] == ["system", *["user", "assistant"] * 3, "user"]
         asked = [one.content for one in request.messages if one.role == "user"]
-        assert any("河里" in question for question in asked[:-1]) and asked[-1].startswith("我的钱包掉进河里了")
-    assert read[0].messages[2] != read[1].messages[2]  # each in their own manner
+        assert asked[-1].startswith("我的钱包掉进河里了")
+    assert (
+        read[0].messages[2].content == "俺便是牛大。" and read[0].messages[4] != read[1].messages[4]
+    )  # in their own manner
     later = [*said, Said(name="牛大", text="捞！"), Said(name="客", text="再讲讲你的兄弟", by_user=True)]
     more = Stage(engine, people).prompt("牛大", later, Setting(), GenerateOptions()).request
-    assert more.messages[:6] == read[0].messages  # read once
+    assert more.messages[:8] == read[0].messages  # read once
     engine.kind = "novel"
     assert len(Stage(engine, people).prompt("牛大", said, Setting(), GenerateOptions()).request.messages) == 1
 

@@ -21,7 +21,6 @@ from typing import TypeVar
 from ...corpus.cast import Line
 from ...types import Exchange, Sample
 from .casting import Company
-from .own_lines import OwnLines
 from .prompt import GUEST, VIEW, Setting, system_text
 
 _T = TypeVar("_T")
@@ -33,6 +32,7 @@ OWN = 0.25
 """Share of the questions that are the book's: with half of them a model answers a remark with a line of the plot."""
 HEADINGS = 0.5
 """Share of the headings that are asked the way a bare one is put to a model."""
+WHO = "来者何人？"
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""
 _YOU = ("你", "汝", "公", "尔", "您")
@@ -88,18 +88,14 @@ def questions_of(samples: Sequence[Sample], company: Company) -> list[Sample]:
     return found
 
 
-def shown(company: Company, name: str, question: str, count: int) -> list[Exchange]:
-    """Questions of today like this one with what the person would answer, for a model that learns from what it has just read."""
-    manner, called = Manner([line.text for line in company.lines(name)]), company.calls_self(name)
-    found = [line.text for line in _by_question().nearest(question, count)]
-    found += [one.asked for one in answers()[:count] if one.asked not in found]
-    said = {one.asked: one for one in answers()}
-    return [Exchange(context=asked, chat=manner.answer(said[asked], called), speaker=name) for asked in found[:count]]
-
-
-@functools.cache
-def _by_question() -> OwnLines:
-    return OwnLines([Line(speaker="", text=one.asked, asked="", novel="", chapter=0) for one in answers()])
+def shown(company: Company, name: str, count: int) -> list[Exchange]:
+    """What somebody would answer to whoever asks their name and to `count` questions of all kinds, for a model that learns from
+    what it has just read. The same for every conversation, so that it is read once."""
+    lines, called = [line.text for line in company.lines(name)], company.calls_self(name) or _SELF
+    manner = Manner(lines)
+    some = answers()[:: max(1, len(answers()) // max(1, count))][:count]
+    said = [(WHO, f"{called}便是{name}。"), *((one.asked, manner.answer(one, called)) for one in some)]
+    return [Exchange(context=asked, chat=text, speaker=name) for asked, text in said]
 
 
 class _Player:

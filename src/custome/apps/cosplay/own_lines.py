@@ -51,17 +51,24 @@ class OwnLines:
         found: list[Line] = []
         for place, _ in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])):
             line = self._lines[place]
-            known = as_of is None or (novel and line.novel != novel) or line.chapter <= as_of
-            if known and all(line.text != other.text for other in found):
+            if _is_known(line, novel, as_of) and all(line.text != other.text for other in found):
                 found.append(line)
             if len(found) == count:
                 break
         return found
 
-    def typical(self, count: int, *, as_of: int | None = None) -> list[Line]:
-        """`count` lines from all over the book, up to a chapter of it."""
-        known = [line for line in self._lines if as_of is None or line.chapter <= as_of]
+    def typical(self, count: int, *, novel: str = "", as_of: int | None = None) -> list[Line]:
+        """`count` lines from all over the book.
+
+        Args:
+            novel, as_of: as of `nearest`.
+        """
+        known = [line for line in self._lines if _is_known(line, novel, as_of)]
         return known[:: max(1, len(known) // max(1, count))][:count]
+
+
+def _is_known(line: Line, novel: str, as_of: int | None) -> bool:
+    return as_of is None or bool(novel and line.novel != novel) or line.chapter <= as_of
 
 
 def _grams(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ...corpus.cast import Line
 from ...engine.base import Engine
 from ...models.chat_format import normalise, persona
 from ...types import Exchange, Message, Request
@@ -110,9 +111,7 @@ def write_prompt(
     user = setting.user or GUEST
     said = [replace(one, text=normalise(one.text)) for one in said] if novel else said
     latest = [one.text for one in said]
-    # Prose is short; what an instruct model reads before the turns stays the same, so that it is read once.
-    asked = [one.text for one in said if one.by_user] or latest[-1:] or [""]
-    question = asked[-1 if novel else 0]
+    question = next((one.text for one in reversed(said) if one.by_user), latest[-1] if latest else "")
     parts: list[Part] = []
 
     def add(title: str, text: str, why: str = "") -> None:
@@ -129,14 +128,11 @@ def write_prompt(
     fired = recall(book or card.book or Lorebook(), latest, as_of=setting.as_of, regex=setting.regex)
     for memory in within(fired, (book or card.book or Lorebook()).token_budget, engine.count_tokens):
         add(f"世界书：{memory.entry.name}", filled(memory.entry.content, card, user), memory.why)
-    examples = (
-        lines.nearest(question, setting.examples, novel=card.novel, as_of=setting.as_of)
-        if lines and setting.examples
-        else []
-    )
-    if lines and not novel:  # nothing else will be shown in this conversation
-        examples += [line for line in lines.typical(setting.examples, as_of=setting.as_of) if line not in examples]
-        examples = examples[: setting.examples]
+    examples: list[Line] = []
+    if lines and setting.examples and novel:
+        examples = lines.nearest(question, setting.examples, novel=card.novel, as_of=setting.as_of)
+    elif lines and setting.examples:  # always the same before the turns, so that it is read once
+        examples = lines.typical(setting.examples, novel=card.novel, as_of=setting.as_of)
     for line in examples:
         add(
             "本人的话",

@@ -106,16 +106,14 @@ class Stage:
             said = [one if one.by_user else replace(one, name=self._cue(one.name)) for one in said]
         room = self.engine.max_context - options.max_new_tokens - self.engine.count_tokens(begun)
         return write_prompt(
-            self.engine, card, said, setting, room=room, lines=lines, lessons=self._lessons(card.name, said, setting)
+            self.engine, card, said, setting, room=room, lines=lines, lessons=self._lessons(card.name, setting)
         )
 
-    def _lessons(self, name: str, said: Sequence[Said], setting: Setting) -> Sequence[Exchange]:
-        """What an instruct model is shown before a conversation with somebody of a book; the same all through it, so that it is
-        read once."""
+    def _lessons(self, name: str, setting: Setting) -> Sequence[Exchange]:
+        """What an instruct model is shown before a conversation with somebody of a book."""
         if self.engine.kind == "novel" or len(self.company.lines(name)) < LEAST_LINES:
             return ()
-        first = next((one.text for one in said if one.by_user), "")
-        return shown(self.company, name, first, setting.examples)
+        return shown(self.company, name, setting.examples)
 
     def speak(
         self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, *, candidates: int = 1,

@@ -75,7 +75,7 @@ def test_variety():
 
 def test_what_is_recited_and_what_is_said_twice():
     book = measures.letters("却说曹操大笑曰：“吾有一计，可解此患。”众皆拜服。")
-    assert measures.longest_run("有一计、可解，此事不难。", book) == 5  # marks are nobody's words
+    assert measures.longest_run("有一计、可解，此事不难。", book) == 6  # marks are nobody's words
     assert measures.longest_run("不知", book) == 0 and measures.longest_run("", book) == 0
     assert measures.same(["善。", "善", "不可。", "妙"]) == 0.5
 

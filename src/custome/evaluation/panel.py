@@ -68,11 +68,12 @@ class Panel:
 
     def _read(self, text: str, name: str, kind: str) -> Request:
         card = self.company.card(name, told=kind == "novel")
-        near = [line.text for line in self.company.own_lines(name).nearest(text, Setting.examples, novel=card.novel)]
+        lines = self.company.own_lines(name)
         if kind != "novel":
-            told = Message(role="system", content=system_text(card, GUEST, near))
+            told = Message(role="system", content=system_text(card, GUEST, [line.text for line in lines.typical(Setting.examples)]))  # fmt: skip
             return Request(messages=(told, Message(role="user", content=text)), speaker=card.cue)
-        shown = [own_line(card, line, novel=True) for line in near]
+        near = lines.nearest(text, Setting.examples, novel=card.novel)
+        shown = [own_line(card, line.text, novel=True) for line in near]
         prose = "".join([persona_of(card, GUEST, novel=True), *shown, asked_of(GUEST, card, text)])
         return Request(messages=(Message(role="user", content=prose),), speaker=card.cue)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -58,13 +59,13 @@ class OwnLines:
         return found
 
     def typical(self, count: int, *, novel: str = "", as_of: int | None = None) -> list[Line]:
-        """`count` lines from all over the book.
+        """`count` lines from all over the book; always the same ones, whatever others there are.
 
         Args:
             novel, as_of: as of `nearest`.
         """
         known = [line for line in self._lines if _is_known(line, novel, as_of)]
-        return known[:: max(1, len(known) // max(1, count))][:count]
+        return sorted(known, key=lambda line: zlib.crc32(line.text.encode()))[:count]
 
 
 def _is_known(line: Line, novel: str, as_of: int | None) -> bool:

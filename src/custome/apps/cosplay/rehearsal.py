@@ -38,7 +38,8 @@ def _introduced(sample: Sample, company: Company, novel: bool, dice: random.Rand
         else Exchange(context="", chat="")
     )
     asked, within = _bare(before.chat), {_bare(sample.chat), *(_bare(one.chat) for one in sample.earlier)}
-    near = company.own_lines(card.name).nearest(asked or sample.context, EXAMPLES + len(within), novel=card.novel)
+    lines, most = company.own_lines(card.name), EXAMPLES + len(within)
+    near = lines.nearest(asked or sample.context, most, novel=card.novel) if novel else lines.typical(most)
     shown = [own_line(card, line.text, novel) for line in near if line.text not in within][:EXAMPLES]
     if len(shown) < EXAMPLES:
         return sample

@@ -350,20 +350,21 @@ def main() -> None:
     shared = prepare_shared([flags.run], NullReporter())[0]
     small = prepare(flags.run, NullReporter(), quant="q4_0")
     prompts, n = json.dumps(PROMPTS), str(threads)
+    beside = str(merged.adapters[0]) if merged.adapters else ""  # over a large base
     ways: list[tuple[str, Callable[[], float]]] = [
         ("llama.cpp, base's own file", lambda: measured(ONE_STREAM, str(stock), "", str(TOKENS), prompts, n)),
         ("llama.cpp, base's own file + adapter", lambda: measured(ONE_STREAM, str(stock), str(shared.adapters[0]), str(TOKENS), prompts, n)),
         ("transformers generate", lambda: measured(GENERATE, str(flags.run), str(TOKENS), prompts)),
         ("ours, --shared-base", lambda: measured(ONE_STREAM, str(shared.model), str(shared.adapters[0]), str(TOKENS), prompts, n)),
-        ("ours, as served", lambda: measured(ONE_STREAM, str(merged.model), "", str(TOKENS), prompts, n)),
+        ("ours, as served", lambda: measured(ONE_STREAM, str(merged.model), beside, str(TOKENS), prompts, n)),
         ("ours, merged q4_0", lambda: measured(ONE_STREAM, str(small.model), "", str(TOKENS), prompts, n)),
     ]  # fmt: skip
     if flags.quick:
         ways = [way for way in ways if way[0] != "transformers generate"]
     rates = {name: max(way() for _ in range(2)) for name, way in ways}
-    bare, beside = list(rates.values())[:2]
+    bare, laid_over = list(rates.values())[:2]
     console.table("one stream", ["", "tokens/s", "× bare base", "× base + adapter"],
-                  [[name, f"{rate:.0f}", f"{rate / bare:.2f}", f"{rate / beside:.2f}"] for name, rate in rates.items()])  # fmt: skip
+                  [[name, f"{rate:.0f}", f"{rate / bare:.2f}", f"{rate / laid_over:.2f}"] for name, rate in rates.items()])  # fmt: skip
     console.table("as a page does", ["", ""], as_a_page(flags.run))
     if flags.quick:
         return

@@ -1,7 +1,8 @@
 """A run → what llama.cpp answers with: one GGUF file of few tokens, made once and kept, and the tokenizer that goes with it.
 
 Where the base came as GGUF and a plain LoRA was learnt, the matrices are merged with numpy in a few seconds, or, over a large
-base, the adapter is written beside it; anything else goes through `custome export` in a process of its own, with its proof. Neither torch nor transformers is loaded here.
+base, the adapter is written beside it; anything else goes through `custome export` in a process of its own, with its proof.
+Neither torch nor transformers is loaded here.
 """
 
 from __future__ import annotations
@@ -67,8 +68,6 @@ def prepare(
     home = home or custome_home()
     check_adapter(run)
     info, kept = read_run(run), read_kept(run)
-    tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
-
     if quant == "auto":
         if _stands_beside(run, info, reporter, home):
             return prepare_shared([run], reporter, home=home)[0]
@@ -85,6 +84,7 @@ def prepare(
         else:
             _export(run, target, quant)
         _clear_older(target)
+    tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
     return Served(model=target, tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
 
 

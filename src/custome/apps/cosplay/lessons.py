@@ -33,6 +33,7 @@ OWN = 0.25
 HEADINGS = 0.5
 """Share of the headings that are asked the way a bare one is put to a model."""
 WHO = "来者何人？"
+"""What everybody is shown answering first, with their name."""
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""
 _YOU = ("你", "汝", "公", "尔", "您")

@@ -79,7 +79,7 @@ def compare_bases(options: argparse.Namespace) -> None:
     print(f"{'base':<22}{'tokens/s':>10}{'peak GB':>9}{'GFLOP/token':>13}{'bf16 rate':>15}{'share':>7}")
     for base in options.bases.split(","):
         shape = find_shape(base)
-        sizes = (512, shape.hidden_size, shape.intermediate_size)
+        sizes = (512, shape.hidden, shape.intermediate)
         before = matrix_rate("bfloat16", *sizes)
         found = run(options, "ours", options.steps, 8, base=base)
         after = matrix_rate("bfloat16", *sizes)

@@ -144,6 +144,9 @@ class GenerateOptions:
     repetition_penalty: float = 1.1
     seed: int | None = None
     """Same seed, same prompt, same options: same reply."""
+    afresh: bool = True
+    """With a seed the whole prompt is read anew, so that the last digits are the same too. False reads no part of it twice:
+    the reply is the same as long as what came before is."""
     min_p: float = 0.0
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0

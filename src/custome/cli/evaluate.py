@@ -95,7 +95,8 @@ def evaluate(argv: list[str]) -> int:
     from ..evaluation import persona, scorecard
     from ..evaluation.panel import judge_of
 
-    reporter, compared = ConsoleReporter(), [*([BASE] if flags.base else []), *map(name_of, flags.runs)]
+    reporter, bases = ConsoleReporter(), _bases(flags.runs) if flags.base else {}
+    compared = [*bases, *map(name_of, flags.runs)]
     if unknown := set(flags.plain) - set(compared):
         raise InputError(f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：{'、'.join(compared)}")
     plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False, manner=0.0,
@@ -108,22 +109,21 @@ def evaluate(argv: list[str]) -> int:
     people, seed, seed_rows = list(judge.names), persona.seed_prompts(), []
     scores, said, learnt = [persona.measure_real(judge)], [], []
     players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
-    if flags.base and (opener := opened.hosted[0].open_base) is not None:
-        players.insert(0, (BASE, opener(), Path(flags.runs[0])))
-    elif flags.base:
-        reporter.note("底座没有 GGUF，或不在 CPU 上：这次不问没微调的底座")
+    for title, place in reversed(bases.items()):
+        if (opener := opened.hosted[place].open_base) is not None:
+            players.insert(0, (title, opener(), Path(flags.runs[place])))
+        else:
+            reporter.note(f"{title}没有 GGUF，或不在 CPU 上：这次不问没微调的底座")
     for name, engine, run in players:
         reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
         answerer = answering(engine, run, plain if name in flags.plain else flags.play, people)
         answers = persona.ask(answerer, people, asked, reporter)
-        if name != BASE:
-            seed_rows.append(
-                (name, [reply.text for reply in answerer([(row["context"], row["speaker"]) for row in seed], False)])
-            )
+        replies = answerer([(row["context"], row["speaker"]) for row in seed], False)
+        seed_rows.append((name, [reply.text for reply in replies]))
         score = persona.measure(name, answers, judge)
         stable, paraphrase = persona.stability(answerer, people, asked, reporter)
         facts, told_facts = persona.knows(answerer, judge, reporter)
-        forgetting = _forgetting(run) if name != BASE else 0.0
+        forgetting = _forgetting(run) if name not in bases else 0.0
         scores.append(
             dataclasses.replace(score, stable=stable, paraphrase=paraphrase, facts=facts, forgetting=forgetting)
         )
@@ -152,6 +152,16 @@ def evaluate(argv: list[str]) -> int:
     (output / scorecard.PARTIAL).unlink(missing_ok=True)
     reporter.note(f"打分表 → {markdown}　{page}")
     return 0
+
+
+def _bases(runs: Sequence[str]) -> dict[str, int]:
+    """Every base that a run was made of: its title in the tables → the place of the first such run."""
+    from ..models.run_folder import read_run
+
+    places: dict[str, int] = {}
+    for place, run in enumerate(runs):
+        places.setdefault(read_run(Path(run)).base_model, place)
+    return {BASE if len(places) == 1 else f"{BASE} {Path(base).name}": place for base, place in places.items()}
 
 
 def answering(engine: Any, run: Path, play: Play, people: Sequence[str]) -> Any:

@@ -169,8 +169,7 @@ class LlamaCppEngine:
         self._check_length(len(prompt), options.max_new_tokens)
         cancel, server = cancel or Cancel(), self._open_server()
         reading = _Reading(self._format if not request.text else None, options, on_piece, cancel)
-        seeded = options.seed is not None
-        with server.room(len(prompt) + options.max_new_tokens, cancel, empty=seeded) as granted:
+        with server.room(len(prompt) + options.max_new_tokens, cancel, empty=_is_alone(options)) as granted:
             if not granted:
                 return reading.reply(len(prompt))
             # Bytes in, bytes out: the binding would make a whole object of every token's message.
@@ -240,8 +239,7 @@ class LlamaCppEngine:
                 on_piece(Piece(text=chat_format.reply(so_far) if chat_format else so_far))
             return cancel.is_set()
 
-        seeded = options.seed is not None
-        with server.room(len(prompt) + count * options.max_new_tokens, cancel, empty=seeded) as granted:
+        with server.room(len(prompt) + count * options.max_new_tokens, cancel, empty=_is_alone(options)) as granted:
             if granted:
                 question = {**self._question(prompt, request, options), "n_cmpl": count, "return_progress": False}
                 server.server.handle_completions(json.dumps(question).encode(), take)
@@ -287,7 +285,7 @@ class LlamaCppEngine:
             "presence_penalty": options.presence_penalty, "frequency_penalty": options.frequency_penalty,
             "lora": [{**one, "scale": one["scale"] * options.strength} for one in self._lora], "return_progress": len(prompt) > LONG_PROMPT,
         }  # fmt: skip
-        question["cache_prompt"] = options.seed is None  # what was read in another batch differs in its last digits
+        question["cache_prompt"] = not _is_alone(options)  # what was read in another batch differs in its last digits
         if options.seed is not None:
             question["seed"] = options.seed % 2**32
         if options.logprobs is not None:
@@ -300,6 +298,11 @@ class LlamaCppEngine:
             # Without this a small model writes white space for ever.
             question["json_schema"] = {**json.loads(options.json_schema), "x-guidance": {"whitespace_flexible": False}}
         return question
+
+
+def _is_alone(options: GenerateOptions) -> bool:
+    """Must a reply not depend on what was read before it?"""
+    return options.seed is not None and options.afresh
 
 
 def _moved(seed: int | None, by: int) -> int | None:

@@ -20,6 +20,8 @@ from ..types import Message, Reply, Request
 from .panel import unseen_by_judge
 
 SEED = 7
+AT_ONCE = 4
+"""Conversations in a model's memory, each with what is read before it."""
 
 
 class Answering:
@@ -49,13 +51,17 @@ class Answering:
         def answer(job: tuple[str, str]) -> Reply:
             question, name = job
             seed = self._seed if greedy else zlib.crc32(f"{self._seed}{question}{name}".encode()) % 2**31
-            own = replace(options, seed=seed)
+            own = replace(options, seed=seed, afresh=False)
             if not name:
                 return self._stage.engine.run(Request(messages=(Message(role="user", content=question),)), own)
             said = [Said(name=GUEST, text=question, by_user=True)]
             return self._stage.speak(name, said, self._setting, own, candidates=count, among=self._people).reply
 
-        # Several at once are multiplied by other kernels: greedy replies would differ by the company they keep.
-        at_once = 1 if greedy else max(1, self._stage.engine.slots // max(1, count))
+        # Several at once are multiplied by other kernels: greedy replies would differ by the company they keep. One person
+        # after the other, since what is read before a question is the person's.
+        at_once = 1 if greedy else max(1, min(AT_ONCE, self._stage.engine.slots // max(1, count)))
+        order = sorted(range(len(jobs)), key=lambda place: jobs[place][1])
+        replies: dict[int, Reply] = {}
         with ThreadPoolExecutor(max_workers=at_once) as pool:
-            return list(pool.map(answer, jobs))
+            replies.update(zip(order, pool.map(answer, [jobs[place] for place in order]), strict=True))
+        return [replies[place] for place in range(len(jobs))]

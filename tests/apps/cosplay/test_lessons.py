@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
 from custome.apps.cosplay.card import Card
 from custome.apps.cosplay.casting import company_of
-from custome.apps.cosplay.lessons import Answered, Manner, answers, conversations, questions_of
+from custome.apps.cosplay.lessons import (
+    TURNS,
+    Answered,
+    Manner,
+    answers,
+    conversations,
+    introductions,
+    manner_of,
+    questions_of,
+)
 from custome.apps.cosplay.prompt import Said, Setting, put_plainly
 from custome.apps.cosplay.stage import Stage
 from custome.corpus.cast import Cast, Line
@@ -60,7 +70,8 @@ def test_a_conversation_is_one_persons_and_says_who_answers_once():
 def test_everybody_answers_in_their_own_manner_and_words():
     blunt, learned = Manner(BLUNT), Manner(LEARNED)
     taken = [
-        [Manner(lines)._suits(text) for text in ("怕甚么！打！", "当先知其势，而后动。")] for lines in (BLUNT, LEARNED)
+        [Manner(lines).suits(Counter(text)) for text in ("怕甚么！打！", "当先知其势，而后动。")]
+        for lines in (BLUNT, LEARNED)
     ]
     assert taken[0][0] > taken[0][1] and taken[1][1] > taken[1][0]
     answered = Answered("？", ("{我}怕甚！打！", "{我}观其势，{你}当先动。"))
@@ -68,13 +79,41 @@ def test_everybody_answers_in_their_own_manner_and_words():
     assert learned.answer(answered, "吾").startswith("吾观其势，") and "{" not in learned.answer(answered, "吾")
 
 
+def test_whoever_leans_to_a_manner_more_than_the_others_of_the_book_has_it_always():
+    people = company()
+    learned, blunt = (manner_of(people, name).always for name in ("文先生", "牛大"))
+    assert blunt == 1 and learned != 1
+    assert Manner(BLUNT).always is None  # beside nobody
+
+
+def test_everybody_learns_who_they_are_and_who_they_are_not():
+    made = conversations(company(), 200, seed=1, people=2, own=0.0)
+    asked = {one.asked for one in answers()}
+    named = [(one.speaker, part.context, part.chat) for one in made for part in (*one.earlier, one) if part.context.removesuffix("你怎么看？") not in asked]  # fmt: skip
+    assert 0.05 < len(named) / (200 * TURNS) < 0.2
+    other = {"牛大": "文先生", "文先生": "牛大"}
+    for who, question, answer in named:
+        assert not set("{}") & set(question + answer)
+        assert not re.search(
+            rf"(?<!不)[是乃叫便]{other[who]}[。，！]", answer.replace(f"{other[who]}是{other[who]}", "")
+        ), answer
+    assert {who for who, _, answer in named if who in answer} == set(other)
+
+
+def test_a_question_about_a_name_that_somebody_lacks_is_not_asked():
+    made = conversations(company(), 200, seed=1, people=2, own=0.0)  # nobody has a second name or talks to anybody
+    said = "".join(part.context + part.chat for one in made for part in (*one.earlier, one))
+    assert "人称" not in said and "说话最多" not in said
+
+
 def test_the_answers_are_whole_and_ask_nothing_that_is_measured_with():
     measured = {question.text.rstrip("？。") for question in questions()} | {row["context"] for row in seed_prompts()}
     assert len(answers()) >= 150 and len({one.asked for one in answers()}) == len(answers())
-    for one in answers():
+    for one in (*answers(), *introductions()):
+        slots = {"{我}", "{你}"} if one in answers() else {"{我}", "{你}", "{名}", "{号}", "{旁人}", "{熟人}"}
         assert one.asked.rstrip("？。") not in measured, one.asked
         assert len(one.said) == 3 and all(6 <= len(text) <= 60 for text in one.said), one
-        assert set(re.findall(r"{[^}]*}", "".join(one.said))) <= {"{我}", "{你}"}
+        assert set(re.findall(r"{[^}]*}", "".join(one.said))) <= slots
 
 
 def test_what_was_held_out_is_asked_the_same_way():

@@ -19,27 +19,10 @@ from .choosing import Worn
 from .lorebook import Entry, Lorebook
 from .own_lines import OwnLines
 
-SELVES = (
-    "吾",
-    "孤",
-    "某",
-    "俺",
-    "洒家",
-    "贫僧",
-    "老孙",
-    "老猪",
-    "我",
-    "咱",
-    "朕",
-    "小可",
-    "小人",
-    "在下",
-    "奴家",
-    "妾",
-    "臣",
-    "我们",
-)
+SELVES = ("吾", "我", "某", "俺", "咱", "洒家", "贫僧", "老孙", "老猪")
 """What people call themselves."""
+BY_RANK = ("朕", "孤", "臣", "妾", "奴家", "小人", "小可", "在下")
+"""The same before some people only: somebody's where it is most of what they call themselves."""
 TOLD = 4
 """Sentences of the book in a persona."""
 EXAMPLES = 4
@@ -106,6 +89,10 @@ class Company:
 
     def lines(self, name: str) -> Sequence[Line]:
         return self._lines.get(name, ())
+
+    def talks_to(self, name: str) -> list[str]:
+        """Whom somebody talks to, most often first."""
+        return [other for other, _ in self._people[name].speaks_to]
 
     def _own_lines(self, name: str) -> OwnLines:
         return OwnLines(self.lines(name))
@@ -191,9 +178,10 @@ class Company:
     def _self(self, lines: Sequence[Line], novel: str) -> str:
         """What somebody calls themselves more than the others of the book do."""
         own, every = "".join(line.text for line in lines), self._said_in(novel)
-        more = {
-            word: own.count(word) ** 1.5 / (every.count(word) + 1) * len(every) / len(own) for word in SELVES if own.count(word) >= 3
-        }  # fmt: skip
+        seen = {word: own.count(word) for word in (*SELVES, *BY_RANK)}
+        often = sum(seen.values()) / 2
+        words = [word for word, count in seen.items() if count >= 3 and (word not in BY_RANK or count >= often)]
+        more = {word: seen[word] ** 1.5 / (every.count(word) + 1) * len(every) / len(own) for word in words}
         return max(more, key=more.__getitem__, default="")
 
     def _told_in(self, novel: str) -> str:

@@ -12,8 +12,10 @@ import functools
 import json
 import math
 import random
+import statistics
+import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TypeVar
@@ -24,16 +26,22 @@ from .casting import Company
 from .prompt import GUEST, VIEW, Setting, system_text
 
 _T = TypeVar("_T")
-TURNS = 4
+TURNS = 3
 """Questions of a conversation."""
 SHORTEST, LONGEST, LONGEST_QUESTION = 6, 70, 30
 """Characters of a line that is learnt as an answer, and of what it answers."""
 OWN = 0.25
 """Share of the questions that are the book's: with half of them a model answers a remark with a line of the plot."""
+WHO_THEY_ARE = 0.12
+"""Share of the questions that are about who somebody is. Without them a name is made up: a base knows many of a book."""
 HEADINGS = 0.5
 """Share of the headings that are asked the way a bare one is put to a model."""
 WHO = "来者何人？"
 """What everybody is shown answering first, with their name."""
+OTHERS, NAMES = 24, 3
+"""Others of the book whom somebody may be taken for; names of theirs that are learnt."""
+LEAD = 0.03
+"""Nats a character by which a manner must be somebody's rather than any other to be theirs always."""
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""
 _YOU = ("你", "汝", "公", "尔", "您")
@@ -43,7 +51,11 @@ _PRIOR = 0.5
 
 @dataclass(frozen=True)
 class Answered:
-    """A question of today and the answers to it, one in each manner; {我} and {你} stand for the person's words for them."""
+    """A question of ours and the answers to it, one in each manner.
+
+    {我} and {你} stand for the person's words for them, {名} and {号} for what they are called, {熟人} for somebody they talk to,
+    {旁人} for somebody else of the book.
+    """
 
     asked: str
     said: tuple[str, ...]
@@ -51,8 +63,18 @@ class Answered:
 
 @functools.cache
 def answers() -> tuple[Answered, ...]:
-    """Those that come with the program."""
-    text = (files("custome") / "data" / "answers.jsonl").read_text(encoding="utf-8")
+    """To questions of today."""
+    return _shipped("answers.jsonl")
+
+
+@functools.cache
+def introductions() -> tuple[Answered, ...]:
+    """To questions about who somebody is."""
+    return _shipped("who.jsonl")
+
+
+def _shipped(name: str) -> tuple[Answered, ...]:
+    text = (files("custome") / "data" / name).read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.split("\n") if line]
     return tuple(Answered(row["asked"], tuple(row["said"])) for row in rows)
 
@@ -71,8 +93,7 @@ def conversations(company: Company, count: int, *, seed: int, people: int, own: 
     made = []
     for number in range(count):
         player = players[number % len(players)]
-        turns = [player.from_book() if dice.random() < own else player.of_today() for _ in range(TURNS)]
-        made.append(player.sample(turns))
+        made.append(player.sample([player.turn(own) for _ in range(TURNS)]))
     return made
 
 
@@ -92,8 +113,8 @@ def questions_of(samples: Sequence[Sample], company: Company) -> list[Sample]:
 def shown(company: Company, name: str, count: int) -> list[Exchange]:
     """What somebody would answer to whoever asks their name and to `count` questions of all kinds, for a model that learns from
     what it has just read. The same for every conversation, so that it is read once."""
-    lines, called = [line.text for line in company.lines(name)], company.calls_self(name) or _SELF
-    manner = Manner(lines)
+    called = company.calls_self(name) or _SELF
+    manner = manner_of(company, name)
     some = answers()[:: max(1, len(answers()) // max(1, count))][:count]
     said = [(WHO, f"{called}便是{name}。"), *((one.asked, manner.answer(one, called)) for one in some)]
     return [Exchange(context=asked, chat=text, speaker=name) for asked, text in said]
@@ -104,20 +125,40 @@ class _Player:
 
     def __init__(self, company: Company, name: str, dice: random.Random) -> None:
         self._company, self._card, self._dice = company, company.card(name, told=False), dice
+        self._others = [other for other in company.names[:OTHERS] if other != name and len(other) > 1]
+        self._friends = [other for other in company.talks_to(name) if len(other) > 1]
         lines = [line for line in company.lines(name) if _is_answer(line)]
         self.able = len(lines) >= LEAST_LINES
-        self._manner = Manner([line.text for line in company.lines(name)])
+        self._manner = manner_of(company, name)
         self._lines, self._answers = self._endless(lines), self._endless(answers())
+        self._who = self._endless(introductions())
 
     def _endless(self, things: Sequence[_T]) -> Iterator[_T]:
         while things:
             yield from self._dice.sample(list(things), len(things))
 
-    def from_book(self) -> tuple[str, str]:
-        line = next(self._lines)
-        return line.asked, line.text
+    def turn(self, own: float) -> tuple[str, str]:
+        """A question and its answer: the book's with a share of `own`."""
+        drawn = self._dice.random()
+        if drawn < own:
+            line = next(self._lines)
+            return line.asked, line.text
+        return self._of_themselves() if drawn < own + WHO_THEY_ARE else self._of_today()
 
-    def of_today(self) -> tuple[str, str]:
+    def _of_themselves(self) -> tuple[str, str]:
+        """Who they are and who they are not; questions whose slots nothing fills are passed over."""
+        card = self._card
+        called = [alias for alias in card.aliases[:NAMES] if len(alias) > 1]
+        slots = {"名": card.name if len(card.name) > 1 else "", "号": _one(self._dice, called),
+                 "旁人": _one(self._dice, self._others), "熟人": _one(self._dice, self._friends)}  # fmt: skip
+        for _ in introductions():
+            asked = next(self._who)
+            if all(slots[slot] for slot in slots if f"{{{slot}}}" in asked.asked + "".join(asked.said)):
+                said = self._manner.answer(asked, self._company.calls_self(card.name))
+                return _put_in(asked.asked, slots), _put_in(said, slots)
+        return self._of_today()
+
+    def _of_today(self) -> tuple[str, str]:
         answered = next(self._answers)
         asked = answered.asked
         if _is_heading(asked) and self._dice.random() < HEADINGS:
@@ -132,6 +173,16 @@ class _Player:
         *earlier, last = exchanges
         return Sample(context=last.context, chat=last.chat, earlier=tuple(earlier), speaker=self._card.name,
                       mention=self._card.cue, front=system_text(self._card, GUEST, shown))  # fmt: skip
+
+
+def _one(dice: random.Random, names: Sequence[str]) -> str:
+    return dice.choice(names) if names else ""
+
+
+def _put_in(text: str, slots: Mapping[str, str]) -> str:
+    for slot, name in slots.items():
+        text = text.replace(f"{{{slot}}}", name)
+    return text
 
 
 def _is_heading(asked: str) -> bool:
@@ -152,30 +203,58 @@ class Manner:
 
     Args:
         lines: of theirs.
+        usual: the mean of `suits` over the main people of their book, for each manner. Whoever leans to one of the manners
+            more than they do, by `LEAD`, has it always; else every answer is chosen by itself.
     """
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], usual: Sequence[float] = ()) -> None:
         self._own = Counter("".join(lines))
         self._size = self._own.total()
         self._you = max(_YOU, key=lambda word: self._own[word])
+        leanings = [self.suits(manner) - mean for manner, mean in zip(_manners(), usual, strict=False)]
+        first, second = sorted(leanings, reverse=True)[:2] if leanings else (0.0, 0.0)
+        self.always = leanings.index(first) if first - second > LEAD else None
 
     def answer(self, answered: Answered, self_word: str) -> str:
         """The wording that is likelier in their mouth than in anybody's, in their own words for themselves and others."""
-        chosen = max(answered.said, key=self._suits)
+        if self.always is not None and len(answered.said) == len(_manners()):
+            chosen = answered.said[self.always]
+        else:
+            chosen = max(answered.said, key=lambda text: self.suits(Counter(_without_slots(text))))
         return chosen.replace("{我}", self_word or _SELF).replace("{你}", self._you)
 
-    def _suits(self, text: str) -> float:
-        """Nats a character for the person against everybody who answers, slots left out."""
+    def suits(self, characters: Counter[str]) -> float:
+        """Nats a character for the person against everybody who answers."""
         everybody, size = _everybody()
-        plain = text.replace("{我}", "").replace("{你}", "")
-        scores = []
-        for character in plain:
+        score = 0.0
+        for character, count in characters.items():
             share = (everybody[character] + _PRIOR) / (size + _PRIOR * len(everybody))
-            scores.append(math.log((self._own[character] + 100 * share) / (self._size + 100) / share))
-        return sum(scores) / max(1, len(scores))
+            score += count * math.log((self._own[character] + 100 * share) / (self._size + 100) / share)
+        return score / max(1, characters.total())
+
+
+def manner_of(company: Company, name: str) -> Manner:
+    """Somebody's, beside the main people of the book."""
+    if company not in _USUAL:
+        everybody = [Manner([line.text for line in company.lines(other)]) for other in company.names[:OTHERS]]
+        _USUAL[company] = [statistics.fmean(one.suits(manner) for one in everybody) for manner in _manners()]
+    return Manner([line.text for line in company.lines(name)], _USUAL[company])
+
+
+_USUAL: weakref.WeakKeyDictionary[Company, list[float]] = weakref.WeakKeyDictionary()
+
+
+@functools.cache
+def _manners() -> tuple[Counter[str], ...]:
+    """The characters of all answers in each manner."""
+    return tuple(Counter(_without_slots("".join(said))) for said in zip(*(one.said for one in answers()), strict=True))
 
 
 @functools.cache
 def _everybody() -> tuple[Counter[str], int]:
-    counts = Counter("".join(text for answered in answers() for text in answered.said))
+    counts = Counter(_without_slots("".join(text for answered in answers() for text in answered.said)))
     return counts, counts.total()
+
+
+def _without_slots(text: str) -> str:
+    return text.replace("{我}", "").replace("{你}", "")

@@ -114,14 +114,15 @@ def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_betw
     assert [reply.text for reply in engine.generate([request] * 4, options)] == several
 
 
-def test_what_was_read_for_a_turn_is_not_read_again_for_the_next(engines):
+@pytest.mark.parametrize("drawn", [{}, {"seed": 3, "afresh": False}])
+def test_what_was_read_for_a_turn_is_not_read_again_for_the_next(engines, drawn):
     """Also in layers with a window, and when another conversation came between."""
     engine, texts = engines["east"], {thing: f"{thing}何在？张三曰：“已送到。”" * 12 for thing in THINGS[:2]}
 
     def read_again(text: str) -> int:
         told: list[dict] = []
         request = Request(text=text)
-        question = engine._question(engine._prompt(request), request, GenerateOptions(max_new_tokens=4))
+        question = engine._question(engine._prompt(request), request, GenerateOptions(max_new_tokens=4, **drawn))
         engine._server.server.handle_completions(
             json.dumps(question).encode(), lambda chunk: told.append(json.loads(chunk))
         )

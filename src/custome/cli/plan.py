@@ -16,9 +16,10 @@ from ..config import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig, 
 from ..known import find_known, known_models
 from ..machine import read_rates
 from ..planning.fit import Fit, fit, read_bytes
-from ..planning.memory import GB, Plan, make_plan
+from ..planning.memory import GB, Plan, make_plan, share_of_rate
 from ..planning.shapes import find_shape
 from ..report import ConsoleReporter, Reporter
+from ..types import ModelShape
 from .flags import parse, take
 
 
@@ -64,11 +65,11 @@ def plan(argv: list[str]) -> int:
         found = fit(recipe, shape, device, read_bytes(flags.fit))
         say_fit(found, flags.fit, reporter)
         show(found.plan, found.recipe, device, reporter)
-        say_time(found.plan, found.recipe, device, flags, reporter)
+        say_time(found.plan, found.recipe, shape, device, flags, reporter)
         return 0 if found.fits else 1
     made = make_plan(recipe, shape, device)
     show(made, recipe, device, reporter)
-    say_time(made, recipe, device, flags, reporter)
+    say_time(made, recipe, shape, device, flags, reporter)
     return 0
 
 
@@ -106,21 +107,18 @@ def say_fit(found: Fit, wanted: str, reporter: Reporter) -> None:
         )
 
 
-def say_time(made: Plan, recipe: Recipe, device: str, flags: PlanFlags, reporter: Reporter) -> None:
+def say_time(made: Plan, recipe: Recipe, shape: ModelShape, device: str, flags: PlanFlags, reporter: Reporter) -> None:
     tokens = flags.tokens or recipe.train.steps * recipe.train.batch_size * recipe.data.cutoff_len // 4
     kind: Literal["fp32", "bf16"] = "bf16" if recipe.model.compute_type == "bf16" else "fp32"
     rate = flags.rate or (cpu_rate(kind) if device == "cpu" else 0.0)
     if not rate or not tokens:
         reporter.note("时间：给出 --tokens 和 --rate（GFLOP/s；一张卡的 bf16 速度）就能估")
         return
-    seconds = tokens * made.flop_per_token / (rate * 1e9 * EFFICIENCY[kind])
+    reached = share_of_rate(shape, kind)
+    seconds = tokens * made.flop_per_token / (rate * 1e9 * reached)
     reporter.note(
-        f"时间：{tokens:,} token，{kind} 矩阵速度 {rate:.0f} GFLOP/s，用得上 {EFFICIENCY[kind]:.0%}，约 {seconds / 60:.0f} 分钟"
+        f"时间：{tokens:,} token，{kind} 矩阵速度 {rate:.0f} GFLOP/s，用得上 {reached:.0%}，约 {seconds / 60:.0f} 分钟"
     )
-
-
-EFFICIENCY = {"fp32": 0.65, "bf16": 0.35}
-"""Share of the matrix rate a training step reaches; benchmarks/training.py measures it."""
 
 
 def cpu_rate(kind: Literal["fp32", "bf16"]) -> float:

@@ -20,8 +20,6 @@ from ..types import Message, Reply, Request
 from .panel import unseen_by_judge
 
 SEED = 7
-AT_ONCE = 4
-"""Conversations in a model's memory, each with what is read before it."""
 
 
 class Answering:
@@ -57,9 +55,10 @@ class Answering:
             said = [Said(name=GUEST, text=question, by_user=True)]
             return self._stage.speak(name, said, self._setting, own, candidates=count, among=self._people).reply
 
-        # Several at once are multiplied by other kernels: greedy replies would differ by the company they keep. One person
-        # after the other, since what is read before a question is the person's.
-        at_once = 1 if greedy else max(1, min(AT_ONCE, self._stage.engine.slots // max(1, count)))
+        # Several at once are multiplied by other kernels: greedy replies would differ by the company they keep. An instruct
+        # model reads what stands before a question once for a person, so they come one after the other.
+        alone = greedy or self._stage.engine.kind == "template"
+        at_once = 1 if alone else max(1, self._stage.engine.slots // max(1, count))
         order = sorted(range(len(jobs)), key=lambda place: jobs[place][1])
         replies: dict[int, Reply] = {}
         with ThreadPoolExecutor(max_workers=at_once) as pool:

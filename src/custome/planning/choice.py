@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 from ..config import Recipe
 from ..types import ModelShape
-from .memory import make_plan
+from .memory import make_plan, share_of_rate
 
-EFFICIENCY = {"bf16": 0.6, "fp32": 0.65}
-"""Share of the measured matrix rate that training a base of this size reaches (benchmarks/training.py)."""
 ASIDE_S = 150.0
 """Beside the steps: loading, looking at held-out rows twice, proving the adapter, merging it for the chat."""
-FEWEST, MOST = 8, 40
+FEWEST, MOST = 8, 24
 """Steps: fewer teach nothing, more of so few conversations are learnt by heart."""
 TOKENS_OF_A_CONVERSATION = 260
 CHATTING_BYTES = 0.4e9
@@ -84,7 +82,9 @@ def choose(
 def step_seconds(one: Candidate, rate: float, kind: str) -> float:
     """How long a step of the candidate's recipe takes."""
     tokens = one.recipe.train.batch_size * TOKENS_OF_A_CONVERSATION
-    return tokens * make_plan(one.recipe, one.shape, "cpu").flop_per_token / (rate * 1e9 * EFFICIENCY.get(kind, 0.5))
+    return (
+        tokens * make_plan(one.recipe, one.shape, "cpu").flop_per_token / (rate * 1e9 * share_of_rate(one.shape, kind))
+    )
 
 
 def _training_bytes(one: Candidate, kind: str) -> float:

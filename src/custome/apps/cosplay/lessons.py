@@ -32,7 +32,7 @@ SHORTEST, LONGEST, LONGEST_QUESTION = 6, 70, 30
 """Characters of a line that is learnt as an answer, and of what it answers."""
 OWN = 0.25
 """Share of the questions that are the book's: with half of them a model answers a remark with a line of the plot."""
-WHO_THEY_ARE = 0.12
+WHO_THEY_ARE = 0.08
 """Share of the questions that are about who somebody is. Without them a name is made up: a base knows many of a book."""
 HEADINGS = 0.5
 """Share of the headings that are asked the way a bare one is put to a model."""
@@ -40,7 +40,7 @@ WHO = "来者何人？"
 """What everybody is shown answering first, with their name."""
 OTHERS, NAMES = 24, 3
 """Others of the book whom somebody may be taken for; names of theirs that are learnt."""
-LEAD = 0.03
+LEAD = 0.05
 """Nats a character by which a manner must be somebody's rather than any other to be theirs always."""
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""

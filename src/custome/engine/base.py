@@ -16,7 +16,9 @@ from ..errors import InputError
 from ..types import Character, GenerateOptions, Piece, Reply, Request, Score
 
 OnPiece = Callable[[Piece], None]
-COMMON = frozenset({"max_new_tokens", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "seed"})
+COMMON = frozenset(
+    {"max_new_tokens", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "seed", "afresh"}
+)
 """Options that every engine keeps to."""
 
 

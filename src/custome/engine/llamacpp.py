@@ -32,6 +32,8 @@ CONTEXT = 4096
 POOL = 8_192
 """Tokens of all replies being written, prompts included. When they outgrow it llama.cpp breaks off every one of them, so each
 reserves its share before it begins."""
+LONGEST_REPEAT, LOOKED_BACK = 3, 64
+"""Tokens said again that are no repetition yet; tokens among which one is looked for: a reply's, not the prompt's."""
 LONG_PROMPT = 512
 """From here on the reading of a prompt is watched too, so that it can be broken off."""
 
@@ -143,6 +145,7 @@ class LlamaCppEngine:
         "json_schema",
         "grammar",
         "leanings",
+        "dry_multiplier",
     }
 
     def __init__(
@@ -288,6 +291,8 @@ class LlamaCppEngine:
         question["cache_prompt"] = not _is_alone(options)  # what was read in another batch differs in its last digits
         if options.seed is not None:
             question["seed"] = options.seed % 2**32
+        if options.dry_multiplier:
+            question |= {"dry_multiplier": options.dry_multiplier, "dry_allowed_length": LONGEST_REPEAT, "dry_penalty_last_n": LOOKED_BACK}  # fmt: skip
         if options.logprobs is not None:
             question["n_probs"] = max(1, options.logprobs)
         if options.leanings:

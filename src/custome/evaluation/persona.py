@@ -145,8 +145,8 @@ def odd_half(lines: Sequence[Line]) -> list[tuple[str, str]]:
 
 
 def ask(answerer: Answerer, names: Sequence[str], asked: Sequence[Question], reporter: Reporter) -> list[Answer]:
-    """Every question to everybody."""
-    jobs = [(question, name) for question in asked for name in names]
+    """Every question to everybody, one person after the other: what a model reads of a person is read once."""
+    jobs = [(question, name) for name in names for question in asked]
     found: list[Answer] = []
     for start in range(0, len(jobs), AT_ONCE):
         part = jobs[start : start + AT_ONCE]

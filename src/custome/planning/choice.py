@@ -18,7 +18,7 @@ ASIDE_S = 150.0
 """Beside the steps: loading, looking at held-out rows twice, proving the adapter, merging it for the chat."""
 FEWEST, MOST = 8, 24
 """Steps: fewer teach nothing, more of so few conversations are learnt by heart."""
-TOKENS_OF_A_CONVERSATION = 260
+TOKENS_OF_A_CONVERSATION = 320
 CHATTING_BYTES = 0.4e9
 """Beside a model's file: program, cache of what was read, tables of a book's people."""
 LEFT_FREE_BYTES = 0.5e9

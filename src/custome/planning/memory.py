@@ -34,8 +34,8 @@ ALLOCATOR = {"cpu": 0.75, "cuda": 0.10}
 """What the allocator wastes, as a share of what comes and goes. glibc's heap leaves holes between blocks of many sizes."""
 TRIMMED_VOCABULARY = 26_000
 """Tokens a Chinese book leaves of a large vocabulary (三国 leaves 12,201 of Gemma 3's)."""
-SMALL_HIDDEN = 800
-"""Hidden values below which bf16 products are too small to reach what larger ones do."""
+BF16_SHARES = {0: 0.35, 800: 0.55, 1200: 0.7}
+"""Hidden values from which bf16 products reach such a share of the rate: small ones cost as much around them as in them."""
 WEIGHT_BYTES = {"int8": 1.0, "nf4": 0.53}
 """Bytes of a quantized weight in a linear layer; nf4 with its doubly quantized scales."""
 MIXED_BYTES = 3.0
@@ -206,5 +206,5 @@ def _flop(recipe: Recipe, shape: ModelShape, linear: float, head: float, adapter
 def share_of_rate(shape: ModelShape, kind: str) -> float:
     """Of the measured rate of matrix products in a number type, what training reaches (benchmarks/training.py)."""
     if kind == "bf16":
-        return 0.35 if shape.hidden < SMALL_HIDDEN else 0.6
+        return next(share for hidden, share in reversed(BF16_SHARES.items()) if shape.hidden >= hidden)
     return 0.65 if kind == "fp32" else 0.5

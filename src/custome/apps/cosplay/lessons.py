@@ -12,6 +12,7 @@ import functools
 import json
 import math
 import random
+import re
 import statistics
 import weakref
 from collections import Counter
@@ -26,7 +27,7 @@ from .casting import Company
 from .prompt import GUEST, VIEW, Setting, system_text
 
 _T = TypeVar("_T")
-TURNS = 3
+TURNS = 4
 """Questions of a conversation."""
 SHORTEST, LONGEST, LONGEST_QUESTION = 6, 70, 30
 """Characters of a line that is learnt as an answer, and of what it answers."""
@@ -38,10 +39,14 @@ HEADINGS = 0.5
 """Share of the headings that are asked the way a bare one is put to a model."""
 WHO = "来者何人？"
 """What everybody is shown answering first, with their name."""
+SHOWN = 24
+"""Lines of somebody of which some stand before a conversation."""
 OTHERS, NAMES = 24, 3
 """Others of the book whom somebody may be taken for; names of theirs that are learnt."""
 LEAD = 0.05
 """Nats a character by which a manner must be somebody's rather than any other to be theirs always."""
+SELDOM = 3
+"""Times somebody must say a word for it to take the place of ours."""
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""
 _YOU = ("你", "汝", "公", "尔", "您")
@@ -130,6 +135,7 @@ class _Player:
         lines = [line for line in company.lines(name) if _is_answer(line)]
         self.able = len(lines) >= LEAST_LINES
         self._manner = manner_of(company, name)
+        self._lines_shown = company.own_lines(name).typical(SHOWN)
         self._lines, self._answers = self._endless(lines), self._endless(answers())
         self._who = self._endless(introductions())
 
@@ -167,8 +173,8 @@ class _Player:
 
     def sample(self, turns: Sequence[tuple[str, str]]) -> Sample:
         said = {text for _, text in turns}
-        near = self._company.own_lines(self._card.name).nearest(turns[-1][0], Setting.examples + TURNS)
-        shown = [line.text for line in near if line.text not in said][: Setting.examples]
+        shown = [line.text for line in self._lines_shown if line.text not in said]
+        shown = self._dice.sample(shown, min(Setting.examples, len(shown)))
         exchanges = [Exchange(context=asked, chat=text, speaker=self._card.name) for asked, text in turns]
         *earlier, last = exchanges
         return Sample(context=last.context, chat=last.chat, earlier=tuple(earlier), speaker=self._card.name,
@@ -208,6 +214,8 @@ class Manner:
     """
 
     def __init__(self, lines: Sequence[str], usual: Sequence[float] = ()) -> None:
+        self._text = "\n".join(lines)
+        self._wording = functools.cache(self._worded)
         self._own = Counter("".join(lines))
         self._size = self._own.total()
         self._you = max(_YOU, key=lambda word: self._own[word])
@@ -221,7 +229,14 @@ class Manner:
             chosen = answered.said[self.always]
         else:
             chosen = max(answered.said, key=lambda text: self.suits(Counter(_without_slots(text))))
+        chosen = _groups()[1].sub(lambda found: self._wording(found.group()), chosen)
         return chosen.replace("{我}", self_word or _SELF).replace("{你}", self._you)
+
+    def _worded(self, word: str) -> str:
+        """What they say for a word of ours most often, and oftener than seldom; else the word."""
+        seen = {other: self._text.count(other) for other in _groups()[0][word]}
+        often = max(seen, key=seen.__getitem__)
+        return often if seen[often] >= SELDOM and seen[often] > seen[word] else word
 
     def suits(self, characters: Counter[str]) -> float:
         """Nats a character for the person against everybody who answers."""
@@ -239,6 +254,14 @@ def manner_of(company: Company, name: str) -> Manner:
         everybody = [Manner([line.text for line in company.lines(other)]) for other in company.names[:OTHERS]]
         _USUAL[company] = [statistics.fmean(one.suits(manner) for one in everybody) for manner in _manners()]
     return Manner([line.text for line in company.lines(name)], _USUAL[company])
+
+
+@functools.cache
+def _groups() -> tuple[dict[str, Sequence[str]], re.Pattern[str]]:
+    """Every word that others can stand for, with these; and what finds them, longer ones first."""
+    groups = json.loads((files("custome") / "data" / "wordings.json").read_text(encoding="utf-8"))
+    others = {word: group for group in reversed(groups) for word in group}
+    return others, re.compile("|".join(sorted(others, key=len, reverse=True)))
 
 
 _USUAL: weakref.WeakKeyDictionary[Company, list[float]] = weakref.WeakKeyDictionary()

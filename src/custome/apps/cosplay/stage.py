@@ -34,8 +34,8 @@ LONGEST_DIGEST = 600
 """Characters of a digest; the oldest turns go first."""
 LOOKED_AT = 6
 """Turns that tell who speaks next."""
-LEANS = {"novel": 1.0, "template": 0.4}
-"""How much of a setting's manner a kind of model bears: an instruct model is carried off the question sooner."""
+ROUND_IN_CIRCLES = 0.8
+"""What holds an instruct model back from it: `GenerateOptions.dry_multiplier`. Leaning to a few words makes it repeat them."""
 LONGEST_SUMMARY = 256
 """Tokens of a summary that a model writes."""
 
@@ -243,10 +243,11 @@ class Stage:
         """As strongly as the setting says, with the person's own words likelier where the book has enough of them."""
         if setting.strength != Setting.strength and "strength" in self.engine.supports:
             options = replace(options, strength=setting.strength)
+        if self.engine.kind == "template" and "dry_multiplier" in self.engine.supports:
+            options = replace(options, dry_multiplier=ROUND_IN_CIRCLES)
         if not setting.manner or "leanings" not in self.engine.supports or not self.company.lines(name):
             return options
-        lean = setting.manner * LEANS[self.engine.kind]
-        return replace(options, leanings=self.company.leanings(name, rivals, lean))
+        return replace(options, leanings=self.company.leanings(name, rivals, setting.manner))
 
     def _ended(self, options: GenerateOptions, said: Sequence[Said], setting: Setting) -> GenerateOptions:
         """An instruct model must not go on with the others' lines."""

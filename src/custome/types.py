@@ -153,8 +153,8 @@ class GenerateOptions:
     stop: tuple[str, ...] = ()
     """Texts that end the reply; they are not part of it."""
     dry_multiplier: float = 0.0
-    """Against going round in circles: how much a token is held back that would go on repeating what the reply has just said, as
-    llama.cpp's sampler DRY counts it; 0 not at all."""
+    """Against going round in circles: how much a token is held back that would go on repeating what was just said, as llama.cpp's
+    sampler DRY counts it; 0 not at all."""
     logprobs: int | None = None
     """How many alternatives to tell of at every token; None for no log probabilities at all."""
     json_schema: str = ""

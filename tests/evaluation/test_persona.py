@@ -7,16 +7,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from custome.cli.app import main
+from custome.cli.evaluate import _bases
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import EngineError
 from custome.evaluation import measures, persona, scorecard
 from custome.evaluation.judge import judged, rubrics
 from custome.evaluation.panel import judge_of
 from custome.evaluation.persona import ASSISTANT, REAL, Answer, Question, Scores
+from custome.models import run_folder
 from custome.report import NullReporter
 from custome.training.finetune import finetune
 from custome.types import Reply, Request, Score
@@ -159,6 +162,14 @@ def test_a_judge_scores_every_rubric_and_one_that_does_not_is_named():
     assert "吾自有妙计" in judge.requests[0].messages[0].content and len(rubrics()) == 5
     with pytest.raises(EngineError, match="没有给分"):
         judged(ScriptedEngine(['{"score": 9}']), said, NullReporter())
+
+
+def test_every_base_that_a_run_was_made_of_is_asked_once(monkeypatch):
+    bases = {"a": "qwen2.5-coder-1.5b", "b": "/x/gemma", "c": "qwen2.5-coder-1.5b", "d": "/y/gemma"}
+    monkeypatch.setattr(run_folder, "read_run", lambda run: SimpleNamespace(base_model=bases[run.name]))
+    assert _bases(["a", "c"]) == {"底座": 0}
+    assert _bases(["a", "b", "c"]) == {"底座 qwen2.5-coder-1.5b": 0, "底座 gemma": 1}
+    assert _bases(["b", "d"]) == {"底座 /x/gemma": 0, "底座 /y/gemma": 1}
 
 
 # -- the whole command -------------------------------------------------------------------------------------------------

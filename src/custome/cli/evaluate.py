@@ -97,8 +97,9 @@ def evaluate(argv: list[str]) -> int:
 
     reporter, bases = ConsoleReporter(), _bases(flags.runs) if flags.base else {}
     compared = [*bases, *map(name_of, flags.runs)]
-    if unknown := set(flags.plain) - set(compared):
+    if unknown := set(flags.plain) - {*compared, *([BASE] if bases else [])}:
         raise InputError(f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：{'、'.join(compared)}")
+    as_at_first = {*flags.plain, *(bases if BASE in flags.plain else [])}
     plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False, manner=0.0,
                                 **{key: getattr(GenerateOptions, key) for key in _DRAWN})  # as at first # fmt: skip
     opened = open_models(flags.runs, flags.model, reporter)
@@ -116,7 +117,7 @@ def evaluate(argv: list[str]) -> int:
             reporter.note(f"{title}没有 GGUF，或不在 CPU 上：这次不问没微调的底座")
     for name, engine, run in players:
         reporter.stage(f"{name}：{len(asked)} 问 × {len(people)} 人")
-        answerer = answering(engine, run, plain if name in flags.plain else flags.play, people)
+        answerer = answering(engine, run, plain if name in as_at_first else flags.play, people)
         answers = persona.ask(answerer, people, asked, reporter)
         replies = answerer([(row["context"], row["speaker"]) for row in seed], False)
         seed_rows.append((name, [reply.text for reply in replies]))
@@ -161,7 +162,10 @@ def _bases(runs: Sequence[str]) -> dict[str, int]:
     places: dict[str, int] = {}
     for place, run in enumerate(runs):
         places.setdefault(read_run(Path(run)).base_model, place)
-    return {BASE if len(places) == 1 else f"{BASE} {Path(base).name}": place for base, place in places.items()}
+    if len(places) == 1:
+        return {BASE: 0}
+    alike = len({Path(base).name for base in places}) < len(places)
+    return {f"{BASE} {base if alike else Path(base).name}": place for base, place in places.items()}
 
 
 def answering(engine: Any, run: Path, play: Play, people: Sequence[str]) -> Any:

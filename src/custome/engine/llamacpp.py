@@ -32,8 +32,9 @@ CONTEXT = 4096
 POOL = 8_192
 """Tokens of all replies being written, prompts included. When they outgrow it llama.cpp breaks off every one of them, so each
 reserves its share before it begins."""
-LONGEST_REPEAT, LOOKED_BACK = 3, 64
-"""Tokens said again that are no repetition yet; tokens among which one is looked for: a reply's, not the prompt's."""
+LONGEST_REPEAT, LOOKED_BACK = 5, 64
+"""Tokens said again that are no repetition yet, so that a name of the question may come back; tokens among which one is looked
+for: the reply's, and what stands right before a short one."""
 LONG_PROMPT = 512
 """From here on the reading of a prompt is watched too, so that it can be broken off."""
 

@@ -44,12 +44,14 @@ class Answering:
 
     def __call__(self, jobs: Sequence[tuple[str, str]], greedy: bool) -> list[Reply]:
         count = 1 if greedy else self._candidates
-        options = replace(self._options, do_sample=not greedy)
+        # Greedy replies are compared letter by letter; and only an instruct model reads the same for every question.
+        afresh = greedy or self._stage.engine.kind == "novel"
+        options = replace(self._options, do_sample=not greedy, afresh=afresh)
 
         def answer(job: tuple[str, str]) -> Reply:
             question, name = job
             seed = self._seed if greedy else zlib.crc32(f"{self._seed}{question}{name}".encode()) % 2**31
-            own = replace(options, seed=seed, afresh=False)
+            own = replace(options, seed=seed)
             if not name:
                 return self._stage.engine.run(Request(messages=(Message(role="user", content=question),)), own)
             said = [Said(name=GUEST, text=question, by_user=True)]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from importlib.resources import files
 
 import pytest
 
@@ -86,18 +84,6 @@ def test_whoever_leans_to_a_manner_more_than_the_others_of_the_book_has_it_alway
     learned, blunt = (manner_of(people, name).always for name in ("文先生", "牛大"))
     assert blunt == 1 and learned != 1
     assert Manner(BLUNT).always is None  # beside nobody
-
-
-def test_a_word_gives_way_to_what_somebody_says_instead():
-    answered = Answered("？", ("现在不知道为什么，明天再说。", "现在就走！", "不知道呢。"))
-    old = Manner(["如今那厮何故不来？", "如今也不知何故。", "明日再看。"] * 3)
-    assert old.answer(answered, "我").startswith("如今不知道何故，明日再说。") or "现在" not in old.answer(
-        answered, "我"
-    )
-    assert Manner(["如今怎的？"]).answer(answered, "我") in answered.said  # said once is not enough
-    groups = json.loads((files("custome") / "data" / "wordings.json").read_text(encoding="utf-8"))
-    words = [word for group in groups for word in group]
-    assert min(map(len, words)) > 1 and len(words) == len(set(words))
 
 
 def test_everybody_learns_who_they_are_and_who_they_are_not():

@@ -213,7 +213,7 @@ def test_ones_own_words_are_leant_to_and_everybodys_are_not():
 
 def test_a_person_speaks_in_their_own_words_where_the_engine_can():
     class Leaning(ScriptedEngine):
-        supports = ScriptedEngine.supports | {"leanings"}
+        supports = ScriptedEngine.supports | {"leanings", "dry_multiplier"}
 
         def run(self, request, options, on_piece=None, cancel=None):
             self.options = options
@@ -227,6 +227,12 @@ def test_a_person_speaks_in_their_own_words_where_the_engine_can():
     assert engine.options.leanings == ()
     Stage(engine, company, {"掌柜": Card(name="掌柜")}).speak("掌柜", TALK[:1], Setting(), OPTIONS)
     assert engine.options.leanings == ()  # nobody knows how a stranger talks
+    engine.kind = "template"
+    Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
+    assert dict(engine.options.leanings)["俺"] > 0 < engine.options.dry_multiplier  # and does not go round in circles
+    engine.kind = "novel"
+    Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
+    assert engine.options.dry_multiplier == 0
     Stage(ScriptedEngine(["好。"]), company).speak(
         "甲", TALK[:1], Setting(), OPTIONS
     )  # an engine that cannot is not asked to

@@ -12,7 +12,6 @@ import functools
 import json
 import math
 import random
-import re
 import statistics
 import weakref
 from collections import Counter
@@ -41,12 +40,10 @@ WHO = "来者何人？"
 """What everybody is shown answering first, with their name."""
 SHOWN = 24
 """Lines of somebody of which some stand before a conversation."""
-OTHERS, NAMES = 24, 3
-"""Others of the book whom somebody may be taken for; names of theirs that are learnt."""
+OTHERS, NAMES, FRIENDS = 24, 3, 3
+"""The main people of a book, of whom somebody may be taken for another; names of somebody's, and people they talk to, that are learnt."""
 LEAD = 0.05
 """Nats a character by which a manner must be somebody's rather than any other to be theirs always."""
-SELDOM = 3
-"""Times somebody must say a word for it to take the place of ours."""
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""
 _YOU = ("你", "汝", "公", "尔", "您")
@@ -110,7 +107,7 @@ def questions_of(samples: Sequence[Sample], company: Company) -> list[Sample]:
         if before[-1:] not in ("？", "?") or sample.earlier[-1].speaker == sample.speaker or not company.lines(sample.speaker):  # fmt: skip
             continue
         card = company.card(sample.speaker, told=False)
-        shown = [line.text for line in company.own_lines(card.name).nearest(before, Setting.examples)]
+        shown = [line.text for line in company.own_lines(card.name).typical(Setting.examples)]
         found.append(replace(sample, context=before, earlier=(), mention=card.cue, front=system_text(card, GUEST, shown)))  # fmt: skip
     return found
 
@@ -130,8 +127,9 @@ class _Player:
 
     def __init__(self, company: Company, name: str, dice: random.Random) -> None:
         self._company, self._card, self._dice = company, company.card(name, told=False), dice
-        self._others = [other for other in company.names[:OTHERS] if other != name and len(other) > 1]
-        self._friends = [other for other in company.talks_to(name) if len(other) > 1]
+        book = [other for other in company.names if company.novel(other) == company.novel(name)][:OTHERS]
+        self._others = [other for other in book if other != name and len(other) > 1]
+        self._friends = [other for other in company.talks_to(name) if other in self._others][:FRIENDS]
         lines = [line for line in company.lines(name) if _is_answer(line)]
         self.able = len(lines) >= LEAST_LINES
         self._manner = manner_of(company, name)
@@ -209,13 +207,11 @@ class Manner:
 
     Args:
         lines: of theirs.
-        usual: the mean of `suits` over the main people of their book, for each manner. Whoever leans to one of the manners
+        usual: the mean of `suits` over the main people they are played beside, for each manner. Whoever leans to one of the manners
             more than they do, by `LEAD`, has it always; else every answer is chosen by itself.
     """
 
     def __init__(self, lines: Sequence[str], usual: Sequence[float] = ()) -> None:
-        self._text = "\n".join(lines)
-        self._wording = functools.cache(self._worded)
         self._own = Counter("".join(lines))
         self._size = self._own.total()
         self._you = max(_YOU, key=lambda word: self._own[word])
@@ -229,14 +225,7 @@ class Manner:
             chosen = answered.said[self.always]
         else:
             chosen = max(answered.said, key=lambda text: self.suits(Counter(_without_slots(text))))
-        chosen = _groups()[1].sub(lambda found: self._wording(found.group()), chosen)
         return chosen.replace("{我}", self_word or _SELF).replace("{你}", self._you)
-
-    def _worded(self, word: str) -> str:
-        """What they say for a word of ours most often, and oftener than seldom; else the word."""
-        seen = {other: self._text.count(other) for other in _groups()[0][word]}
-        often = max(seen, key=seen.__getitem__)
-        return often if seen[often] >= SELDOM and seen[often] > seen[word] else word
 
     def suits(self, characters: Counter[str]) -> float:
         """Nats a character for the person against everybody who answers."""
@@ -249,19 +238,11 @@ class Manner:
 
 
 def manner_of(company: Company, name: str) -> Manner:
-    """Somebody's, beside the main people of the book."""
+    """Somebody's, beside the main people of all the books."""
     if company not in _USUAL:
         everybody = [Manner([line.text for line in company.lines(other)]) for other in company.names[:OTHERS]]
         _USUAL[company] = [statistics.fmean(one.suits(manner) for one in everybody) for manner in _manners()]
     return Manner([line.text for line in company.lines(name)], _USUAL[company])
-
-
-@functools.cache
-def _groups() -> tuple[dict[str, Sequence[str]], re.Pattern[str]]:
-    """Every word that others can stand for, with these; and what finds them, longer ones first."""
-    groups = json.loads((files("custome") / "data" / "wordings.json").read_text(encoding="utf-8"))
-    others = {word: group for group in reversed(groups) for word in group}
-    return others, re.compile("|".join(sorted(others, key=len, reverse=True)))
 
 
 _USUAL: weakref.WeakKeyDictionary[Company, list[float]] = weakref.WeakKeyDictionary()

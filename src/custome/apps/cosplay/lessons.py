@@ -2,7 +2,7 @@
 
 A model that learns a book's scenes goes on with the plot instead of answering. So each conversation here is one person's:
 questions of the book with the person's own answers give the voice, everyday questions of today with answers of ours
-(data/answers.jsonl) give the sense. An answer of ours has three manners, learned, blunt and gentle; the person takes the one
+(data/answers.jsonl) give the sense. An answer of ours has four manners, learned, blunt, gentle and that of old novels; the person takes the one
 that suits their way of talking, in their own words for 我 and 你. Knows samples and cards, no model.
 """
 

@@ -43,7 +43,9 @@ SHOWN = 24
 OTHERS, NAMES, FRIENDS = 24, 3, 3
 """The main people of a book, of whom somebody may be taken for another; names of somebody's, and people they talk to, that are learnt."""
 LEAD = 0.05
-"""Nats a character by which a manner must be somebody's rather than any other to be theirs always."""
+"""Nats a character by which a manner must be somebody's rather than any other to be theirs always …"""
+FAR = 0.3
+"""… and by which it may suit them less than another: an officer of today does not talk like an old novel."""
 LEAST_LINES = 4
 """Answers somebody must have in the book to be learnt."""
 _YOU = ("你", "汝", "公", "尔", "您")
@@ -208,16 +210,18 @@ class Manner:
     Args:
         lines: of theirs.
         usual: the mean of `suits` over the main people they are played beside, for each manner. Whoever leans to one of the manners
-            more than they do, by `LEAD`, has it always; else every answer is chosen by itself.
+            more than they do, by `LEAD`, has it always, unless another suits them better by `FAR`; else every answer is chosen by itself.
     """
 
     def __init__(self, lines: Sequence[str], usual: Sequence[float] = ()) -> None:
         self._own = Counter("".join(lines))
         self._size = self._own.total()
         self._you = max(_YOU, key=lambda word: self._own[word])
-        leanings = [self.suits(manner) - mean for manner, mean in zip(_manners(), usual, strict=False)]
-        first, second = sorted(leanings, reverse=True)[:2] if leanings else (0.0, 0.0)
-        self.always = leanings.index(first) if first - second > LEAD else None
+        suits = [self.suits(manner) for manner in _manners()] if usual else [0.0, 0.0]
+        leanings = [own - mean for own, mean in zip(suits, usual or suits, strict=True)]
+        first, second = sorted(leanings, reverse=True)[:2]
+        theirs = leanings.index(first)
+        self.always = theirs if first - second > LEAD and suits[theirs] > max(suits) - FAR else None
 
     def answer(self, answered: Answered, self_word: str) -> str:
         """The wording that is likelier in their mouth than in anybody's, in their own words for themselves and others."""

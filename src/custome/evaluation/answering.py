@@ -62,7 +62,6 @@ class Answering:
         alone = greedy or self._stage.engine.kind == "template"
         at_once = 1 if alone else max(1, self._stage.engine.slots // max(1, count))
         order = sorted(range(len(jobs)), key=lambda place: jobs[place][1])
-        replies: dict[int, Reply] = {}
         with ThreadPoolExecutor(max_workers=at_once) as pool:
-            replies.update(zip(order, pool.map(answer, [jobs[place] for place in order]), strict=True))
+            replies = dict(zip(order, pool.map(answer, [jobs[place] for place in order]), strict=True))
         return [replies[place] for place in range(len(jobs))]

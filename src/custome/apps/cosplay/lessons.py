@@ -2,8 +2,9 @@
 
 A model that learns a book's scenes goes on with the plot instead of answering. So each conversation here is one person's:
 questions of the book with the person's own answers give the voice, everyday questions of today with answers of ours
-(data/answers.jsonl) give the sense. An answer of ours has four manners, learned, blunt, gentle and that of old novels; the person takes the one
-that suits their way of talking, in their own words for 我 and 你. Knows samples and cards, no model.
+(data/answers.jsonl) give the sense, and some about who they are (data/who.jsonl) the name. An answer of ours has four manners,
+learned, blunt, gentle and that of old novels; the person takes the one that suits their way of talking, in their own words for
+我 and 你. Knows samples and cards, no model.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ class _Player:
                  "旁人": _one(self._dice, self._others), "熟人": _one(self._dice, self._friends)}  # fmt: skip
         for _ in introductions():
             asked = next(self._who)
-            if all(slots[slot] for slot in slots if f"{{{slot}}}" in asked.asked + "".join(asked.said)):
+            if all(name for slot, name in slots.items() if f"{{{slot}}}" in asked.asked + "".join(asked.said)):
                 said = self._manner.answer(asked, self._company.calls_self(card.name))
                 return _put_in(asked.asked, slots), _put_in(said, slots)
         return self._of_today()

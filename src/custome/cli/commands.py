@@ -102,8 +102,11 @@ def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
         )
     everyday = everyday_texts(recipe, reporter) if recipe.data.replay else []  # last: it may take minutes
     from ..training.finetune import finetune
+    from ..training.launch import release_memory
 
-    return finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel)
+    result = finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel)
+    release_memory()  # who goes on in this process loads models of their own
+    return result
 
 
 def introducing(recipe: Recipe) -> Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]:  # fmt: skip

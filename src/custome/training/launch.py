@@ -122,13 +122,20 @@ def stop_on_signal(request: StopRequest) -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
-def release_memory() -> None:
-    """Give freed memory back to the system, so that what comes next does not lie on top of it, and measure the peak anew:
-    what was needed before (a GGUF file dequantized for the first time) is not training's."""
-    gc.collect()
+def give_back_freed() -> None:
+    """Give freed memory back to the system. glibc keeps it as holes between other blocks, and rows of ever new lengths fit into
+    none of them: without this a 1.5B grows from 5.2 GB to 6.7 in fourteen steps; with it, once a pass, it costs nothing."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # musl has no such call
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def release_memory() -> None:
+    """Let go of what nobody refers to any more, so that what comes next does not lie on top of it, and measure the peak anew:
+    what was needed before (a GGUF file dequantized for the first time) is not training's."""
+    gc.collect()
+    give_back_freed()
+    if sys.platform == "linux":
         with suppress(OSError):  # https://docs.kernel.org/filesystems/proc.html: 5 resets the high-water mark
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

@@ -20,7 +20,7 @@ from ..report import Reporter
 from . import sharding
 from .checkpoint import Checkpoints, Progress
 from .data import Batching, Example, Plan
-from .launch import StopRequest, peak_memory_bytes, seed_step
+from .launch import StopRequest, give_back_freed, peak_memory_bytes, seed_step
 
 Schedule = Callable[[int], float]
 """Step (from 1) → learning rate."""
@@ -180,6 +180,8 @@ def _one_step(
             if learner.penalty is not None and number == len(parts):
                 share = share + learner.penalty()
             accelerator.backward(share)
+            if accelerator.device.type == "cpu":
+                give_back_freed()
         total += loss.detach()
     grad_norm = float(sharding.whole(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm)))
     if not math.isfinite(grad_norm) and accelerator.scaler is None:  # an fp16 scaler skips such a step and goes on

@@ -106,6 +106,22 @@ def test_short_attention_is_torchs(monkeypatch: pytest.MonkeyPatch, window: int 
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("window", [None, 5])
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
+def test_attention_in_few_calls_is_torchs(monkeypatch: pytest.MonkeyPatch, window: int | None, heads: tuple[int, int]):
+    """What a card does: 40, 33 and 60 side by side, 1 and 20 too, in between what is none of them."""
+    lengths = (40, 1, 33, 20, 60, 70)
+    torch.manual_seed(0)
+    inputs = [torch.randn(1, count, sum(lengths), 16, requires_grad=True) for count in (heads[0], heads[1], heads[1])]
+    upstream = torch.randn(1, sum(lengths), heads[0], 16)
+    monkeypatch.setattr(packing, "SHORT", 0)
+    one_by_one = packing.attention_by_sample(None, *inputs, None, lengths=lengths, sliding_window=window)[0]
+    in_few = packing.attention_by_length(*inputs, lengths, 16**-0.5, window=window)
+    theirs, ours = ([out, *torch.autograd.grad(out, inputs, upstream)] for out in (one_by_one, in_few))
+    for wanted, found in zip(theirs, ours, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+
+
 def test_packed_without_the_registered_attention_sees_only_itself_too(tiny_base):
     """transformers reads the sample boundaries from the positions; ours must agree with its way."""
     model = load_base(tiny_base).model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging as stdlib_logging
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -131,11 +132,7 @@ def load_model(
     """
     if dtype is None:
         dtype = compute_dtype(device) if quantize == "none" else DTYPES[training_type(device, "auto")]
-    options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
-    if device == "cpu" and quantize == "none":
-        options.pop("device_map")
-    if quantize != "none":
-        options["quantization_config"] = _quantization(quantize, dtype)
+    options = _options(device, quantize, dtype)
     with _damage(folder):
         weights, config = None, AutoConfig.from_pretrained(folder, **_code(folder))
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
@@ -147,19 +144,44 @@ def load_model(
         if weights:
             if kept is not None:
                 vocab.cut_config(config, kept)
-            model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-            model = model_class.from_pretrained(None, config=config, state_dict=weights, **options)
+            model = from_weights(config, weights, device, quantize=quantize, dtype=dtype)
         else:
             # What this file's own reader does not know transformers may: slower, and all of it at once.
             where, more = (folder, _code(folder)) if gguf is None else (gguf.parent, {"gguf_file": gguf.name})
             model = AutoModelForCausalLM.from_pretrained(where, **more, **options)
             if kept is not None:
                 vocab.cut_embeddings(model, kept)
+    return _frozen(model, device)
+
+
+def from_weights(
+    config: Any, weights: dict[str, Tensor], device: str, *, quantize: Quantization, dtype: torch.dtype
+) -> Any:
+    """A frozen model in evaluation mode from a configuration and its weights in memory."""
+    model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    model = model_class.from_pretrained(None, config=config, state_dict=weights, **_options(device, quantize, dtype))
+    return _frozen(model, device)
+
+
+def _options(device: str, quantize: Quantization, dtype: torch.dtype) -> dict[str, Any]:
+    """What transformers is told when it builds a model."""
+    options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
+    if device == "cpu" and quantize == "none":
+        options.pop("device_map")
+    if quantize != "none":
+        options["quantization_config"] = _quantization(quantize, dtype)
+    return options
+
+
+def _frozen(model: Any, device: str) -> Any:
     for module in model.modules() if device == "cpu" else ():
-        if hasattr(
-            module, "support_avx512bf16_for_cpu"
-        ):  # would repack nf4 weights at the first look, and then not train
+        # would repack nf4 weights at the first look, and then not train
+        if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+    if (
+        device == "cuda"
+    ):  # cuDNN's attention makes a plan for every length it meets: a tenth of a second for every token written
+        torch.backends.cuda.enable_cudnn_sdp(False)
     model.requires_grad_(False)
     given = model.config  # the published sampling settings would leak into every generate() that does not name them all
     model.generation_config = GenerationConfig(
@@ -197,6 +219,8 @@ def _quantization(kind: Quantization, dtype: torch.dtype) -> Any:
         ) from error
     from transformers import BitsAndBytesConfig
 
+    logging_of_products = stdlib_logging.getLogger("bitsandbytes.autograd._functions")
+    logging_of_products.setLevel(stdlib_logging.ERROR)  # says at every product that it rounds bf16 to fp16
     if kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(

@@ -39,7 +39,8 @@ BF16_SHARES = {0: 0.35, 800: 0.55, 1200: 0.7}
 WEIGHT_BYTES = {"int8": 1.0, "nf4": 0.53}
 """Bytes of a quantized weight in a linear layer; nf4 with its doubly quantized scales."""
 MIXED_BYTES = 3.0
-"""Of an activation that is half the time fp32: around trained weights, and behind DoRA's magnitudes."""
+"""Of an activation that is fp32 part of the time: around trained weights, and behind DoRA's magnitudes."""
+DORA_BYTES = {"cpu": MIXED_BYTES, "cuda": 2.15}
 OPTIMIZER_BYTES = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.1, "muon": 4.2}
 """State of a trained parameter."""
 CHUNK_LOGITS = 2**25
@@ -86,7 +87,9 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
     quantization = "int8" if recipe.model.load_8bit else getattr(method, "quantization", "none")
     weights = linear * (WEIGHT_BYTES.get(quantization) or value) + embeddings * value
     masters = 4.0 if value < 4 else 0.0  # trained weights are fp32 beside the copies that are computed with
-    kept_value = MIXED_BYTES if value < 4 and isinstance(method, (DoraConfig, *IN_PLACE)) else value
+    kept_value = value
+    if value < 4 and isinstance(method, (DoraConfig, *IN_PLACE)):
+        kept_value = DORA_BYTES[device] if isinstance(method, DoraConfig) else MIXED_BYTES
 
     adapter = _adapter_parameters(recipe, shape)
     in_place = isinstance(method, IN_PLACE)
@@ -172,16 +175,16 @@ def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
     if not isinstance(method, (LoraConfig, *IN_PLACE)):  # frozen products need not know their inputs
         return inputs + attention + 3 * wide
     products = 2 * shape.hidden + queries  # inputs of q, k, v; of gate and up; of the output projection
-    if type(method) in FUSED and not recipe.model.load_8bit and method.lora_dropout == 0:  # type: ignore[union-attr]
+    quantized = recipe.model.load_8bit or (isinstance(method, QloraConfig) and method.quantization == "int8")
+    if type(method) in FUSED and not quantized and method.lora_dropout == 0:  # type: ignore[union-attr]
         return inputs + attention + products + 2 * wide
     kept = inputs + attention + products + 4 * wide  # also what the activation makes of gate and up
     if isinstance(method, DoraConfig):  # outputs of every product, before and after their scaling
         return kept + 2 * (queries + 2 * keys + 2 * shape.hidden + 2 * wide)
-    quantized = recipe.model.load_8bit or isinstance(method, QloraConfig)
     return kept * (QUANTIZED_KEEPS if quantized else 1.0)
 
 
-FUSED = (LoraConfig, RsLoraConfig, LoraPlusConfig, PissaConfig)
+FUSED = (LoraConfig, RsLoraConfig, LoraPlusConfig, PissaConfig, QloraConfig)
 """Methods whose layers compute in one piece (training/fastlora.py)."""
 QUANTIZED_KEEPS = 1.5
 """bitsandbytes keeps quantized inputs and statistics beside; measured."""

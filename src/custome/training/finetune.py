@@ -15,11 +15,9 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
-from transformers.integrations.liger import apply_liger_kernel
-from transformers.utils import is_liger_kernel_available
 
 from .. import config
-from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, PrefixConfig, PromptConfig, Recipe
+from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, Recipe
 from ..corpus.cast import FOLDER as CAST_FOLDER
 from ..corpus.cast import take_cast
 from ..corpus.dataset import canonical_cues, with_main_characters
@@ -30,7 +28,6 @@ from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
 from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_products, training_type
 from ..models.loading import (
-    Quantization,
     load_model,
     skeleton,
     split_head,
@@ -56,7 +53,8 @@ from ..models.sources import fingerprint, resolve_base, same_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
 from ..types import Sample
-from . import fastlora, fastnorm, launch, sharding, trainer
+from . import launch, sharding, trainer
+from .assembly import make_learner, make_trainable, quantization, set_up
 from .checkpoint import Checkpoints, Progress
 from .curves import CURVES_FILE, draw_curves
 from .data import (
@@ -68,11 +66,8 @@ from .data import (
     Plan,
     TwoStages,
 )
-from .loss import ReplyLoss
 from .material import Introduce, Material, encode, trimmed
-from .methods import Attached, attach, check_method, count, decoder_layers
-from .optimizers import make_optimizer
-from .packing import ATTENTION
+from .methods import Attached, check_method, count
 from .reuse import Reuse
 from .watch import (
     LONGEST_REPLY,
@@ -198,9 +193,7 @@ def _finetune(
     with accelerator.autocast():
         base_logits = adapters.last_logits(base, prompt)
     launch.seed_step(recipe.train.seed, 0)
-    attached = attach(base, recipe.method, steps=steps, kept=material.kept)
-    fastlora.install(attached.model)
-    fastnorm.install(attached.model)
+    attached = make_trainable(base, recipe, steps=steps, kept=material.kept)
     _report_trainable(attached, recipe.method, reporter)
 
     def look(learner: trainer.Learner, step: int, metrics: Reporter) -> float:
@@ -264,22 +257,10 @@ def _load(
     recipe: Recipe, base_folder: Path, device: str, compute_type: ComputeType, material: Material
 ) -> tuple[Any, Batching]:
     """The frozen base, set up the way its samples will be batched."""
-    quantize: Quantization = "int8" if recipe.model.load_8bit else getattr(recipe.method, "quantization", "none")
-    base = load_model(base_folder, device, quantize=quantize, kept=material.kept, dtype=DTYPES[compute_type])
-    packs = recipe.train.packing == "auto" and can_pack(base, recipe.method)
-    if packs:
-        base.set_attn_implementation(ATTENTION)
-    if device == "cuda" and is_liger_kernel_available():
-        apply_liger_kernel(base, LIGER)
-    if recipe.model.gradient_checkpointing:
-        base.gradient_checkpointing_enable({"use_reentrant": False})
-    size = recipe.train.micro_batch_size
-    row_tokens = size * recipe.data.cutoff_len if packs else 0
-    return base, Batching(micro_batch_size=size, pad_id=material.tokenizer.pad_token_id, row_tokens=row_tokens)
-
-
-LIGER = {"rope": True, "rms_norm": True, "swiglu": False, "geglu": False, "cross_entropy": False, "fused_linear_cross_entropy": False}  # fmt: skip
-"""Of Liger's kernels for cards, where they are installed: MLP and loss are already in one piece here."""
+    base = load_model(
+        base_folder, device, quantize=quantization(recipe), kept=material.kept, dtype=DTYPES[compute_type]
+    )
+    return base, set_up(base, recipe, material.tokenizer.pad_token_id)
 
 
 def _report_trainable(attached: Attached, method: Method, reporter: Reporter) -> None:
@@ -323,19 +304,9 @@ def _run(
 ) -> TrainResult:  # fmt: skip
     """Build what the loop needs, run it, leave the best adapter in the folder."""
     train, checks, model = recipe.train, recipe.checks, attached.model
-    loss: Any = ReplyLoss(model, _reuse(recipe, model, batching, examples, steps, folder, accelerator.num_processes))
-    if shares := _shares(recipe, accelerator):
-        sharding.shard(loss, decoder_layers(model), accelerator.device.type, accelerator.num_processes,
-                       offload=recipe.model.sharding == "fsdp_offload")  # fmt: skip
-    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    optimizer: Any = make_optimizer(train.optimizer, trainable, rate=train.learning_rate, weight_decay=train.weight_decay,
-                                    rate_of=attached.rate_of)  # fmt: skip
-    if not shares:
-        loss, optimizer = accelerator.prepare(loss, optimizer)
-    learner = trainer.Learner(
-        accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, batching=batching,
-        after_step=attached.after_step, penalty=attached.penalty, method_state=attached.state,
-    )  # fmt: skip
+    shares = _shares(recipe, accelerator)
+    reuse = _reuse(recipe, model, batching, examples, steps, folder, accelerator.num_processes)
+    learner = make_learner(attached, recipe, batching, accelerator, reuse, shares=shares)
     rhythm = trainer.Rhythm(
         steps=steps, max_grad_norm=train.max_grad_norm, seed=train.seed,
         schedule=trainer.make_schedule(train.schedule, train.learning_rate, steps, train.warmup_steps),
@@ -345,7 +316,7 @@ def _run(
     progress = Progress()
     newest = checkpoints.latest() if resume else None
     if newest is not None:
-        progress = checkpoints.load(newest, model, optimizer, attached.load_state)
+        progress = checkpoints.load(newest, model, learner.optimizer, attached.load_state)
         reporter.note(
             f"从 {newest.name} 接着训练：共 {steps} 步，还有 {max(0, steps - progress.step)} 步；最好的验证损失 {progress.best_loss:.3f}（第 {progress.best_step} 步）"
         )
@@ -480,15 +451,6 @@ def _differing(section: str, old: Any, new: Any, keys: Sequence[str] | None = No
     names = keys or [declared.name for declared in dataclasses.fields(old)]
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
     return [f"{section}.{name}（{before} → {now}）" for name, before, now in pairs if before != now]
-
-
-def can_pack(model: Any, method: Method) -> bool:
-    """Virtual tokens come before every sample of its own, and some attentions are no plain causal one."""
-    config = model.config.get_text_config()
-    plain = {"full_attention", "sliding_attention"}.issuperset(getattr(config, "layer_types", None) or [])
-    replaceable = getattr(model, "_supports_attention_backend", False) and getattr(model, "_supports_sdpa", False)
-    capped = getattr(config, "attn_logit_softcapping", None)
-    return not isinstance(method, PromptConfig | PrefixConfig) and bool(replaceable) and plain and not capped
 
 
 def _results(progress: Progress, device: str) -> dict[str, Any]:

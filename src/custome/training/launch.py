@@ -30,6 +30,7 @@ from ..report import NullReporter
 
 def make_accelerator(device: str, folder: Path, compute_type: ComputeType) -> Accelerator:
     """An accelerator that tracks to TensorBoard in `folder`."""
+    _processes(device)
     AcceleratorState._reset_state()  # an earlier run of this process may have had another number type
     precision = "no" if compute_type == "fp32" else compute_type
     return Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with="tensorboard", project_dir=str(folder))
@@ -37,12 +38,21 @@ def make_accelerator(device: str, folder: Path, compute_type: ComputeType) -> Ac
 
 def agreed(device: str, decide: Callable[[], ComputeType]) -> ComputeType:
     """What the first process decides, for all of them."""
-    state = PartialState(cpu=device == "cpu")
+    state = _processes(device)
     chosen: list[Any] = [decide() if state.is_main_process else None]
     if state.num_processes > 1:
         broadcast_object_list(chosen)
     kind: ComputeType = chosen[0]
     return kind
+
+
+def _processes(device: str) -> PartialState:
+    """Which process this is of how many; accelerate remembers the device of an earlier run in this process."""
+    state = PartialState(cpu=device == "cpu")
+    if state.num_processes == 1 and state.device.type != device:
+        PartialState._reset_state()
+        state = PartialState(cpu=device == "cpu")
+    return state
 
 
 class TrackerReporter(NullReporter):
@@ -138,6 +148,9 @@ def release_memory() -> None:
     if sys.platform == "linux":
         with suppress(OSError):  # https://docs.kernel.org/filesystems/proc.html: 5 resets the high-water mark
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def check_processes(accelerator: Accelerator, samples: int | None) -> None:

@@ -2,14 +2,17 @@
 
 N tokens of a row, H heads, D head size. Positions start anew at every sample, and attention runs sample by sample, so a
 row costs what its samples cost one by one, while all other layers work on N tokens at once. On a CPU short samples take
-plain products: torch's fused backward pass for CPUs needs two to three times as long for them. The attention function is one
-of transformers' registered kinds (https://huggingface.co/docs/transformers/attention_interface); without `lengths` it is
+plain products: torch's fused backward pass for CPUs needs two to three times as long for them. On a card, where a call costs
+more than a short sample, samples of about the same length go in one call. The attention function is one of transformers'
+registered kinds (https://huggingface.co/docs/transformers/attention_interface); without `lengths` it is
 its `sdpa`, which is what generation and padded batches use.
 """
 
 from __future__ import annotations
 
+import functools
 import heapq
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +26,8 @@ from transformers.masking_utils import sdpa_mask
 ATTENTION = "sdpa_by_sample"
 SHORT = 256
 """Tokens up to which a CPU multiplies out a sample's attention; its (H, n, n) weights are then kept."""
+SHORTEST = 32
+"""Samples up to so many tokens go in one call on a card; longer ones with those up to twice as long."""
 
 
 def fill_rows(indices: Sequence[int], lengths: Sequence[int] | Mapping[int, int], budget: int) -> list[list[int]]:
@@ -58,6 +63,8 @@ def attention_by_sample(
     if query.device.type == "cpu" and max(lengths) <= SHORT and not dropout:
         short: Tensor = ShortAttention.apply(query, key, value, tuple(lengths), scale, sliding_window)
         return short.transpose(1, 2), None
+    if query.device.type == "cuda":
+        return attention_by_length(query, key, value, tuple(lengths), scale, dropout, sliding_window), None
     out, grouped = [], key.shape[1] != query.shape[1]
     for q, k, v in zip(*(whole.split(list(lengths), dim=2) for whole in (query, key, value)), strict=True):
         n = q.shape[2]
@@ -68,6 +75,78 @@ def attention_by_sample(
             )  # (1, H, n, D)
         )
     return torch.cat(out, dim=2).transpose(1, 2).contiguous(), None
+
+
+def attention_by_length(
+    query: Tensor, key: Tensor, value: Tensor, lengths: tuple[int, ...], scale: float, dropout: float = 0.0, window: int | None = None
+) -> Tensor:  # fmt: skip
+    """The same in few calls: samples side by side, those of about the same length in one, padded behind their end.
+
+    Causal attention never looks behind the end, so padding needs no mask and gets no gradient.
+    query (1, H, N, D), key (1, G, N, D) and value (1, G, N, E) → (1, N, H, E).
+    """
+    place, back, groups = _side_by_side(lengths, query.device)
+    wholes = [Spread.apply(whole[0].transpose(0, 1), place, back) for whole in (query, key, value)]  # (P, H, D)
+    repeats, out = query.shape[1] // key.shape[1], []
+    for (samples, n), *parts in zip(
+        groups, *(whole.split([s * n for s, n in groups]) for whole in wholes), strict=True
+    ):
+        q, k, v = (part.unflatten(0, (samples, n)).transpose(1, 2) for part in parts)  # (S, H, n, D)
+        mask = _window(n, window, query.device) if window and n > window else None
+        if repeats > 1 and mask is not None:  # no kernel of torch's takes shared keys and a mask
+            k, v = (whole.repeat_interleave(repeats, dim=1) for whole in (k, v))
+        some = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale, is_causal=mask is None, enable_gqa=k.shape[1] < q.shape[1]
+        )  # fmt: skip
+        out.append(some.transpose(1, 2).flatten(0, 1))  # (S n, H, E)
+    gathered: Tensor = Collect.apply(torch.cat(out), back)
+    return gathered[None]
+
+
+class Spread(torch.autograd.Function):
+    """A row's tokens (N, H, D) → their places side by side (P, H, D). Padding repeats a token and gets no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, whole: Tensor, place: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        return whole[place]
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        return upstream[0][ctx.saved_tensors[0]], None, None
+
+
+class Collect(torch.autograd.Function):
+    """The other way: (P, H, E) → (N, H, E)."""
+
+    @staticmethod
+    def forward(ctx: Any, spread: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        ctx.shape = spread.shape
+        return spread[back]
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        return upstream[0].new_zeros(ctx.shape).index_copy_(0, ctx.saved_tensors[0], upstream[0]), None
+
+
+@functools.lru_cache(maxsize=8)
+def _side_by_side(lengths: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor, list[tuple[int, int]]]:
+    """(which token of the row stands at each place (P,), at which place each token stands (N,), how many samples of how many
+    places a group has)."""
+    starts = [0, *itertools.accumulate(lengths)]
+    alike: dict[int, list[int]] = {}
+    for sample, length in enumerate(lengths):
+        alike.setdefault(max(SHORTEST, 1 << (length - 1).bit_length()), []).append(sample)
+    place, back, groups, before = [], torch.empty(starts[-1], dtype=torch.long), [], 0
+    for samples in alike.values():
+        width = max(lengths[sample] for sample in samples)
+        for sample in samples:
+            place.append(starts[sample] + torch.arange(width).clamp(max=lengths[sample] - 1))
+            back[starts[sample] : starts[sample + 1]] = torch.arange(before, before + lengths[sample])
+            before += width
+        groups.append((len(samples), width))
+    return torch.cat(place).to(device), back.to(device), groups
 
 
 class ShortAttention(torch.autograd.Function):

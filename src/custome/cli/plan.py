@@ -93,6 +93,8 @@ def show(made: Plan, recipe: Recipe, device: str, reporter: Reporter) -> None:
     table = [[name, f"{value / GB:.2f} GB"] for name, value in rows if value >= 0.005 * GB]
     reporter.table(f"内存峰值（{device}，{METHOD_NAMES[type(recipe.method)]}，一次 {recipe.train.micro_batch_size}×{recipe.data.cutoff_len} token）",
                    ["部分", "用量"], [*table, ["合计", f"{made.total / GB:.2f} GB"]])  # fmt: skip
+    if made.loading == made.total:
+        reporter.note("底座压缩前要整个读进内存，合计按这时算")
     reporter.note(f"练 {made.trainable / 1e6:.1f} M 个参数；每个 token {made.flop_per_token / 1e9:.2f} GFLOP")
 
 

@@ -58,6 +58,9 @@ class Plan:
     activations: float
     logits: float
     allocator: float
+    loading: float
+    """What loading takes before training begins, where that may be more: a base is quantized from weights read whole into
+    memory; on a card they pass through the machine's memory, not the card's."""
     trainable: int
     """Trained parameters."""
     flop_per_token: float
@@ -74,7 +77,7 @@ class Plan:
             self.activations,
             self.logits,
         )
-        return sum(parts) + self.allocator
+        return max(sum(parts) + self.allocator, self.loading)
 
 
 def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"]) -> Plan:
@@ -115,6 +118,7 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
     return Plan(
         program=PROGRAM_BYTES[device], weights=weights + (masters * trainable if in_place else 0.0), adapter=0.0 if in_place else adapter * 4.0, gradients=trainable * 4.0,
         optimizer=optimizer, activations=activations, logits=logits, allocator=ALLOCATOR[device] * (activations + logits),
+        loading=PROGRAM_BYTES[device] + weights + (linear + embeddings) * value if quantization != "none" and device == "cpu" else 0.0,
         trainable=round(trainable), flop_per_token=_flop(recipe, shape, linear, embeddings / (1 if shape.tied else 2), adapter),
     )  # fmt: skip
 

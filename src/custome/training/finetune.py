@@ -188,6 +188,7 @@ def _finetune(
     launch.release_memory()
     reporter.stage(f"载入底座模型（{device}，{compute_type}）")
     base, batching = _load(recipe, base_folder, device, compute_type, material)
+    launch.give_back_freed()
     first = material.examples[-1]
     prompt = list(first.ids[: first.replies[0][0] or 1])
     with accelerator.autocast():

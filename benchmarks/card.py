@@ -49,14 +49,35 @@ from custome.training.data import BatchPlan, Example
 
 GB = 1e9
 SHAPES: dict[str, dict[str, Any]] = {
-    "1.5B": {"hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2,
-             "tie_word_embeddings": True, "vocab_size": 151_936},
-    "7B": {"hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4,
-           "tie_word_embeddings": False, "vocab_size": 152_064},
-}  # fmt: skip
+    "1.5B": {
+        "hidden_size": 1536,
+        "intermediate_size": 8960,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 12,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+        "vocab_size": 151_936,
+    },
+    "7B": {
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "tie_word_embeddings": False,
+        "vocab_size": 152_064,
+    },
+}
 """Of the published config.json of Qwen2.5-1.5B and Qwen2.5-7B."""
-TINY = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-        "tie_word_embeddings": True, "vocab_size": 500}  # fmt: skip
+TINY = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": True,
+    "vocab_size": 500,
+}
 WAYS: list[tuple[str, Method]] = [
     ("LoRA", LoraConfig()),
     ("QLoRA nf4", QloraConfig(quantization="nf4")),
@@ -70,15 +91,28 @@ ROWS = 3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--only", default="", help="only parts whose name contains one of these, as 1.5B LoRA,answer")
-    parser.add_argument("--steps", type=int, default=4, help="timed steps; two more come before them")
     parser.add_argument(
-        "--minutes", type=float, default=8.0, help="parts that would begin later are left out, and named"
+        "--only",
+        default="",
+        help="only parts whose name contains one of these, as 1.5B LoRA,answer",
     )
-    parser.add_argument("--profile", action="store_true", help="print what a step of 1.5B LoRA spends its time on")
+    parser.add_argument(
+        "--steps", type=int, default=4, help="timed steps; two more come before them"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=8.0,
+        help="parts that would begin later are left out, and named",
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="print what a step of 1.5B LoRA spends its time on"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     check = Check(options)
@@ -95,7 +129,9 @@ class Check:
         self.options, self.began = options, time.monotonic()
         self.device = "cpu" if options.dry_run else "cuda"
         shapes = {"tiny": TINY} if options.dry_run else SHAPES
-        self.configs = {name: AutoConfig.for_model("qwen2", **shape) for name, shape in shapes.items()}
+        self.configs = {
+            name: AutoConfig.for_model("qwen2", **shape) for name, shape in shapes.items()
+        }
         self.found: dict[str, Any] = {"machine": machine(self.device), "rows": []}
         self.memory = 8 * GB if options.dry_run else torch.cuda.mem_get_info()[0]
 
@@ -103,7 +139,9 @@ class Check:
         for name, config in self.configs.items():
             for way, method in WAYS:
                 self.part(f"{name} {way}", lambda c=config, m=method: self.train(c, m, "auto"))
-            self.part(f"{name} whole vocabulary", lambda c=config: self.train(c, LoraConfig(), "full"))
+            self.part(
+                f"{name} whole vocabulary", lambda c=config: self.train(c, LoraConfig(), "full")
+            )
             self.part(f"{name} seed", lambda c=config: self.seed(c))
         first = next(iter(self.configs))
         self.part(f"{first} answer", lambda: self.answer(self.configs[first]))
@@ -127,7 +165,9 @@ class Check:
         launch.release_memory()
         self.found["rows"].append(row)
         print(json.dumps(row), flush=True)
-        (self.options.out / "cuda.json").write_text(json.dumps(self.found, indent=1), encoding="utf-8")
+        (self.options.out / "cuda.json").write_text(
+            json.dumps(self.found, indent=1), encoding="utf-8"
+        )
         (self.options.out / "cuda.md").write_text(table(self.found), encoding="utf-8")
 
     def train(self, config: Any, method: Method, vocabulary: str) -> dict[str, Any]:
@@ -137,13 +177,18 @@ class Check:
         fitted = fit(wanted, read_shape(config.to_dict(), ""), self.device, int(self.memory))
         made = {"planned_gb": fitted.plan.total / GB, "changes": list(fitted.changes)}
         if not fitted.fits:
-            return {**made, "does not fit": f"{fitted.plan.total / GB:.0f} GB planned, {self.memory / GB:.0f} GB free"}
+            return {
+                **made,
+                "does not fit": f"{fitted.plan.total / GB:.0f} GB planned, {self.memory / GB:.0f} GB free",
+            }
         learnt = self.learn(config, fitted.recipe)
         plan = make_plan(fitted.recipe, read_shape(config.to_dict(), ""), self.device)
         learnt["tflops"] = plan.flop_per_token * learnt["tokens_per_s"] / 1e12
         learnt["share"] = learnt["tflops"] / self.found["machine"]["bf16_tflops"]
         learnt["peak_gb"] = launch.peak_memory_bytes(self.device) / GB
-        if self.device == "cuda":  # beside what torch holds: the driver's context and the libraries' workspaces
+        if (
+            self.device == "cuda"
+        ):  # beside what torch holds: the driver's context and the libraries' workspaces
             free, total = torch.cuda.mem_get_info()
             context = total - free - torch.cuda.memory_reserved()
             learnt["peak_gb"] += context / GB
@@ -163,22 +208,36 @@ class Check:
             clock = Clock(self.device)
             examples = samples(ROWS * batching.row_tokens, config.vocab_size)
             rhythm = trainer.Rhythm(
-                steps=self.options.steps + 2, max_grad_norm=1.0, seed=1, eval_steps=0, save_steps=10**6, patience=0,
+                steps=self.options.steps + 2,
+                max_grad_norm=1.0,
+                seed=1,
+                eval_steps=0,
+                save_steps=10**6,
+                patience=0,
                 schedule=trainer.make_schedule("constant", 1e-3, self.options.steps + 2, 0),
-            )  # fmt: skip
+            )
             trainer.train(
-                learner, examples, BatchPlan(lengths=[len(e.ids) for e in examples], batch_size=len(examples), seed=1),
-                rhythm, validate=lambda step: float("nan"), save_best=lambda progress: None,
-                checkpoints=Unsaved(Path(name), 1), progress=Progress(), stop=launch.StopRequest(), reporter=clock,
-            )  # fmt: skip
+                learner,
+                examples,
+                BatchPlan(lengths=[len(e.ids) for e in examples], batch_size=len(examples), seed=1),
+                rhythm,
+                validate=lambda step: float("nan"),
+                save_best=lambda progress: None,
+                checkpoints=Unsaved(Path(name), 1),
+                progress=Progress(),
+                stop=launch.StopRequest(),
+                reporter=clock,
+            )
             if self.options.profile and type(recipe.method) is LoraConfig:
                 profile(learner, batching, examples)
         losses = [values["loss"] for values in clock.steps]
         seconds = [values["seconds"] for values in clock.steps[2:]]
         return {
             "tokens_per_s": sum(len(e.ids) for e in examples) / float(np.median(seconds)),
-            "row_tokens": batching.row_tokens, "first_loss": losses[0], "last_loss": losses[-1],
-        }  # fmt: skip
+            "row_tokens": batching.row_tokens,
+            "first_loss": losses[0],
+            "last_loss": losses[-1],
+        }
 
     def seed(self, config: Any) -> dict[str, Any]:
         from peft import LoraConfig as PeftLora
@@ -204,8 +263,10 @@ class Check:
             optimizer.zero_grad()
             synchronize(self.device)
             seconds.append(time.perf_counter() - started)
-        return {"tokens_per_s": sum(len(e.ids) for e in examples) / min(seconds),
-                "peak_gb": launch.peak_memory_bytes(self.device) / GB}  # fmt: skip
+        return {
+            "tokens_per_s": sum(len(e.ids) for e in examples) / min(seconds),
+            "peak_gb": launch.peak_memory_bytes(self.device) / GB,
+        }
 
     def answer(self, config: Any) -> dict[str, Any]:
         """One reply, eight at once, and the same in 8 bit, by the local engine."""
@@ -216,11 +277,16 @@ class Check:
         from tiny import ALPHABET, make_tiny_tokenizer
 
         tokenizer = make_tiny_tokenizer(ALPHABET)
-        config = changed(config, vocab_size=len(tokenizer), eos_token_id=None, bos_token_id=2, pad_token_id=0)
+        config = changed(
+            config, vocab_size=len(tokenizer), eos_token_id=None, bos_token_id=2, pad_token_id=0
+        )
         length, found = (8 if self.options.dry_run else 64), {}
         for kind in ("none", "int8"):
             engine = LocalEngine(
-                random_model(config, self.device, kind), tokenizer, open_format(tokenizer, "novel"), kind
+                random_model(config, self.device, kind),
+                tokenizer,
+                open_format(tokenizer, "novel"),
+                kind,
             )
             asked = Request(text="吾有一计，")
             options = GenerateOptions(temperature=0.0, max_new_tokens=length)
@@ -260,8 +326,11 @@ def recipe(method: Method, vocabulary: str) -> Recipe:
     return Recipe(
         data=DataConfig(train_path="-", cutoff_len=LONGEST),
         model=ModelConfig(compute_type="bf16", vocabulary=vocabulary),  # type: ignore[arg-type]
-        method=method, train=TrainConfig(output_dir="-", steps=6, batch_size=1, micro_batch_size=32, learning_rate=1e-4),
-    )  # fmt: skip
+        method=method,
+        train=TrainConfig(
+            output_dir="-", steps=6, batch_size=1, micro_batch_size=32, learning_rate=1e-4
+        ),
+    )
 
 
 def changed(config: Any, **settings: Any) -> Any:
@@ -272,7 +341,11 @@ def changed(config: Any, **settings: Any) -> Any:
 
 
 def vocabulary_size(config: Any, recipe: Recipe) -> int:
-    return min(config.vocab_size, TRIMMED_VOCABULARY) if recipe.model.vocabulary == "auto" else config.vocab_size
+    return (
+        min(config.vocab_size, TRIMMED_VOCABULARY)
+        if recipe.model.vocabulary == "auto"
+        else config.vocab_size
+    )
 
 
 def samples(tokens: int, vocabulary: int) -> list[Example]:
@@ -280,7 +353,9 @@ def samples(tokens: int, vocabulary: int) -> list[Example]:
     dice, made, total = np.random.default_rng(1), [], 0
     while total < 0.97 * tokens:
         length = int(dice.integers(64, 513))
-        length = min(length, int(0.985 * tokens) - total) if total + length > 0.985 * tokens else length
+        length = (
+            min(length, int(0.985 * tokens) - total) if total + length > 0.985 * tokens else length
+        )
         ids = tuple(dice.integers(3, vocabulary, length).tolist())
         made.append(Example(ids=ids, replies=((length // 2, length),), source=str(len(made))))
         total += length
@@ -325,9 +400,15 @@ def machine(device: str) -> dict[str, Any]:
     moved = fastest(lambda: copied.clone(), device)
     return {
         "card": torch.cuda.get_device_name() if device == "cuda" else "CPU, dry run",
-        "bf16_tflops": 2 * size**3 / product / 1e12, "copy_gb_per_s": 2 * copied.numel() / moved / GB,
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__, "accelerate": accelerate.__version__},
-    }  # fmt: skip
+        "bf16_tflops": 2 * size**3 / product / 1e12,
+        "copy_gb_per_s": 2 * copied.numel() / moved / GB,
+        "versions": {
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "peft": peft.__version__,
+            "accelerate": accelerate.__version__,
+        },
+    }
 
 
 def fastest(work: Any, device: str) -> float:
@@ -357,8 +438,14 @@ def profile(learner: trainer.Learner, batching: Any, examples: list[Example]) ->
             launched = time.perf_counter()
             torch.cuda.synchronize()
             done = time.perf_counter()
-    print(f"row of {rows.ids.shape[1]}: forward launched {1e3 * (middle - started):.0f} ms, backward {1e3 * (launched - middle):.0f}, waited {1e3 * (done - launched):.0f}")  # fmt: skip
-    print(seen.key_averages().table(sort_by="self_cuda_time_total", row_limit=30, max_name_column_width=70))
+    print(
+        f"row of {rows.ids.shape[1]}: forward launched {1e3 * (middle - started):.0f} ms, backward {1e3 * (launched - middle):.0f}, waited {1e3 * (done - launched):.0f}"
+    )
+    print(
+        seen.key_averages().table(
+            sort_by="self_cuda_time_total", row_limit=30, max_name_column_width=70
+        )
+    )
 
 
 def table(found: dict[str, Any]) -> str:
@@ -371,7 +458,11 @@ def table(found: dict[str, Any]) -> str:
         "| part | tokens/s | ÷ seed | share of bf16 | peak GB (held by torch) | planned GB | loss first → last | row | |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    seeds = {row["part"].split()[0]: row.get("tokens_per_s") for row in found["rows"] if row["part"].endswith("seed")}
+    seeds = {
+        row["part"].split()[0]: row.get("tokens_per_s")
+        for row in found["rows"]
+        if row["part"].endswith("seed")
+    }
     for row in found["rows"]:
         seed = seeds.get(row["part"].split()[0])
         speed = row.get("tokens_per_s")
@@ -380,12 +471,22 @@ def table(found: dict[str, Any]) -> str:
             f"{speed:,.0f}" if speed else "",
             f"{speed / seed:.1f}" if speed and seed else "",
             f"{row['share']:.0%}" if "share" in row else "",
-            (f"{row['peak_gb']:.1f}" if "peak_gb" in row else "") + (f" ({row['reserved_gb']:.1f})" if "reserved_gb" in row else ""),
+            (f"{row['peak_gb']:.1f}" if "peak_gb" in row else "")
+            + (f" ({row['reserved_gb']:.1f})" if "reserved_gb" in row else ""),
             f"{row['planned_gb']:.1f}" if "planned_gb" in row else "",
             f"{row['first_loss']:.3f} → {row['last_loss']:.3f}" if "first_loss" in row else "",
             str(row.get("row_tokens", "")),
-            "；".join([*row.get("changes", []), *(f"{k}: {row[k]}" for k in ("error", "left out", "does not fit", "answer_tokens_per_s") if k in row)]),
-        ]  # fmt: skip
+            "；".join(
+                [
+                    *row.get("changes", []),
+                    *(
+                        f"{k}: {row[k]}"
+                        for k in ("error", "left out", "does not fit", "answer_tokens_per_s")
+                        if k in row
+                    ),
+                ]
+            ),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -40,7 +40,9 @@ def measured(work: Callable[[], Any]) -> tuple[float, float]:
     def inside(pipe: Any) -> None:
         start = time.monotonic()
         work()
-        pipe.send((time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        pipe.send(
+            (time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        )
 
     receiver, sender = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=inside, args=(sender,))
@@ -55,18 +57,21 @@ def wilson(right: int, count: int) -> str:
     if not count:
         return "—"
     z, p = 1.96, right / count
-    middle, half = p + z * z / (2 * count), z * math.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return (
-        f"{right}/{count} = {100 * p:.1f} % ({100 * (middle - half) / scale:.1f}–{100 * (middle + half) / scale:.1f})"
+    middle, half = (
+        p + z * z / (2 * count),
+        z * math.sqrt(p * (1 - p) / count + z * z / (4 * count * count)),
     )
+    scale = 1 + z * z / count
+    return f"{right}/{count} = {100 * p:.1f} % ({100 * (middle - half) / scale:.1f}–{100 * (middle + half) / scale:.1f})"
 
 
 def is_right(label: dict[str, Any], found: Utterance | None) -> bool:
     """Lenient: the canonical name or an accepted alias; what is not speech must have no speaker."""
     if label["speaker"] == "无":
         return found is None or not found.speaker or found.kind in ("name", "nested")
-    return found is not None and (found.speaker == label["speaker"] or found.speaker in label["aliases"])
+    return found is not None and (
+        found.speaker == label["speaker"] or found.speaker in label["aliases"]
+    )
 
 
 class Score:
@@ -90,7 +95,9 @@ def accuracy(novels: Path, part: str, tables: bool) -> Score:
         text = read_novel(novels / f"{book}.txt").text
         name = book if tables else f"没有表的书{BOOKS.index(book)}"
         novel = Novel(name=name, text=text)
-        found = {u.offset: u for u in extract(novel, None if tables else _found_table(novel)).utterances}
+        found = {
+            u.offset: u for u in extract(novel, None if tables else _found_table(novel)).utterances
+        }
         for line in (GOLD / f"{book}.jsonl").read_text(encoding="utf-8").splitlines():
             label = json.loads(line)
             if label["part"] != part:
@@ -123,7 +130,9 @@ def _found_table(novel: Novel) -> AliasTable:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("novels", type=Path)
     parser.add_argument("--part", choices=("test", "dev"), default="test")
     parser.add_argument("--no-tables", action="store_true")
@@ -132,10 +141,14 @@ def main() -> None:
     if not options.accuracy_only:
         speed(options.novels)
     score = accuracy(options.novels, options.part, not options.no_tables)
-    print(f"speakers, {options.part} half of the labels, {'without' if options.no_tables else 'with'} alias tables")
+    print(
+        f"speakers, {options.part} half of the labels, {'without' if options.no_tables else 'with'} alias tables"
+    )
     for question in ("found", *BOOKS, "all", "hard", "not speech"):
         print(f"  {question:<12} {score.show(question)}")
-    for question in sorted((q for q in score.counts if q.startswith("rule")), key=lambda q: -score.counts[q][1]):
+    for question in sorted(
+        (q for q in score.counts if q.startswith("rule")), key=lambda q: -score.counts[q][1]
+    ):
         print(f"  {question:<16} {score.show(question)}")
 
 
@@ -143,7 +156,9 @@ def speed(novels: Path) -> None:
     paths = [novels / f"{book}.txt" for book in BOOKS]
     characters = sum(len(read_novel(path).text) for path in paths)
     with tempfile.TemporaryDirectory() as folder:
-        seconds, megabytes = measured(lambda: build(paths, Path(folder) / "all", NullReporter(), processes=1))
+        seconds, megabytes = measured(
+            lambda: build(paths, Path(folder) / "all", NullReporter(), processes=1)
+        )
         print(
             f"four books, {characters:,} characters, one core: {seconds:.2f} s, {megabytes:.0f} MB, {characters / seconds:,.0f} characters/s"
         )
@@ -152,9 +167,18 @@ def speed(novels: Path) -> None:
         text = read_novel(paths[0]).text
         one.write_text(text, encoding="utf-8")
         ten.write_text(text * COPIES, encoding="utf-8")
-        times = [min(measured(lambda p=p, n=n: build([p], Path(folder) / n, NullReporter(), names=["sanguo"]))[0] for _ in range(2))
-                 for p, n in ((one, "o"), (ten, "t"))]  # fmt: skip
-        print(f"ten copies take {times[1] / times[0]:.2f} times as long ({times[0]:.2f} s, {times[1]:.2f} s)")
+        times = [
+            min(
+                measured(
+                    lambda p=p, n=n: build([p], Path(folder) / n, NullReporter(), names=["sanguo"])
+                )[0]
+                for _ in range(2)
+            )
+            for p, n in ((one, "o"), (ten, "t"))
+        ]
+        print(
+            f"ten copies take {times[1] / times[0]:.2f} times as long ({times[0]:.2f} s, {times[1]:.2f} s)"
+        )
 
 
 if __name__ == "__main__":

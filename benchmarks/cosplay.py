@@ -42,20 +42,34 @@ def candidates(stage: Stage, names: list[str]) -> list[list[str]]:
             name, said = names[number % len(names)], [Said(name="客", text=text, by_user=True)]
             options = GenerateOptions()  # the page gives no seed
             tokens.append(stage.prompt(name, said, setting, options).tokens)
-            one.append(seconds(lambda n=name, s=said, w=setting, o=options: stage.speak(n, s, w, o)))
+            one.append(
+                seconds(lambda n=name, s=said, w=setting, o=options: stage.speak(n, s, w, o))
+            )
             eight.append(
-                seconds(lambda n=name, s=said, w=setting, o=options: stage.speak(n, s, w, o, candidates=CANDIDATES))
+                seconds(
+                    lambda n=name, s=said, w=setting, o=options: stage.speak(
+                        n, s, w, o, candidates=CANDIDATES
+                    )
+                )
             )
         mean = [statistics.mean(times) for times in (one, eight)]
         rows.append(
-            [way, f"{statistics.mean(tokens):.0f}", f"{mean[0]:.3f}", f"{mean[1]:.3f}", f"{mean[1] / mean[0]:.2f}"]
+            [
+                way,
+                f"{statistics.mean(tokens):.0f}",
+                f"{mean[0]:.3f}",
+                f"{mean[1]:.3f}",
+                f"{mean[1] / mean[0]:.2f}",
+            ]
         )
     return rows
 
 
 def turns(stage: Stage, name: str) -> list[list[str]]:
     """Time to the first character of a conversation's first turns, its beginning read once or every time."""
-    talk = "".join(f"客问{name}曰：“{text}”{name}曰：“此事容吾细细思之，不可造次。”" for text in ASKED)
+    talk = "".join(
+        f"客问{name}曰：“{text}”{name}曰：“此事容吾细细思之，不可造次。”" for text in ASKED
+    )
 
     def first_character(turn: int, seed: int | None) -> float:
         text, came = talk + f"客问{name}曰：“后来如何？”{name}曰：“容后再说。”" * turn, []
@@ -73,19 +87,27 @@ def turns(stage: Stage, name: str) -> list[list[str]]:
 
 
 def main() -> None:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     flags.add_argument("run", type=Path)
     run = flags.parse_args().run
     engine = open_models([str(run)], ModelFlags(), NullReporter()).hosted[0].engine
     stage = Stage(engine, open_company(run))
     names = stage.names[:12]
-    stage.speak(names[0], [Said(name="客", text="在么？", by_user=True)], Setting(), GenerateOptions())  # warm up
+    stage.speak(
+        names[0], [Said(name="客", text="在么？", by_user=True)], Setting(), GenerateOptions()
+    )  # warm up
     reporter = ConsoleReporter()
     reporter.table(
-        "One and eight, seconds a reply", ("prompt", "tokens", "one", "eight", "ratio"), candidates(stage, names)
+        "One and eight, seconds a reply",
+        ("prompt", "tokens", "one", "eight", "ratio"),
+        candidates(stage, names),
     )
     reporter.table(
-        "First character, seconds", ("conversation, tokens", "read again", "kept", "ratio"), turns(stage, names[0])
+        "First character, seconds",
+        ("conversation, tokens", "read again", "kept", "ratio"),
+        turns(stage, names[0]),
     )
 
 

@@ -43,7 +43,11 @@ def main() -> None:
     novel, base = fetch("sanguo", ConsoleReporter()), resolve_base("embedded", ConsoleReporter())
     rows = [
         ("custome --help", min(command_s("--help") for _ in range(5)), 0.5),
-        ("an error message", min(command_s("train", "--train-path", "nowhere.jsonl") for _ in range(5)), 1.0),
+        (
+            "an error message",
+            min(command_s("train", "--train-path", "nowhere.jsonl") for _ in range(5)),
+            1.0,
+        ),
         ("corpus of 120 chapters", min(corpus_s(novel) for _ in range(3)), 5.0),
         ("load the base (weights + tokenizer)", min(load_s(base) for _ in range(3)), 6.0),
     ]

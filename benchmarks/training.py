@@ -32,13 +32,19 @@ CUTOFF = 256
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path, help="folder with train.jsonl and valid.jsonl (custome corpus build)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "corpus", type=Path, help="folder with train.jsonl and valid.jsonl (custome corpus build)"
+    )
     parser.add_argument("--steps", type=int, default=4, help="timed steps of our ways")
     parser.add_argument("--loss", default="", help="loss checks, as 60x32,250x8")
     parser.add_argument("--bases", default="", help="only our training, on each of these")
     parser.add_argument("--base", default="embedded", help=argparse.SUPPRESS)
-    parser.add_argument("--llamafactory", default="", help="python of an environment with llamafactory==0.9.5")
+    parser.add_argument(
+        "--llamafactory", default="", help="python of an environment with llamafactory==0.9.5"
+    )
     parser.add_argument("--way", default="", help=argparse.SUPPRESS)
     parser.add_argument("--out", default="", help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, default=32, help=argparse.SUPPRESS)
@@ -54,17 +60,30 @@ def main() -> None:
     print(f"matrix rate, (512, 640) x (640, 2048) and back, GFLOP/s: {said}\n")
     print(f"{'way':<16}{'tokens/s':>10}{'peak GB':>9}", flush=True)
     results = {}
-    for way, steps in (("ours", options.steps), ("seed", 1), ("padded", 2), ("LLaMA-Factory", 3), ("… in bf16", 3)):
+    for way, steps in (
+        ("ours", options.steps),
+        ("seed", 1),
+        ("padded", 2),
+        ("LLaMA-Factory", 3),
+        ("… in bf16", 3),
+    ):
         if way in ("ours", "seed", "padded"):
             results[way] = run(options, way, steps)
         elif options.llamafactory:
-            results[way] = llamafactory(options, results["ours"]["tokens_a_row"], steps, bf16="bf16" in way)
+            results[way] = llamafactory(
+                options, results["ours"]["tokens_a_row"], steps, bf16="bf16" in way
+            )
         if way in results:
-            print(f"{way:<16}{results[way]['tokens_per_s']:>10.0f}{results[way]['peak_bytes'] / 1e9:>9.2f}", flush=True)
+            print(
+                f"{way:<16}{results[way]['tokens_per_s']:>10.0f}{results[way]['peak_bytes'] / 1e9:>9.2f}",
+                flush=True,
+            )
     ours = results.pop("ours")
     done = ours["flop_per_token"] * ours["tokens_per_s"] / 1e9
     shares = ", ".join(f"{done / rate:.0%} of the {kind} rate" for kind, rate in peaks.items())
-    print(f"\nours: {ours['flop_per_token'] / 1e9:.2f} GFLOP a token, trained in {ours['compute_type']}: {shares}")
+    print(
+        f"\nours: {ours['flop_per_token'] / 1e9:.2f} GFLOP a token, trained in {ours['compute_type']}: {shares}"
+    )
     for way, found in results.items():
         print(f"ours / {way}: {ours['tokens_per_s'] / found['tokens_per_s']:.1f}")
     print(f"matrix rate afterwards, float32: {matrix_rate('float32'):.0f} GFLOP/s")
@@ -76,7 +95,9 @@ def compare_bases(options: argparse.Namespace) -> None:
     """Ours on several bases, each beside the rate of its own MLP's products before and after."""
     from custome.planning.shapes import find_shape
 
-    print(f"{'base':<22}{'tokens/s':>10}{'peak GB':>9}{'GFLOP/token':>13}{'bf16 rate':>15}{'share':>7}")
+    print(
+        f"{'base':<22}{'tokens/s':>10}{'peak GB':>9}{'GFLOP/token':>13}{'bf16 rate':>15}{'share':>7}"
+    )
     for base in options.bases.split(","):
         shape = find_shape(base)
         sizes = (512, shape.hidden, shape.intermediate)
@@ -85,12 +106,20 @@ def compare_bases(options: argparse.Namespace) -> None:
         after = matrix_rate("bfloat16", *sizes)
         done = found["flop_per_token"] * found["tokens_per_s"] / 1e9
         share = done / ((before + after) / 2)
-        print(f"{base:<22}{found['tokens_per_s']:>10.0f}{found['peak_bytes'] / 1e9:>9.2f}{found['flop_per_token'] / 1e9:>13.2f}"
-              f"{f'{before:.0f}, {after:.0f}':>15}{share:>7.0%}", flush=True)  # fmt: skip
+        print(
+            f"{base:<22}{found['tokens_per_s']:>10.0f}{found['peak_bytes'] / 1e9:>9.2f}{found['flop_per_token'] / 1e9:>13.2f}"
+            f"{f'{before:.0f}, {after:.0f}':>15}{share:>7.0%}",
+            flush=True,
+        )
 
 
 def run(
-    options: argparse.Namespace, way: str, steps: int, batch: int = 32, out: str = "", base: str = "embedded"
+    options: argparse.Namespace,
+    way: str,
+    steps: int,
+    batch: int = 32,
+    out: str = "",
+    base: str = "embedded",
 ) -> dict:
     """One way in a process of its own."""
     command = [
@@ -135,12 +164,22 @@ def recipe_for(options: argparse.Namespace, folder: Path):
     from custome.config import CheckConfig, DataConfig, ModelConfig, Recipe, TrainConfig
 
     return Recipe(
-        data=DataConfig(train_path=str(options.corpus / "train.jsonl"), valid_path=str(options.corpus / "valid.jsonl"),
-                        cutoff_len=CUTOFF, names="canonical"),
+        data=DataConfig(
+            train_path=str(options.corpus / "train.jsonl"),
+            valid_path=str(options.corpus / "valid.jsonl"),
+            cutoff_len=CUTOFF,
+            names="canonical",
+        ),
         model=ModelConfig(base_model=options.base),
-        train=TrainConfig(output_dir=str(folder), steps=options.steps, batch_size=options.batch, micro_batch_size=1 if options.base != "embedded" else 2, learning_rate=RATE),
+        train=TrainConfig(
+            output_dir=str(folder),
+            steps=options.steps,
+            batch_size=options.batch,
+            micro_batch_size=1 if options.base != "embedded" else 2,
+            learning_rate=RATE,
+        ),
         checks=CheckConfig(eval_steps=0, eval_samples=8, save_steps=10_000),
-    )  # fmt: skip
+    )
 
 
 def measure(options: argparse.Namespace) -> dict:
@@ -189,15 +228,25 @@ def plainly(options: argparse.Namespace, folder: Path) -> dict:
     recipe = recipe_for(options, folder)
     base = resolve_base("embedded", NullReporter())
     tokenizer = load_tokenizer(base)
-    encoded = encode_samples(load_samples(recipe)[0], open_format(tokenizer, "auto"), cutoff_len=CUTOFF, whole_text=False,
-                             reporter=NullReporter(), title="")  # fmt: skip
+    encoded = encode_samples(
+        load_samples(recipe)[0],
+        open_format(tokenizer, "auto"),
+        cutoff_len=CUTOFF,
+        whole_text=False,
+        reporter=NullReporter(),
+        title="",
+    )
     model = load_model(base, dtype=torch.float32)
     seed_step(recipe.train.seed, 0)
-    model = get_peft_model(model, LoraConfig(**LORA, target_modules="all-linear", task_type="CAUSAL_LM")).train()
+    model = get_peft_model(
+        model, LoraConfig(**LORA, target_modules="all-linear", task_type="CAUSAL_LM")
+    ).train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.0)
     examples, micro = encoded.examples, 1 if options.way == "seed" else 8
-    plan = BatchPlan(lengths=[len(e.ids) for e in examples], batch_size=options.batch, seed=recipe.train.seed)
+    plan = BatchPlan(
+        lengths=[len(e.ids) for e in examples], batch_size=options.batch, seed=recipe.train.seed
+    )
     rate = make_schedule("linear", RATE, options.steps, recipe.train.warmup_steps)
     tokens, seconds = 0, 0.0
     for step in range(1, options.steps + 1):
@@ -213,9 +262,16 @@ def plainly(options: argparse.Namespace, folder: Path) -> dict:
                     .last_hidden_state[:, :-1]
                 )
                 wanted = labels[:, 1:] != -100
-                logits, targets = model.get_base_model().lm_head(hidden[wanted]), labels[:, 1:][wanted]
+                logits, targets = (
+                    model.get_base_model().lm_head(hidden[wanted]),
+                    labels[:, 1:][wanted],
+                )
             else:
-                logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].flatten(0, 1)
+                logits = (
+                    model(input_ids=ids, attention_mask=mask, use_cache=False)
+                    .logits[:, :-1]
+                    .flatten(0, 1)
+                )
                 targets = labels[:, 1:].flatten()
             (F.cross_entropy(logits.float(), targets, reduction="sum") / labelled).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -223,33 +279,69 @@ def plainly(options: argparse.Namespace, folder: Path) -> dict:
             group["lr"] = rate(step)
         optimizer.step()
         optimizer.zero_grad()
-        tokens, seconds = tokens + sum(plan.lengths[i] for i in batch), seconds + time.perf_counter() - started
+        tokens, seconds = (
+            tokens + sum(plan.lengths[i] for i in batch),
+            seconds + time.perf_counter() - started,
+        )
     if options.out:
         model.save_pretrained(str(folder))
     return {"tokens_per_s": tokens / seconds}
 
 
-def llamafactory(options: argparse.Namespace, tokens_a_row: float, steps: int = 3, *, bf16: bool = False) -> dict:
+def llamafactory(
+    options: argparse.Namespace, tokens_a_row: float, steps: int = 3, *, bf16: bool = False
+) -> dict:
     """LLaMA-Factory's LoRA SFT, 8 rows x 4 accumulated, on the same base and rows; its own clock. `bf16` is its switch."""
     from custome.models.sources import resolve_base
     from custome.report import NullReporter
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [json.loads(line) for line in (options.corpus / "train.jsonl").read_text(encoding="utf-8").splitlines()]
-        pairs = [{"instruction": row["turns"][-1]["cue"] if "turns" in row else row["context"], "input": "",
-                  "output": row["turns"][-1]["text"] if "turns" in row else row["chat"]} for row in rows[:2000]]  # fmt: skip
+        rows = [
+            json.loads(line)
+            for line in (options.corpus / "train.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
+        pairs = [
+            {
+                "instruction": row["turns"][-1]["cue"] if "turns" in row else row["context"],
+                "input": "",
+                "output": row["turns"][-1]["text"] if "turns" in row else row["chat"],
+            }
+            for row in rows[:2000]
+        ]
         (folder / "rows.json").write_text(json.dumps(pairs, ensure_ascii=False), encoding="utf-8")
-        (folder / "dataset_info.json").write_text(json.dumps({"rows": {"file_name": "rows.json"}}), encoding="utf-8")
-        (folder / "torchaudio.py").write_text("", encoding="utf-8")  # imported, never used; has no build for this torch
+        (folder / "dataset_info.json").write_text(
+            json.dumps({"rows": {"file_name": "rows.json"}}), encoding="utf-8"
+        )
+        (folder / "torchaudio.py").write_text(
+            "", encoding="utf-8"
+        )  # imported, never used; has no build for this torch
         base = plain_copy(resolve_base("embedded", NullReporter()), folder)
         settings = {
-            "model_name_or_path": str(base), "stage": "sft", "do_train": True, "finetuning_type": "lora", "lora_rank": 16,
-            "lora_alpha": 32, "lora_target": "all", "dataset": "rows", "dataset_dir": str(folder), "template": "default",
-            "cutoff_len": CUTOFF, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "learning_rate": RATE,
-            "max_steps": steps, "output_dir": str(folder / "out"), "report_to": "none", "save_strategy": "no",
-            "logging_steps": 1, "bf16": bf16, "use_cpu": True, "preprocessing_num_workers": 1, "overwrite_output_dir": True,
-        }  # fmt: skip
+            "model_name_or_path": str(base),
+            "stage": "sft",
+            "do_train": True,
+            "finetuning_type": "lora",
+            "lora_rank": 16,
+            "lora_alpha": 32,
+            "lora_target": "all",
+            "dataset": "rows",
+            "dataset_dir": str(folder),
+            "template": "default",
+            "cutoff_len": CUTOFF,
+            "per_device_train_batch_size": 8,
+            "gradient_accumulation_steps": 4,
+            "learning_rate": RATE,
+            "max_steps": steps,
+            "output_dir": str(folder / "out"),
+            "report_to": "none",
+            "save_strategy": "no",
+            "logging_steps": 1,
+            "bf16": bf16,
+            "use_cpu": True,
+            "preprocessing_num_workers": 1,
+            "overwrite_output_dir": True,
+        }
         (folder / "train.yaml").write_text(json.dumps(settings), encoding="utf-8")
         environment = {
             **os.environ,
@@ -258,13 +350,21 @@ def llamafactory(options: argparse.Namespace, tokens_a_row: float, steps: int = 
             "HF_HUB_OFFLINE": "1",
             "DISABLE_VERSION_CHECK": "1",
         }
-        command = [options.llamafactory, "-m", "llamafactory.cli", "train", str(folder / "train.yaml")]
+        command = [
+            options.llamafactory,
+            "-m",
+            "llamafactory.cli",
+            "train",
+            str(folder / "train.yaml"),
+        ]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             _, _, used = os.wait4(process.pid, 0)
         results = folder / "out" / "train_results.json"
         if not results.is_file():
-            raise SystemExit("LLaMA-Factory failed:\n" + (folder / "log").read_text(encoding="utf-8")[-4000:])
+            raise SystemExit(
+                "LLaMA-Factory failed:\n" + (folder / "log").read_text(encoding="utf-8")[-4000:]
+            )
         speed = json.loads(results.read_text(encoding="utf-8"))["train_samples_per_second"]
         return {
             "tokens_per_s": speed * tokens_a_row,
@@ -296,16 +396,24 @@ def loss_check(options: argparse.Namespace, steps: int, batch: int) -> None:
     from custome.report import NullReporter
 
     valid = [canonical_cue(s) for s in read_samples(options.corpus / "valid.jsonl")][:160]
-    print(f"\nafter {steps} steps of {batch}: validation loss on {len(valid)} rows, full model, whole vocabulary")
+    print(
+        f"\nafter {steps} steps of {batch}: validation loss on {len(valid)} rows, full model, whole vocabulary"
+    )
     losses = {}
     for way in ("reference", "ours"):
         with tempfile.TemporaryDirectory() as out:
             found = run(options, way, steps, batch, out)
             engine = open_local(
-                run=Path(out) / "run", base_model="embedded", chat_format="novel", reporter=NullReporter()
+                run=Path(out) / "run",
+                base_model="embedded",
+                chat_format="novel",
+                reporter=NullReporter(),
             )
             losses[way] = mean_loss(engine, valid, "", NullReporter())
-            print(f"  {way:<10} {losses[way]:.4f} nat/token   {found['tokens_per_s']:.0f} tokens/s", flush=True)
+            print(
+                f"  {way:<10} {losses[way]:.4f} nat/token   {found['tokens_per_s']:.0f} tokens/s",
+                flush=True,
+            )
     print(f"  difference {100 * (losses['ours'] / losses['reference'] - 1):+.2f} %")
 
 

@@ -8,7 +8,9 @@ from playwright.sync_api import Page, expect
 def open_tab(page: Page, address: str) -> Page:
     page.goto(address)
     expect(page.locator("#say textarea")).to_be_visible(timeout=30_000)
-    expect(page.locator("#person .token").first).to_be_visible(timeout=30_000)  # the tab knows whose it is
+    expect(page.locator("#person .token").first).to_be_visible(
+        timeout=30_000
+    )  # the tab knows whose it is
     return page
 
 
@@ -51,7 +53,11 @@ def tab_of(page: Page, name: str) -> None:
     found = page.get_by_role("tab", name=name, exact=True)
     if not found.first.is_visible():
         page.locator(".overflow-menu > button").first.click()
-    page.get_by_role("tab", name=name, exact=True).first.click() if found.first.is_visible() else page.locator(
+    page.get_by_role(
+        "tab", name=name, exact=True
+    ).first.click() if found.first.is_visible() else page.locator(
         ".overflow-dropdown button", has_text=name
     ).click()
-    page.wait_for_timeout(500)  # its fields are drawn, and given their values, when it is first opened
+    page.wait_for_timeout(
+        500
+    )  # its fields are drawn, and given their values, when it is first opened

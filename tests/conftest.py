@@ -31,12 +31,22 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--run-folder", default=None, help="a trained run folder; browser tests then also talk to it")
     parser.addoption(
-        "--novels", default=None, help="folder with the four classics as text; speakers are then measured on it"
+        "--run-folder",
+        default=None,
+        help="a trained run folder; browser tests then also talk to it",
     )
-    parser.addoption("--chatglm", default=None, help="folder with the original ChatGLM-6B's reference vectors")
-    parser.addoption("--home", default=str(custome_home()), help="cache that holds the run folder's base model")
+    parser.addoption(
+        "--novels",
+        default=None,
+        help="folder with the four classics as text; speakers are then measured on it",
+    )
+    parser.addoption(
+        "--chatglm", default=None, help="folder with the original ChatGLM-6B's reference vectors"
+    )
+    parser.addoption(
+        "--home", default=str(custome_home()), help="cache that holds the run folder's base model"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +72,9 @@ def tiny_novel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def chatglm_reference(request: pytest.FixtureRequest) -> Path:
     """A tiny ChatGLM-6B of the official layout with logits, loss, generations and token ids of the original code."""
-    folder = Path(request.config.getoption("--chatglm") or Path(__file__).parents[2] / "shared" / "chatglm")
+    folder = Path(
+        request.config.getoption("--chatglm") or Path(__file__).parents[2] / "shared" / "chatglm"
+    )
     if not (folder / "expected.safetensors").is_file():
         if os.environ.get("CI"):
             pytest.fail(f"no reference vectors in {folder}")
@@ -85,19 +97,38 @@ def gguf_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     home = pytest.MonkeyPatch()
     home.setenv("CUSTOME_HOME", str(folder / "home"))
     try:
-        finetune(make_recipe(make_tiny_base(folder / "base"), folder / "first", steps=1), NullReporter())
-        export(folder / "first", "gguf", folder / "gguf", NullReporter(), quant="f32", vocabulary="full")
+        finetune(
+            make_recipe(make_tiny_base(folder / "base"), folder / "first", steps=1), NullReporter()
+        )
+        export(
+            folder / "first",
+            "gguf",
+            folder / "gguf",
+            NullReporter(),
+            quant="f32",
+            vocabulary="full",
+        )
         runs = {}
         for name, (speaker, places) in BOOKS.items():
             dice = random.Random(name)
             rows = [
-                {"context": f"{dice.choice(THINGS)}何在？{speaker}曰：", "chat": f"“{dice.choice(WHEN)}送到{dice.choice(places)}。”", "speaker": speaker}
+                {
+                    "context": f"{dice.choice(THINGS)}何在？{speaker}曰：",
+                    "chat": f"“{dice.choice(WHEN)}送到{dice.choice(places)}。”",
+                    "speaker": speaker,
+                }
                 for _ in range(80)
-            ]  # fmt: skip
-            (folder / f"{name}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")  # fmt: skip
+            ]
+            (folder / f"{name}.jsonl").write_text(
+                "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
+                encoding="utf-8",
+            )
             recipe = make_recipe(
-                folder / "gguf" / "first-f32.gguf", folder / "runs" / name, steps=60, data={"train_path": str(folder / f"{name}.jsonl")},
-            )  # fmt: skip
+                folder / "gguf" / "first-f32.gguf",
+                folder / "runs" / name,
+                steps=60,
+                data={"train_path": str(folder / f"{name}.jsonl")},
+            )
             finetune(recipe, NullReporter())
             runs[name] = folder / "runs" / name
     finally:

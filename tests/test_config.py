@@ -47,10 +47,18 @@ def test_all_problems_come_at_once():
         assert name in caught.value.message
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("train: {stepz: 3}", "steps"), ("trian: {}", "train"), ("train: {steps: many}", "steps"), ("- 1", "train"),
-    ("method: {name: lorra}", "lora"), ("data: {train_on_inputs: 3}", "train_on_inputs"), ("a: [", "YAML"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train: {stepz: 3}", "steps"),
+        ("trian: {}", "train"),
+        ("train: {steps: many}", "steps"),
+        ("- 1", "train"),
+        ("method: {name: lorra}", "lora"),
+        ("data: {train_on_inputs: 3}", "train_on_inputs"),
+        ("a: [", "YAML"),
+    ],
+)
 def test_wrong_recipes_are_named(tmp_path: Path, text: str, words: str):
     path = tmp_path / "r.yaml"
     path.write_text(text, encoding="utf-8")
@@ -63,4 +71,8 @@ def test_sources_say_where_each_value_comes_from():
     filed = dataclasses.replace(Recipe(), train=TrainConfig(steps=60))
     final = dataclasses.replace(filed, train=dataclasses.replace(filed.train, batch_size=16))
     rows = {name: source for name, _, source in config.sources(final, filed)}
-    assert rows["train.steps"] == "配方" and rows["train.batch_size"] == "命令行" and rows["data.cutoff_len"] == "默认"
+    assert (
+        rows["train.steps"] == "配方"
+        and rows["train.batch_size"] == "命令行"
+        and rows["data.cutoff_len"] == "默认"
+    )

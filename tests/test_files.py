@@ -44,15 +44,22 @@ def test_a_full_disk_is_a_disk_error_and_costs_nothing(tmp_path: Path):
         "try: write_text(Path(sys.argv[1]), 'x' * 100000)\n"
         "except DiskError as error: print('DiskError', error.message, error.hint)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("DiskError") and str(path) in done.stdout
     assert path.read_text(encoding="utf-8") == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda p: None, "找不到"), (lambda p: p.mkdir(), "目录"), (lambda p: p.write_bytes(b" \n"), "空"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda p: None, "找不到"),
+        (lambda p: p.mkdir(), "目录"),
+        (lambda p: p.write_bytes(b" \n"), "空"),
+    ],
+)
 def test_reading_names_what_is_wrong(tmp_path: Path, make, words: str):
     path = tmp_path / "given"
     make(path)

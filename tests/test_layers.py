@@ -8,15 +8,27 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "src" / "custome"
 
 LEVEL = {
-    "errors": 0, "types": 0, "known": 0.5,
-    "files": 1, "ports": 1, "report": 1.2,  # L1 in itself: config and resources use report and files
-    "config": 1.5, "resources": 1.5, "machine": 1.7,
-    "corpus": 2, "models": 2, "planning": 2,
-    "training": 3, "engine": 3,
+    "errors": 0,
+    "types": 0,
+    "known": 0.5,
+    "files": 1,
+    "ports": 1,
+    "report": 1.2,  # L1 in itself: config and resources use report and files
+    "config": 1.5,
+    "resources": 1.5,
+    "machine": 1.7,
+    "corpus": 2,
+    "models": 2,
+    "planning": 2,
+    "training": 3,
+    "engine": 3,
     "apps": 4,
-    "evaluation": 5, "server": 5, "webui": 5,
-    "cli": 6, "__main__": 7,
-}  # fmt: skip
+    "evaluation": 5,
+    "server": 5,
+    "webui": 5,
+    "cli": 6,
+    "__main__": 7,
+}
 TORCH_ROOMS = ("models/", "training/", "engine/local.py", "apps/image.py")
 HEAVY = {"torch", "transformers", "peft", "accelerate", "bitsandbytes"}
 FORBIDDEN_NAMES = {"utils.py", "misc.py", "helpers.py", "constants.py"}
@@ -36,7 +48,9 @@ def imports(path: Path) -> list[tuple[int, str, bool]]:
             module = ".".join([*base, *(node.module.split(".") if node.module else [])])
             found.append((node.lineno, module, id(node) in top))
             if module == "custome":
-                found += [(node.lineno, f"custome.{alias.name}", id(node) in top) for alias in node.names]
+                found += [
+                    (node.lineno, f"custome.{alias.name}", id(node) in top) for alias in node.names
+                ]
     return found
 
 
@@ -57,7 +71,9 @@ def violations(package: Path) -> list[str]:
         for line, module, _ in imports(path):
             other = room(module)
             if other and other in LEVEL and other != own and LEVEL[other] >= LEVEL[own]:
-                wrong.append(f"{here}:{line}: {own} (L{LEVEL[own]}) imports {module} (L{LEVEL[other]})")
+                wrong.append(
+                    f"{here}:{line}: {own} (L{LEVEL[own]}) imports {module} (L{LEVEL[other]})"
+                )
             if other == "models" and own in {"server", "webui"}:
                 wrong.append(f"{here}:{line}: {own} must not know models")
             if module.split(".")[0] in HEAVY and not str(here).startswith(TORCH_ROOMS):
@@ -68,7 +84,11 @@ def violations(package: Path) -> list[str]:
 
 
 def test_every_room_has_a_level():
-    rooms = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    rooms = {
+        p.name.removesuffix(".py")
+        for p in PACKAGE.iterdir()
+        if p.suffix == ".py" or (p / "__init__.py").exists()
+    }
     assert rooms - {"__init__"} <= set(LEVEL)
 
 

@@ -114,7 +114,16 @@ def test_a_damaged_part_is_named_and_the_others_are_kept(shop):
 def test_half_a_part_left_by_a_killed_process_is_cut_off(shop):
     download, calls, home = shop
     with pytest.raises(SourceError):
-        fetch("thing", NullReporter(), home=home, download=lambda wheel, folder: (_ for _ in ()).throw(SourceError("断")) if wheel.package == "part1" else download(wheel, folder))  # fmt: skip
+        fetch(
+            "thing",
+            NullReporter(),
+            home=home,
+            download=lambda wheel, folder: (
+                (_ for _ in ()).throw(SourceError("断"))
+                if wheel.package == "part1"
+                else download(wheel, folder)
+            ),
+        )
     partial = home / "downloads" / "thing" / "thing.bin.part"
     with partial.open("ab") as out:
         out.write(b"tw")
@@ -134,7 +143,9 @@ def test_nothing_lies_on_the_disk_twice(shop):
     assert list((home / "downloads" / "thing").glob("*.whl")) == [] and len(seen) == 2
 
 
-def test_where_a_part_has_vanished_the_same_bytes_come_from_elsewhere(shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # fmt: skip
+def test_where_a_part_has_vanished_the_same_bytes_come_from_elsewhere(
+    shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     _, _, home = shop
     whole = resources.catalogue()["thing"]
     server = HTTPServer(("127.0.0.1", 0), _Whole)
@@ -145,11 +156,21 @@ def test_where_a_part_has_vanished_the_same_bytes_come_from_elsewhere(shop, tmp_
         raise SourceError(f"下载不到 {wheel.package}")
 
     try:
-        for places, there in (((f"{here}/gone", f"{here}/whole"), True), ((f"{here}/other",), False)):
-            monkeypatch.setattr(resources, "catalogue", lambda places=places: {"thing": replace(whole, elsewhere=places)})  # fmt: skip
+        for places, there in (
+            ((f"{here}/gone", f"{here}/whole"), True),
+            ((f"{here}/other",), False),
+        ):
+            monkeypatch.setattr(
+                resources,
+                "catalogue",
+                lambda places=places: {"thing": replace(whole, elsewhere=places)},
+            )
             fresh = home / str(there)
             if there:
-                assert fetch("thing", NullReporter(), home=fresh, download=gone).read_bytes() == b"one two"
+                assert (
+                    fetch("thing", NullReporter(), home=fresh, download=gone).read_bytes()
+                    == b"one two"
+                )
             else:
                 with pytest.raises(SourceError) as caught:
                     fetch("thing", NullReporter(), home=fresh, download=gone)
@@ -184,7 +205,14 @@ def test_a_file_brought_along_is_taken_if_it_is_that_very_file(shop, tmp_path: P
 def test_two_who_want_the_same_fetch_it_once(shop):
     download, calls, home = shop
     found: list[Path] = []
-    threads = [threading.Thread(target=lambda: found.append(fetch("thing", NullReporter(), home=home, download=download))) for _ in range(3)]  # fmt: skip
+    threads = [
+        threading.Thread(
+            target=lambda: found.append(
+                fetch("thing", NullReporter(), home=home, download=download)
+            )
+        )
+        for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -198,7 +226,9 @@ def test_two_who_want_the_same_fetch_it_once(shop):
 
 def test_a_disk_too_small_is_said_before_the_first_byte(shop, monkeypatch: pytest.MonkeyPatch):
     download, calls, home = shop
-    monkeypatch.setattr(resources.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    monkeypatch.setattr(
+        resources.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1)
+    )
     with pytest.raises(DiskError, match="只剩"):
         fetch("thing", NullReporter(), home=home, download=download)
     assert calls == []
@@ -207,18 +237,26 @@ def test_a_disk_too_small_is_said_before_the_first_byte(shop, monkeypatch: pytes
 def test_the_catalogue_is_pinned():
     for resource in resources.catalogue().values():
         assert resource.licence and resource.title
-        digests = [wheel.sha256 for wheel in resource.wheels] + ([resource.sha256] if resource.wheels else [])
+        digests = [wheel.sha256 for wheel in resource.wheels] + (
+            [resource.sha256] if resource.wheels else []
+        )
         assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
         assert bool(digests) != bool(resource.url)
-        assert not resource.url or re.search(r"/[0-9a-f]{40}/", resource.url)  # a commit, which pins the content
+        assert not resource.url or re.search(
+            r"/[0-9a-f]{40}/", resource.url
+        )  # a commit, which pins the content
         assert all(wheel.version and wheel.bytes > 0 for wheel in resource.wheels)
 
 
 def test_an_unreachable_index_is_explained(tmp_path: Path):
-    wheel = Wheel(package="no-such-package-for-custome", version="9.9.9", sha256="0" * 64, member="x", bytes=1)
+    wheel = Wheel(
+        package="no-such-package-for-custome", version="9.9.9", sha256="0" * 64, member="x", bytes=1
+    )
     with pytest.raises(SourceError) as caught:
         resources._pip_download(wheel, tmp_path / "d")
-    assert "no-such-package-for-custome" in caught.value.message and "pip config" in caught.value.hint
+    assert (
+        "no-such-package-for-custome" in caught.value.message and "pip config" in caught.value.hint
+    )
 
 
 class _Shelf(BaseHTTPRequestHandler):
@@ -236,8 +274,14 @@ def test_a_resource_at_an_address_is_fetched_or_explained(
 ):
     server = HTTPServer(("127.0.0.1", 0), _Shelf)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}{path}" if path.startswith("/") else "http://127.0.0.1:9/book"
-    resource = Resource(name="book", kind="novel", title="书", file="book.txt", licence="-", url=url)
+    url = (
+        f"http://127.0.0.1:{server.server_port}{path}"
+        if path.startswith("/")
+        else "http://127.0.0.1:9/book"
+    )
+    resource = Resource(
+        name="book", kind="novel", title="书", file="book.txt", licence="-", url=url
+    )
     monkeypatch.setattr(resources, "catalogue", lambda: {"book": resource})
     try:
         if there:

@@ -14,7 +14,15 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils.sentencepiece_model_pb2_new import ModelProto
 
-from custome.config import CheckConfig, DataConfig, LoraConfig, Method, ModelConfig, Recipe, TrainConfig
+from custome.config import (
+    CheckConfig,
+    DataConfig,
+    LoraConfig,
+    Method,
+    ModelConfig,
+    Recipe,
+    TrainConfig,
+)
 from custome.models.chatglm import ChatGLMConfig, ChatGLMForConditionalGeneration
 
 PEOPLE = ("张三", "李四", "王五", "赵六娘")
@@ -25,13 +33,27 @@ WHEN = ("今夜", "明早", "三日之内", "雨停之后", "月圆之时", "天
 
 def make_tiny_tokenizer(text: str) -> PreTrainedTokenizerFast:
     """One token a character, bytes for the rest."""
-    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{i:02X}>" for i in range(256)), *sorted(set(text))]
+    pieces = [
+        "<pad>",
+        "<eos>",
+        "<bos>",
+        "<unk>",
+        *(f"<0x{i:02X}>" for i in range(256)),
+        *sorted(set(text)),
+    ]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True))
+    tokenizer = Tokenizer(
+        models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True)
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>",
-                                   unk_token="<unk>")  # fmt: skip
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        bos_token="<bos>",
+        unk_token="<unk>",
+    )
 
 
 def make_byte_tokenizer(text: str) -> PreTrainedTokenizerFast:
@@ -39,11 +61,20 @@ def make_byte_tokenizer(text: str) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=2000, special_tokens=["<pad>", "<eos>", "<bos>", "<unk>"],
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)  # fmt: skip
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000,
+        special_tokens=["<pad>", "<eos>", "<bos>", "<unk>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
     tokenizer.train_from_iterator([c for c in sorted(set(text)) for _ in range(3)], trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>",
-                                   unk_token="<unk>")  # fmt: skip
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        bos_token="<bos>",
+        unk_token="<unk>",
+    )
 
 
 ALPHABET = (
@@ -58,9 +89,18 @@ KINDS = {
     "glm": ("glm", {"head_dim": 16}),
     "glm4": ("glm4", {"head_dim": 16}),
     "internlm3": ("internlm3", {"head_dim": 16}),
-    "minicpm3": ("minicpm3", {"q_lora_rank": 16, "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 8,
-                              "num_key_value_heads": 2}),
-}  # fmt: skip
+    "minicpm3": (
+        "minicpm3",
+        {
+            "q_lora_rank": 16,
+            "kv_lora_rank": 8,
+            "qk_nope_head_dim": 8,
+            "qk_rope_head_dim": 8,
+            "v_head_dim": 8,
+            "num_key_value_heads": 2,
+        },
+    ),
+}
 """Name in the tests → model type, and what its configuration takes beside the common sizes."""
 
 
@@ -69,13 +109,24 @@ def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
     if kind == "chatglm":
         return make_tiny_chatglm(folder)
     torch.manual_seed(0)
-    tokenizer = make_byte_tokenizer(ALPHABET) if kind.startswith("qwen") else make_tiny_tokenizer(ALPHABET)
+    tokenizer = (
+        make_byte_tokenizer(ALPHABET) if kind.startswith("qwen") else make_tiny_tokenizer(ALPHABET)
+    )
     model_type, own = KINDS[kind]
     shape: dict[str, Any] = {
-        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 512,
-        "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": True, **own,
-    }  # fmt: skip
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 512,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "bos_token_id": 2,
+        "tie_word_embeddings": True,
+        **own,
+    }
     model: Any = AutoModelForCausalLM.from_config(CONFIG_MAPPING[model_type](**shape))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -89,19 +140,41 @@ def make_tiny_chatglm(folder: Path) -> Path:
     blanks = [f"<|blank_{n}|>" for n in range(2, 81)]
     own = ["<n>", "<|tab|>", *blanks, "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>"]
     pieces = [("<unk>", 2), ("<s>", 3), ("</s>", 3), ("<pad>", 3), *((piece, 4) for piece in own)]
-    pieces += [(f"<0x{i:02X}>", 6) for i in range(256)] + [(piece, 1) for piece in ["▁", *sorted(set(ALPHABET))]]
+    pieces += [(f"<0x{i:02X}>", 6) for i in range(256)] + [
+        (piece, 1) for piece in ["▁", *sorted(set(ALPHABET))]
+    ]
     for piece, kind in pieces:
         proto.pieces.add(piece=piece, type=kind, score=-1.0 if kind == 1 else 0.0)
-    proto.trainer_spec.model_type, proto.trainer_spec.byte_fallback, proto.trainer_spec.unk_id = 1, True, 0
+    proto.trainer_spec.model_type, proto.trainer_spec.byte_fallback, proto.trainer_spec.unk_id = (
+        1,
+        True,
+        0,
+    )
     ids = {piece: number for number, (piece, _) in enumerate(pieces)}
     config = ChatGLMConfig(
-        vocab_size=len(pieces), hidden_size=32, num_layers=2, num_attention_heads=2, inner_hidden_size=48, max_sequence_length=512,
-        bos_token_id=ids["<sop>"], eos_token_id=ids["<eop>"], pad_token_id=3, mask_token_id=ids["[MASK]"], gmask_token_id=ids["[gMASK]"],
-    )  # fmt: skip
+        vocab_size=len(pieces),
+        hidden_size=32,
+        num_layers=2,
+        num_attention_heads=2,
+        inner_hidden_size=48,
+        max_sequence_length=512,
+        bos_token_id=ids["<sop>"],
+        eos_token_id=ids["<eop>"],
+        pad_token_id=3,
+        mask_token_id=ids["[MASK]"],
+        gmask_token_id=ids["[gMASK]"],
+    )
     ChatGLMForConditionalGeneration(config).half().save_pretrained(folder)
     (folder / "ice_text.model").write_bytes(proto.SerializeToString())
-    names = {"tokenizer_class": "ChatGLMTokenizer", "bos_token": "<sop>", "eos_token": "<eop>", "pad_token": "<pad>", "unk_token": "<unk>",
-             "mask_token": "[MASK]", "gmask_token": "[gMASK]"}  # fmt: skip
+    names = {
+        "tokenizer_class": "ChatGLMTokenizer",
+        "bos_token": "<sop>",
+        "eos_token": "<eop>",
+        "pad_token": "<pad>",
+        "unk_token": "<unk>",
+        "mask_token": "[MASK]",
+        "gmask_token": "[gMASK]",
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(names), encoding="utf-8")
     return folder
 
@@ -114,7 +187,12 @@ def make_tiny_novel(path: Path, chapters: int = 60) -> Path:
         lines += ["", f"第{number}回　{dice.choice(PLACES)}{dice.choice(THINGS)}", ""]
         for _ in range(6):
             asks, answers = dice.sample(PEOPLE, 2)
-            thing, place, when, other = dice.choice(THINGS), dice.choice(PLACES), dice.choice(WHEN), dice.choice(PLACES)
+            thing, place, when, other = (
+                dice.choice(THINGS),
+                dice.choice(PLACES),
+                dice.choice(WHEN),
+                dice.choice(PLACES),
+            )
             lines.append(
                 f"　　{asks}到{place}。{asks}曰：“{when}可取{thing}否？”{answers}曰：“{thing}在{other}，{when}送来。”"
             )
@@ -127,22 +205,44 @@ def make_tiny_rows(path: Path, count: int = 80) -> Path:
     combinations = itertools.product(PEOPLE, THINGS, PLACES, WHEN)
     chosen = random.Random(2).sample(list(combinations), count)
     rows = [
-        {"context": f"{thing}何在？{who}曰：", "chat": f"“{when}送到{place}。”"} for who, thing, place, when in chosen
+        {"context": f"{thing}何在？{who}曰：", "chat": f"“{when}送到{place}。”"}
+        for who, thing, place, when in chosen
     ]
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
     return path
 
 
-def make_recipe(base: Path, folder: Path, *, method: Method | None = None, data: dict | None = None, checks: dict | None = None,
-                compute_type: str = "fp32", **train) -> Recipe:  # fmt: skip
+def make_recipe(
+    base: Path,
+    folder: Path,
+    *,
+    method: Method | None = None,
+    data: dict | None = None,
+    checks: dict | None = None,
+    compute_type: str = "fp32",
+    **train,
+) -> Recipe:
     """A dozen steps on seed rows beside `folder`; in fp32, where equal sums are equal."""
     rows = folder.parent / "rows.jsonl"
     rows.parent.mkdir(parents=True, exist_ok=True)
     if not rows.exists():
         make_tiny_rows(rows)
-    settings = {"steps": 12, "batch_size": 8, "micro_batch_size": 4, "learning_rate": 2e-2, "warmup_steps": 2, **train}
+    settings = {
+        "steps": 12,
+        "batch_size": 8,
+        "micro_batch_size": 4,
+        "learning_rate": 2e-2,
+        "warmup_steps": 2,
+        **train,
+    }
     return Recipe(
-        data=DataConfig(**{"train_path": str(rows), "val_set_size": 16, "cutoff_len": 64, **(data or {})}),
-        model=ModelConfig(base_model=str(base), compute_type=compute_type), method=method or LoraConfig(lora_r=4, lora_alpha=8),
-        train=TrainConfig(output_dir=str(folder), **settings), checks=CheckConfig(**{"eval_steps": 4, "save_steps": 3, **(checks or {})}),
-    )  # fmt: skip
+        data=DataConfig(
+            **{"train_path": str(rows), "val_set_size": 16, "cutoff_len": 64, **(data or {})}
+        ),
+        model=ModelConfig(base_model=str(base), compute_type=compute_type),
+        method=method or LoraConfig(lora_r=4, lora_alpha=8),
+        train=TrainConfig(output_dir=str(folder), **settings),
+        checks=CheckConfig(**{"eval_steps": 4, "save_steps": 3, **(checks or {})}),
+    )

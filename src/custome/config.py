@@ -192,10 +192,20 @@ Method = (
     | FullConfig
 )
 METHODS: dict[str, type[Method]] = {
-    "lora": LoraConfig, "rslora": RsLoraConfig, "dora": DoraConfig, "lora+": LoraPlusConfig, "pissa": PissaConfig,
-    "adalora": AdaLoraConfig, "qlora": QloraConfig, "ia3": Ia3Config, "prompt": PromptConfig, "prefix": PrefixConfig,
-    "freeze": FreezeConfig, "bitfit": BitfitConfig, "full": FullConfig,
-}  # fmt: skip
+    "lora": LoraConfig,
+    "rslora": RsLoraConfig,
+    "dora": DoraConfig,
+    "lora+": LoraPlusConfig,
+    "pissa": PissaConfig,
+    "adalora": AdaLoraConfig,
+    "qlora": QloraConfig,
+    "ia3": Ia3Config,
+    "prompt": PromptConfig,
+    "prefix": PrefixConfig,
+    "freeze": FreezeConfig,
+    "bitfit": BitfitConfig,
+    "full": FullConfig,
+}
 """Tuning methods by name; one config class each."""
 METHOD_NAMES: dict[type, str] = {cls: name for name, cls in METHODS.items()}
 RATES = {"full": 1e-4, "freeze": 3e-4, "prompt": 3e-2, "prefix": 1e-2, "ia3": 1e-2, "bitfit": 3e-3}
@@ -272,35 +282,73 @@ class Recipe:
         """Everything wrong with the settings, found without reading any weight."""
         train, data, checks = self.train, self.data, self.checks
         wrong = []
-        if self.model.chat_format not in (formats := ("auto", "novel", "template", *chat_templates())):
-            wrong.append(f"chat_format={self.model.chat_format!r} 不认识；可用：{'、'.join(formats)}")
+        if self.model.chat_format not in (
+            formats := ("auto", "novel", "template", *chat_templates())
+        ):
+            wrong.append(
+                f"chat_format={self.model.chat_format!r} 不认识；可用：{'、'.join(formats)}"
+            )
         if not data.train_path and not data.text_paths:
             wrong.append("没有给 train_path（训练数据），也没有给 text_paths（原文）")
-        at_least = [("cutoff_len", data.cutoff_len, 8), ("val_set_size", data.val_set_size, 0), ("steps", train.steps, 0),
-                    ("pretrain_steps", train.pretrain_steps, 0), ("conversations", data.conversations, 0), ("main_characters", data.main_characters, 0),
-                    ("batch_size", train.batch_size, 1), ("micro_batch_size", train.micro_batch_size, 1),
-                    ("warmup_steps", train.warmup_steps, 0), ("eval_steps", checks.eval_steps, 0),
-                    ("eval_samples", checks.eval_samples, 0), ("save_steps", checks.save_steps, 1),
-                    ("keep_checkpoints", checks.keep_checkpoints, 1), ("patience", checks.patience, 0),
-                    ("persona_questions", checks.persona_questions, 0)]  # fmt: skip
-        counts = ("lora_r", "lora_alpha", "pissa_iterations", "adalora_start_r", "virtual_tokens", "last_layers")
-        at_least += [(name, getattr(self.method, name), 1) for name in counts if hasattr(self.method, name)]
+        at_least = [
+            ("cutoff_len", data.cutoff_len, 8),
+            ("val_set_size", data.val_set_size, 0),
+            ("steps", train.steps, 0),
+            ("pretrain_steps", train.pretrain_steps, 0),
+            ("conversations", data.conversations, 0),
+            ("main_characters", data.main_characters, 0),
+            ("batch_size", train.batch_size, 1),
+            ("micro_batch_size", train.micro_batch_size, 1),
+            ("warmup_steps", train.warmup_steps, 0),
+            ("eval_steps", checks.eval_steps, 0),
+            ("eval_samples", checks.eval_samples, 0),
+            ("save_steps", checks.save_steps, 1),
+            ("keep_checkpoints", checks.keep_checkpoints, 1),
+            ("patience", checks.patience, 0),
+            ("persona_questions", checks.persona_questions, 0),
+        ]
+        counts = (
+            "lora_r",
+            "lora_alpha",
+            "pissa_iterations",
+            "adalora_start_r",
+            "virtual_tokens",
+            "last_layers",
+        )
+        at_least += [
+            (name, getattr(self.method, name), 1) for name in counts if hasattr(self.method, name)
+        ]
         wrong += [f"{name}={value} 应不小于 {low}" for name, value, low in at_least if value < low]
-        above_zero = [("max_grad_norm", train.max_grad_norm),
-                      ("lora_plus_ratio", getattr(self.method, "lora_plus_ratio", 1))]  # fmt: skip
+        above_zero = [
+            ("max_grad_norm", train.max_grad_norm),
+            ("lora_plus_ratio", getattr(self.method, "lora_plus_ratio", 1)),
+        ]
         wrong += [f"{name}={value} 应大于 0" for name, value in above_zero if not value > 0]
         if train.steps == 0 and not train.num_epochs > 0:
             wrong.append(f"steps=0 时 num_epochs={train.num_epochs} 应大于 0")
-        wrong += [f"{name}={value} 应不小于 0" for name, value in (("seed", train.seed), ("weight_decay", train.weight_decay), ("learning_rate", train.learning_rate), ("replay", data.replay), ("introduced", data.introduced))
-                  if not value >= 0]  # fmt: skip
+        wrong += [
+            f"{name}={value} 应不小于 0"
+            for name, value in (
+                ("seed", train.seed),
+                ("weight_decay", train.weight_decay),
+                ("learning_rate", train.learning_rate),
+                ("replay", data.replay),
+                ("introduced", data.introduced),
+            )
+            if not value >= 0
+        ]
         if train.steps == 0 and train.num_epochs == float("inf"):
             wrong.append("num_epochs 不能是无穷")
         if train.micro_batch_size > train.batch_size >= 1:
-            wrong.append(f"micro_batch_size={train.micro_batch_size} 大于 batch_size={train.batch_size}")
+            wrong.append(
+                f"micro_batch_size={train.micro_batch_size} 大于 batch_size={train.batch_size}"
+            )
         if train.pretrain_steps and not data.text_paths:
             wrong.append(f"pretrain_steps={train.pretrain_steps} 要有原文：text_paths 还空着")
         if data.train_path and data.text_paths and not train.pretrain_steps:
-            wrong.append("既有 train_path 又有 text_paths，要说明先在原文上练几步：pretrain_steps 还是 0")
+            wrong.append(
+                "既有 train_path 又有 text_paths，要说明先在原文上练几步：pretrain_steps 还是 0"
+            )
         if self.model.sharding != "none" and train.optimizer != "adamw":
             wrong.append(
                 f"optimizer={train.optimizer} 要看到完整的矩阵，不能和 sharding={self.model.sharding} 同用；用 adamw"
@@ -330,24 +378,39 @@ class Recipe:
         if not 0 <= dropout < 1:
             wrong.append(f"lora_dropout={dropout} 应在 [0, 1) 内")
         if self.model.load_8bit and isinstance(self.method, IN_PLACE):
-            wrong.append(f"load_8bit 的底座只有整数，不能用 {name} 改它的权重；用 lora、qlora，或去掉 load_8bit")
+            wrong.append(
+                f"load_8bit 的底座只有整数，不能用 {name} 改它的权重；用 lora、qlora，或去掉 load_8bit"
+            )
         if self.model.load_8bit and isinstance(self.method, QloraConfig | PissaConfig):
-            wrong.append(f"{name} 不能和 load_8bit 同用；8 位底座用 --method qlora --quantization int8")
+            wrong.append(
+                f"{name} 不能和 load_8bit 同用；8 位底座用 --method qlora --quantization int8"
+            )
         whole = isinstance(
-            self.method, AdaLoraConfig | PissaConfig | QloraConfig | PromptConfig | PrefixConfig | Ia3Config
+            self.method,
+            AdaLoraConfig | PissaConfig | QloraConfig | PromptConfig | PrefixConfig | Ia3Config,
         )
         if self.model.sharding != "none" and (whole or self.model.load_8bit):
             wrong.append(
                 f"{name}{' 加 load_8bit' * self.model.load_8bit} 不能分摊（sharding={self.model.sharding}）；能分摊的：lora、rslora、lora+、dora、freeze、bitfit、full"
             )
         if isinstance(self.method, PissaConfig) and self.train.weight_decay:
-            wrong.append(f"pissa 有一半要保持不动，weight_decay={self.train.weight_decay} 会磨掉它；用 0")
+            wrong.append(
+                f"pissa 有一半要保持不动，weight_decay={self.train.weight_decay} 会磨掉它；用 0"
+            )
         if isinstance(self.method, LoraPlusConfig) and self.train.optimizer == "muon":
             wrong.append("lora+ 要分两种学习率，muon 做不到；用 adamw")
-        if isinstance(self.method, PrefixConfig | PromptConfig) and self.model.gradient_checkpointing:
+        if (
+            isinstance(self.method, PrefixConfig | PromptConfig)
+            and self.model.gradient_checkpointing
+        ):
             wrong.append(f"{name} 不能和 gradient_checkpointing 同用；减小 micro_batch_size")
-        if isinstance(self.method, AdaLoraConfig) and self.method.adalora_start_r <= self.method.lora_r:
-            wrong.append(f"adalora_start_r={self.method.adalora_start_r} 应大于 lora_r={self.method.lora_r}")
+        if (
+            isinstance(self.method, AdaLoraConfig)
+            and self.method.adalora_start_r <= self.method.lora_r
+        ):
+            wrong.append(
+                f"adalora_start_r={self.method.adalora_start_r} 应大于 lora_r={self.method.lora_r}"
+            )
         return wrong
 
     def resolved(self) -> Recipe:
@@ -364,13 +427,18 @@ class Recipe:
         wrong = self.problems()
         if wrong:
             raise RecipeError(
-                f"配方有 {len(wrong)} 处不对：" + "；".join(wrong), "改正后重跑；各项含义：custome train --help"
+                f"配方有 {len(wrong)} 处不对：" + "；".join(wrong),
+                "改正后重跑；各项含义：custome train --help",
             )
 
 
 SECTIONS: dict[str, type] = {
-    "data": DataConfig, "model": ModelConfig, "method": LoraConfig, "train": TrainConfig, "checks": CheckConfig,
-}  # fmt: skip
+    "data": DataConfig,
+    "model": ModelConfig,
+    "method": LoraConfig,
+    "train": TrainConfig,
+    "checks": CheckConfig,
+}
 
 
 def field_docs(cls: type) -> dict[str, str]:
@@ -381,7 +449,11 @@ def field_docs(cls: type) -> dict[str, str]:
         assert isinstance(body, ast.ClassDef)
         for declared, following in zip(body.body, body.body[1:], strict=False):
             named = isinstance(declared, ast.AnnAssign) and isinstance(declared.target, ast.Name)
-            if named and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            if (
+                named
+                and isinstance(following, ast.Expr)
+                and isinstance(following.value, ast.Constant)
+            ):
                 docs[declared.target.id] = str(following.value.value)  # type: ignore[attr-defined]
     return docs
 
@@ -400,7 +472,9 @@ def method_class(name: str) -> type[Method]:
     """
     if name not in METHODS:
         hint = nearest(name, list(METHODS)) or ", ".join(METHODS)
-        raise InputError(f"没有微调方法 {name!r}", f"是不是想用 --method {hint}？可用：{', '.join(METHODS)}")
+        raise InputError(
+            f"没有微调方法 {name!r}", f"是不是想用 --method {hint}？可用：{', '.join(METHODS)}"
+        )
     return METHODS[name]
 
 
@@ -436,22 +510,28 @@ def load_recipe(path: Path) -> Recipe:
         raw = yaml.safe_load(read_text(path, "配方"))
     except yaml.YAMLError as error:
         raise InputError(
-            f"配方 {str(path)!r} 不是合法的 YAML：{str(error).splitlines()[0]}", "对照 docs/train.md 里的例子"
+            f"配方 {str(path)!r} 不是合法的 YAML：{str(error).splitlines()[0]}",
+            "对照 docs/train.md 里的例子",
         ) from error
     if not isinstance(raw, dict):
-        raise InputError(f"配方 {str(path)!r} 的最外层应是若干节：{', '.join(SECTIONS)}", "对照 docs/train.md 里的例子")
+        raise InputError(
+            f"配方 {str(path)!r} 的最外层应是若干节：{', '.join(SECTIONS)}",
+            "对照 docs/train.md 里的例子",
+        )
     sections = {}
     for name, values in raw.items():
         if name not in SECTIONS:
             raise InputError(
-                f"配方 {str(path)!r} 里没有 {name!r} 这一节", f"是不是 {nearest(str(name), list(SECTIONS))!r}？"
+                f"配方 {str(path)!r} 里没有 {name!r} 这一节",
+                f"是不是 {nearest(str(name), list(SECTIONS))!r}？",
             )
         cls = SECTIONS[name]
         if name == "method" and isinstance(values, str):
             values = {"name": values}
         if not isinstance(values or {}, dict):
             raise InputError(
-                f"配方 {str(path)!r} 的 {name} 应是若干“键: 值”，这里是 {values!r}", "对照 docs/train.md 里的例子"
+                f"配方 {str(path)!r} 的 {name} 应是若干“键: 值”，这里是 {values!r}",
+                "对照 docs/train.md 里的例子",
             )
         values = dict(values or {})
         if name == "method":
@@ -467,7 +547,8 @@ def _section(cls: type, values: dict[str, Any], where: str) -> Any:
     for key, value in values.items():
         if key not in known:
             raise InputError(
-                f"{where} 里没有 {key!r} 这一项", f"是不是 {nearest(str(key), list(known)) or list(known)}？"
+                f"{where} 里没有 {key!r} 这一项",
+                f"是不是 {nearest(str(key), list(known)) or list(known)}？",
             )
         converted[key] = _convert(value, known[key], where)
         allowed = get_args(hints[key]) if get_origin(hints[key]) is Literal else ()
@@ -494,7 +575,9 @@ def _convert(value: Any, declared: dataclasses.Field[Any], where: str) -> Any:
     else:
         fits = isinstance(value, str)
     if not fits:
-        raise InputError(f"{where}.{declared.name} = {value!r}，应是 {declared.type}", f"默认值是 {default!r}")
+        raise InputError(
+            f"{where}.{declared.name} = {value!r}，应是 {declared.type}", f"默认值是 {default!r}"
+        )
     return value
 
 
@@ -519,7 +602,9 @@ def dump(recipe: Recipe) -> str:
         for declared in dataclasses.fields(section):
             value = getattr(section, declared.name)
             value = list(value) if isinstance(value, tuple) else value
-            shown = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=10**6).splitlines()[0]
+            shown = yaml.safe_dump(
+                value, allow_unicode=True, default_flow_style=True, width=10**6
+            ).splitlines()[0]
             lines.append(f"  {declared.name}: {shown}  # {docs.get(declared.name, '')}")
     return "\n".join(lines) + "\n"
 
@@ -531,7 +616,8 @@ def sources(final: Recipe, from_file: Recipe) -> list[tuple[str, str, str]]:
     for name in SECTIONS:
         for declared in dataclasses.fields(getattr(final, name)):
             value, filed, default = (
-                getattr(getattr(recipe, name), declared.name, None) for recipe in (final, from_file, defaults)
+                getattr(getattr(recipe, name), declared.name, None)
+                for recipe in (final, from_file, defaults)
             )
             source = "默认" if value == default else "配方" if value == filed else "命令行"
             rows.append((f"{name}.{declared.name}", str(value), source))

@@ -18,11 +18,27 @@ from typing import Any
 from .errors import DiskError, InputError
 
 _DISK_ERRNOS = {
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
-    errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTEMPTY,
-}  # fmt: skip
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ENOTEMPTY,
+}
 # Rust and C++ writers (safetensors, torch) report the same conditions as text of their own exception types.
-_DISK_WORDS = ("No space left", "os error 28", "os error 27", "File too large", "PytorchStreamWriter failed")
+_DISK_WORDS = (
+    "No space left",
+    "os error 28",
+    "os error 27",
+    "File too large",
+    "PytorchStreamWriter failed",
+)
 
 
 def _is_disk_error(error: BaseException) -> bool:
@@ -125,17 +141,25 @@ def read_bytes(path: Path, what: str) -> bytes:
     except FileNotFoundError:
         raise InputError(f"找不到{what} {str(path)!r}", f"检查路径：ls {path.parent}") from None
     except IsADirectoryError:
-        raise InputError(f"{what} {str(path)!r} 是一个目录，需要的是文件", f"看看里面有什么：ls {path}") from None
+        raise InputError(
+            f"{what} {str(path)!r} 是一个目录，需要的是文件", f"看看里面有什么：ls {path}"
+        ) from None
     except OSError as error:
-        raise InputError(f"读不了{what} {str(path)!r}：{error.strerror}", "检查路径和权限") from error
+        raise InputError(
+            f"读不了{what} {str(path)!r}：{error.strerror}", "检查路径和权限"
+        ) from error
     if not raw.strip():
         raise InputError(f"{what} {str(path)!r} 是空的", "换一个有内容的文件")
     return raw
 
 
-def read_text(path: Path, what: str, *, hint: str = "先转成 UTF-8：iconv -f GB18030 -t UTF-8 旧文件 > 新文件") -> str:
+def read_text(
+    path: Path, what: str, *, hint: str = "先转成 UTF-8：iconv -f GB18030 -t UTF-8 旧文件 > 新文件"
+) -> str:
     """The same as UTF-8 text, with or without a byte order mark; `hint` is given when it is in another encoding."""
     try:
         return read_bytes(path, what).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{what} {str(path)!r} 不是 UTF-8 文本（第 {error.start} 字节起）", hint) from error
+        raise InputError(
+            f"{what} {str(path)!r} 不是 UTF-8 文本（第 {error.start} 字节起）", hint
+        ) from error

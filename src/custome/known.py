@@ -38,7 +38,9 @@ def known_models() -> dict[str, KnownModel]:
 
 
 def _known(row: dict[str, Any]) -> KnownModel:
-    told: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    told: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+    }
     told["shape"] = ModelShape(**row["shape"])
     return KnownModel(**told)
 

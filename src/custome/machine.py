@@ -51,7 +51,9 @@ def read_rates(home: Path | None = None) -> Rates | None:
     """What was measured last, None when nothing was."""
     try:
         known = json.loads(((home or custome_home()) / RATES_FILE).read_text(encoding="utf-8"))
-        return Rates(machine=str(known["machine"]), fp32=float(known["fp32"]), bf16=float(known["bf16"]))
+        return Rates(
+            machine=str(known["machine"]), fp32=float(known["fp32"]), bf16=float(known["bf16"])
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

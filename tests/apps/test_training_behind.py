@@ -28,8 +28,12 @@ def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
 
 
 @pytest.mark.slow
-def test_it_waits_while_somebody_is_answered_and_is_taken_over_at_the_end(tiny_base: Path, tmp_path: Path):
-    recipe = make_recipe(tiny_base, tmp_path / "run", steps=200, checks={"eval_steps": 0, "save_steps": 100})
+def test_it_waits_while_somebody_is_answered_and_is_taken_over_at_the_end(
+    tiny_base: Path, tmp_path: Path
+):
+    recipe = make_recipe(
+        tiny_base, tmp_path / "run", steps=200, checks={"eval_steps": 0, "save_steps": 100}
+    )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
     busy, done = threading.Event(), threading.Event()
@@ -50,13 +54,18 @@ def test_it_waits_while_somebody_is_answered_and_is_taken_over_at_the_end(tiny_b
 
 @pytest.mark.slow
 def test_stopped_it_saves_and_goes_on_next_time(tiny_base: Path, tmp_path: Path):
-    recipe = make_recipe(tiny_base, tmp_path / "run", steps=400, checks={"eval_steps": 0, "save_steps": 400})
+    recipe = make_recipe(
+        tiny_base, tmp_path / "run", steps=400, checks={"eval_steps": 0, "save_steps": 400}
+    )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
     behind = TrainingBehind(tmp_path / "run", steps=400, busy=lambda: False, done=lambda: None)
     wait_for(lambda: "/400" in behind.told())
     behind.stop()
-    assert list((tmp_path / "run" / "checkpoints").iterdir()) and read_run(tmp_path / "run").status != "complete"
+    assert (
+        list((tmp_path / "run" / "checkpoints").iterdir())
+        and read_run(tmp_path / "run").status != "complete"
+    )
     done = threading.Event()
     again = TrainingBehind(tmp_path / "run", steps=400, busy=lambda: False, done=done.set)
     wait_for(done.is_set)
@@ -66,7 +75,9 @@ def test_stopped_it_saves_and_goes_on_next_time(tiny_base: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_one_that_fails_says_where_to_look(tmp_path: Path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "recipe.yaml").write_text("data:\n  train_path: nowhere.jsonl\n", encoding="utf-8")
+    (tmp_path / "run" / "recipe.yaml").write_text(
+        "data:\n  train_path: nowhere.jsonl\n", encoding="utf-8"
+    )
     behind = TrainingBehind(tmp_path / "run", steps=3, busy=lambda: False, done=lambda: None)
     wait_for(lambda: "train.log" in behind.told())
     assert "nowhere.jsonl" in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
@@ -74,15 +85,24 @@ def test_one_that_fails_says_where_to_look(tmp_path: Path):
 
 def test_the_tuned_model_takes_the_place_of_the_untuned_one_without_a_lost_word():
     """Whoever is being answered by the one that goes is answered to the end."""
-    untuned, tuned = ScriptedEngine(["慢慢说完这一句话。"], delay_s=0.05), ScriptedEngine(["我来了。"])
+    untuned, tuned = (
+        ScriptedEngine(["慢慢说完这一句话。"], delay_s=0.05),
+        ScriptedEngine(["我来了。"]),
+    )
     catalogue = Catalogue([Hosted(name="三国", engine=untuned)])
     request, replies = Request(messages=(Message(role="user", content="在么？"),)), []
-    ask = threading.Thread(target=lambda: replies.append(catalogue.find("三国", None).engine.run(request, GenerateOptions(), None, Cancel())))  # fmt: skip
+    ask = threading.Thread(
+        target=lambda: replies.append(
+            catalogue.find("三国", None).engine.run(request, GenerateOptions(), None, Cancel())
+        )
+    )
     ask.start()
     wait_for(catalogue.busy)
     held = catalogue.find("三国", None).engine
     catalogue.replace(Hosted(name="三国", engine=tuned))
-    assert held.run(request, GenerateOptions()).text == "我来了。"  # whoever had looked it up before
+    assert (
+        held.run(request, GenerateOptions()).text == "我来了。"
+    )  # whoever had looked it up before
     assert [one.name for one in catalogue.hosted()] == ["三国"]
     assert catalogue.find("三国", None).engine.run(request, GenerateOptions()).text == "我来了。"
     ask.join()

@@ -26,8 +26,10 @@ from custome.webui.seal import seal_png
 
 pytestmark = pytest.mark.browser
 
-PEOPLE = tuple(Character(name=name, cue=cue, utterances=9) for name, cue in
-               (("曹操", "操公"), ("诸葛亮", "孔明"), ("刘备", "玄德"), ("孙权", "孙权")))  # fmt: skip
+PEOPLE = tuple(
+    Character(name=name, cue=cue, utterances=9)
+    for name, cue in (("曹操", "操公"), ("诸葛亮", "孔明"), ("刘备", "玄德"), ("孙权", "孙权"))
+)
 LONG = "此事容吾细细思之，" * 12
 REPLIES = ["先救猫。", LONG, "第三次回答。", "第四次回答。", "第五次回答。", "第六次回答。"]
 PATIENCE_MS = 30_000
@@ -47,9 +49,18 @@ def serving(engine: ScriptedEngine, tmp_path: Path) -> Iterator[Callable[..., st
     def start(*names: str) -> str:
         for page in open_pages:
             page.close()
-        models = [Hosted(name=name, engine=engine, people=PEOPLE) for name in names or ("scripted",)]
+        models = [
+            Hosted(name=name, engine=engine, people=PEOPLE) for name in names or ("scripted",)
+        ]
         open_pages.append(build_chat_page(lambda: models, tmp_path / "chats.db"))
-        return open_page(open_pages[-1], host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
+        return open_page(
+            open_pages[-1],
+            host="127.0.0.1",
+            port=None,
+            share=False,
+            say=lambda line: None,
+            block=False,
+        )
 
     yield start
     open_pages[-1].close()
@@ -70,7 +81,9 @@ def store(tmp_path: Path, address: str) -> Iterator[Store]:
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def tab(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A person's tab, on a screen of either width."""
-    context = browser.new_context(locale="zh-CN", viewport=request.param, has_touch=request.param is PHONE)
+    context = browser.new_context(
+        locale="zh-CN", viewport=request.param, has_touch=request.param is PHONE
+    )
     yield open_tab(context.new_page(), address)
     context.close()
 
@@ -197,7 +210,11 @@ def test_three_in_one_scene(tab: Page, engine: ScriptedEngine):
     ask(tab, "三国归晋。")
     expect(answers(tab)).to_have_count(3, timeout=PATIENCE_MS)
     expect(answers(tab).nth(2)).to_contain_text("第三次回答。", timeout=PATIENCE_MS)
-    assert [text.split("：")[0] for text in answers(tab).all_inner_texts()] == ["刘备", "曹操", "孙权"]
+    assert [text.split("：")[0] for text in answers(tab).all_inner_texts()] == [
+        "刘备",
+        "曹操",
+        "孙权",
+    ]
     assert [request.speaker for request in engine.requests] == ["玄德", "操公", "孙权"]
     tab.get_by_label("点到谁").check()
     tab.locator("#answers input[type=number]").fill("1")
@@ -206,7 +223,9 @@ def test_three_in_one_scene(tab: Page, engine: ScriptedEngine):
     expect(answers(tab).nth(3)).to_have_text("孙权：第四次回答。", timeout=PATIENCE_MS)
 
 
-def test_persona_note_and_summary_reach_the_model_and_can_be_looked_at(tab: Page, engine: ScriptedEngine, address: str):
+def test_persona_note_and_summary_reach_the_model_and_can_be_looked_at(
+    tab: Page, engine: ScriptedEngine, address: str
+):
     tab.locator("#user textarea, #user input").first.fill("许攸")
     tab.locator("#user_persona textarea").fill("许攸从袁绍处来投。")
     tab_of(tab, "记忆")
@@ -266,10 +285,14 @@ def test_conversations_are_listed_searched_renamed_deleted_and_survive_the_serve
     expect(tab.locator("#chats label")).to_have_count(2)
 
 
-def test_when_the_last_model_is_gone_conversations_can_still_be_read(browser: Browser, engine: ScriptedEngine, tmp_path: Path):  # fmt: skip
+def test_when_the_last_model_is_gone_conversations_can_still_be_read(
+    browser: Browser, engine: ScriptedEngine, tmp_path: Path
+):
     models = [Hosted(name="only", engine=engine, people=PEOPLE)]
     page = build_chat_page(lambda: list(models), tmp_path / "chats.db")
-    address = open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
+    address = open_page(
+        page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False
+    )
     tab = open_tab(browser.new_context(locale="zh-CN").new_page(), address)
     ask(tab, "一")
     said(tab, "先救猫。")
@@ -324,12 +347,15 @@ def test_a_card_comes_in_and_goes_out(tab: Page, tmp_path: Path, engine: Scripte
     tab_of(tab, "人物")
     tab.locator("input[type=file]").last.set_input_files(path)
     expect(tab.locator("#person .token")).to_have_count(2)
-    expect(tab.locator("#card")).to_contain_text("<b>开</b>客栈的{{user}}，爱算账。")  # text, never run
+    expect(tab.locator("#card")).to_contain_text(
+        "<b>开</b>客栈的{{user}}，爱算账。"
+    )  # text, never run
     meet(tab, "王掌柜")
     ask(tab, "客栈何在？")
     said(tab, "先救猫。")
     assert (
-        engine.requests[0].messages[0].content == "<b>开</b>客栈的客，爱算账。客栈在东门外。客问王掌柜曰：“客栈何在？”"
+        engine.requests[0].messages[0].content
+        == "<b>开</b>客栈的客，爱算账。客栈在东门外。客问王掌柜曰：“客栈何在？”"
     )
     with tab.expect_download() as download:
         tab.locator("#card_png").click()
@@ -342,11 +368,17 @@ def test_a_card_comes_in_and_goes_out(tab: Page, tmp_path: Path, engine: Scripte
     expect(tab.get_by_text(re.compile("里面没有人物卡"))).to_be_visible()
 
 
-def test_what_people_and_files_say_is_text_and_never_a_page(tab: Page, tmp_path: Path, engine: ScriptedEngine):
+def test_what_people_and_files_say_is_text_and_never_a_page(
+    tab: Page, tmp_path: Path, engine: ScriptedEngine
+):
     wild = "<img src=x onerror=document.title='run'> &lt;b&gt; a<b"
     talks(tab)
     path = tmp_path / "wild.jsonl"
-    rows = [{"user_name": "客", "character_name": "曹操"}, {"name": "客", "is_user": True, "mes": f"  {wild}\n"}, {"name": "曹操", "is_user": False, "mes": wild}]  # fmt: skip
+    rows = [
+        {"user_name": "客", "character_name": "曹操"},
+        {"name": "客", "is_user": True, "mes": f"  {wild}\n"},
+        {"name": "曹操", "is_user": False, "mes": wild},
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     tab.locator("#talks input[type=file], input[type=file]").first.set_input_files(path)
     expect(answers(tab)).to_have_count(1)
@@ -354,7 +386,9 @@ def test_what_people_and_files_say_is_text_and_never_a_page(tab: Page, tmp_path:
         assert bubble.inner_text().replace("\u200b", "").strip() == wild
     expect(tab.locator("#chat img[src=x]")).to_have_count(0)
     card = tmp_path / "card.json"
-    card.write_text(json.dumps({"name": "<img src=y>掌柜", "first_mes": "<h1>来</h1>"}), encoding="utf-8")
+    card.write_text(
+        json.dumps({"name": "<img src=y>掌柜", "first_mes": "<h1>来</h1>"}), encoding="utf-8"
+    )
     if tab.viewport_size == PHONE:
         tab.locator("#talks .toggle-button, .toggle-button").first.click()
     tab_of(tab, "人物")
@@ -368,10 +402,17 @@ def test_what_people_and_files_say_is_text_and_never_a_page(tab: Page, tmp_path:
     expect(questions(tab).first).to_have_text("改过的话")  # though blanks stood around it
 
 
-def test_a_card_speaks_first_keeps_its_picture_and_goes(tab: Page, tmp_path: Path, engine: ScriptedEngine):
+def test_a_card_speaks_first_keeps_its_picture_and_goes(
+    tab: Page, tmp_path: Path, engine: ScriptedEngine
+):
     out = io.BytesIO()
     Image.new("RGB", (300, 200), "green").save(out, "PNG")
-    card = Card(name="王掌柜", cue="王掌柜", greeting="客官住店么？", rest={"alternate_greetings": ["打烊了。"]})
+    card = Card(
+        name="王掌柜",
+        cue="王掌柜",
+        greeting="客官住店么？",
+        rest={"alternate_greetings": ["打烊了。"]},
+    )
     path = tmp_path / "card.png"
     path.write_bytes(write_png(card, out.getvalue()))
     tab_of(tab, "人物")
@@ -404,7 +445,10 @@ def test_of_several_candidates_the_first_is_seen_until_one_is_chosen(tab: Page, 
     ask(tab, "一")
     expect(answers(tab).first).to_contain_text("先救猫", timeout=PATIENCE_MS)
     said(tab, LONG)  # three characters are too few
-    assert [turn.text for turn in store.read(store.chats(owner(tab))[0].id, owner(tab)).turns] == ["一", LONG]
+    assert [turn.text for turn in store.read(store.chats(owner(tab))[0].id, owner(tab)).turns] == [
+        "一",
+        LONG,
+    ]
 
 
 def test_starting_anew_ends_a_generation_for_good(tab: Page, engine: ScriptedEngine):
@@ -481,7 +525,9 @@ def test_on_a_phone_everything_is_in_reach(browser: Browser, address: str):
     ):
         page.locator(button).scroll_into_view_if_needed()
         box = page.locator(button).bounding_box()
-        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] + 1, button
+        assert (
+            box is not None and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] + 1
+        ), button
     talks(page)
     expect(page.locator("#chats label")).to_have_count(1)
     context.close()
@@ -498,12 +544,18 @@ def test_a_trained_run_answers(browser: Browser, request: pytest.FixtureRequest,
 
     people = read_run(Path(folder)).characters
     engine = open_local(
-        run=Path(folder), base_model="", reporter=NullReporter(), home=Path(request.config.getoption("--home"))
+        run=Path(folder),
+        base_model="",
+        reporter=NullReporter(),
+        home=Path(request.config.getoption("--home")),
     )
     page = build_chat_page(
-        lambda: [Hosted(name="run", engine=engine, people=tuple(people), folder=Path(folder))], tmp_path / "chats.db"
+        lambda: [Hosted(name="run", engine=engine, people=tuple(people), folder=Path(folder))],
+        tmp_path / "chats.db",
     )
-    address = open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
+    address = open_page(
+        page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False
+    )
     context = browser.new_context(locale="zh-CN")
     tab = open_tab(context.new_page(), address)
     meet(tab, "曹操")

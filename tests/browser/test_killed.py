@@ -22,7 +22,10 @@ pytestmark = pytest.mark.browser
 KILLS = 20
 PATIENCE_MS = 30_000
 DELAY_S = 0.03
-REPLY = "".join(f"其{number}曰天下之事不可不察也，" for number in "一二三四五六七八") + "此吾所以为将军忧也。"
+REPLY = (
+    "".join(f"其{number}曰天下之事不可不察也，" for number in "一二三四五六七八")
+    + "此吾所以为将军忧也。"
+)
 SERVER = f"""
 import sys
 from pathlib import Path
@@ -53,7 +56,9 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
-        self._process = subprocess.Popen([sys.executable, "-c", SERVER, str(self._where), str(self._port)])
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVER, str(self._where), str(self._port)]
+        )
         for _ in range(300):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self._port)) == 0:
@@ -68,12 +73,18 @@ class Server:
 
 
 def test_killed_twenty_times_no_finished_turn_is_lost(browser: Browser, tmp_path: Path):
-    dice, server, store = random.Random(1), Server(tmp_path / "chats.db"), Store(tmp_path / "chats.db")
+    dice, server, store = (
+        random.Random(1),
+        Server(tmp_path / "chats.db"),
+        Store(tmp_path / "chats.db"),
+    )
     page = browser.new_context(locale="zh-CN").new_page()
     said: list[str] = []
     try:
         for number in range(KILLS):
-            page.goto("about:blank")  # the old page reloads itself when the server is back, in the middle of open_tab
+            page.goto(
+                "about:blank"
+            )  # the old page reloads itself when the server is back, in the middle of open_tab
             open_tab(page, server.start())
             expect(questions(page)).to_have_count(2 * number)  # it shows where it was
             ask(page, f"第{number}问：此事如何？")
@@ -88,8 +99,13 @@ def test_killed_twenty_times_no_finished_turn_is_lost(browser: Browser, tmp_path
 
             said.append(f"第{number}问：然后呢？")
             *before, tail = turns(store, owner(page))
-            assert [turn.text for turn in before if turn.finished] == said, "a finished turn is lost"
-            assert REPLY.startswith(tail.text) and len(seen) - len(tail.text) <= (KEEP_EVERY_S + 0.5) / DELAY_S
+            assert [turn.text for turn in before if turn.finished] == said, (
+                "a finished turn is lost"
+            )
+            assert (
+                REPLY.startswith(tail.text)
+                and len(seen) - len(tail.text) <= (KEEP_EVERY_S + 0.5) / DELAY_S
+            )
             assert not tail.finished, "it was killed too late to be in the middle"
     finally:
         server.kill()

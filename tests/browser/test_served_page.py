@@ -32,7 +32,10 @@ from llama_server import Llama
 
 pytestmark = pytest.mark.browser
 
-THREE = (Character(name="曹操", cue="操", utterances=9), Character(name="诸葛亮", cue="孔明", utterances=8))
+THREE = (
+    Character(name="曹操", cue="操", utterances=9),
+    Character(name="诸葛亮", cue="孔明", utterances=8),
+)
 FOUR = (Character(name="林黛玉", cue="黛玉", utterances=9),)
 PATIENCE_MS = 30_000
 
@@ -46,14 +49,21 @@ class Echo(ScriptedEngine):
 
 
 @contextmanager
-def serving(doorkeeper: Doorkeeper, chats: Path, hosted: list[Hosted] | None = None) -> Iterator[str]:
-    hosted = hosted or [Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE), Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR)]  # fmt: skip
+def serving(
+    doorkeeper: Doorkeeper, chats: Path, hosted: list[Hosted] | None = None
+) -> Iterator[str]:
+    hosted = hosted or [
+        Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE),
+        Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR),
+    ]
     catalogue = Catalogue(hosted)
     check = None if doorkeeper.open else lambda _, text: doorkeeper.find(text) is not None
     app = create_app(catalogue, doorkeeper)
     let_go = mount_page(app, build_chat_page(catalogue.hosted, chats / "chats.db"), check)
     port = free_port("127.0.0.1", None)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -67,15 +77,24 @@ def serving(doorkeeper: Doorkeeper, chats: Path, hosted: list[Hosted] | None = N
 
 
 def metric(address: str, name: str) -> float:
-    lines = [line for line in httpx.get(f"{address}/metrics").text.splitlines() if line.startswith(name + "{")]
+    lines = [
+        line
+        for line in httpx.get(f"{address}/metrics").text.splitlines()
+        if line.startswith(name + "{")
+    ]
     return sum(float(line.split()[-1]) for line in lines)
 
 
 def new_tab(browser: Browser, address: str) -> Page:
-    return open_tab(browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860}).new_page(), address)
+    return open_tab(
+        browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860}).new_page(),
+        address,
+    )
 
 
-def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(browser: Browser, tmp_path: Path):
+def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(
+    browser: Browser, tmp_path: Path
+):
     with serving(Doorkeeper([]), tmp_path) as address:
         first, second = new_tab(browser, address), new_tab(browser, address)
         meet(first, "诸葛亮")
@@ -89,9 +108,13 @@ def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(brow
         before = [len(answers(page).first.inner_text()) for page in (first, second)]
         first.wait_for_timeout(600)
         assert all(
-            len(answers(page).first.inner_text()) > old for page, old in zip((first, second), before, strict=True)
+            len(answers(page).first.inner_text()) > old
+            for page, old in zip((first, second), before, strict=True)
         )
-        assert "黛玉" not in answers(first).first.inner_text() and "孔明" not in answers(second).first.inner_text()
+        assert (
+            "黛玉" not in answers(first).first.inner_text()
+            and "孔明" not in answers(second).first.inner_text()
+        )
 
         first.locator("#stop").click()
         deadline = time.monotonic() + 3
@@ -102,9 +125,17 @@ def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(brow
         stopped = answers(first).first.inner_text()
         second.wait_for_timeout(400)
         assert answers(first).first.inner_text() == stopped and len(stopped) < 120
-        expect(second.locator("#status")).to_have_text(re.compile(r"token/秒.*上下文"), timeout=PATIENCE_MS)
-        answer = httpx.post(f"{address}/v1/chat/completions", json={"model": "红楼:林黛玉", "messages": [{"role": "user", "content": "安否？"}]}, timeout=30)  # fmt: skip
-        assert "黛玉说" in answer.json()["choices"][0]["message"]["content"]  # the API, beside the page
+        expect(second.locator("#status")).to_have_text(
+            re.compile(r"token/秒.*上下文"), timeout=PATIENCE_MS
+        )
+        answer = httpx.post(
+            f"{address}/v1/chat/completions",
+            json={"model": "红楼:林黛玉", "messages": [{"role": "user", "content": "安否？"}]},
+            timeout=30,
+        )
+        assert (
+            "黛玉说" in answer.json()["choices"][0]["message"]["content"]
+        )  # the API, beside the page
 
 
 def test_with_keys_the_page_asks_for_one(browser: Browser, tmp_path: Path):
@@ -128,17 +159,25 @@ def test_the_engine_behind_is_killed_the_page_says_so_and_recovers(
     llama = Llama(prepare(run, NullReporter(), home=run.parents[1] / "home").model)
     engine = RemoteEngine(llama.url, "any", kind="novel")
     with serving(
-        Doorkeeper([]), tmp_path, [Hosted(name="east", engine=engine, people=read_run(run).characters)]
+        Doorkeeper([]),
+        tmp_path,
+        [Hosted(name="east", engine=engine, people=read_run(run).characters)],
     ) as address:
         page = new_tab(browser, address)
         tab_of(page, "生成")
-        page.locator("#do_sample input").uncheck()  # what a random model draws may be nothing at all
+        page.locator(
+            "#do_sample input"
+        ).uncheck()  # what a random model draws may be nothing at all
         ask(page, "粮草何在？")
-        expect(page.locator("#status")).to_contain_text("token/秒", timeout=PATIENCE_MS)  # it has said its last
+        expect(page.locator("#status")).to_contain_text(
+            "token/秒", timeout=PATIENCE_MS
+        )  # it has said its last
         expect(answers(page).first).to_have_text(re.compile(r"[^…\s]"))
         llama.kill()
         ask(page, "书信何在？")
-        expect(page.locator(".toast-body, .toast-wrap").first).to_contain_text("连不上", timeout=PATIENCE_MS)
+        expect(page.locator(".toast-body, .toast-wrap").first).to_contain_text(
+            "连不上", timeout=PATIENCE_MS
+        )
         expect(page.locator("#say textarea")).to_have_value("书信何在？")  # nothing is lost
         assert answers(page).count() == 1
         llama.start()

@@ -36,19 +36,40 @@ def instructed(folder: Path) -> Path:
     return folder
 
 
-def test_the_tuned_people_take_over(browser: Browser, tiny_novel: Path, tmp_path: Path, own_home: Path):
+def test_the_tuned_people_take_over(
+    browser: Browser, tiny_novel: Path, tmp_path: Path, own_home: Path
+):
     base, port = instructed(tmp_path / "base"), free_port("127.0.0.1", None)
-    command = [sys.executable, "-m", "custome", "quickstart", str(tiny_novel), "--base", str(base), "--steps", "60", "--port", str(port)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "custome",
+        "quickstart",
+        str(tiny_novel),
+        "--base",
+        str(base),
+        "--steps",
+        "60",
+        "--port",
+        str(port),
+    ]
     environment = {**os.environ, "CUSTOME_HOME": str(own_home), "PYTHONUNBUFFERED": "1"}
     log = tmp_path / "quickstart.log"
     with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env=environment)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env=environment
+        )
     try:
         until = time.monotonic() + 120
         while "聊天页已打开" not in log.read_text(encoding="utf-8"):
-            assert process.poll() is None and time.monotonic() < until, log.read_text(encoding="utf-8")
+            assert process.poll() is None and time.monotonic() < until, log.read_text(
+                encoding="utf-8"
+            )
             time.sleep(0.2)
-        page = open_tab(browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860}).new_page(), f"http://127.0.0.1:{port}")  # fmt: skip
+        page = open_tab(
+            browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860}).new_page(),
+            f"http://127.0.0.1:{port}",
+        )
         expect(page.locator("#behind")).to_contain_text("边聊边练", timeout=30_000)
         ask(page, "粮草何在？")
         expect(answers(page)).to_have_count(1, timeout=60_000)
@@ -59,7 +80,10 @@ def test_the_tuned_people_take_over(browser: Browser, tiny_novel: Path, tmp_path
         expect(page.locator("#behind", has_text="边聊边练")).to_have_count(0, timeout=60_000)
         ask(page, "书信何在？")
         expect(answers(page)).to_have_count(2, timeout=60_000)
-        assert [questions(page).nth(i).inner_text().strip() for i in range(2)] == ["粮草何在？", "书信何在？"]
+        assert [questions(page).nth(i).inner_text().strip() for i in range(2)] == [
+            "粮草何在？",
+            "书信何在？",
+        ]
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=90)

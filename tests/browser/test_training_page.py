@@ -25,11 +25,17 @@ pytestmark = pytest.mark.browser
 def run(tiny_base: Path, tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "run"
     recipe = make_recipe(
-        tiny_base, folder, steps=3000, learning_rate=1e-3, checks={"eval_steps": 20, "save_steps": 1000}
+        tiny_base,
+        folder,
+        steps=3000,
+        learning_rate=1e-3,
+        checks={"eval_steps": 20, "save_steps": 1000},
     )
     (tmp_path / "recipe.yaml").write_text(dump(recipe), encoding="utf-8")
-    process = subprocess.Popen([sys.executable, "-m", "custome", "train", "--recipe", str(tmp_path / "recipe.yaml")],
-                               stdout=subprocess.DEVNULL)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "custome", "train", "--recipe", str(tmp_path / "recipe.yaml")],
+        stdout=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 120
     while not (folder / "samples.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -52,7 +58,9 @@ def wait_beyond(step: int, tab: Page) -> None:
 
 def test_watch_stop_resume(browser: Browser, run: Path):
     page = build_training_page(TrainingRun(run))
-    address = open_page(page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False)
+    address = open_page(
+        page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False
+    )
     try:
         tab = browser.new_page(locale="zh-CN")
         problems: list[str] = []
@@ -72,7 +80,10 @@ def test_watch_stop_resume(browser: Browser, run: Path):
         tab.locator("#stop").click()
         expect(tab.locator("#status")).to_contain_text("停着", timeout=60_000)
         stopped = steps_shown(tab)
-        assert list((run / "checkpoints").glob(f"step-{stopped:07d}")) and TrainingRun(run).status() == "stopped"
+        assert (
+            list((run / "checkpoints").glob(f"step-{stopped:07d}"))
+            and TrainingRun(run).status() == "stopped"
+        )
 
         tab.locator("#resume").click()
         expect(tab.locator("#status")).to_contain_text("训练中", timeout=60_000)

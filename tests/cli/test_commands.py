@@ -23,14 +23,18 @@ def run(
     *words: str | Path, cwd: Path | None = None, program: list[str] | None = None, **options
 ) -> subprocess.CompletedProcess:
     command = [*(program or CLI), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=300, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, check=False, timeout=300, **options
+    )
 
 
 def assert_refused(done: subprocess.CompletedProcess, *expected: str) -> None:
     """Two lines, exit 2, and the words that must be there."""
     assert done.returncode == 2, done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
-    assert len(lines) == 2 and lines[0].startswith("错误：") and lines[1].startswith("怎么办："), done.stderr
+    assert len(lines) == 2 and lines[0].startswith("错误：") and lines[1].startswith("怎么办："), (
+        done.stderr
+    )
     assert len(lines[1]) > len("怎么办：")
     for words in expected:
         assert words in done.stderr, done.stderr
@@ -40,8 +44,23 @@ def assert_refused(done: subprocess.CompletedProcess, *expected: str) -> None:
 def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     rows = make_tiny_rows(folder / "rows.jsonl")
-    done = run("train", "--train-path", rows, "--base-model", tiny_base, "--output-dir", folder / "run", "--steps", 3, "--batch-size", 8,
-               "--val-set-size", 8, "--cutoff-len", 64)  # fmt: skip
+    done = run(
+        "train",
+        "--train-path",
+        rows,
+        "--base-model",
+        tiny_base,
+        "--output-dir",
+        folder / "run",
+        "--steps",
+        3,
+        "--batch-size",
+        8,
+        "--val-set-size",
+        8,
+        "--cutoff-len",
+        64,
+    )
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -63,14 +82,20 @@ def timed(*words: str) -> float:
 
 
 def test_an_error_is_fast(tmp_path: Path):
-    assert min(timed("train", "--train-path", str(tmp_path / "nowhere.jsonl")) for _ in range(3)) <= 1.0
+    assert (
+        min(timed("train", "--train-path", str(tmp_path / "nowhere.jsonl")) for _ in range(3))
+        <= 1.0
+    )
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_explains_itself(name: str):
     done = run(*name.split(), "--help")
     assert (
-        done.returncode == 0 and "选项" in done.stdout and COMMANDS[name][1][:4] and "show this help" not in done.stdout
+        done.returncode == 0
+        and "选项" in done.stdout
+        and COMMANDS[name][1][:4]
+        and "show this help" not in done.stdout
     )
 
 
@@ -98,15 +123,25 @@ def test_unknown_commands_flags_and_methods_name_the_nearest():
     assert_refused(run("train", "--device", "tpu"), "tpu", "cuda")
     assert_refused(run("corpus", "build"), "--output")
     assert_refused(run("serve"), "runs/sanguo")
-    assert_refused(run("--data_pth", "x", program=[sys.executable, str(REPOSITORY / "train_sanguo.py")]), "--data-path")
+    assert_refused(
+        run("--data_pth", "x", program=[sys.executable, str(REPOSITORY / "train_sanguo.py")]),
+        "--data-path",
+    )
 
 
 def test_bad_novels(tmp_path: Path):
     binary, empty = tmp_path / "b.txt", tmp_path / "e.txt"
     binary.write_bytes(b"\x00\x01\x02" * 500)
     empty.write_bytes(b"")
-    for given, words in ((tmp_path / "nowhere.txt", "找不到"), (tmp_path, "目录"), (empty, "空"), (binary, "二进制")):
-        assert_refused(run("corpus", "build", given, "-o", tmp_path / "out"), repr(str(given)), words)
+    for given, words in (
+        (tmp_path / "nowhere.txt", "找不到"),
+        (tmp_path, "目录"),
+        (empty, "空"),
+        (binary, "二进制"),
+    ):
+        assert_refused(
+            run("corpus", "build", given, "-o", tmp_path / "out"), repr(str(given)), words
+        )
         assert not (tmp_path / "out").exists()
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "diary.txt").write_text("x", encoding="utf-8")
@@ -114,15 +149,25 @@ def test_bad_novels(tmp_path: Path):
     assert [p.name for p in (tmp_path / "taken").iterdir()] == ["diary.txt"]
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (None, "找不到"), (b"", "空"), (b"\xff\xfe\x00" * 9, "UTF-8"), (b'{"context": "a", "chat": "b"}\n{oops', ":2"),
-    (b'{"context": "a"}', "'chat'"), (b"[]", "没有"), ("“来。”".encode("gb18030"), "corpus build"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "找不到"),
+        (b"", "空"),
+        (b"\xff\xfe\x00" * 9, "UTF-8"),
+        (b'{"context": "a", "chat": "b"}\n{oops', ":2"),
+        (b'{"context": "a"}', "'chat'"),
+        (b"[]", "没有"),
+        ("“来。”".encode("gb18030"), "corpus build"),
+    ],
+)
 def test_bad_training_data(tmp_path: Path, content: bytes | None, words: str):
     path = tmp_path / "d.jsonl"
     if content is not None:
         path.write_bytes(content)
-    assert_refused(run("train", "--train-path", path, "--output-dir", tmp_path / "run"), str(path), words)
+    assert_refused(
+        run("train", "--train-path", path, "--output-dir", tmp_path / "run"), str(path), words
+    )
     assert not (tmp_path / "run").exists()
 
 
@@ -141,7 +186,15 @@ def test_recipes_that_cannot_be(tmp_path: Path):
 def test_an_output_below_a_file(tiny_base: Path, tmp_path: Path):
     rows = make_tiny_rows(tmp_path / "rows.jsonl")
     done = run(
-        "train", "--train-path", rows, "--base-model", tiny_base, "--output-dir", rows / "run", "--val-set-size", 8
+        "train",
+        "--train-path",
+        rows,
+        "--base-model",
+        tiny_base,
+        "--output-dir",
+        rows / "run",
+        "--val-set-size",
+        8,
     )
     assert_refused(done, str(rows))
 
@@ -153,7 +206,15 @@ def test_training_data_that_is_a_folder(tmp_path: Path):
 def test_settings_are_refused_all_at_once(tmp_path: Path):
     rows = make_tiny_rows(tmp_path / "rows.jsonl")
     done = run(
-        "train", "--train-path", rows, "--batch-size", "0", "--learning-rate", "-1", "--output-dir", tmp_path / "run"
+        "train",
+        "--train-path",
+        rows,
+        "--batch-size",
+        "0",
+        "--learning-rate",
+        "-1",
+        "--output-dir",
+        tmp_path / "run",
     )
     assert_refused(done, "batch_size", "learning_rate")
     assert not (tmp_path / "run").exists()
@@ -161,17 +222,46 @@ def test_settings_are_refused_all_at_once(tmp_path: Path):
 
 def test_rows_longer_than_the_cutoff_are_counted_not_refused(tiny_base: Path, tmp_path: Path):
     rows = tmp_path / "rows.jsonl"
-    long_row = json.dumps({"context": "粮草" * 100 + "张三曰：", "chat": "“送到东门。”"}, ensure_ascii=False)
+    long_row = json.dumps(
+        {"context": "粮草" * 100 + "张三曰：", "chat": "“送到东门。”"}, ensure_ascii=False
+    )
     rows.write_text((long_row + "\n") * 10, encoding="utf-8")
-    done = run("train", "--train-path", rows, "--base-model", tiny_base, "--output-dir", tmp_path / "run", "--steps", 1,
-               "--batch-size", 4, "--micro-batch-size", 4, "--val-set-size", 2, "--cutoff-len", 32)  # fmt: skip
+    done = run(
+        "train",
+        "--train-path",
+        rows,
+        "--base-model",
+        tiny_base,
+        "--output-dir",
+        tmp_path / "run",
+        "--steps",
+        1,
+        "--batch-size",
+        4,
+        "--micro-batch-size",
+        4,
+        "--val-set-size",
+        2,
+        "--cutoff-len",
+        32,
+    )
     assert done.returncode == 0 and "被截短的 10 条" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_folder_that_holds_another_run_is_left_alone(trained: Path, tiny_base: Path):
     before = {p.name: p.stat().st_mtime_ns for p in trained.iterdir()}
     rows = trained.parent / "rows.jsonl"
-    done = run("train", "--train-path", rows, "--base-model", tiny_base, "--output-dir", trained, "--val-set-size", 8)
+    done = run(
+        "train",
+        "--train-path",
+        rows,
+        "--base-model",
+        tiny_base,
+        "--output-dir",
+        trained,
+        "--val-set-size",
+        8,
+    )
     assert_refused(done, repr(str(trained)), "--resume")
     assert {p.name: p.stat().st_mtime_ns for p in trained.iterdir()} == before
 
@@ -184,7 +274,15 @@ def test_a_base_model_with_a_missing_shard(tiny_base: Path, tmp_path: Path):
         '{"weight_map": {"a": "model-00001-of-00001.safetensors"}}', encoding="utf-8"
     )
     done = run(
-        "train", "--train-path", rows, "--base-model", base, "--output-dir", tmp_path / "run", "--val-set-size", 8
+        "train",
+        "--train-path",
+        rows,
+        "--base-model",
+        base,
+        "--output-dir",
+        tmp_path / "run",
+        "--val-set-size",
+        8,
     )
     assert_refused(done, "model-00001-of-00001.safetensors")
     assert not (tmp_path / "run").exists()
@@ -197,14 +295,18 @@ def test_a_port_in_use(trained: Path):
         port = taken.getsockname()[1]
         assert_refused(run("serve", trained, "--port", port), str(port))
         script = [sys.executable, str(REPOSITORY / "chat_server.py")]
-        assert_refused(run("--lora_weights", trained, "--server_port", port, program=script), str(port))
+        assert_refused(
+            run("--lora_weights", trained, "--server_port", port, program=script), str(port)
+        )
 
 
 def test_no_run_folder(tmp_path: Path):
     for command in ("serve", "chat", "compare"):
         assert_refused(run(command, tmp_path / "nowhere"), "找不到运行目录", "custome quickstart")
         assert_refused(run(command, tmp_path), "run.json")
-    assert_refused(run(program=[sys.executable, str(REPOSITORY / "chat_server.py")]), "--lora_weights")
+    assert_refused(
+        run(program=[sys.executable, str(REPOSITORY / "chat_server.py")]), "--lora_weights"
+    )
 
 
 def test_no_space_for_the_download(tmp_path: Path):
@@ -228,7 +330,10 @@ def test_a_full_disk_while_writing_a_corpus(tiny_novel: Path, tmp_path: Path):
         f"raise SystemExit(main(['corpus', 'build', {str(tiny_novel)!r}, '-o', {str(tmp_path / 'out')!r}]))\n"
     )
     assert_refused(
-        run(program=[sys.executable, "-c", code], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}), "写不进"
+        run(
+            program=[sys.executable, "-c", code], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        ),
+        "写不进",
     )
     assert (tmp_path / "out" / "train.jsonl").read_bytes() == before
     assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".")]
@@ -248,13 +353,17 @@ def test_compare_writes_both_documents(trained: Path, tmp_path: Path):
     done = run("compare", trained, "--prompts", prompts, "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "困惑度" in done.stdout
-    assert (tmp_path / "out" / "compare.md").exists() and (tmp_path / "out" / "compare.html").exists()
+    assert (tmp_path / "out" / "compare.md").exists() and (
+        tmp_path / "out" / "compare.html"
+    ).exists()
 
 
 def test_a_chat_in_the_terminal(trained: Path, tmp_path: Path):
     talk, chats = tmp_path / "talk.jsonl", tmp_path / "chats.db"
     typed = f"粮草何在？\n/重试\n/上一版\n/提示 书信何在？\n/存成 {talk}\n/第几回 x\n/新对话\n/读入 {talk}\n/存成 x.doc\n/退出\n"
-    done = run("chat", trained, "--greedy", "--as", "李四", "--with", "张三", "--chats", chats, input=typed)
+    done = run(
+        "chat", trained, "--greedy", "--as", "李四", "--with", "张三", "--chats", chats, input=typed
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("”") >= 2 and "已读入 2 句" in done.stdout and "[李四 ·" in done.stdout
     assert "'x' 不是数" in done.stderr and "x.doc" in done.stderr
@@ -262,7 +371,9 @@ def test_a_chat_in_the_terminal(trained: Path, tmp_path: Path):
     assert (saved[1]["name"], saved[1]["mes"], len(saved[2]["swipes"])) == ("李四", "粮草何在？", 2)
     again = run("chat", trained, "--chats", chats, input="/对话 粮草\n/打开 2\n/打开 9\n/退出\n")
     assert (
-        "粮草何在？（2 句）" in again.stdout and "李四：粮草何在？" in again.stdout and "没有第 '9' 段" in again.stderr
+        "粮草何在？（2 句）" in again.stdout
+        and "李四：粮草何在？" in again.stdout
+        and "没有第 '9' 段" in again.stderr
     )
 
 
@@ -270,8 +381,21 @@ def test_a_chat_in_the_terminal(trained: Path, tmp_path: Path):
 def test_the_seeds_scripts_train_and_their_runs_are_ordinary(tiny_base: Path, tmp_path: Path):
     rows = make_tiny_rows(tmp_path / "rows.jsonl")
     sanguo = [sys.executable, str(REPOSITORY / "train_sanguo.py")]
-    done = run(f"--base_model={tiny_base}", "--data-path", rows, "--output_dir", tmp_path / "s", "--num_epochs", "1", "--val_set_size=20",
-               "--train_on_inputs", "--group-by-length=False", "--batch_size", "16", program=sanguo)  # fmt: skip
+    done = run(
+        f"--base_model={tiny_base}",
+        "--data-path",
+        rows,
+        "--output_dir",
+        tmp_path / "s",
+        "--num_epochs",
+        "1",
+        "--val_set_size=20",
+        "--train_on_inputs",
+        "--group-by-length=False",
+        "--batch_size",
+        "16",
+        program=sanguo,
+    )
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "s" / "recipe.yaml").read_text(encoding="utf-8")
     for line in (
@@ -282,12 +406,36 @@ def test_the_seeds_scripts_train_and_their_runs_are_ordinary(tiny_base: Path, tm
         "learning_rate: 0.0003",
     ):
         assert line in text
-    again = run(f"--base_model={tiny_base}", "--data-path", rows, "--output_dir", tmp_path / "s", "--num_epochs", "1", "--val_set_size=20",
-                "--train_on_inputs", "--batch_size", "16", "--resume_from_checkpoint", program=sanguo)  # fmt: skip
+    again = run(
+        f"--base_model={tiny_base}",
+        "--data-path",
+        rows,
+        "--output_dir",
+        tmp_path / "s",
+        "--num_epochs",
+        "1",
+        "--val_set_size=20",
+        "--train_on_inputs",
+        "--batch_size",
+        "16",
+        "--resume_from_checkpoint",
+        program=sanguo,
+    )
     assert again.returncode == 0 and "接着训练" in again.stdout, again.stderr
     mingzhu = [sys.executable, str(REPOSITORY / "train_mingzhu.py")]
-    done = run("--base_model", tiny_base, "--train_path", rows, "--valid_path", rows, "--output_dir", tmp_path / "m", "--batch_size", "40",
-               program=mingzhu)  # fmt: skip
+    done = run(
+        "--base_model",
+        tiny_base,
+        "--train_path",
+        rows,
+        "--valid_path",
+        rows,
+        "--output_dir",
+        tmp_path / "m",
+        "--batch_size",
+        "40",
+        program=mingzhu,
+    )
     assert done.returncode == 0, done.stderr
     done = run("compare", tmp_path / "m")
     assert done.returncode == 0 and (tmp_path / "m" / "compare.html").exists(), done.stderr
@@ -308,8 +456,11 @@ def test_seed_booleans_are_spelt_out():
         "--base_model",
         "x",
     ]
-    for words, value in ((["--resume_from_checkpoint"], "True"), (["--resume-from-checkpoint", "a/step-1"], "a/step-1"),
-                         (["--resume_from_checkpoint=b"], "b")):  # fmt: skip
+    for words, value in (
+        (["--resume_from_checkpoint"], "True"),
+        (["--resume-from-checkpoint", "a/step-1"], "a/step-1"),
+        (["--resume_from_checkpoint=b"], "b"),
+    ):
         assert spell_out_booleans(SeedSanguo, words) == ["--resume_from_checkpoint", value]
 
 
@@ -326,14 +477,18 @@ def test_quickstart_from_a_novel_and_again(tiny_novel: Path, tiny_base: Path, tm
     assert again.returncode == 0 and "已训练好" in again.stdout
     assert (folder / "adapter_model.safetensors").stat().st_mtime_ns == made
     (folder / "recipe.yaml").write_text(
-        (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 42", "seed: 1"), encoding="utf-8"
+        (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 42", "seed: 1"),
+        encoding="utf-8",
     )
     assert_refused(run(*words, cwd=tmp_path), "别的设置")
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / tiny_novel.name
-    other.write_text(tiny_novel.read_text(encoding="utf-8").replace("张三", "张五"), encoding="utf-8")
+    other.write_text(
+        tiny_novel.read_text(encoding="utf-8").replace("张三", "张五"), encoding="utf-8"
+    )
     (folder / "recipe.yaml").write_text(
-        (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 1", "seed: 42"), encoding="utf-8"
+        (folder / "recipe.yaml").read_text(encoding="utf-8").replace("seed: 1", "seed: 42"),
+        encoding="utf-8",
     )
     assert_refused(run("quickstart", other, *words[2:], cwd=tmp_path), "另一本书")
 
@@ -342,9 +497,12 @@ def test_quickstart_from_a_novel_and_again(tiny_novel: Path, tiny_base: Path, tm
 def test_quickstart_on_a_short_story_without_chapters(tiny_base: Path, tmp_path: Path):
     story = tmp_path / "story.txt"
     story.write_text(
-        "张三曰：“今夜可取粮草否？”李四曰：“粮草在西山，明早送来。”\n" * 3 + "王五曰：“去。”\n", encoding="utf-8"
+        "张三曰：“今夜可取粮草否？”李四曰：“粮草在西山，明早送来。”\n" * 3 + "王五曰：“去。”\n",
+        encoding="utf-8",
     )
-    done = run("quickstart", story, "--base-model", tiny_base, "--steps", "2", "--no-serve", cwd=tmp_path)
+    done = run(
+        "quickstart", story, "--base-model", tiny_base, "--steps", "2", "--no-serve", cwd=tmp_path
+    )
     assert done.returncode == 0 and "compare.html" in done.stdout, done.stderr
 
 

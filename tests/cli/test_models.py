@@ -26,7 +26,12 @@ def test_every_base_has_its_facts_and_a_recipe_that_names_it():
     assert shipped_name("embedded") == "gemma3-270m" and shipped_name("Qwen/Qwen3-8B") is None
 
 
-def test_listed_taken_from_a_file_and_removed(own_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # fmt: skip
+def test_listed_taken_from_a_file_and_removed(
+    own_home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
     file = tmp_path / "brought.gguf"
     file.write_bytes(b"GGUF weights")
     name = "qwen2.5-coder-0.5b"
@@ -36,7 +41,9 @@ def test_listed_taken_from_a_file_and_removed(own_home: Path, tmp_path: Path, ca
         monkeypatch.setattr(module, "catalogue", lambda: {**known, name: small})
     assert main(["models"]) == 0
     out = capsys.readouterr().out
-    assert all(part in out for part in ("gemma3", "Apache-2.0", "GB")) and str(own_home) in out.replace("\n", "")
+    assert all(part in out for part in ("gemma3", "Apache-2.0", "GB")) and str(
+        own_home
+    ) in out.replace("\n", "")
     assert main(["models", "get", name, "--file", str(file)]) == 0
     assert resources.where(name).read_bytes() == b"GGUF weights"
     assert main(["models", "remove", name]) == 0 and not resources.where(name).exists()

@@ -16,7 +16,9 @@ def test_the_reference_page_is_current():
 
 
 def test_both_readmes_name_the_same_commands():
-    chinese, english = ((REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README_en.md"))
+    chinese, english = (
+        (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README_en.md")
+    )
     commands = re.compile(r"`custome ([a-z]+)|^(?:make|python) (\S+)", re.MULTILINE)
     assert commands.findall(chinese) == commands.findall(english)
     for name in COMMANDS:

@@ -37,7 +37,15 @@ def test_no_run_a_wrong_one_and_two_of_one_name(capsys, gguf_runs, tmp_path):
     code, text = told(capsys, "serve", str(gguf_runs["east"]), "--url", "http://127.0.0.1:1/v1")
     assert code == 2 and "--engine remote" in text
     code, text = told(
-        capsys, "serve", "--engine", "remote", "--url", "http://127.0.0.1:1/v1", "--remote-model", "", "--page"
+        capsys,
+        "serve",
+        "--engine",
+        "remote",
+        "--url",
+        "http://127.0.0.1:1/v1",
+        "--remote-model",
+        "",
+        "--page",
     )
     assert code == 2 and "连不上" in text
 
@@ -63,10 +71,14 @@ def test_the_vllm_command(gguf_runs, tmp_path):
             if file.is_file():
                 (folder / file.name).write_bytes(file.read_bytes())
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        (folder / "run.json").write_text(json.dumps({**info, "base_model": "hf:Qwen/Qwen3-8B"}), encoding="utf-8")
+        (folder / "run.json").write_text(
+            json.dumps({**info, "base_model": "hf:Qwen/Qwen3-8B"}), encoding="utf-8"
+        )
         runs.append(str(folder))
     command = vllm_command(ServeVllm(runs=tuple(runs), tensor_parallel=2, ray=True))
-    assert command[:3] == ["vllm", "serve", "Qwen/Qwen3-8B"] and f"east={tmp_path / 'east'}" in command
+    assert (
+        command[:3] == ["vllm", "serve", "Qwen/Qwen3-8B"] and f"east={tmp_path / 'east'}" in command
+    )
     assert command[command.index("--tensor-parallel-size") + 1] == "2" and command[-1] == "ray"
     assert int(command[command.index("--max-lora-rank") + 1]) >= 4
 
@@ -74,12 +86,21 @@ def test_the_vllm_command(gguf_runs, tmp_path):
 def test_deployment_files():
     """They are not run here; what they name is there, and nothing in them opens more than it says."""
     docker = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
-    copied = [word for line in docker.splitlines() if line.startswith("COPY") for word in line.split()[1:-1]]
+    copied = [
+        word
+        for line in docker.splitlines()
+        if line.startswith("COPY")
+        for word in line.split()[1:-1]
+    ]
     assert copied and all((DEPLOY.parent / name).exists() for name in copied)
-    assert docker.index("USER custome") < docker.index("ENTRYPOINT") and "--allow-open" not in docker
+    assert (
+        docker.index("USER custome") < docker.index("ENTRYPOINT") and "--allow-open" not in docker
+    )
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
     service = compose["services"]["custome"]
-    assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).resolve() == DEPLOY / "Dockerfile"
+    assert (
+        DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]
+    ).resolve() == DEPLOY / "Dockerfile"
     assert "ports" not in service  # only the proxy is reachable
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]

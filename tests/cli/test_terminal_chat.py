@@ -19,13 +19,19 @@ PEOPLE = tuple(Character(name=name, cue=name) for name in ("曹操", "刘备"))
 
 
 @pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str, ScriptedEngine]]:  # fmt: skip
+def typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[str, str, ScriptedEngine]]:
     """Types lines at a fresh prompt on the same conversations; what is printed, told as wrong, and asked."""
 
-    def type_(*lines: str, context: int = 4096, replies: tuple[str, ...] = ("一。", "二。", "三。")) -> tuple[str, str, ScriptedEngine]:  # fmt: skip
+    def type_(
+        *lines: str, context: int = 4096, replies: tuple[str, ...] = ("一。", "二。", "三。")
+    ) -> tuple[str, str, ScriptedEngine]:
         engine, left = ScriptedEngine(replies), list(lines)
         engine.max_context = context
-        play = Play(lambda: [Hosted(name="m", engine=engine, people=PEOPLE)], Store(tmp_path / "chats.db"))
+        play = Play(
+            lambda: [Hosted(name="m", engine=engine, people=PEOPLE)], Store(tmp_path / "chats.db")
+        )
         monkeypatch.setattr("builtins.input", lambda _: left.pop(0) if left else "/退出")
         assert terminal_chat(play, "m", ["曹操"], Scene(), GenerateOptions()) == 0
         play.store.close()
@@ -36,7 +42,9 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 def test_what_no_longer_fits_is_remembered(typed):
-    _, _, engine = typed(*[f"第{n}问：" + "如何？" * 12 for n in range(10)], context=400, replies=("好。" * 30,))
+    _, _, engine = typed(
+        *[f"第{n}问：" + "如何？" * 12 for n in range(10)], context=400, replies=("好。" * 30,)
+    )
     told = engine.requests[-1].messages[0].content
     assert told.startswith("前情：") and "第5问" in told
 
@@ -46,13 +54,32 @@ def test_a_conversation_is_opened_with_its_own_scene(typed):
     typed("别的话")
     out, err, engine = typed("/对话 荆州", "/打开 1", "如何？", "/打开 7")
     assert "荆州何时还？（2 句）" in out and "（我是鲁肃）" in out and "没有第 '7' 段" in err
-    assert engine.requests[-1].speaker == "刘备" and "鲁肃从江东来。" in engine.requests[-1].messages[0].content
+    assert (
+        engine.requests[-1].speaker == "刘备"
+        and "鲁肃从江东来。" in engine.requests[-1].messages[0].content
+    )
     _, _, engine = typed("/对话 荆州", "/打开 1", "/提示", "又如何？")
-    assert engine.requests[-1].speaker == "刘备"  # it was not overwritten by what the prompt had before
+    assert (
+        engine.requests[-1].speaker == "刘备"
+    )  # it was not overwritten by what the prompt had before
 
 
 def test_versions_edits_branches_names_and_deletions(typed):
-    out, err, _ = typed("问", "/重试", "/上一版", "/下一版", "/改 改过的。", "/分支", "/删除", "/找回", "/改名 好名字", "/对话", "/删对话", "/找回", "/谁来答 乱")  # fmt: skip
+    out, err, _ = typed(
+        "问",
+        "/重试",
+        "/上一版",
+        "/下一版",
+        "/改 改过的。",
+        "/分支",
+        "/删除",
+        "/找回",
+        "/改名 好名字",
+        "/对话",
+        "/删对话",
+        "/找回",
+        "/谁来答 乱",
+    )
     assert "第 1/2 版" in out and "第 2/2 版" in out and "曹操：改过的。" in out
     assert "好名字（2 句）" in out and "问（2 句）" in out and "/找回 能找回来" in out
     assert out.rstrip().endswith("曹操：改过的。") and "'乱'" in err
@@ -60,10 +87,22 @@ def test_versions_edits_branches_names_and_deletions(typed):
 
 def test_a_card_comes_in_and_speaks_first(typed, tmp_path: Path):
     path = tmp_path / "card.json"
-    path.write_bytes(write_json(Card(name="掌柜", greeting="客官住店么？", description="掌柜姓王。")))
-    out, err, engine = typed("/开场", f"/人物卡 {path}", "/开场", "住。", f"/人物卡 {tmp_path}/no.png")
-    assert "没有开场白" in err and "no.png" in err and "掌柜 来了" in out and "掌柜：客官住店么？" in out
-    assert "掌柜姓王。" in engine.requests[0].messages[0].content and "客官住店么？" in engine.requests[0].messages[0].content  # fmt: skip
+    path.write_bytes(
+        write_json(Card(name="掌柜", greeting="客官住店么？", description="掌柜姓王。"))
+    )
+    out, err, engine = typed(
+        "/开场", f"/人物卡 {path}", "/开场", "住。", f"/人物卡 {tmp_path}/no.png"
+    )
+    assert (
+        "没有开场白" in err
+        and "no.png" in err
+        and "掌柜 来了" in out
+        and "掌柜：客官住店么？" in out
+    )
+    assert (
+        "掌柜姓王。" in engine.requests[0].messages[0].content
+        and "客官住店么？" in engine.requests[0].messages[0].content
+    )
 
 
 def test_they_take_turns(typed):

@@ -31,7 +31,9 @@ def rows(path: Path) -> list[dict]:
 
 
 def test_the_seeds_own_example_comes_out_character_for_character():
-    first, second = extract(Novel(name="sanguo", text=SEED_TEXT.replace("\t", "　　何进大喜。\n"))).utterances
+    first, second = extract(
+        Novel(name="sanguo", text=SEED_TEXT.replace("\t", "　　何进大喜。\n"))
+    ).utterances
     assert (first.context, first.quote) == (
         "进得诏便行。主簿陈琳谏曰：",
         "“太后此诏，必是十常侍之谋，切不可去。去必有祸。”",
@@ -42,28 +44,47 @@ def test_the_seeds_own_example_comes_out_character_for_character():
 def test_building_a_corpus_twice_gives_the_same_bytes(tiny_novel: Path, tmp_path: Path):
     one = build([tiny_novel], tmp_path / "one" / "c", NullReporter())
     build([tiny_novel], tmp_path / "two" / "c", NullReporter())
-    names = sorted(str(p.relative_to(tmp_path / "one")) for p in (tmp_path / "one").rglob("*") if p.is_file())
+    names = sorted(
+        str(p.relative_to(tmp_path / "one")) for p in (tmp_path / "one").rglob("*") if p.is_file()
+    )
     assert len(names) == 15
     for name in names:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), (
+            name
+        )
     funnel = one.funnel
     dropped = sum(count for name, count in funnel.items() if name.startswith("弃："))
-    assert funnel["引文"] == dropped + one.train + one.valid + one.test  # every quotation is accounted for
+    assert (
+        funnel["引文"] == dropped + one.train + one.valid + one.test
+    )  # every quotation is accounted for
     first = rows(tmp_path / "one" / "c" / "train.jsonl")[0]
-    assert list(first) == ["context", "chat", "speaker", "mention", "novel", "chapter", "offset", "kind"]
+    assert list(first) == [
+        "context",
+        "chat",
+        "speaker",
+        "mention",
+        "novel",
+        "chapter",
+        "offset",
+        "kind",
+    ]
     assert tiny_novel.read_text(encoding="utf-8")[first["offset"] :].startswith(first["chat"])
     assert {row["speaker"] for row in rows(tmp_path / "one" / "c" / "train.jsonl")} == set(PEOPLE)
     seed = rows(tmp_path / "one" / "c" / f"{tiny_novel.stem}_qa.json")
     assert all(list(row) == ["context", "chat"] for row in seed)
 
 
-def test_several_books_in_parallel_are_the_same_as_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_several_books_in_parallel_are_the_same_as_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("custome.corpus.build.PARALLEL_FROM_BYTES", 1)
     books = [make_tiny_novel(tmp_path / f"{name}.txt") for name in ("上", "下")]
     build(books, tmp_path / "a" / "both", NullReporter(), processes=2)
     build(books, tmp_path / "b" / "both", NullReporter(), processes=1)
     for name in ("utterances.jsonl", "both_train.json", "both_valid.json", "corpus.json"):
-        assert (tmp_path / "a" / "both" / name).read_bytes() == (tmp_path / "b" / "both" / name).read_bytes()
+        assert (tmp_path / "a" / "both" / name).read_bytes() == (
+            tmp_path / "b" / "both" / name
+        ).read_bytes()
 
 
 def test_two_books_of_one_name_are_refused(tmp_path: Path, tiny_novel: Path):
@@ -100,7 +121,9 @@ def test_a_book_too_short_to_hold_anything_out_has_no_validation_file(tmp_path: 
     path = tmp_path / "a.txt"
     path.write_text("甲某曰：“来。”\n乙某曰：“去。”\n", encoding="utf-8")
     corpus = build([path], tmp_path / "out", NullReporter())
-    assert (corpus.train, corpus.valid) == (2, 0) and not (tmp_path / "out" / "valid.jsonl").exists()
+    assert (corpus.train, corpus.valid) == (2, 0) and not (
+        tmp_path / "out" / "valid.jsonl"
+    ).exists()
 
 
 def test_the_page_shows_people_and_needs_no_network(tiny_novel: Path, tmp_path: Path):
@@ -116,7 +139,11 @@ def test_the_page_shows_people_and_needs_no_network(tiny_novel: Path, tmp_path: 
 def spoken(text: str) -> list[tuple[str, str]]:
     """(letters of the quotation, speaker) of what is said."""
     found = extract(Novel(name="x", text=text)).utterances
-    return [(re.sub(r"\W", "", convert(u.quote, "t2s")), u.speaker) for u in found if u.kind in ("speech", "thought")]
+    return [
+        (re.sub(r"\W", "", convert(u.quote, "t2s")), u.speaker)
+        for u in found
+        if u.kind in ("speech", "thought")
+    ]
 
 
 def likeness(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> float:
@@ -169,7 +196,10 @@ def test_a_traditional_book_is_read_kept_or_converted():
     kept = extract(Novel(name="x", text=text)).utterances
     simple = extract(Novel(name="x", text=text), script="simplified").utterances
     assert [u.speaker for u in kept] == [u.speaker for u in simple] == ["张三", "李四"] * 6
-    assert kept[0].quote == "“我們這個時候見了他，還問甚麼？”" and simple[0].quote == "“我们这个时候见了他，还问甚么？”"
+    assert (
+        kept[0].quote == "“我們這個時候見了他，還問甚麼？”"
+        and simple[0].quote == "“我们这个时候见了他，还问甚么？”"
+    )
     assert all(text[u.offset : u.end] == k.quote for u, k in zip(simple, kept, strict=True))
 
 

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from custome.corpus.dataset import canonical_cues, characters, drop_leaks, drop_repeats, held_out, portraits, with_units
+from custome.corpus.dataset import (
+    canonical_cues,
+    characters,
+    drop_leaks,
+    drop_repeats,
+    held_out,
+    portraits,
+    with_units,
+)
 from custome.corpus.dialogue import WINDOW_TURNS, dialogues
 from custome.types import Sample, Utterance
 
 
 def row(
-    quote: str, chapter: int = 1, context: str = "甲曰：", *, speaker: str = "甲", mention: str = "甲", at: int = 0
+    quote: str,
+    chapter: int = 1,
+    context: str = "甲曰：",
+    *,
+    speaker: str = "甲",
+    mention: str = "甲",
+    at: int = 0,
 ) -> Utterance:
     return Utterance(
         novel="n",
@@ -59,7 +73,9 @@ def test_a_book_of_few_chapters_is_split_by_blocks(count: int):
 
 
 def test_characters_prefer_a_cue_of_two_characters_and_are_people():
-    rows = [row("", speaker="曹操", mention=m) for m in ["操"] * 9 + ["曹公"] * 2] + [row("", speaker="群体")] * 20
+    rows = [row("", speaker="曹操", mention=m) for m in ["操"] * 9 + ["曹公"] * 2] + [
+        row("", speaker="群体")
+    ] * 20
     assert [(c.name, c.cue, c.utterances) for c in characters(rows)] == [("曹操", "曹公", 11)]
     assert [c.cue for c in characters(rows[:9] * 2)] == ["曹操"]
     assert characters(rows[:9]) == []
@@ -73,14 +89,25 @@ def test_portraits_know_partners_chapters_and_openings():
         for who in ("甲某", "乙某")
     ]
     first = portraits(talk, {"甲某": ("老甲",)})[0]
-    assert (first.name, first.aliases, first.chapters, first.speaks_to) == ("甲某", ("老甲",), 2, (("乙某", 10),))
+    assert (first.name, first.aliases, first.chapters, first.speaks_to) == (
+        "甲某",
+        ("老甲",),
+        2,
+        (("乙某", 10),),
+    )
     assert first.openings == ("哥哥",)
 
 
-@pytest.mark.parametrize(("context", "mention", "expected"), [
-    ("操曰：", "操", "曹操曰："), ("曹操曰：", "操", "曹操曰："), ("操大喜，谓众将曰：", "操", "曹操大喜，谓众将曰："),
-    ("帐中饮酒。遂问曰：", "", "帐中饮酒。曹操遂问曰："), ("孟德曰：", "孟德", "曹操曰："),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("context", "mention", "expected"),
+    [
+        ("操曰：", "操", "曹操曰："),
+        ("曹操曰：", "操", "曹操曰："),
+        ("操大喜，谓众将曰：", "操", "曹操大喜，谓众将曰："),
+        ("帐中饮酒。遂问曰：", "", "帐中饮酒。曹操遂问曰："),
+        ("孟德曰：", "孟德", "曹操曰："),
+    ],
+)
 def test_the_canonical_name_goes_into_the_cue(context: str, mention: str, expected: str):
     sample = canonical_cues(Sample(context=context, chat="“来。”", speaker="曹操", mention=mention))
     assert (sample.context, sample.mention) == (expected, "曹操")
@@ -89,7 +116,10 @@ def test_the_canonical_name_goes_into_the_cue(context: str, mention: str, expect
 
 
 def test_scenes_become_dialogues_in_overlapping_windows():
-    talk = [row(f"“{i}”", context=f"{'门前下雪。' if i == 0 else ''}甲曰：", at=10 * i) for i in range(12)]
+    talk = [
+        row(f"“{i}”", context=f"{'门前下雪。' if i == 0 else ''}甲曰：", at=10 * i)
+        for i in range(12)
+    ]
     talk += [row("“远”", at=5_000), row("“近”", at=5_010), row("“独”", chapter=2)]
     found = dialogues(talk)
     assert [len(d.turns) for d in found] == [WINDOW_TURNS, 6, 2]

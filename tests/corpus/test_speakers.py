@@ -13,9 +13,16 @@ from custome.corpus.text import Novel
 from custome.corpus.words import surnames, words
 from custome.types import Utterance
 
-TABLE = AliasTable(people={
-    "孙大": ("大郎", "大"), "孙二娘子": ("二娘子",), "刘小乙": ("小乙", "乙"), "周瑞家的": ("周嫂子",), "丁丞相": ("丞相",), "戊丞相": ("丞相",),
-})  # fmt: skip
+TABLE = AliasTable(
+    people={
+        "孙大": ("大郎", "大"),
+        "孙二娘子": ("二娘子",),
+        "刘小乙": ("小乙", "乙"),
+        "周瑞家的": ("周嫂子",),
+        "丁丞相": ("丞相",),
+        "戊丞相": ("丞相",),
+    }
+)
 
 
 def utterances(text: str, table: AliasTable | None = TABLE) -> list[Utterance]:
@@ -26,53 +33,82 @@ def speakers(text: str, table: AliasTable | None = TABLE) -> list[str]:
     return [u.speaker for u in utterances(text, table)]
 
 
-@pytest.mark.parametrize(("narration", "speaker"), [
-    ("孙大道：", "孙大"),
-    ("大郎大喜，便对众人笑道：", "孙大"),  # the subject in front of its sentence
-    ("却说那大郎听了，问道：", "孙大"),
-    ("只见旁边闪出小乙，高声叫道：", "刘小乙"),
-    ("唬得二娘子跌倒，叫道：", "孙二娘子"),
-    ("又被小乙扯住道：", "刘小乙"),
-    ("大郎去了。二娘子对小乙说道：", "孙二娘子"),
-    ("周瑞家的笑道：", "周瑞家的"),
-    ("大郎与小乙二人道：", "孙大、刘小乙"),
-    ("众将大惊，都道：", "群体"),
-    ("那老者笑道：", "老者"),
-    ("有个守门的来报道：", "守门的"),
-    ("忽报道：", "某人"),
-    ("骁将赵甲奋然出道：", "赵甲"),
-    ("忽然大风起。", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("narration", "speaker"),
+    [
+        ("孙大道：", "孙大"),
+        ("大郎大喜，便对众人笑道：", "孙大"),  # the subject in front of its sentence
+        ("却说那大郎听了，问道：", "孙大"),
+        ("只见旁边闪出小乙，高声叫道：", "刘小乙"),
+        ("唬得二娘子跌倒，叫道：", "孙二娘子"),
+        ("又被小乙扯住道：", "刘小乙"),
+        ("大郎去了。二娘子对小乙说道：", "孙二娘子"),
+        ("周瑞家的笑道：", "周瑞家的"),
+        ("大郎与小乙二人道：", "孙大、刘小乙"),
+        ("众将大惊，都道：", "群体"),
+        ("那老者笑道：", "老者"),
+        ("有个守门的来报道：", "守门的"),
+        ("忽报道：", "某人"),
+        ("骁将赵甲奋然出道：", "赵甲"),
+        ("忽然大风起。", ""),
+    ],
+)
 def test_cues_before_a_quotation(narration: str, speaker: str):
-    assert speakers(f"第一回 某\n{narration}“如此甚好，快去快来。”\n" if speaker else f"{narration}“甚好”的字样。") == [
-        speaker
-    ]
+    assert speakers(
+        f"第一回 某\n{narration}“如此甚好，快去快来。”\n"
+        if speaker
+        else f"{narration}“甚好”的字样。"
+    ) == [speaker]
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("“快走。”孙大道，“别回头。”", ["孙大", "孙大"]),
-    ("“快走。”孙大低声说。\n“为什么？”小乙问。\n“别问。”\n“好。”", ["孙大", "刘小乙", "孙大", "刘小乙"]),  # taking turns
-    ("孙大问道：“几时去？”答道：“就去。”小乙道：“好。”又道：“我也去。”", ["孙大", "", "刘小乙", "刘小乙"]),
-    ("孙大道：“来。”小乙道：“去。”孙大听了，道：“好。”便问：“几时？”", ["孙大", "刘小乙", "孙大", "孙大"]),
-    ("阶下一人大呼道：“我愿往！”众视之，乃刘小乙也。", ["刘小乙"]),
-    ("孙大自思道：“此计甚好。”", ["孙大"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("“快走。”孙大道，“别回头。”", ["孙大", "孙大"]),
+        (
+            "“快走。”孙大低声说。\n“为什么？”小乙问。\n“别问。”\n“好。”",
+            ["孙大", "刘小乙", "孙大", "刘小乙"],
+        ),  # taking turns
+        (
+            "孙大问道：“几时去？”答道：“就去。”小乙道：“好。”又道：“我也去。”",
+            ["孙大", "", "刘小乙", "刘小乙"],
+        ),
+        (
+            "孙大道：“来。”小乙道：“去。”孙大听了，道：“好。”便问：“几时？”",
+            ["孙大", "刘小乙", "孙大", "孙大"],
+        ),
+        ("阶下一人大呼道：“我愿往！”众视之，乃刘小乙也。", ["刘小乙"]),
+        ("孙大自思道：“此计甚好。”", ["孙大"]),
+    ],
+)
 def test_a_chapter_is_remembered(text: str, expected: list[str]):
     found = speakers(text)
     assert [want or got for want, got in zip(expected, found, strict=True)] == found
 
 
 def test_the_addressee_is_kept():
-    assert [(u.speaker, u.addressee) for u in utterances("孙大对小乙说道：“来。”大郎骂二娘子道：“去！”")] == [
-        ("孙大", "刘小乙"), ("孙大", "孙二娘子"),
-    ]  # fmt: skip
+    assert [
+        (u.speaker, u.addressee) for u in utterances("孙大对小乙说道：“来。”大郎骂二娘子道：“去！”")
+    ] == [
+        ("孙大", "刘小乙"),
+        ("孙大", "孙二娘子"),
+    ]
 
 
-@pytest.mark.parametrize(("text", "kind"), [
-    ("孙大道：“来。”", "speech"), ("孙大心中暗想：“来了。”", "thought"), ("小乙寻思道：“如何是好？”", "thought"),
-    ("人都叫他做“小旋风”，无人不知。", "name"), ("号为“大贤良师”。", "name"), ("讽刺他不知“绿蜡”之典。", "name"),
-    ("后人有诗叹道：“夕阳几度红。”", "verse"), ("其书略曰：“某顿首，再拜。”", "writing"), ("匾上写着：“聚义厅”三个大字。", "writing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("孙大道：“来。”", "speech"),
+        ("孙大心中暗想：“来了。”", "thought"),
+        ("小乙寻思道：“如何是好？”", "thought"),
+        ("人都叫他做“小旋风”，无人不知。", "name"),
+        ("号为“大贤良师”。", "name"),
+        ("讽刺他不知“绿蜡”之典。", "name"),
+        ("后人有诗叹道：“夕阳几度红。”", "verse"),
+        ("其书略曰：“某顿首，再拜。”", "writing"),
+        ("匾上写着：“聚义厅”三个大字。", "writing"),
+    ],
+)
 def test_what_marks_hold(text: str, kind: str):
     assert [u.kind for u in utterances(text)] == [kind]
 
@@ -84,13 +120,19 @@ def test_a_shared_name_means_whoever_the_chapter_named_last():
 
 
 def test_one_character_is_a_name_only_in_a_book_that_writes_so_and_where_it_is_introduced():
-    classical = "第一回 一\n却说朱儁领兵到来。儁曰：“一。”儁大怒曰：“二。”张卫曰：“三。”卫曰：“四。”\n"
+    classical = (
+        "第一回 一\n却说朱儁领兵到来。儁曰：“一。”儁大怒曰：“二。”张卫曰：“三。”卫曰：“四。”\n"
+    )
     assert speakers(classical, None) == ["朱儁", "朱儁", "张卫", "张卫"]
 
 
 def test_names_of_an_unknown_book_are_found_and_joined():
-    lines = [f"这日王冕走来。王冕道：“话{i}。”元章笑道：“话{i}。”冕儿道：“话{i}。”" for i in range(4)]
-    table = extract(Novel(name="x", text="这人姓王名冕，字元章，诸暨人。\n" + "\n".join(lines))).table
+    lines = [
+        f"这日王冕走来。王冕道：“话{i}。”元章笑道：“话{i}。”冕儿道：“话{i}。”" for i in range(4)
+    ]
+    table = extract(
+        Novel(name="x", text="这人姓王名冕，字元章，诸暨人。\n" + "\n".join(lines))
+    ).table
     assert "元章" in table.people["王冕"]
 
 
@@ -100,10 +142,19 @@ def test_full_names_join_only_where_they_are_clear():
     assert table.people == {"林黛玉": ("黛玉",), "小二": ()}
 
 
-@pytest.mark.parametrize(("clause", "singles", "name"), [
-    ("王进道", False, "王进"), ("宝玉忙笑道", False, "宝玉"), ("操大怒曰", True, "操"), ("遂问曰", True, ""), ("拍手道", False, ""),
-    ("却说张顺道", False, "张顺"), ("主簿陈琳谏曰", True, "陈琳"), ("周瑞家的道", False, "周瑞家的"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("clause", "singles", "name"),
+    [
+        ("王进道", False, "王进"),
+        ("宝玉忙笑道", False, "宝玉"),
+        ("操大怒曰", True, "操"),
+        ("遂问曰", True, ""),
+        ("拍手道", False, ""),
+        ("却说张顺道", False, "张顺"),
+        ("主簿陈琳谏曰", True, "陈琳"),
+        ("周瑞家的道", False, "周瑞家的"),
+    ],
+)
 def test_guesses_of_names(clause: str, singles: bool, name: str):
     assert name_guess(clause, singles=singles) == name
 
@@ -119,7 +170,9 @@ def test_an_adjudicator_is_asked_only_where_the_grammar_is_unsure():
         asked.append(quote)
         return first._replace(speaker="裁判", rule="judge", confidence=0.9)
 
-    found = extract(Novel(name="x", text="孙大道：“来。”\n“去。”\n"), TABLE, adjudicator=judge).utterances
+    found = extract(
+        Novel(name="x", text="孙大道：“来。”\n“去。”\n"), TABLE, adjudicator=judge
+    ).utterances
     assert asked == ["“去。”"] and [u.speaker for u in found] == ["孙大", "裁判"]
 
 

@@ -12,13 +12,21 @@ from hypothesis import strategies as st
 
 from custome.corpus.reading import read_novel
 from custome.corpus.script import convert, is_traditional
-from custome.corpus.text import is_hard_wrapped, paragraphs, split_chapters, tidy, without_advertisements
+from custome.corpus.text import (
+    is_hard_wrapped,
+    paragraphs,
+    split_chapters,
+    tidy,
+    without_advertisements,
+)
 from custome.errors import InputError
 
 STORY = "第一回　甲\n\n　　他说道：“来了，快走。”这一天大家都在那里看着我们的东西。\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"]
+)
 def test_common_encodings_give_the_same_text(tmp_path: Path, encoding: str):
     path = tmp_path / "a.txt"
     path.write_bytes((STORY * 3).replace("\n", "\r\n").encode(encoding))
@@ -34,7 +42,9 @@ def test_big5_is_told_from_gb18030(tmp_path: Path):
 
 def test_a_json_list_of_chapters_is_a_novel(tmp_path: Path):
     path = tmp_path / "a.json"
-    path.write_text(json.dumps(["第一回 甲\n文", "第二回 乙\n文"], ensure_ascii=False), encoding="utf-8")
+    path.write_text(
+        json.dumps(["第一回 甲\n文", "第二回 乙\n文"], ensure_ascii=False), encoding="utf-8"
+    )
     assert [c.title for c in split_chapters(read_novel(path).text)] == ["第一回 甲", "第二回 乙"]
 
 
@@ -59,26 +69,51 @@ def test_html_and_epub_give_headings_and_paragraphs(tmp_path: Path):
         assert [c.title for c in split_chapters(text)] == ["序", "起"]
 
 
-@pytest.mark.parametrize(("name", "content", "words"), [
-    ("a.txt", b"\x7fELF\x00\x00\x01\x02" * 100, "二进制"), ("a.txt", b"", "空"), ("a.json", b'{"a": 1}', "列表"),
-    ("a.json", b"[1,", "JSON"), ("a.epub", b"PK\x03\x04 nope", "epub"), ("a.html", b"<html><body></body></html>", "没有文字"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.txt", b"\x7fELF\x00\x00\x01\x02" * 100, "二进制"),
+        ("a.txt", b"", "空"),
+        ("a.json", b'{"a": 1}', "列表"),
+        ("a.json", b"[1,", "JSON"),
+        ("a.epub", b"PK\x03\x04 nope", "epub"),
+        ("a.html", b"<html><body></body></html>", "没有文字"),
+    ],
+)
 def test_what_is_no_novel_is_refused(tmp_path: Path, name: str, content: bytes, words: str):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_novel(tmp_path / name)
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("序言\n文\n第一回　甲\n文\n第2章 乙\n文\n　　第三节\n文\n他在第四回合里败了\n", [(0, "序言"), (1, "第一回　甲"), (2, "第2章 乙"), (3, "第三节")]),
-    ("第１章：风起\n文\n第２章：云涌\n文", [(1, "第１章：风起"), (2, "第２章：云涌")]),
-    ("楔子\n文\n第一章 甲\n文\n番外 乙\n文\n第二章 丙\n文\n后记\n文", [(0, "楔子"), (1, "第一章 甲"), (1, "番外 乙"), (2, "第二章 丙"), (2, "后记")]),
-    ("第一章风起\n文\n第二章云涌\n文", [(1, "第一章风起"), (2, "第二章云涌")]),
-    ("第一卷 上\n第一章 甲\n文\n第二章 乙\n文\n第二卷 下\n第一章 丙\n文", [(1, "第一章 甲"), (2, "第二章 乙"), (3, "第一章 丙")]),
-    ("一、风起\n文字文字，文。\n二、云涌\n文\n三、雨落\n文", [(1, "一、风起"), (2, "二、云涌"), (3, "三、雨落")]),
-    ("目录\n第一章 甲\n第二章 乙\n\n第一章 甲\n文\n第二章 乙\n文", [(1, "第一章 甲"), (2, "第二章 乙")]),
-    ("只有文字\n没有章", [(1, "")]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "序言\n文\n第一回　甲\n文\n第2章 乙\n文\n　　第三节\n文\n他在第四回合里败了\n",
+            [(0, "序言"), (1, "第一回　甲"), (2, "第2章 乙"), (3, "第三节")],
+        ),
+        ("第１章：风起\n文\n第２章：云涌\n文", [(1, "第１章：风起"), (2, "第２章：云涌")]),
+        (
+            "楔子\n文\n第一章 甲\n文\n番外 乙\n文\n第二章 丙\n文\n后记\n文",
+            [(0, "楔子"), (1, "第一章 甲"), (1, "番外 乙"), (2, "第二章 丙"), (2, "后记")],
+        ),
+        ("第一章风起\n文\n第二章云涌\n文", [(1, "第一章风起"), (2, "第二章云涌")]),
+        (
+            "第一卷 上\n第一章 甲\n文\n第二章 乙\n文\n第二卷 下\n第一章 丙\n文",
+            [(1, "第一章 甲"), (2, "第二章 乙"), (3, "第一章 丙")],
+        ),
+        (
+            "一、风起\n文字文字，文。\n二、云涌\n文\n三、雨落\n文",
+            [(1, "一、风起"), (2, "二、云涌"), (3, "三、雨落")],
+        ),
+        (
+            "目录\n第一章 甲\n第二章 乙\n\n第一章 甲\n文\n第二章 乙\n文",
+            [(1, "第一章 甲"), (2, "第二章 乙")],
+        ),
+        ("只有文字\n没有章", [(1, "")]),
+    ],
+)
 def test_headings_of_every_style(text: str, expected: list[tuple[int, str]]):
     assert [(c.number, c.title) for c in split_chapters(text)] == expected
 

@@ -34,34 +34,57 @@ def engines(gguf_runs: dict[str, Path]) -> dict[str, LlamaCppEngine]:
     made = {}
     for name, run in gguf_runs.items():
         one = served.prepare(run, NullReporter(), quant="f16", home=run.parents[1] / "home")
-        made[name] = LlamaCppEngine(LlamaServer(one.model, slots=4), one.tokenizer, one.chat_format, name)
+        made[name] = LlamaCppEngine(
+            LlamaServer(one.model, slots=4), one.tokenizer, one.chat_format, name
+        )
     return made
 
 
 def test_the_same_words_as_transformers(engines, gguf_runs):
     """Same prompt, same greedy options, f16 weights."""
-    local = open_local(run=gguf_runs["east"], base_model="", reporter=NullReporter(), home=gguf_runs["east"].parents[1] / "home")  # fmt: skip
-    for options in (GREEDY, GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=1.0, stop=("到",))):
+    local = open_local(
+        run=gguf_runs["east"],
+        base_model="",
+        reporter=NullReporter(),
+        home=gguf_runs["east"].parents[1] / "home",
+    )
+    for options in (
+        GREEDY,
+        GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=1.0, stop=("到",)),
+    ):
         for thing in THINGS:
             here, there = engines["east"].run(ask(thing), options), local.run(ask(thing), options)
-            assert (here.text, here.finish_reason, here.prompt_tokens) == (there.text, there.finish_reason, there.prompt_tokens)  # fmt: skip
+            assert (here.text, here.finish_reason, here.prompt_tokens) == (
+                there.text,
+                there.finish_reason,
+                there.prompt_tokens,
+            )
 
 
 def test_leanings_move_what_is_written_alike_in_both_engines(engines, gguf_runs):
-    local = open_local(run=gguf_runs["east"], base_model="", reporter=NullReporter(), home=gguf_runs["east"].parents[1] / "home")  # fmt: skip
+    local = open_local(
+        run=gguf_runs["east"],
+        base_model="",
+        reporter=NullReporter(),
+        home=gguf_runs["east"].parents[1] / "home",
+    )
     plain = engines["east"].run(ask("粮草"), GREEDY).text
     leaning = replace(
         GREEDY, max_new_tokens=6, leanings=(("猫", 90.0), ("救猫", 90.0))
     )  # 救猫 is no token of this model's
     for engine in (engines["east"], local):
         assert set(engine.run(ask("粮草"), leaning).text) == {"猫"} and "猫" not in plain
-        away = engine.run(ask("粮草"), replace(GREEDY, leanings=tuple((one, -90.0) for one in plain))).text
+        away = engine.run(
+            ask("粮草"), replace(GREEDY, leanings=tuple((one, -90.0) for one in plain))
+        ).text
         assert away and not set(away) & set(plain)
 
 
 def test_of_several_replies_the_first_is_seen_growing(engines):
     pieces: list[Piece] = []
-    replies = engines["east"].generate([ask("粮草")] * 4, replace(GREEDY, seed=1), None, pieces.append)
+    replies = engines["east"].generate(
+        [ask("粮草")] * 4, replace(GREEDY, seed=1), None, pieces.append
+    )
     assert len(pieces) > 3 and pieces[-1].text == replies[0].text and "“" not in pieces[0].text
 
 
@@ -69,13 +92,20 @@ def test_pieces_grow_into_the_reply(engines):
     pieces: list[Piece] = []
     reply = engines["east"].run(ask("粮草"), GREEDY, pieces.append)
     texts = [piece.text for piece in pieces]
-    assert len(texts) > 3 and all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert len(texts) > 3 and all(
+        later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False)
+    )
     assert texts[-1] == reply.text and reply.finish_reason == "stop"
 
 
 def test_a_cancel_ends_it_at_once(engines):
     cancel = Cancel()
-    reply = engines["east"].run(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400), lambda _: cancel.set(), cancel)  # fmt: skip
+    reply = engines["east"].run(
+        Request(text="粮草何在？"),
+        GenerateOptions(max_new_tokens=400),
+        lambda _: cancel.set(),
+        cancel,
+    )
     # Of 400: how far llama.cpp has got before this thread hears of the first piece is up to the machine.
     assert reply.finish_reason == "cancelled" and reply.completion_tokens < 40
     stream = engines["east"].stream(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400))
@@ -93,7 +123,10 @@ def test_several_replies_to_one_request_are_written_in_one_go(engines):
     assert {reply.text for reply in greedy} == {engines["east"].run(ask("粮草"), GREEDY).text}
     cancel = Cancel()
     cancel.set()
-    assert all(reply.finish_reason == "cancelled" for reply in engines["east"].generate([request] * 4, options, cancel))
+    assert all(
+        reply.finish_reason == "cancelled"
+        for reply in engines["east"].generate([request] * 4, options, cancel)
+    )
 
 
 def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_between(engines):
@@ -101,14 +134,19 @@ def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_betw
     options = GenerateOptions(max_new_tokens=24, seed=5, logprobs=1)
 
     def digits() -> list[float]:
-        return [token.logprob for piece in engine.stream(request, options) for token in piece.tokens]
+        return [
+            token.logprob for piece in engine.stream(request, options) for token in piece.tokens
+        ]
 
     several = [reply.text for reply in engine.generate([request] * 4, options)]
     alone = digits()
     for thing in THINGS:
-        engine.generate([Request(text=f"{thing}何在？" * 9)] * 3, GenerateOptions(max_new_tokens=30))
         engine.generate(
-            [ask(thing), ask(THINGS[0]), Request(text=f"在{thing}" * 20)], GenerateOptions(max_new_tokens=9)
+            [Request(text=f"{thing}何在？" * 9)] * 3, GenerateOptions(max_new_tokens=30)
+        )
+        engine.generate(
+            [ask(thing), ask(THINGS[0]), Request(text=f"在{thing}" * 20)],
+            GenerateOptions(max_new_tokens=9),
         )
         assert digits() == alone
     assert [reply.text for reply in engine.generate([request] * 4, options)] == several
@@ -118,12 +156,17 @@ def test_a_seed_gives_the_same_reply_to_the_last_digit_whatever_was_said_in_betw
 def test_what_was_read_for_a_turn_is_not_read_again_for_the_next(engines, drawn):
     """Also in layers with a window, and when another conversation came between."""
     who = "李四" if drawn else "张三"  # nothing of it was read before
-    engine, texts = engines["east"], {thing: f"{who}问：{thing}何在？{who}曰：“已送到。”" * 12 for thing in THINGS[:2]}
+    engine, texts = (
+        engines["east"],
+        {thing: f"{who}问：{thing}何在？{who}曰：“已送到。”" * 12 for thing in THINGS[:2]},
+    )
 
     def read_again(text: str) -> int:
         told: list[dict] = []
         request = Request(text=text)
-        question = engine._question(engine._prompt(request), request, GenerateOptions(max_new_tokens=4, **drawn))
+        question = engine._question(
+            engine._prompt(request), request, GenerateOptions(max_new_tokens=4, **drawn)
+        )
         engine._server.server.handle_completions(
             json.dumps(question).encode(), lambda chunk: told.append(json.loads(chunk))
         )
@@ -149,7 +192,10 @@ def test_more_than_fits_at_once_waits(engines):
 
 def test_beside_busy_processes_a_reply_waits_its_turn_and_no_longer(engines):
     """Fifty times as long as alone, and more, where threads that wait for each other keep the cores."""
-    request, options = Request(text="粮草何在？"), GenerateOptions(max_new_tokens=100, do_sample=False)
+    request, options = (
+        Request(text="粮草何在？"),
+        GenerateOptions(max_new_tokens=100, do_sample=False),
+    )
 
     def seconds() -> float:
         started = time.perf_counter()
@@ -157,7 +203,10 @@ def test_beside_busy_processes_a_reply_waits_its_turn_and_no_longer(engines):
         return time.perf_counter() - started
 
     alone = statistics.median(seconds() for _ in range(5))
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: sum(range(10_000))"]) for _ in range(os.cpu_count() or 1)]  # fmt: skip
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: sum(range(10_000))"])
+        for _ in range(os.cpu_count() or 1)
+    ]
     try:
         beside = statistics.median(seconds() for _ in range(5))
     finally:
@@ -172,12 +221,23 @@ def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):
     both = served.prepare_shared(runs, NullReporter(), home=home)
     assert both[0].model == both[1].model
     server = LlamaServer(both[0].model, both[0].adapters, slots=4)
-    shared = [LlamaCppEngine(server, one.tokenizer, one.chat_format, "x", adapter=i) for i, one in enumerate(both)]
+    shared = [
+        LlamaCppEngine(server, one.tokenizer, one.chat_format, "x", adapter=i)
+        for i, one in enumerate(both)
+    ]
     base = LlamaCppEngine(server, both[0].tokenizer, both[0].chat_format, "base")
     alone = []
     for run in runs:
         (one,) = served.prepare_shared([run], NullReporter(), home=home)
-        alone.append(LlamaCppEngine(LlamaServer(one.model, one.adapters, slots=1), one.tokenizer, one.chat_format, "y", adapter=0))  # fmt: skip
+        alone.append(
+            LlamaCppEngine(
+                LlamaServer(one.model, one.adapters, slots=1),
+                one.tokenizer,
+                one.chat_format,
+                "y",
+                adapter=0,
+            )
+        )
     people = ("张三", "李四")
     for thing in THINGS:
         for number in (0, 1):
@@ -185,7 +245,9 @@ def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):
             told = shared[number].run(request, GREEDY).text
             assert told == alone[number].run(request, GREEDY).text
             assert told != base.run(request, GREEDY).text
-    assert {shared[0].run(ask(t, "张三"), GREEDY).text for t in THINGS}.isdisjoint({shared[1].run(ask(t, "李四"), GREEDY).text for t in THINGS})  # fmt: skip
+    assert {shared[0].run(ask(t, "张三"), GREEDY).text for t in THINGS}.isdisjoint(
+        {shared[1].run(ask(t, "李四"), GREEDY).text for t in THINGS}
+    )
 
 
 def test_strength_of_a_request_leads_from_the_base_to_what_was_learnt(gguf_runs):
@@ -193,13 +255,21 @@ def test_strength_of_a_request_leads_from_the_base_to_what_was_learnt(gguf_runs)
     home = run.parents[1] / "home"
     (one,) = served.prepare_shared([run], NullReporter(), home=home)
     server = LlamaServer(one.model, one.adapters, slots=1)
-    base, tuned = (LlamaCppEngine(server, one.tokenizer, one.chat_format, "z", adapter=which) for which in (None, 0))
+    base, tuned = (
+        LlamaCppEngine(server, one.tokenizer, one.chat_format, "z", adapter=which)
+        for which in (None, 0)
+    )
     said = {
-        strength: [tuned.run(ask(thing, "张三"), replace(GREEDY, strength=strength)).text for thing in THINGS]
+        strength: [
+            tuned.run(ask(thing, "张三"), replace(GREEDY, strength=strength)).text
+            for thing in THINGS
+        ]
         for strength in (0.0, 1.0)
     }
     assert said[0.0] == [base.run(ask(thing, "张三"), GREEDY).text for thing in THINGS]
-    assert said[1.0] == [tuned.run(ask(thing, "张三"), GREEDY).text for thing in THINGS] != said[0.0]
+    assert (
+        said[1.0] == [tuned.run(ask(thing, "张三"), GREEDY).text for thing in THINGS] != said[0.0]
+    )
     assert "strength" in tuned.supports and "strength" not in base.supports
 
 
@@ -211,7 +281,9 @@ def test_runs_that_cannot_share_are_named(gguf_runs, tmp_path):
         if file.is_file():
             (other / file.name).write_bytes(file.read_bytes())
     text = (other / "run.json").read_text(encoding="utf-8")
-    (other / "run.json").write_text(text.replace('"base_fingerprint": "', '"base_fingerprint": "f'), encoding="utf-8")
+    (other / "run.json").write_text(
+        text.replace('"base_fingerprint": "', '"base_fingerprint": "f'), encoding="utf-8"
+    )
     with pytest.raises(RunError, match="other"):
         served.prepare_shared([run, other], NullReporter(), home=run.parents[1] / "home")
 
@@ -233,7 +305,9 @@ def test_neither_torch_nor_transformers_is_loaded(gguf_runs):
         f"opened = open_models([{str(gguf_runs['east'])!r}], ModelFlags(), NullReporter())\n"
         "assert type(opened.hosted[0].engine).__name__ == 'LlamaCppEngine'\n"
         "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
-    )  # fmt: skip
+    )
     environment = {**os.environ, "CUSTOME_HOME": str(gguf_runs["east"].parents[1] / "home")}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

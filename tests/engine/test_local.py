@@ -21,23 +21,39 @@ GREEDY = GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=
 
 
 def test_half_a_stop_string_is_held_back():
-    assert _without_half_a_stop("明日送", ("送到",)) == "明日" and _without_half_a_stop("明日", ("送到",)) == "明日"
+    assert (
+        _without_half_a_stop("明日送", ("送到",)) == "明日"
+        and _without_half_a_stop("明日", ("送到",)) == "明日"
+    )
 
 
 def asking(text: str, speaker: str = "张三") -> Request:
     return Request(messages=(Message(role="user", content=text),), speaker=speaker)
 
 
-REQUESTS = [asking(f"{thing}何在？", who) for thing in ("粮草", "书信", "宝剑") for who in ("张三", "李四")]
+REQUESTS = [
+    asking(f"{thing}何在？", who) for thing in ("粮草", "书信", "宝剑") for who in ("张三", "李四")
+]
 
 
 @pytest.fixture(scope="module")
 def run(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("engine")
-    recipe = Recipe(data=DataConfig(train_path=str(make_tiny_rows(folder / "rows.jsonl", 200)), val_set_size=20),
-                    model=ModelConfig(base_model=str(tiny_base)), method=LoraConfig(lora_r=16, lora_alpha=32),
-                    train=TrainConfig(output_dir=str(folder / "run"), steps=150, batch_size=16, micro_batch_size=16, learning_rate=3e-2),
-                    checks=CheckConfig(eval_steps=0, save_steps=100))  # fmt: skip
+    recipe = Recipe(
+        data=DataConfig(
+            train_path=str(make_tiny_rows(folder / "rows.jsonl", 200)), val_set_size=20
+        ),
+        model=ModelConfig(base_model=str(tiny_base)),
+        method=LoraConfig(lora_r=16, lora_alpha=32),
+        train=TrainConfig(
+            output_dir=str(folder / "run"),
+            steps=150,
+            batch_size=16,
+            micro_batch_size=16,
+            learning_rate=3e-2,
+        ),
+        checks=CheckConfig(eval_steps=0, save_steps=100),
+    )
     finetune(recipe, NullReporter())
     return folder / "run"
 
@@ -60,12 +76,16 @@ def test_streaming_and_batching_give_the_same_greedy_reply(engine: LocalEngine):
         assert len(pieces) > 2 and pieces[-1].reply is not None
         assert pieces[-1].reply.text == batched.text
         texts = [piece.text for piece in pieces]
-        assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+        assert all(
+            later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False)
+        )
 
 
 def test_same_seed_same_reply_other_seed_other_reply(engine: LocalEngine):
     def draw(seed: int) -> str:
-        return engine.generate([REQUESTS[0]], GenerateOptions(temperature=2.0, max_new_tokens=24, seed=seed))[0].text
+        return engine.generate(
+            [REQUESTS[0]], GenerateOptions(temperature=2.0, max_new_tokens=24, seed=seed)
+        )[0].text
 
     assert draw(1) == draw(1)
     assert len({draw(seed) for seed in range(6)}) > 1
@@ -73,30 +93,44 @@ def test_same_seed_same_reply_other_seed_other_reply(engine: LocalEngine):
 
 def test_four_beams_are_at_least_as_likely_as_greedy(engine: LocalEngine):
     beams = engine.generate(
-        REQUESTS, GenerateOptions(do_sample=False, num_beams=4, max_new_tokens=24, repetition_penalty=1.0)
+        REQUESTS,
+        GenerateOptions(do_sample=False, num_beams=4, max_new_tokens=24, repetition_penalty=1.0),
     )
     greedy = engine.generate(REQUESTS, GREEDY)
     mean = [
-        [s.logprob / s.tokens for s in engine.score(REQUESTS, [r.text for r in replies])] for replies in (greedy, beams)
+        [s.logprob / s.tokens for s in engine.score(REQUESTS, [r.text for r in replies])]
+        for replies in (greedy, beams)
     ]
-    compared = [(g, b) for g, b, reply in zip(*mean, greedy, strict=True) if reply.finish_reason == "stop"]
+    compared = [
+        (g, b) for g, b, reply in zip(*mean, greedy, strict=True) if reply.finish_reason == "stop"
+    ]
     assert len(compared) >= 5
     assert all(b >= g - 1e-4 for g, b in compared)
     alone = list(
         engine.stream(
-            REQUESTS[0], GenerateOptions(do_sample=False, num_beams=4, max_new_tokens=24, repetition_penalty=1.0)
+            REQUESTS[0],
+            GenerateOptions(
+                do_sample=False, num_beams=4, max_new_tokens=24, repetition_penalty=1.0
+            ),
         )
     )
     assert alone[-1].text == beams[0].text
 
 
 def test_sampled_beams_work_too(engine: LocalEngine):
-    assert engine.generate(REQUESTS[:2], GenerateOptions(num_beams=3, max_new_tokens=16, seed=0))[1].text is not None
+    assert (
+        engine.generate(REQUESTS[:2], GenerateOptions(num_beams=3, max_new_tokens=16, seed=0))[
+            1
+        ].text
+        is not None
+    )
 
 
 def test_cancelling_keeps_what_is_there_and_frees_the_engine(engine: LocalEngine):
     cancel, texts = Cancel(), []
-    endless = GenerateOptions(do_sample=True, temperature=5.0, top_k=0, top_p=1.0, max_new_tokens=400, seed=3)
+    endless = GenerateOptions(
+        do_sample=True, temperature=5.0, top_k=0, top_p=1.0, max_new_tokens=400, seed=3
+    )
     stream = engine.stream(asking("粮草何在？"), endless, cancel)
     for piece in stream:
         texts.append(piece)
@@ -110,7 +144,8 @@ def test_cancelling_keeps_what_is_there_and_frees_the_engine(engine: LocalEngine
 def test_a_reader_who_leaves_frees_the_engine(engine: LocalEngine):
     before = threading.active_count()
     stream = engine.stream(
-        asking("粮草何在？"), GenerateOptions(temperature=5.0, top_k=0, top_p=1.0, max_new_tokens=400, seed=3)
+        asking("粮草何在？"),
+        GenerateOptions(temperature=5.0, top_k=0, top_p=1.0, max_new_tokens=400, seed=3),
     )
     next(stream)
     stream.close()
@@ -119,7 +154,12 @@ def test_a_reader_who_leaves_frees_the_engine(engine: LocalEngine):
 
 
 def test_spelling_does_not_change_the_greedy_answer(engine: LocalEngine):
-    same = ["粮草到何在？张三曰：", " 粮草 到何在 ?张三曰:", "糧草到何在？張三曰：", "粮草到何在?\n张三曰： "]
+    same = [
+        "粮草到何在？张三曰：",
+        " 粮草 到何在 ?张三曰:",
+        "糧草到何在？張三曰：",
+        "粮草到何在?\n张三曰： ",
+    ]
     replies = {engine.generate([asking(text, "")], GREEDY)[0].text for text in same}
     assert len(replies) == 1
 
@@ -148,7 +188,9 @@ def test_a_prompt_that_does_not_fit_is_an_input_error(engine: LocalEngine):
     assert engine.generate([REQUESTS[0]], GREEDY)[0].text
 
 
-def test_an_adapter_on_another_base_is_refused_or_reported(run: Path, tiny_base: Path, tmp_path: Path):
+def test_an_adapter_on_another_base_is_refused_or_reported(
+    run: Path, tiny_base: Path, tmp_path: Path
+):
     from tiny import make_tiny_base
 
     other = make_tiny_base(tmp_path / "llama", kind="llama")

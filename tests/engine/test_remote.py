@@ -48,8 +48,16 @@ def test_the_words_the_server_itself_gives(llama, engine):
     wanted = httpx.post(f"{llama.url}/completions", json=plain, timeout=30).json()["choices"][0]
     pieces: list[str] = []
     reply = engine.run(ASK, GREEDY, lambda piece: pieces.append(piece.text))
-    assert reply.text == wanted["text"].removeprefix("“") and reply.finish_reason == wanted["finish_reason"]
-    assert pieces[-1] == reply.text and len(pieces) > 2 and reply.completion_tokens > 3 and engine.models()
+    assert (
+        reply.text == wanted["text"].removeprefix("“")
+        and reply.finish_reason == wanted["finish_reason"]
+    )
+    assert (
+        pieces[-1] == reply.text
+        and len(pieces) > 2
+        and reply.completion_tokens > 3
+        and engine.models()
+    )
 
 
 def test_killed_in_the_middle_it_says_so_and_recovers(llama, engine):
@@ -67,7 +75,9 @@ def test_killed_in_the_middle_it_says_so_and_recovers(llama, engine):
             engine.run(Request(text="粮草何在？"), long, lambda _: seen.set())
     thread.join()
     started = time.monotonic()
-    with pytest.raises(EngineError, match="连不上"):  # still away: tried again with pauses, then told
+    with pytest.raises(
+        EngineError, match="连不上"
+    ):  # still away: tried again with pauses, then told
         engine.run(ASK, GREEDY)
     assert time.monotonic() - started > 1
     llama.start()
@@ -87,7 +97,9 @@ def test_what_the_other_side_refuses(llama):
 
     def answers(status: int, **headers: str) -> RemoteEngine:
         body = {"error": {"message": "no", "type": "x"}}
-        transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body, headers=headers))
+        transport = httpx.MockTransport(
+            lambda _: httpx.Response(status, json=body, headers=headers)
+        )
         return RemoteEngine("http://x/v1", "m", transport=transport)
 
     with pytest.raises(InputError, match="HTTP 404"):
@@ -119,5 +131,10 @@ def test_a_connection_let_go_of_meanwhile_is_opened_again():
 
 def test_it_stops_when_nobody_reads(engine):
     cancel = Cancel()
-    reply = engine.run(Request(text="粮草何在？"), GenerateOptions(max_new_tokens=400, temperature=1.5), lambda _: cancel.set(), cancel)  # fmt: skip
+    reply = engine.run(
+        Request(text="粮草何在？"),
+        GenerateOptions(max_new_tokens=400, temperature=1.5),
+        lambda _: cancel.set(),
+        cancel,
+    )
     assert reply.finish_reason == "cancelled"

@@ -18,7 +18,11 @@ WORDS = "酒肉刀马山水风云花鸟金木火土"
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, dice, chapters = tmp_path_factory.mktemp("panel"), random.Random(0), []
     for number in range(1, 121):
-        said = [f"{name}曰：“{dice.choice(TALKS[name]).format(''.join(dice.choices(WORDS, k=8)))}。”" for name in TALKS for _ in range(6)]  # fmt: skip
+        said = [
+            f"{name}曰：“{dice.choice(TALKS[name]).format(''.join(dice.choices(WORDS, k=8)))}。”"
+            for name in TALKS
+            for _ in range(6)
+        ]
         chapters.append(
             f"第{number}回 {''.join(dice.choices(WORDS, k=7))}\n却说{''.join(dice.choices(WORDS, k=9))}。"
             + "".join(said)

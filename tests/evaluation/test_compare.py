@@ -40,19 +40,29 @@ def result():
 
 def test_both_are_asked_everything_greedy_and_drawn():
     found = result()
-    assert [row.replies for row in found.rows] == [("<b>底|座</b>", "微调", "<b>底|座</b>", "微调")] * 2
+    assert [row.replies for row in found.rows] == [
+        ("<b>底|座</b>", "微调", "<b>底|座</b>", "微调")
+    ] * 2
     assert found.losses == (1.0, 1.0) and found.valid_rows == 2 and not found.senses
 
 
 def test_a_base_that_follows_orders_reads_the_replies_and_voices_are_told_apart():
     base = ScriptedEngine()
     base.kind = "template"
-    lines = [Line(speaker=name, text=text, chapter=1, asked="", novel="x") for name, text in (("甲", "吾有妙计在此"), ("乙", "俺要吃酒去"))]  # fmt: skip
+    lines = [
+        Line(speaker=name, text=text, chapter=1, asked="", novel="x")
+        for name, text in (("甲", "吾有妙计在此"), ("乙", "俺要吃酒去"))
+    ]
     asked = [("如何？", "甲"), ("何往？", "乙")]
     rows = ask_both(says("吾有妙计在此"), says("俺要吃酒去"), asked, NullReporter())
-    found = compare("run", rows, base, ScriptedEngine(), VALID, Cast(lines=tuple(lines * 20)), NullReporter())
+    found = compare(
+        "run", rows, base, ScriptedEngine(), VALID, Cast(lines=tuple(lines * 20)), NullReporter()
+    )
     assert len(found.senses) == 2 and found.voices == (0.5, 0.5)
-    assert [row[0] for row in numbers(found)[1]][:2] == ["认得出是谁", "自己的问题最像（碰巧 0.17）"]
+    assert [row[0] for row in numbers(found)[1]][:2] == [
+        "认得出是谁",
+        "自己的问题最像（碰巧 0.17）",
+    ]
 
 
 def test_documents_escape_what_models_say(tmp_path: Path):

@@ -58,19 +58,35 @@ def test_what_falls_out_of_the_role(text: str, found: str):
 def test_what_the_question_said_may_be_repeated(corpus: Path):
     judge = judge_of(corpus)
     asked = "老板让我加班怎么办？"
-    kept = persona.measure("甲", [answer("张大牛", "加班便加班，俺怕甚老板！", asked, "modern")], judge)
-    fell = persona.measure("乙", [answer("张大牛", "加班便加班，俺去医院！", asked, "modern")], judge)
-    assert (kept.in_role, kept.in_role_modern) == (1, 1) and (fell.in_role, fell.in_role_modern) == (0, 0)
+    kept = persona.measure(
+        "甲", [answer("张大牛", "加班便加班，俺怕甚老板！", asked, "modern")], judge
+    )
+    fell = persona.measure(
+        "乙", [answer("张大牛", "加班便加班，俺去医院！", asked, "modern")], judge
+    )
+    assert (kept.in_role, kept.in_role_modern) == (1, 1) and (
+        fell.in_role,
+        fell.in_role_modern,
+    ) == (0, 0)
 
 
 def test_nearly_the_same_across_people_and_across_questions():
-    texts, who = ["吾有一计，可解此患。", "吾有一计，可解此患也。", "俺只要吃酒肉去。"], ["甲", "乙", "甲"]
+    texts, who = (
+        ["吾有一计，可解此患。", "吾有一计，可解此患也。", "俺只要吃酒肉去。"],
+        ["甲", "乙", "甲"],
+    )
     assert measures.nearly_same(texts, who) == [True, True, False]
-    assert measures.nearly_same(texts, ["甲", "甲", "甲"]) == [False] * 3 and measures.nearly_same(texts)[0]
+    assert (
+        measures.nearly_same(texts, ["甲", "甲", "甲"]) == [False] * 3
+        and measures.nearly_same(texts)[0]
+    )
 
 
 def test_variety():
-    same, other = ["吾有一计可解此患"] * 4, ["吾有一计可解此患", "俺只要吃酒", "小人不敢", "风云花鸟金木"]
+    same, other = (
+        ["吾有一计可解此患"] * 4,
+        ["吾有一计可解此患", "俺只要吃酒", "小人不敢", "风云花鸟金木"],
+    )
     assert measures.self_bleu(same) == pytest.approx(1) and measures.self_bleu(other) < 0.01
     assert measures.distinct(same) == 0.25 and measures.distinct(other) == 1
     assert measures.distinct(same, among=7) == 1  # as many pairs for all
@@ -86,7 +102,11 @@ def test_what_is_recited_and_what_is_said_twice():
 def test_facts_are_asked_of_those_who_are_there(corpus: Path):
     judge = replace(judge_of(corpus), aliases={"关羽": ("云长",)})
     asked = [row for row in persona.facts() if row["name"] == "关羽"]
-    share, said = persona.knows(lambda jobs, greedy: [reply(f"那自然是{asked[0]['right'][0]}。")] * len(jobs), judge, NullReporter())  # fmt: skip
+    share, said = persona.knows(
+        lambda jobs, greedy: [reply(f"那自然是{asked[0]['right'][0]}。")] * len(jobs),
+        judge,
+        NullReporter(),
+    )
     assert share == 1 / len(asked) and [one.kind for one in said][:2] == ["fact:1", "fact:0"]
     assert len(persona.facts()) == 50 and all(row["right"] for row in persona.facts())
     nobody = replace(judge, aliases={})
@@ -95,8 +115,12 @@ def test_facts_are_asked_of_those_who_are_there(corpus: Path):
 
 def test_whoever_talks_like_the_book_scores_and_real_quotations_are_the_ceiling(corpus: Path):
     judge = judge_of(corpus)
-    own = persona.measure("像", [answer("张大牛", "俺怕甚酒肉，吃"), answer("李小二", "小人不敢吃酒")], judge)
-    swapped = persona.measure("反", [answer("李小二", "俺怕甚酒肉，吃"), answer("张大牛", "小人不敢吃酒")], judge)
+    own = persona.measure(
+        "像", [answer("张大牛", "俺怕甚酒肉，吃"), answer("李小二", "小人不敢吃酒")], judge
+    )
+    swapped = persona.measure(
+        "反", [answer("李小二", "俺怕甚酒肉，吃"), answer("张大牛", "小人不敢吃酒")], judge
+    )
     assert own.voice == 1 and swapped.voice == 0 and persona.measure_real(judge).voice > 0.9
 
 
@@ -114,7 +138,9 @@ class Likelihoods(ScriptedEngine):
 def test_information_and_style_are_gains_a_character():
     said = [answer("曹操", "吾自有妙计"), answer("诸葛亮", "亮夜观天象", "今夜如何？")]
     assert persona.under_the_base(Likelihoods(), said, NullReporter()) == pytest.approx((1.0, 2.0))
-    information, style = persona.under_the_base(Likelihoods(), [answer("曹操", "吾自有妙计", "")], NullReporter())
+    information, style = persona.under_the_base(
+        Likelihoods(), [answer("曹操", "吾自有妙计", "")], NullReporter()
+    )
     assert math.isnan(information) and style == pytest.approx(2.0)
 
 
@@ -142,16 +168,36 @@ def test_the_questions_are_as_many_as_promised():
 
 
 def test_the_page_shows_shares_of_real_quotations_and_runs_nothing(tmp_path: Path):
-    real = Scores(name=REAL, voice=0.5, near=0, repeated=0, distinct2=0.8, self_bleu=0.01, length=30)
-    run = replace(real, name="<b>我</b>", voice=0.4, length=15, trios={"甲、乙、丙": 0.5}, by_person={"甲": 0.4})
+    real = Scores(
+        name=REAL, voice=0.5, near=0, repeated=0, distinct2=0.8, self_bleu=0.01, length=30
+    )
+    run = replace(
+        real,
+        name="<b>我</b>",
+        voice=0.4,
+        length=15,
+        trios={"甲、乙、丙": 0.5},
+        by_person={"甲": 0.4},
+    )
     head, rows = scorecard.table([real, run])
     assert head == ("", REAL, "<b>我</b>") and rows[0] == ("像不像", "50.0%", "40.0%（0.80）")
-    told = scorecard.seed_table([{"context": "救猫？", "speaker": "曹操", "reply": "旧答"}], [("<b>我</b>", ["新答"])])
-    paths = scorecard.write(tmp_path, [real, run], [("<b>我</b>", [answer("甲", "<script>1</script>")])], "题<i>", told)
+    told = scorecard.seed_table(
+        [{"context": "救猫？", "speaker": "曹操", "reply": "旧答"}], [("<b>我</b>", ["新答"])]
+    )
+    paths = scorecard.write(
+        tmp_path, [real, run], [("<b>我</b>", [answer("甲", "<script>1</script>")])], "题<i>", told
+    )
     page = paths[1].read_text(encoding="utf-8")
-    assert "<script>" not in page and "&lt;script&gt;" in page and "<b>我" not in page and "http" not in page
+    assert (
+        "<script>" not in page
+        and "&lt;script&gt;" in page
+        and "<b>我" not in page
+        and "http" not in page
+    )
     kept = json.loads((tmp_path / "evaluate.json").read_text(encoding="utf-8"))
-    assert kept["scores"][0]["information"] is None and kept["answers"]["<b>我</b>"][0]["name"] == "甲"
+    assert (
+        kept["scores"][0]["information"] is None and kept["answers"]["<b>我</b>"][0]["name"] == "甲"
+    )
     assert "| 救猫？ | 曹操 | 旧答 | 新答 |" in paths[0].read_text(encoding="utf-8")
 
 
@@ -166,7 +212,9 @@ def test_a_judge_scores_every_rubric_and_one_that_does_not_is_named():
 
 def test_every_base_that_a_run_was_made_of_is_asked_once(monkeypatch):
     bases = {"a": "qwen2.5-coder-1.5b", "b": "/x/gemma", "c": "qwen2.5-coder-1.5b", "d": "/y/gemma"}
-    monkeypatch.setattr(run_folder, "read_run", lambda run: SimpleNamespace(base_model=bases[run.name]))
+    monkeypatch.setattr(
+        run_folder, "read_run", lambda run: SimpleNamespace(base_model=bases[run.name])
+    )
     assert _bases(["a", "c"]) == {"底座": 0}
     assert _bases(["a", "b", "c"]) == {"底座 qwen2.5-coder-1.5b": 0, "底座 gemma": 1}
     assert _bases(["b", "d"]) == {"底座 /x/gemma": 0, "底座 /y/gemma": 1}
@@ -177,8 +225,12 @@ def test_every_base_that_a_run_was_made_of_is_asked_once(monkeypatch):
 
 @pytest.mark.slow
 def test_a_run_its_base_and_real_quotations_in_one_table(
-    corpus: Path, gguf_runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):  # fmt: skip
+    corpus: Path,
+    gguf_runs: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
     base = gguf_runs["east"].parents[1] / "gguf" / "first-f32.gguf"
     data = {"train_path": str(corpus / "dialogues_train.jsonl"), "names": "canonical"}
     finetune(make_recipe(base, tmp_path / "run", steps=2, data=data), NullReporter())
@@ -189,13 +241,29 @@ def test_a_run_its_base_and_real_quotations_in_one_table(
         return ScriptedEngine(['{"score": 4}'])
 
     monkeypatch.setattr("custome.cli.serving.open_remote", critic)
-    words = ["evaluate", str(tmp_path / "run"), "--questions", "1", "--plain", "底座", "--candidates", "3"]
+    words = [
+        "evaluate",
+        str(tmp_path / "run"),
+        "--questions",
+        "1",
+        "--plain",
+        "底座",
+        "--candidates",
+        "3",
+    ]
     assert main([*words, "--judge-url", "http://127.0.0.1:1/v1", "--judge-model", "big"]) == 0
     told = capsys.readouterr().out
-    assert "像不像" in told and REAL in told and "底座" in told and critics == [("http://127.0.0.1:1/v1", "big", "")]
+    assert (
+        "像不像" in told
+        and REAL in told
+        and "底座" in told
+        and critics == [("http://127.0.0.1:1/v1", "big", "")]
+    )
     kept = json.loads((tmp_path / "run" / "evaluate.json").read_text(encoding="utf-8"))
     assert [one["name"] for one in kept["scores"]] == [REAL, "底座", "run"]
-    assert all(len(some) == 10 for some in kept["answers"].values())  # five kinds of questions, two people
+    assert all(
+        len(some) == 10 for some in kept["answers"].values()
+    )  # five kinds of questions, two people
     real, bare, run = kept["scores"]
     assert None not in [run[key] for key in ("information", "style", "stable", "voice")]
     assert real["style"] is not None and set(bare["judged"].values()) == {4} and not real["judged"]

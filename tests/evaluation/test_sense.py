@@ -13,7 +13,11 @@ from custome.report import NullReporter
 from custome.types import Request, Score
 
 THINGS = ("马", "酒", "书", "剑", "雨", "花", "鱼")
-REAL = [Answer(question=f"{thing}如何？", kind="", name=name, text=f"{thing}好得很。") for name in ("甲", "乙") for thing in THINGS]  # fmt: skip
+REAL = [
+    Answer(question=f"{thing}如何？", kind="", name=name, text=f"{thing}好得很。")
+    for name in ("甲", "乙")
+    for thing in THINGS
+]
 
 
 class KnowsWords(ScriptedEngine):
@@ -29,7 +33,12 @@ class KnowsWords(ScriptedEngine):
                 wants = sense != ("不通顺，" in asked)
                 found.append(Score(logprob=-0.1 if (reply == "是") == wants else -3.0, tokens=1))
             else:
-                found.append(Score(logprob=-float(len(reply)) * (1 if reply[:1] in asked else 2), tokens=len(reply)))
+                found.append(
+                    Score(
+                        logprob=-float(len(reply)) * (1 if reply[:1] in asked else 2),
+                        tokens=len(reply),
+                    )
+                )
         return found
 
 
@@ -49,9 +58,18 @@ def test_an_empty_reply_makes_no_sense():
 
 def test_a_judge_is_shown_to_work_before_it_is_believed():
     good = calibrate(KnowsWords(), REAL, NullReporter())
-    assert good.trusted("information") and good.trusted("direct") and good.areas["information"][0] == 1.0
-    blind = calibrate(ScriptedEngine(), REAL, NullReporter())  # to it every text of a length is alike
-    assert not blind.trusted("information") and blind.areas["information"][1] < 0.5 < blind.areas["information"][2]
+    assert (
+        good.trusted("information")
+        and good.trusted("direct")
+        and good.areas["information"][0] == 1.0
+    )
+    blind = calibrate(
+        ScriptedEngine(), REAL, NullReporter()
+    )  # to it every text of a length is alike
+    assert (
+        not blind.trusted("information")
+        and blind.areas["information"][1] < 0.5 < blind.areas["information"][2]
+    )
 
 
 def test_the_area_under_the_curve_and_its_interval():

@@ -32,13 +32,17 @@ GOLDEN = {
     "deepseek": f"<｜begin▁of▁sentence｜>{PERSONA}<｜User｜>可去否？<｜Assistant｜>去。<｜end▁of▁sentence｜><｜User｜>何在？<｜Assistant｜>",
     "baichuan2": f"{PERSONA}<reserved_106>可去否？<reserved_107>去。<reserved_106>何在？<reserved_107>",
     "minicpm": f"<s>{PERSONA}<用户>可去否？<AI>去。<用户>何在？<AI>",
-}  # fmt: skip
+}
 """Sources: the model cards' tokenizer_config.json, for Baichuan 2 its generation_utils.py, for ChatGLM3 its PROMPT.md."""
 
 
 def test_there_is_a_golden_string_for_every_template_and_every_model_has_one_of_them():
     assert set(GOLDEN) == set(chat_templates())
-    assert {model.chat_format for model in known_models().values()} <= {"novel", "template", *GOLDEN}
+    assert {model.chat_format for model in known_models().values()} <= {
+        "novel",
+        "template",
+        *GOLDEN,
+    }
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -73,4 +77,6 @@ def test_a_template_that_can_think_is_told_not_to():
         "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>{% endfor %}"
         "{% if add_generation_prompt and enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}"
     )
-    assert tokenizer.decode(open_format(tokenizer).prompt(TALK[-1:], "张三")).endswith("何在？<eos><think></think>")
+    assert tokenizer.decode(open_format(tokenizer).prompt(TALK[-1:], "张三")).endswith(
+        "何在？<eos><think></think>"
+    )

@@ -19,7 +19,10 @@ def test_labels_are_well_formed():
         assert len(rows) == len({row["offset"] for row in rows}) and len(rows) > 500
         for row in rows:
             assert set(row) == {"offset", "speaker", "aliases", "kind", "mode", "pool", "part"}
-            assert row["kind"] in ("explicit", "anaphoric", "implicit", "none") and row["part"] in ("dev", "test")
+            assert row["kind"] in ("explicit", "anaphoric", "implicit", "none") and row["part"] in (
+                "dev",
+                "test",
+            )
             assert (row["speaker"] == "无") == (row["kind"] == "none")
 
 
@@ -30,7 +33,9 @@ def test_speakers_of_the_classics(request: pytest.FixtureRequest, tables: bool, 
     novels = request.config.getoption("--novels")
     if novels is None:
         pytest.skip("the four classics are measured with --novels=FOLDER")
-    spec = importlib.util.spec_from_file_location("corpus_benchmark", REPOSITORY / "benchmarks" / "corpus.py")
+    spec = importlib.util.spec_from_file_location(
+        "corpus_benchmark", REPOSITORY / "benchmarks" / "corpus.py"
+    )
     assert spec and spec.loader
     benchmark = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = benchmark

@@ -18,7 +18,10 @@ def make_lora(base: Path, **options):
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_pretrained(base).requires_grad_(False)
     model = get_peft_model(
-        model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False, **options)
+        model,
+        LoraConfig(
+            r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False, **options
+        ),
     )
     return model.train()
 
@@ -41,7 +44,9 @@ def test_fused_equals_peft(tiny_base: Path):
         assert torch.allclose(one[name], other[name], atol=1e-5, rtol=1e-4), name
     with plain.disable_adapter(), fused.disable_adapter():
         assert torch.equal(plain(input_ids=ids).logits, fused(input_ids=ids).logits)
-    assert not torch.allclose(plain(input_ids=ids).logits, plain.get_base_model()(input_ids=ids * 0).logits)
+    assert not torch.allclose(
+        plain(input_ids=ids).logits, plain.get_base_model()(input_ids=ids * 0).logits
+    )
 
 
 def test_fused_in_bf16_is_what_autocast_makes_of_peft(tiny_base: Path):
@@ -60,11 +65,15 @@ def test_fused_in_bf16_is_what_autocast_makes_of_peft(tiny_base: Path):
         assert all(gradient.dtype == torch.float32 for gradient in both["ours"].values())
         for name, found in both.items():
             off = sum((found[key] - wanted[key]).norm() ** 2 for key in wanted)
-            errors[name].append(float((off / sum(wanted[key].norm() ** 2 for key in wanted)) ** 0.5))
+            errors[name].append(
+                float((off / sum(wanted[key].norm() ** 2 for key in wanted)) ** 0.5)
+            )
     assert statistics.median(errors["ours"]) < max(0.02, 1.5 * statistics.median(errors["theirs"]))
 
 
-@pytest.mark.parametrize("options", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}])
+@pytest.mark.parametrize(
+    "options", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}]
+)
 def test_what_is_no_plain_lora_keeps_pefts_forward(tiny_base: Path, options: dict):
     assert fastlora.install(make_lora(tiny_base, **options)) == 0
 

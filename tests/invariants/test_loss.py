@@ -59,7 +59,9 @@ def test_a_soft_capped_head_takes_the_plain_path(tiny_base):
 
 def test_padding_changes_nothing(tiny_base):
     model = load_base(tiny_base).model
-    examples = [Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)]
+    examples = [
+        Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)
+    ]
     together = ReplyLoss(model)(*pad(examples, 0))
     alone = sum(ReplyLoss(model)(*pad([e], 0)) for e in examples)
     torch.testing.assert_close(together, alone)
@@ -75,7 +77,11 @@ def test_packed_equals_unpacked(tmp_path, kind: str):
         model.set_attn_implementation(ATTENTION)
         dice = torch.Generator().manual_seed(3)
         examples = [
-            Example(ids=tuple(torch.randint(5, 200, (n,), generator=dice).tolist()), replies=((n // 2, n),), source="")
+            Example(
+                ids=tuple(torch.randint(5, 200, (n,), generator=dice).tolist()),
+                replies=((n // 2, n),),
+                source="",
+            )
             for n in (5, 90, 17, 3)
         ]
         if way == "packed":
@@ -92,7 +98,9 @@ def test_packed_equals_unpacked(tmp_path, kind: str):
 
 @pytest.mark.parametrize("window", [None, 5])
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
-def test_short_attention_is_torchs(monkeypatch: pytest.MonkeyPatch, window: int | None, heads: tuple[int, int]):
+def test_short_attention_is_torchs(
+    monkeypatch: pytest.MonkeyPatch, window: int | None, heads: tuple[int, int]
+):
     torch.manual_seed(0)
     sizes = (heads[0], heads[1], heads[1])
     inputs = [torch.randn(1, count, 37, 16, requires_grad=True) for count in sizes]
@@ -100,7 +108,9 @@ def test_short_attention_is_torchs(monkeypatch: pytest.MonkeyPatch, window: int 
     results = []
     for longest in (256, 0):
         monkeypatch.setattr(packing, "SHORT", longest)
-        out = packing.attention_by_sample(None, *inputs, None, lengths=(20, 1, 16), sliding_window=window)[0]
+        out = packing.attention_by_sample(
+            None, *inputs, None, lengths=(20, 1, 16), sliding_window=window
+        )[0]
         results.append([out, *torch.autograd.grad(out, inputs, upstream)])
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
@@ -108,16 +118,25 @@ def test_short_attention_is_torchs(monkeypatch: pytest.MonkeyPatch, window: int 
 
 @pytest.mark.parametrize("window", [None, 5])
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
-def test_attention_in_few_calls_is_torchs(monkeypatch: pytest.MonkeyPatch, window: int | None, heads: tuple[int, int]):
+def test_attention_in_few_calls_is_torchs(
+    monkeypatch: pytest.MonkeyPatch, window: int | None, heads: tuple[int, int]
+):
     """What a card does: 40, 33 and 60 side by side, 1 and 20 too, in between what is none of them."""
     lengths = (40, 1, 33, 20, 60, 70)
     torch.manual_seed(0)
-    inputs = [torch.randn(1, count, sum(lengths), 16, requires_grad=True) for count in (heads[0], heads[1], heads[1])]
+    inputs = [
+        torch.randn(1, count, sum(lengths), 16, requires_grad=True)
+        for count in (heads[0], heads[1], heads[1])
+    ]
     upstream = torch.randn(1, sum(lengths), heads[0], 16)
     monkeypatch.setattr(packing, "SHORT", 0)
-    one_by_one = packing.attention_by_sample(None, *inputs, None, lengths=lengths, sliding_window=window)[0]
+    one_by_one = packing.attention_by_sample(
+        None, *inputs, None, lengths=lengths, sliding_window=window
+    )[0]
     in_few = packing.attention_by_length(*inputs, lengths, 16**-0.5, window=window)
-    theirs, ours = ([out, *torch.autograd.grad(out, inputs, upstream)] for out in (one_by_one, in_few))
+    theirs, ours = (
+        [out, *torch.autograd.grad(out, inputs, upstream)] for out in (one_by_one, in_few)
+    )
     for wanted, found in zip(theirs, ours, strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
@@ -125,7 +144,9 @@ def test_attention_in_few_calls_is_torchs(monkeypatch: pytest.MonkeyPatch, windo
 def test_packed_without_the_registered_attention_sees_only_itself_too(tiny_base):
     """transformers reads the sample boundaries from the positions; ours must agree with its way."""
     model = load_base(tiny_base).model
-    examples = [Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)]
+    examples = [
+        Example(ids=tuple(range(10, 10 + n)), replies=((2, n),), source="") for n in (5, 17, 9)
+    ]
     packed = pack(examples)
     ids, labels, positions = packed.ids, packed.labels, packed.positions
     logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits[:, :-1]
@@ -157,9 +178,19 @@ def test_rows_hold_every_sample_once_and_keep_their_budget(lengths: list[int], b
 
 
 @settings(max_examples=50)
-@given(count=st.integers(1, 60), batch=st.integers(1, 20), grouped=st.booleans(), seed=st.integers(0, 5))
+@given(
+    count=st.integers(1, 60),
+    batch=st.integers(1, 20),
+    grouped=st.booleans(),
+    seed=st.integers(0, 5),
+)
 def test_every_epoch_uses_everything_once(count: int, batch: int, grouped: bool, seed: int):
-    plan = BatchPlan(lengths=[(i * 7) % 13 for i in range(count)], batch_size=batch, seed=seed, group_by_length=grouped)
+    plan = BatchPlan(
+        lengths=[(i * 7) % 13 for i in range(count)],
+        batch_size=batch,
+        seed=seed,
+        group_by_length=grouped,
+    )
     for epoch in range(2):
         steps = range(epoch * plan.steps_per_epoch + 1, (epoch + 1) * plan.steps_per_epoch + 1)
         assert Counter(i for step in steps for i in plan.batch(step)) == Counter(range(count))
@@ -178,6 +209,8 @@ def test_schedules(kind: str):
     assert rate(1) == pytest.approx(0.1) and rate(10) == pytest.approx(1.0)
     assert all(0 < rate(step) <= 1 + 1e-9 for step in range(1, 61))
     assert rate(60) == (
-        1.0 if kind == "constant" else pytest.approx(1 / 51 if kind == "linear" else 0.5 - 0.5 * math.cos(math.pi / 51))
+        1.0
+        if kind == "constant"
+        else pytest.approx(1 / 51 if kind == "linear" else 0.5 - 0.5 * math.cos(math.pi / 51))
     )
     assert make_schedule(kind, 1.0, 1, 10)(1) > 0

@@ -45,7 +45,9 @@ def test_named_types_are_taken_and_fp16_is_for_cards(tmp_path: Path):
         compute.training_type("cpu", "fp16", tmp_path)
 
 
-def test_waiting_threads_are_told_to_sleep_soon_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch):
+def test_waiting_threads_are_told_to_sleep_soon_unless_the_user_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+):
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
     share_the_cores()

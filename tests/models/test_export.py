@@ -56,12 +56,22 @@ def held_out(run: Path):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("vocabulary", ["run", "full"])
-def test_llama_cpp_reads_what_was_written(runs: dict[str, Path], tmp_path: Path, kind: str, vocabulary: str):
+def test_llama_cpp_reads_what_was_written(
+    runs: dict[str, Path], tmp_path: Path, kind: str, vocabulary: str
+):
     run = runs[kind]
     done = export(
-        run, "gguf", tmp_path / "out", NullReporter(), quant="f32", vocabulary=vocabulary, samples=held_out(run)
+        run,
+        "gguf",
+        tmp_path / "out",
+        NullReporter(),
+        quant="f32",
+        vocabulary=vocabulary,
+        samples=held_out(run),
     )
-    assert done.agreement.places > 100 and done.agreement.share > 0.995 and done.agreement.error < 1e-3
+    assert (
+        done.agreement.places > 100 and done.agreement.share > 0.995 and done.agreement.error < 1e-3
+    )
     assert done.files == ("README.md", "run-f32.gguf")
     head = read_head(tmp_path / "out" / "run-f32.gguf")
     tokens = len(head.keys["tokenizer.ggml.tokens"].elements())
@@ -75,7 +85,9 @@ def read_base(run: Path) -> str:
 
 
 @pytest.mark.parametrize("kind", ["gemma", "qwen", "llama"])
-def test_llama_cpp_splits_text_as_the_tokenizer_does(runs: dict[str, Path], tmp_path: Path, kind: str):
+def test_llama_cpp_splits_text_as_the_tokenizer_does(
+    runs: dict[str, Path], tmp_path: Path, kind: str
+):
     """A prompt given as text is answered as the same prompt given as token ids is."""
     import xllamacpp
 
@@ -92,7 +104,9 @@ def test_llama_cpp_splits_text_as_the_tokenizer_does(runs: dict[str, Path], tmp_
     for text in ("张三到东门。书信何在？李四曰：“", "Hello42,今夜😀", "救名画还是猫"):
         ids = list(tokenizer(text, add_special_tokens=False).input_ids)
         asked = {"n_predict": 1, "temperature": 0, "cache_prompt": False}
-        one, other = (server.handle_completions({"prompt": prompt, **asked}) for prompt in (text, ids))
+        one, other = (
+            server.handle_completions({"prompt": prompt, **asked}) for prompt in (text, ids)
+        )
         begins = one["usage"]["prompt_tokens"] - other["usage"]["prompt_tokens"]
         assert begins in (0, 1), text  # the text may get a <bos> in front
 
@@ -105,11 +119,20 @@ def test_a_template_given_by_name_and_its_end_token_go_along(tmp_path: Path):
     model.save_pretrained(tmp_path / "base")
     tokenizer.save_pretrained(tmp_path / "base")
     finetune(make_recipe(tmp_path / "base", tmp_path / "first", steps=1), NullReporter())
-    export(tmp_path / "first", "gguf", tmp_path / "gguf", NullReporter(), quant="f32", vocabulary="full")
+    export(
+        tmp_path / "first",
+        "gguf",
+        tmp_path / "gguf",
+        NullReporter(),
+        quant="f32",
+        vocabulary="full",
+    )
     base = tmp_path / "gguf" / "first-f32.gguf"  # says nothing of how it is spoken to
 
     recipe = make_recipe(base, tmp_path / "run", steps=4)
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, chat_format="chatml"))
+    recipe = dataclasses.replace(
+        recipe, model=dataclasses.replace(recipe.model, chat_format="chatml")
+    )
     finetune(recipe, NullReporter())
     assert read_run(tmp_path / "run").chat_format == "chatml"
     export(tmp_path / "run", "gguf", tmp_path / "out", NullReporter(), quant="f32")
@@ -132,12 +155,16 @@ def test_quantizations(runs: dict[str, Path], tmp_path: Path, quant: str):
 
 
 @pytest.mark.parametrize(
-    "method", [RsLoraConfig(lora_r=4, lora_alpha=8), DoraConfig(lora_r=4, lora_alpha=8), FullConfig()]
+    "method",
+    [RsLoraConfig(lora_r=4, lora_alpha=8), DoraConfig(lora_r=4, lora_alpha=8), FullConfig()],
 )
 def test_other_methods_merge_too(tmp_path: Path, method):
     base = make_tiny_base(tmp_path / "base", "llama")
     rate = 1e-2 if isinstance(method, FullConfig) else 2e-2
-    finetune(make_recipe(base, tmp_path / "run", method=method, steps=6, learning_rate=rate), NullReporter())
+    finetune(
+        make_recipe(base, tmp_path / "run", method=method, steps=6, learning_rate=rate),
+        NullReporter(),
+    )
     done = export(tmp_path / "run", "gguf", tmp_path / "out", NullReporter(), quant="f32")
     assert done.agreement.share > 0.995
     done = export(tmp_path / "run", "hf", tmp_path / "hf", NullReporter(), quant="f32")
@@ -145,7 +172,9 @@ def test_other_methods_merge_too(tmp_path: Path, method):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_merged_folder_is_read_by_transformers_alone(runs: dict[str, Path], tmp_path: Path, kind: str):
+def test_a_merged_folder_is_read_by_transformers_alone(
+    runs: dict[str, Path], tmp_path: Path, kind: str
+):
     run = runs[kind]
     done = export(run, "hf", tmp_path / "out", NullReporter(), quant="f32", samples=held_out(run))
     assert done.agreement.share == 1.0 and done.agreement.error < 1e-4
@@ -176,15 +205,25 @@ def test_a_chatglm_is_merged_into_a_folder(tmp_path: Path):
     assert done.agreement.share > 0.99 and "model.safetensors" in done.files
 
 
-def test_an_adapter_without_effect_is_found_out(gguf_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_adapter_without_effect_is_found_out(
+    gguf_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     from gguf import GGUFWriter
 
     monkeypatch.setattr(
-        GGUFWriter, "add_float32", lambda self, key, value: self.add_key_value(key, 1e-9, GGUFValueType.FLOAT32)
+        GGUFWriter,
+        "add_float32",
+        lambda self, key, value: self.add_key_value(key, 1e-9, GGUFValueType.FLOAT32),
     )
     monkeypatch.setattr(proof, "NEEDED", {"": proof.Bar(share=0, error=9)})
     with pytest.raises(ExportError, match="不起作用"):
-        export(gguf_run / "run", "adapter-gguf", tmp_path / "out", NullReporter(), home=gguf_run / "home")
+        export(
+            gguf_run / "run",
+            "adapter-gguf",
+            tmp_path / "out",
+            NullReporter(),
+            home=gguf_run / "home",
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -194,10 +233,19 @@ def test_a_tokenizer_that_splits_otherwise_is_found_out(
     from gguf import GGUFWriter
 
     monkeypatch.setattr(
-        GGUFWriter, "add_add_bos_token", lambda self, wanted: self.add_bool("tokenizer.ggml.add_bos_token", True)
+        GGUFWriter,
+        "add_add_bos_token",
+        lambda self, wanted: self.add_bool("tokenizer.ggml.add_bos_token", True),
     )
     with pytest.raises(ExportError, match="分词器没写对"):
-        export(runs["llama"], "gguf", tmp_path / "out", NullReporter(), quant="f32", samples=held_out(runs["llama"]))
+        export(
+            runs["llama"],
+            "gguf",
+            tmp_path / "out",
+            NullReporter(),
+            quant="f32",
+            samples=held_out(runs["llama"]),
+        )
 
 
 def test_ollama_gets_a_modelfile(runs: dict[str, Path], tmp_path: Path):
@@ -220,18 +268,33 @@ def gguf_run(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_stored_rows_stay_as_they_were(gguf_run: Path, tmp_path: Path):
     source = read_head(gguf_run / "base.gguf")
-    export(gguf_run / "run", "gguf", tmp_path / "out", NullReporter(), quant="q8_0", home=gguf_run / "home")
+    export(
+        gguf_run / "run",
+        "gguf",
+        tmp_path / "out",
+        NullReporter(),
+        quant="q8_0",
+        home=gguf_run / "home",
+    )
     written = read_head(tmp_path / "out" / "run-q8_0.gguf")
-    before, after = (next(t for t in head.tensors if t.name == "token_embd.weight") for head in (source, written))
+    before, after = (
+        next(t for t in head.tensors if t.name == "token_embd.weight") for head in (source, written)
+    )
     assert before.kind == after.kind == int(convert.QUANTS["q8_0"])
     kept = list(read_kept(gguf_run / "run") or ())
-    rows = np.fromfile(gguf_run / "base.gguf", np.uint8)[source.data_start + before.offset :][: before.bytes]
-    ours = np.fromfile(tmp_path / "out" / "run-q8_0.gguf", np.uint8)[written.data_start + after.offset :][: after.bytes]
+    rows = np.fromfile(gguf_run / "base.gguf", np.uint8)[source.data_start + before.offset :][
+        : before.bytes
+    ]
+    ours = np.fromfile(tmp_path / "out" / "run-q8_0.gguf", np.uint8)[
+        written.data_start + after.offset :
+    ][: after.bytes]
     assert np.array_equal(rows.reshape(before.shape[1], -1)[kept], ours.reshape(after.shape[1], -1))
 
 
 def test_an_adapter_beside_its_base(gguf_run: Path, tmp_path: Path):
-    done = export(gguf_run / "run", "adapter-gguf", tmp_path / "out", NullReporter(), home=gguf_run / "home")
+    done = export(
+        gguf_run / "run", "adapter-gguf", tmp_path / "out", NullReporter(), home=gguf_run / "home"
+    )
     assert done.files == ("README.md", "run-adapter.gguf")
 
 
@@ -241,7 +304,14 @@ def test_a_wrong_file_is_found_out_and_nothing_is_left(
     """Rotated rows left as they were: the error everybody makes once with Llama."""
     monkeypatch.setattr(convert, "in_pairs", lambda rows, heads: rows)
     with pytest.raises(ExportError, match="不一样"):
-        export(runs["llama"], "gguf", tmp_path / "out", NullReporter(), quant="f32", samples=held_out(runs["llama"]))
+        export(
+            runs["llama"],
+            "gguf",
+            tmp_path / "out",
+            NullReporter(),
+            quant="f32",
+            samples=held_out(runs["llama"]),
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -251,7 +321,10 @@ def test_what_cannot_be_exported_is_named(runs: dict[str, Path], tmp_path: Path)
     with pytest.raises(SourceError, match="glm4"):
         export(tmp_path / "glm" / "run", "gguf", tmp_path / "a", NullReporter())
     prefix = make_recipe(
-        make_tiny_base(tmp_path / "b2"), tmp_path / "p" / "run", method=PrefixConfig(virtual_tokens=4), steps=2
+        make_tiny_base(tmp_path / "b2"),
+        tmp_path / "p" / "run",
+        method=PrefixConfig(virtual_tokens=4),
+        steps=2,
     )
     finetune(prefix, NullReporter())
     with pytest.raises(RunError, match="虚拟词"):
@@ -278,16 +351,27 @@ def test_llama3_factors_are_those_of_transformers():
     from transformers import LlamaConfig
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-    rope = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 8192}  # fmt: skip
+    rope = {
+        "rope_type": "llama3",
+        "rope_theta": 500000.0,
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
     config = LlamaConfig(hidden_size=256, num_attention_heads=2, rope_parameters=rope)
     slowed, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
     plain = 1.0 / (rope["rope_theta"] ** (torch.arange(0, 128, 2).float() / 128))
-    np.testing.assert_allclose(convert.llama3_factors(rope, 128), (plain / slowed).numpy(), rtol=1e-4)
+    np.testing.assert_allclose(
+        convert.llama3_factors(rope, 128), (plain / slowed).numpy(), rtol=1e-4
+    )
 
 
 def test_command(
-    runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    runs: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.chdir(tmp_path)
     assert main(["export", str(runs["qwen"]), "--to", "gguf", "--quant", "f16"]) == 0

@@ -32,8 +32,17 @@ FAMILIES = [
 NATIVE_GGUF = {"gemma", "qwen", "qwen3", "llama", "internlm3"}
 
 
-@pytest.mark.parametrize(("family", "kind", "code", "targets"), FAMILIES, ids=[row[1] for row in FAMILIES])
-def test_family(tmp_path: Path, request: pytest.FixtureRequest, family: str, kind: str, code: str, targets: tuple):
+@pytest.mark.parametrize(
+    ("family", "kind", "code", "targets"), FAMILIES, ids=[row[1] for row in FAMILIES]
+)
+def test_family(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    family: str,
+    kind: str,
+    code: str,
+    targets: tuple,
+):
     base, run = make_tiny_base(tmp_path / "base", kind), tmp_path / "run"
     method = LoraConfig(lora_r=4, lora_alpha=8, lora_targets=targets)
     finetune(make_recipe(base, run, method=method, steps=10), NullReporter())
@@ -47,16 +56,28 @@ def test_family(tmp_path: Path, request: pytest.FixtureRequest, family: str, kin
     with torch.no_grad():
         before, after = load_model(base)(input_ids=ids).logits, tuned(input_ids=ids).logits
     assert (after - before).abs().max() > 1e-3
-    reply = tuned.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False)
+    reply = tuned.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False
+    )
     merged = tuned.merge_and_unload()
     merged.save_pretrained(tmp_path / "merged")
     tokenizer.save_pretrained(tmp_path / "merged")
     again = load_base(tmp_path / "merged")
     with torch.no_grad():
         torch.testing.assert_close(again.model(input_ids=ids).logits, after, atol=2e-3, rtol=1e-3)
-    second = again.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False)
+    second = again.model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False
+    )
     assert second.tolist() == reply.tolist() or kind == "chatglm"  # its file is fp16
-    assert open_format(again.tokenizer).prompt([Message(role="user", content="书信何在？")], "张三") == prompt
-    row = [family, type(again.model).__name__, code, f"{results['base_valid_loss']:.2f} → {results['valid_loss']:.2f}",
-           "GGUF、safetensors" if kind in NATIVE_GGUF else "safetensors"]  # fmt: skip
+    assert (
+        open_format(again.tokenizer).prompt([Message(role="user", content="书信何在？")], "张三")
+        == prompt
+    )
+    row = [
+        family,
+        type(again.model).__name__,
+        code,
+        f"{results['base_valid_loss']:.2f} → {results['valid_loss']:.2f}",
+        "GGUF、safetensors" if kind in NATIVE_GGUF else "safetensors",
+    ]
     request.config.stash.setdefault(request.config.family_rows, []).append(row)

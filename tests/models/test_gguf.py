@@ -44,7 +44,10 @@ def test_rows_are_sliced_as_stored(tmp_path: Path):
     tensors = {t.name: t for t in small.tensors}
     assert tensors["token_embd.weight"].tensor_type == GGMLQuantizationType.Q8_0
     assert np.array_equal(tensors["token_embd.weight"].data, stored[KEPT])
-    assert np.array_equal(tensors["blk.0.attn_q.weight"].data, next(t for t in full.tensors if "attn_q" in t.name).data)
+    assert np.array_equal(
+        tensors["blk.0.attn_q.weight"].data,
+        next(t for t in full.tensors if "attn_q" in t.name).data,
+    )
 
     def value(name: str):
         return small.fields[name].contents()
@@ -52,7 +55,10 @@ def test_rows_are_sliced_as_stored(tmp_path: Path):
     assert value("tokenizer.ggml.tokens") == [TOKENS[i] for i in KEPT]
     assert value("tokenizer.ggml.scores") == [float(-i) for i in KEPT]
     assert value("tokenizer.ggml.merges") == "你 好" or value("tokenizer.ggml.merges") == ["你 好"]
-    assert value("tokenizer.ggml.bos_token_id") == 1 and "tokenizer.ggml.eos_token_id" not in small.fields
+    assert (
+        value("tokenizer.ggml.bos_token_id") == 1
+        and "tokenizer.ggml.eos_token_id" not in small.fields
+    )
     assert value("gemma3.vocab_size") == len(KEPT) and value("gemma3.block_count") == 1
 
 

@@ -35,14 +35,18 @@ def as_gguf(folder: Path, target: Path, quant: str = "f32") -> Path:
             array = convert.as_stored(architecture, name, tensor.numpy(), config)
             tensors[place_of(name)] = convert.stored(array, quant)
     target.parent.mkdir(parents=True, exist_ok=True)
-    convert.write_model(target, tensors, config, AutoTokenizer.from_pretrained(folder), quant=quant, name="tiny")
+    convert.write_model(
+        target, tensors, config, AutoTokenizer.from_pretrained(folder), quant=quant, name="tiny"
+    )
     return target
 
 
 @pytest.mark.parametrize("kind", ["gemma", "qwen", "qwen3", "llama"])
 def test_every_weight_is_the_models_own(kind: str, tmp_path: Path):
     folder = make_tiny_base(tmp_path / "base", kind)
-    base = resolve_base(str(as_gguf(folder, tmp_path / "tiny.gguf")), NullReporter(), home=tmp_path / "home")
+    base = resolve_base(
+        str(as_gguf(folder, tmp_path / "tiny.gguf")), NullReporter(), home=tmp_path / "home"
+    )
     assert (
         not list(base.glob("*.safetensors")) and gguf_of(base) == tmp_path / "tiny.gguf"
     )  # no second copy on the disk
@@ -54,9 +58,14 @@ def test_every_weight_is_the_models_own(kind: str, tmp_path: Path):
 
 def test_of_kept_tokens_only_their_rows_are_read(tmp_path: Path):
     folder = make_tiny_base(tmp_path / "base", "qwen")
-    base = resolve_base(str(as_gguf(folder, tmp_path / "tiny.gguf")), NullReporter(), home=tmp_path / "home")
+    base = resolve_base(
+        str(as_gguf(folder, tmp_path / "tiny.gguf")), NullReporter(), home=tmp_path / "home"
+    )
     kept = [0, 1, 2, 5, 9, 40, 41]
-    whole, cut = load_model(base, dtype=torch.float32), load_model(base, dtype=torch.float32, kept=kept)
+    whole, cut = (
+        load_model(base, dtype=torch.float32),
+        load_model(base, dtype=torch.float32, kept=kept),
+    )
     ids = torch.tensor([[2, 3, 4, 5]])
     logits = whole(torch.tensor([[kept[i] for i in ids[0]]])).logits[..., kept]
     assert cut.get_input_embeddings().weight.shape[0] == len(kept)
@@ -65,11 +74,15 @@ def test_of_kept_tokens_only_their_rows_are_read(tmp_path: Path):
 
 def test_quantized_weights_become_the_type_they_are_used_in(tmp_path: Path):
     folder = make_tiny_base(tmp_path / "base", "llama")
-    base = resolve_base(str(as_gguf(folder, tmp_path / "tiny.gguf", "q8_0")), NullReporter(), home=tmp_path / "home")
+    base = resolve_base(
+        str(as_gguf(folder, tmp_path / "tiny.gguf", "q8_0")), NullReporter(), home=tmp_path / "home"
+    )
     read = load_model(base, dtype=torch.bfloat16)
     own = dict(load_model(folder, dtype=torch.float32).named_parameters())
     for name, weight in read.named_parameters():
-        assert weight.dtype == torch.bfloat16 and torch.allclose(weight.float(), own[name], atol=2e-2), name
+        assert weight.dtype == torch.bfloat16 and torch.allclose(
+            weight.float(), own[name], atol=2e-2
+        ), name
 
 
 def test_a_file_that_is_cut_or_gone_is_named(tmp_path: Path):
@@ -92,18 +105,35 @@ def test_runs_of_an_earlier_release_know_their_base(tmp_path: Path):
     target = tmp_path / "home" / "models" / f"tiny-{sha256_of(file)[:12]}"
     shutil.copytree(folder, target)
     before = fingerprint(target)
-    info = RunInfo(status="complete", base_model=str(file), base_fingerprint=before, chat_format="novel", data_fingerprint="d")  # fmt: skip
+    info = RunInfo(
+        status="complete",
+        base_model=str(file),
+        base_fingerprint=before,
+        chat_format="novel",
+        data_fingerprint="d",
+    )
     base = resolve_base(str(file), NullReporter(), home=tmp_path / "home")
     assert base == target and not list(base.glob("*.safetensors")) and fingerprint(base) != before
     assert other_base(tmp_path, info, base) == ""
-    assert resolve_base(str(file), NullReporter(), home=tmp_path / "home") == base and other_base(tmp_path, info, base) == ""  # fmt: skip
-    assert "指纹" in other_base(tmp_path, dataclasses.replace(info, base_fingerprint="another"), base)
+    assert (
+        resolve_base(str(file), NullReporter(), home=tmp_path / "home") == base
+        and other_base(tmp_path, info, base) == ""
+    )
+    assert "指纹" in other_base(
+        tmp_path, dataclasses.replace(info, base_fingerprint="another"), base
+    )
 
 
 def test_a_base_of_the_list_keeps_its_former_name():
     former = shipped_models()["gemma3-270m"].former_fingerprints[0]
-    assert same_base("embedded", former, "now") and same_base("gemma3-270m", "now", former) and same_base("x", "a", "a")
-    assert not same_base("embedded", "other", "now") and not same_base("/a/file.gguf", former, "now")
+    assert (
+        same_base("embedded", former, "now")
+        and same_base("gemma3-270m", "now", former)
+        and same_base("x", "a", "a")
+    )
+    assert not same_base("embedded", "other", "now") and not same_base(
+        "/a/file.gguf", former, "now"
+    )
 
 
 def test_other_weights_have_another_fingerprint_and_a_moved_file_keeps_its_own(tmp_path: Path):
@@ -115,11 +145,15 @@ def test_other_weights_have_another_fingerprint_and_a_moved_file_keeps_its_own(t
             torch.nn.init.normal_(model.model.layers[0].mlp.up_proj.weight)
             model.save_pretrained(folder)
         base = resolve_base(
-            str(as_gguf(folder, tmp_path / str(seed) / "tiny.gguf")), NullReporter(), home=tmp_path / "home"
+            str(as_gguf(folder, tmp_path / str(seed) / "tiny.gguf")),
+            NullReporter(),
+            home=tmp_path / "home",
         )
         prints.append(fingerprint(base))
     assert prints[0] != prints[1]
     moved = tmp_path / "elsewhere.gguf"
     (tmp_path / "1" / "tiny.gguf").rename(moved)
     point_to(base, moved)
-    assert fingerprint(base) == prints[1] and json.loads((base / POINTER).read_text())["file"] == str(moved)
+    assert fingerprint(base) == prints[1] and json.loads((base / POINTER).read_text())[
+        "file"
+    ] == str(moved)

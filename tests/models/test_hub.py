@@ -47,12 +47,28 @@ class _Answer(BaseHTTPRequestHandler):
         if path.startswith("/api/models/tiny/base"):
             files = self._files()
             if "/tree/" in path:
-                tree = [{"type": "file", "path": f["rfilename"], "size": f["size"], "oid": "0" * 40} for f in files]
+                tree = [
+                    {"type": "file", "path": f["rfilename"], "size": f["size"], "oid": "0" * 40}
+                    for f in files
+                ]
                 return self._send(json.dumps(tree).encode(), body)
-            return self._send(json.dumps({"id": "tiny/base", "sha": COMMIT, "siblings": files}).encode(), body)
+            return self._send(
+                json.dumps({"id": "tiny/base", "sha": COMMIT, "siblings": files}).encode(), body
+            )
         if path == "/api/v1/models/tiny/base/repo/files":
-            rows = [{"Path": f["rfilename"], "Name": f["rfilename"], "Type": "blob", "Size": f["size"], "Revision": COMMIT} for f in self._files()]  # fmt: skip
-            return self._send(json.dumps({"Code": 200, "Success": True, "Data": {"Files": rows}}).encode(), body)
+            rows = [
+                {
+                    "Path": f["rfilename"],
+                    "Name": f["rfilename"],
+                    "Type": "blob",
+                    "Size": f["size"],
+                    "Revision": COMMIT,
+                }
+                for f in self._files()
+            ]
+            return self._send(
+                json.dumps({"Code": 200, "Success": True, "Data": {"Files": rows}}).encode(), body
+            )
         if path == "/api/v1/models/tiny/base/repo":
             name = parse_qs(urlparse(self.path).query)["FilePath"][0]
             self.server.fetched.append(name)
@@ -104,10 +120,21 @@ def resolve(spec: str, hub: Hub, home: Path) -> tuple[int, str]:
         "except CustomeError as error:\n    sys.exit(f'{type(error).__name__}: {error.message} | {error.hint}')\n"
         "print(load_model(folder).config.model_type)"
     )
-    environment = {**os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1",
-                   "HF_HUB_DISABLE_TELEMETRY": "1", "MODELSCOPE_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "MODELSCOPE_CACHE": str(home)}  # fmt: skip
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}",
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "MODELSCOPE_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}",
+        "MODELSCOPE_CACHE": str(home),
+    }
     done = subprocess.run(
-        [sys.executable, "-c", code, spec], capture_output=True, text=True, check=False, env=environment
+        [sys.executable, "-c", code, spec],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -137,7 +164,9 @@ def test_a_name_nobody_has_and_a_hub_that_is_away(kind: str, hub: Hub, tmp_path:
 
 
 @pytest.mark.parametrize("kind", HUBS)
-def test_a_disk_too_small_is_noticed_before_anything_is_fetched(kind: str, hub: Hub, tmp_path: Path):
+def test_a_disk_too_small_is_noticed_before_anything_is_fetched(
+    kind: str, hub: Hub, tmp_path: Path
+):
     hub.extra_bytes = 10**16
     code, told = resolve(f"{kind}:tiny/base", hub, tmp_path / "home")
     assert code == 1 and "DiskError" in told and "只剩" in told and not hub.fetched

@@ -30,15 +30,33 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
     for info in head.tensors:
         data = raw[head.data_start + info.offset : head.data_start + info.offset + info.bytes]
         kind = GGMLQuantizationType(info.kind)
-        found[info.name] = (data.view(np.float32) if kind == GGMLQuantizationType.F32 else dequantize(data.reshape(info.shape[-1], -1), kind)).ravel()  # fmt: skip
+        found[info.name] = (
+            data.view(np.float32)
+            if kind == GGMLQuantizationType.F32
+            else dequantize(data.reshape(info.shape[-1], -1), kind)
+        ).ravel()
     return found
 
 
 def test_merged_by_numpy_as_by_peft(tmp_path: Path):
     """rsLoRA, whose scale is the other one."""
-    finetune(make_recipe(make_tiny_base(tmp_path / "base"), tmp_path / "first", steps=1), NullReporter())
-    export(tmp_path / "first", "gguf", tmp_path / "gguf", NullReporter(), quant="f32", vocabulary="full")
-    recipe = make_recipe(tmp_path / "gguf" / "first-f32.gguf", tmp_path / "run", steps=6, method=RsLoraConfig(lora_r=4, lora_alpha=8))  # fmt: skip
+    finetune(
+        make_recipe(make_tiny_base(tmp_path / "base"), tmp_path / "first", steps=1), NullReporter()
+    )
+    export(
+        tmp_path / "first",
+        "gguf",
+        tmp_path / "gguf",
+        NullReporter(),
+        quant="f32",
+        vocabulary="full",
+    )
+    recipe = make_recipe(
+        tmp_path / "gguf" / "first-f32.gguf",
+        tmp_path / "run",
+        steps=6,
+        method=RsLoraConfig(lora_r=4, lora_alpha=8),
+    )
     finetune(recipe, NullReporter())
     export(tmp_path / "run", "gguf", tmp_path / "out", NullReporter(), quant="f32")
     ours = tensors(served.prepare(tmp_path / "run", NullReporter(), quant="f32").model)
@@ -55,13 +73,37 @@ def merging_base(folder: Path) -> Path:
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     words = [*PLACES, "送到", "何在", "粮草", "书信", "宝剑", "药材", "alpha", "omega"]
     tokenizer.pre_tokenizer = pre_tokenizers.Split(r"[？。，：“”]", "isolated")
-    trainer = trainers.BpeTrainer(vocab_size=400, show_progress=False, special_tokens=["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{i:02X}>" for i in range(256))])  # fmt: skip
-    tokenizer.train_from_iterator([f"{word}？。，：“”张三李四曰今夜明早" for word in words for _ in range(5)] + words * 20, trainer)  # fmt: skip
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", unk_token="<unk>")  # fmt: skip
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        show_progress=False,
+        special_tokens=["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{i:02X}>" for i in range(256))],
+    )
+    tokenizer.train_from_iterator(
+        [f"{word}？。，：“”张三李四曰今夜明早" for word in words for _ in range(5)] + words * 20,
+        trainer,
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        bos_token="<bos>",
+        unk_token="<unk>",
+    )
     config = CONFIG_MAPPING["gemma3_text"](
-        vocab_size=len(fast), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
-        head_dim=16, max_position_embeddings=512, pad_token_id=0, eos_token_id=1, bos_token_id=2, sliding_window=64, query_pre_attn_scalar=16,
-    )  # fmt: skip
+        vocab_size=len(fast),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=512,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=2,
+        sliding_window=64,
+        query_pre_attn_scalar=16,
+    )
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
@@ -70,35 +112,64 @@ def merging_base(folder: Path) -> Path:
 def test_two_books_of_different_words_on_one_base(tmp_path: Path):
     base = merging_base(tmp_path / "base")
     finetune(make_recipe(base, tmp_path / "first", steps=1), NullReporter())
-    export(tmp_path / "first", "gguf", tmp_path / "gguf", NullReporter(), quant="f32", vocabulary="full")
+    export(
+        tmp_path / "first",
+        "gguf",
+        tmp_path / "gguf",
+        NullReporter(),
+        quant="f32",
+        vocabulary="full",
+    )
     runs = []
     for name, places, word in (("east", PLACES[:4], "alpha"), ("west", PLACES[4:], "omega")):
-        rows = [{"context": f"{thing}何在？张三曰：", "chat": f"“送到{place}。{word}”"} for thing in ("粮草", "书信") for place in places] * 4  # fmt: skip
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        recipe = make_recipe(tmp_path / "gguf" / "first-f32.gguf", tmp_path / name, steps=2, data={"train_path": str(tmp_path / f"{name}.jsonl"), "val_set_size": 4})  # fmt: skip
+        rows = [
+            {"context": f"{thing}何在？张三曰：", "chat": f"“送到{place}。{word}”"}
+            for thing in ("粮草", "书信")
+            for place in places
+        ] * 4
+        (tmp_path / f"{name}.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+        )
+        recipe = make_recipe(
+            tmp_path / "gguf" / "first-f32.gguf",
+            tmp_path / name,
+            steps=2,
+            data={"train_path": str(tmp_path / f"{name}.jsonl"), "val_set_size": 4},
+        )
         finetune(recipe, NullReporter())
         runs.append(tmp_path / name)
     assert read_kept(runs[0]) != read_kept(runs[1])
     shared = served.prepare_shared(runs, NullReporter())
-    words = [raw[8:].decode("utf-8", "replace") for raw in read_head(shared[0].model).keys["tokenizer.ggml.tokens"].elements()]  # fmt: skip
+    words = [
+        raw[8:].decode("utf-8", "replace")
+        for raw in read_head(shared[0].model).keys["tokenizer.ggml.tokens"].elements()
+    ]
     for one, run in zip(shared, runs, strict=True):
         alone = served.prepare(run, NullReporter()).tokenizer
         for text in ("粮草何在？张三曰：", f"“送到{PLACES[0]}。”", f"“送到{PLACES[5]}。”"):
             ids = one.tokenizer(text, add_special_tokens=False).input_ids
-            assert one.tokenizer.decode(ids) == text == alone.decode(alone(text, add_special_tokens=False).input_ids)
+            assert (
+                one.tokenizer.decode(ids)
+                == text
+                == alone.decode(alone(text, add_special_tokens=False).input_ids)
+            )
             written = "".join(words[number] for number in ids)
-            assert "<0x" in written or written == text  # the file means by these numbers what the text says
+            assert (
+                "<0x" in written or written == text
+            )  # the file means by these numbers what the text says
         assert words[one.tokenizer.bos_token_id or 0] == "<bos>"
 
 
 def test_over_a_large_base_the_adapter_stays_beside_it(
     gguf_runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):  # fmt: skip
+):
     run, home = gguf_runs["east"], tmp_path / "home"
     monkeypatch.setattr(served, "LARGE_BYTES", 0)
     one = served.prepare(run, NullReporter(), home=home)
     assert len(one.adapters) == 1 and one.model.name.startswith("base-")
-    monkeypatch.setattr(served, "gguf_behind", lambda *_, **__: pytest.fail("the base is not needed any more"))
+    monkeypatch.setattr(
+        served, "gguf_behind", lambda *_, **__: pytest.fail("the base is not needed any more")
+    )
     again = served.prepare(run, NullReporter(), home=home)
     assert (again.model, again.adapters) == (one.model, one.adapters)
 

@@ -29,7 +29,12 @@ def test_a_folder_is_itself(tiny_base: Path):
 def test_a_missing_shard_is_named(tiny_base: Path, tmp_path: Path):
     folder = shutil.copytree(tiny_base, tmp_path / "base")
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
-    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    index = {
+        "weight_map": {
+            "a": "model-00001-of-00002.safetensors",
+            "b": "model-00002-of-00002.safetensors",
+        }
+    }
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     with pytest.raises(SourceError, match="model-00002-of-00002"):
         resolve_base(str(folder), NullReporter())
@@ -100,8 +105,14 @@ def test_asking_for_a_card_that_is_not_there():
 
 
 def test_run_folders_are_read_back_or_explained(tmp_path: Path):
-    info = RunInfo(status="complete", base_model="embedded", base_fingerprint="f", chat_format="novel", data_fingerprint="d",
-                   characters=(Character(name="曹操", cue="操公", utterances=3),))  # fmt: skip
+    info = RunInfo(
+        status="complete",
+        base_model="embedded",
+        base_fingerprint="f",
+        chat_format="novel",
+        data_fingerprint="d",
+        characters=(Character(name="曹操", cue="操公", utterances=3),),
+    )
     write_run(tmp_path, info)
     assert read_run(tmp_path) == info
     with pytest.raises(RunError, match="adapter_config"):
@@ -128,10 +139,17 @@ class ForeignForCausalLM(LlamaForCausalLM):
 def test_code_in_a_base_runs_only_when_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     folder, marker = make_tiny_base(tmp_path / "foreign", "llama"), tmp_path / "ran"
-    (folder / "modeling_foreign.py").write_text(FOREIGN.format(marker=str(marker)), encoding="utf-8")
+    (folder / "modeling_foreign.py").write_text(
+        FOREIGN.format(marker=str(marker)), encoding="utf-8"
+    )
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config |= {"model_type": "foreign", "auto_map": {"AutoConfig": "modeling_foreign.ForeignConfig",
-                                                     "AutoModelForCausalLM": "modeling_foreign.ForeignForCausalLM"}}  # fmt: skip
+    config |= {
+        "model_type": "foreign",
+        "auto_map": {
+            "AutoConfig": "modeling_foreign.ForeignConfig",
+            "AutoModelForCausalLM": "modeling_foreign.ForeignForCausalLM",
+        },
+    }
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(SourceError, match="Python 代码") as found:
         load_model(folder)

@@ -9,8 +9,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from custome.errors import SourceError
 from custome.models import vocab
@@ -26,35 +41,60 @@ def text_of(folder: Path) -> list[str]:
 
 def make_tokenizer(kind: str, lines: list[str]) -> PreTrainedTokenizerFast:
     """Trained on a tiny novel and on English, so that there are tokens to leave out."""
-    english = ["the quick brown fox jumps over the lazy dog and the other dogs jump over the foxes"] * 20
+    english = [
+        "the quick brown fox jumps over the lazy dog and the other dogs jump over the foxes"
+    ] * 20
     if kind == "sentencepiece":
         tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
         tokenizer.normalizer = normalizers.Replace(" ", "▁")
-        tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+        tokenizer.decoder = decoders.Sequence(
+            [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+        )
         alphabet = [*"“”曰：，。？", *"".join(PEOPLE)]
         special = [*SPECIAL, *(f"<0x{i:02X}>" for i in range(256)), "<unused1>"]
-        trainer = trainers.BpeTrainer(vocab_size=900, special_tokens=special, initial_alphabet=alphabet)
+        trainer = trainers.BpeTrainer(
+            vocab_size=900, special_tokens=special, initial_alphabet=alphabet
+        )
     else:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
-            vocab_size=900, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+            vocab_size=900,
+            special_tokens=SPECIAL,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         )
     tokenizer.train_from_iterator([*lines, *english], trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A", special_tokens=[("<bos>", 2)]
+    )
     tokenizer.add_special_tokens([AddedToken("<turn>", special=True)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", unk_token="<unk>"
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        bos_token="<bos>",
+        unk_token="<unk>",
     )
 
 
 def make_model(kind: str, size: int):
     torch.manual_seed(0)
-    shape = {"vocab_size": size, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
-             "num_key_value_heads": 1, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}  # fmt: skip
+    shape = {
+        "vocab_size": size,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "bos_token_id": 2,
+    }
     if kind == "sentencepiece":
-        return Gemma3ForCausalLM(Gemma3TextConfig(**shape, head_dim=16, tie_word_embeddings=True)).eval()
+        return Gemma3ForCausalLM(
+            Gemma3TextConfig(**shape, head_dim=16, tie_word_embeddings=True)
+        ).eval()
     return Qwen2ForCausalLM(Qwen2Config(**shape, tie_word_embeddings=False)).eval()
 
 
@@ -67,7 +107,9 @@ def test_kept_text_keeps_its_tokens_and_its_logits(tmp_path: Path, kind: str):
     ids = torch.tensor([[2, *encoded[3], *encoded[5]]])
     with torch.no_grad():
         before = model(input_ids=ids).logits
-    smaller, vocabulary = vocab.trim(tokenizer, {number for row in encoded for number in row}, len(tokenizer))
+    smaller, vocabulary = vocab.trim(
+        tokenizer, {number for row in encoded for number in row}, len(tokenizer)
+    )
     model.save_pretrained(tmp_path / "full")
     vocab.cut_embeddings(model, vocabulary.kept)
     assert len(smaller) == len(vocabulary.kept) < vocabulary.before == len(tokenizer)
@@ -104,11 +146,15 @@ def test_everything_stays_writable(tmp_path_factory: pytest.TempPathFactory, kin
 _MADE: dict[str, tuple[PreTrainedTokenizerFast, PreTrainedTokenizerFast]] = {}
 
 
-def _tokenizers(factory: pytest.TempPathFactory, kind: str) -> tuple[PreTrainedTokenizerFast, PreTrainedTokenizerFast]:
+def _tokenizers(
+    factory: pytest.TempPathFactory, kind: str
+) -> tuple[PreTrainedTokenizerFast, PreTrainedTokenizerFast]:
     if kind not in _MADE:
         lines = text_of(factory.mktemp("lines"))
         full = make_tokenizer(kind, lines)
-        used = {number for row in full(lines[:40], add_special_tokens=False).input_ids for number in row}
+        used = {
+            number for row in full(lines[:40], add_special_tokens=False).input_ids for number in row
+        }
         _MADE[kind] = vocab.trim(full, used, len(full))[0], full
     return _MADE[kind]
 

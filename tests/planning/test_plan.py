@@ -10,7 +10,16 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from custome.cli.app import main
-from custome.config import METHODS, DataConfig, FullConfig, LoraConfig, ModelConfig, QloraConfig, Recipe, TrainConfig
+from custome.config import (
+    METHODS,
+    DataConfig,
+    FullConfig,
+    LoraConfig,
+    ModelConfig,
+    QloraConfig,
+    Recipe,
+    TrainConfig,
+)
 from custome.errors import InputError
 from custome.known import known_models
 from custome.planning.fit import fit, read_bytes
@@ -18,9 +27,19 @@ from custome.planning.memory import make_plan, parameters
 from custome.planning.shapes import find_shape, read_shape
 from tiny import make_tiny_base
 
-RECIPE = Recipe(data=DataConfig(train_path="x", cutoff_len=256), train=TrainConfig(micro_batch_size=2))
-BILLIONS = {"Qwen/Qwen3-8B": 8.2, "Qwen/Qwen3-0.6B": 0.6, "Qwen/Qwen3-32B": 32.8, "THUDM/glm-4-9b": 9.4, "embedded": 0.268,
-            "meta-llama/Meta-Llama-3-8B": 8.03, "google/gemma-3-1b-pt": 1.0, "google/gemma-3-12b-pt": 11.8}  # fmt: skip
+RECIPE = Recipe(
+    data=DataConfig(train_path="x", cutoff_len=256), train=TrainConfig(micro_batch_size=2)
+)
+BILLIONS = {
+    "Qwen/Qwen3-8B": 8.2,
+    "Qwen/Qwen3-0.6B": 0.6,
+    "Qwen/Qwen3-32B": 32.8,
+    "THUDM/glm-4-9b": 9.4,
+    "embedded": 0.268,
+    "meta-llama/Meta-Llama-3-8B": 8.03,
+    "google/gemma-3-1b-pt": 1.0,
+    "google/gemma-3-12b-pt": 11.8,
+}
 
 
 @pytest.mark.parametrize(("name", "billions"), BILLIONS.items())
@@ -43,9 +62,15 @@ def test_every_method_has_a_plan_that_adds_up(name: str):
     for shape in (known.shape for known in known_models().values()):
         plan = make_plan(recipe, shape, "cuda")
         parts = [
-            getattr(plan, f.name) for f in dataclasses.fields(plan) if f.name not in ("trainable", "flop_per_token")
+            getattr(plan, f.name)
+            for f in dataclasses.fields(plan)
+            if f.name not in ("trainable", "flop_per_token")
         ]
-        assert plan.total == pytest.approx(sum(parts)) and all(part >= 0 for part in parts) and plan.trainable > 0
+        assert (
+            plan.total == pytest.approx(sum(parts))
+            and all(part >= 0 for part in parts)
+            and plan.trainable > 0
+        )
 
 
 def test_the_dials_turn_the_right_way():
@@ -58,7 +83,10 @@ def test_the_dials_turn_the_right_way():
     longer = dataclasses.replace(RECIPE, data=DataConfig(train_path="x", cutoff_len=2048))
     again = dataclasses.replace(more, model=ModelConfig(gradient_checkpointing=True))
     full = dataclasses.replace(RECIPE, method=FullConfig())
-    eight, four = (dataclasses.replace(RECIPE, method=QloraConfig(quantization=bits)) for bits in ("int8", "nf4"))
+    eight, four = (
+        dataclasses.replace(RECIPE, method=QloraConfig(quantization=bits))
+        for bits in ("int8", "nf4")
+    )
     assert total(RECIPE) < total(more) < total(longer) and total(again) < total(more)
     assert total(four) < total(eight) < total(RECIPE) < total(full)
 
@@ -67,7 +95,8 @@ def test_the_dials_turn_the_right_way():
 def test_fit_keeps_its_word_and_says_what_it_changed(memory: str):
     found = fit(RECIPE, find_shape("Qwen/Qwen3-8B"), "cuda", read_bytes(memory))
     assert found.fits == (
-        make_plan(found.recipe, find_shape("Qwen/Qwen3-8B"), "cuda").total <= 0.95 * read_bytes(memory)
+        make_plan(found.recipe, find_shape("Qwen/Qwen3-8B"), "cuda").total
+        <= 0.95 * read_bytes(memory)
     )
     assert found.fits == (memory != "6GiB") or found.plan.total < 7e9
     assert bool(found.changes) == (found.recipe != RECIPE)
@@ -80,7 +109,11 @@ def test_what_has_room_is_left_alone():
 
 
 def test_sizes():
-    assert read_bytes("11GiB") == 11 * 2**30 and read_bytes("8 GB") == 8 * 10**9 and read_bytes("512M") == 512 * 10**6
+    assert (
+        read_bytes("11GiB") == 11 * 2**30
+        and read_bytes("8 GB") == 8 * 10**9
+        and read_bytes("512M") == 512 * 10**6
+    )
     for wrong in ("", "viel", "0GB", "-3GB", "11Gi B x"):
         with pytest.raises(InputError, match="内存大小"):
             read_bytes(wrong)
@@ -94,19 +127,46 @@ def test_an_unknown_base_and_a_strange_config_are_named():
 
 
 def test_command(capsys: pytest.CaptureFixture[str]):
-    assert main(["plan", "--base", "Qwen/Qwen3-8B", "--method", "qlora", "--fit", "11GiB", "--on", "cuda"]) == 0
+    assert (
+        main(
+            [
+                "plan",
+                "--base",
+                "Qwen/Qwen3-8B",
+                "--method",
+                "qlora",
+                "--fit",
+                "11GiB",
+                "--on",
+                "cuda",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
-    assert "装得进 11GiB" in out and "合计" in out and "底座权重" in out and "Apache-2.0" in out and "chatml" in out
+    assert (
+        "装得进 11GiB" in out
+        and "合计" in out
+        and "底座权重" in out
+        and "Apache-2.0" in out
+        and "chatml" in out
+    )
     assert main(["plan", "--base", "Qwen/Qwen3-32B", "--fit", "6GiB", "--on", "cuda"]) == 1
     assert "装不进" in capsys.readouterr().out
     assert main(["plan", "--table", "--on", "cuda"]) == 0
     assert "Qwen3-8B" in "".join(capsys.readouterr().out.split())
 
 
-def test_train_fit_changes_the_recipe(tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_train_fit_changes_the_recipe(
+    tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     from custome.cli.commands import fitted
 
-    recipe = Recipe(data=DataConfig(train_path="x"), model=ModelConfig(base_model=str(tiny_base)), method=LoraConfig())
+    recipe = Recipe(
+        data=DataConfig(train_path="x"),
+        model=ModelConfig(base_model=str(tiny_base)),
+        method=LoraConfig(),
+    )
     assert fitted(recipe, "8GB").train.micro_batch_size == recipe.train.micro_batch_size
     assert "装得进" in capsys.readouterr().out
     with pytest.raises(InputError, match="装不进 100MB"):

@@ -35,8 +35,12 @@ class Server:
     def metric(self, name: str, **labels: str) -> float:
         """Sum of a metric's values."""
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
-        lines = [line for line in self.get("/metrics").text.splitlines() if line.startswith(name + "{")]
-        return sum(float(line.split()[-1]) for line in lines if all(part in line for part in wanted))
+        lines = [
+            line for line in self.get("/metrics").text.splitlines() if line.startswith(name + "{")
+        ]
+        return sum(
+            float(line.split()[-1]) for line in lines if all(part in line for part in wanted)
+        )
 
 
 @contextmanager
@@ -47,7 +51,9 @@ def served(folder: Path, *flags: str) -> Iterator[Server]:
     command = [sys.executable, "-m", "custome", "serve", *flags, "--port", str(port)]
     environment = {**os.environ, "CUSTOME_HOME": str(folder / "home"), "PYTHONUNBUFFERED": "1"}
     with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, text=True)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env=environment, text=True
+        )
     server = Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
     try:
         for _ in range(600):
@@ -68,5 +74,7 @@ def served(folder: Path, *flags: str) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def server(gguf_runs: dict[str, Path]) -> Iterator[Server]:
     """Both runs, API only."""
-    with served(gguf_runs["east"].parents[1], *map(str, gguf_runs.values()), "--no-page") as running:
+    with served(
+        gguf_runs["east"].parents[1], *map(str, gguf_runs.values()), "--no-page"
+    ) as running:
         yield running

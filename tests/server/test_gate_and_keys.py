@@ -33,14 +33,21 @@ PEOPLE = (Character(name="张三", cue="张三", utterances=1),)
 
 
 def api(engine: ScriptedEngine, keys=(), most_waiting: int = 64) -> TestClient:
-    catalogue = Catalogue([Hosted(name="run", engine=engine, people=PEOPLE)], most_waiting=most_waiting)
+    catalogue = Catalogue(
+        [Hosted(name="run", engine=engine, people=PEOPLE)], most_waiting=most_waiting
+    )
     return TestClient(create_app(catalogue, Doorkeeper(list(keys))))
 
 
 def test_a_full_queue_says_when_to_come_back():
     client = api(ScriptedEngine(["一二三四五六七八九十"], delay_s=0.1, slots=1), most_waiting=1)
     answers = []
-    threads = [threading.Thread(target=lambda: answers.append(client.post("/v1/chat/completions", json=ASK))) for _ in range(4)]  # fmt: skip
+    threads = [
+        threading.Thread(
+            target=lambda: answers.append(client.post("/v1/chat/completions", json=ASK))
+        )
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
         time.sleep(0.05)
@@ -48,16 +55,27 @@ def test_a_full_queue_says_when_to_come_back():
         thread.join()
     busy = [answer for answer in answers if answer.status_code == 429]
     assert len(busy) == 2 and sum(answer.status_code == 200 for answer in answers) == 2
-    assert int(busy[0].headers["retry-after"]) >= 1 and busy[0].json()["error"]["code"] == "rate_limit_exceeded"
+    assert (
+        int(busy[0].headers["retry-after"]) >= 1
+        and busy[0].json()["error"]["code"] == "rate_limit_exceeded"
+    )
 
 
 def test_everybody_in_the_queue_is_served_and_one_who_gives_up_is_not():
     gate = Gate(slots=2)
     engine = GatedEngine(ScriptedEngine(["一二三"], delay_s=0.05, slots=2), gate)
-    request, options = Request(messages=(Message(role="user", content="何在？"),)), GenerateOptions()
+    request, options = (
+        Request(messages=(Message(role="user", content="何在？"),)),
+        GenerateOptions(),
+    )
     replies, cancel = [], Cancel()
-    threads = [threading.Thread(target=lambda: replies.append(engine.run(request, options))) for _ in range(10)]
-    given_up = threading.Thread(target=lambda: replies.append(engine.run(request, options, cancel=cancel)))
+    threads = [
+        threading.Thread(target=lambda: replies.append(engine.run(request, options)))
+        for _ in range(10)
+    ]
+    given_up = threading.Thread(
+        target=lambda: replies.append(engine.run(request, options, cancel=cancel))
+    )
     for thread in [*threads, given_up]:
         thread.start()
     cancel.set()
@@ -69,13 +87,19 @@ def test_everybody_in_the_queue_is_served_and_one_who_gives_up_is_not():
 
 @pytest.mark.parametrize("how", ["streaming", "whole", "before the first word"])
 def test_a_client_that_leaves_frees_its_slot_within_a_token(how: str):
-    engine = ScriptedEngine(["一" * 400], delay_s=5.0 if how == "before the first word" else 0.05, slots=1)
+    engine = ScriptedEngine(
+        ["一" * 400], delay_s=5.0 if how == "before the first word" else 0.05, slots=1
+    )
     catalogue = Catalogue([Hosted(name="run", engine=engine, people=PEOPLE)])
     ((_, gate),) = catalogue.gates()
     with running(create_app(catalogue, Doorkeeper([]))) as port:
         body = json.dumps({**ASK, "stream": how == "streaming", "max_tokens": 400}).encode()
         connection = socket.create_connection(("127.0.0.1", port))
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)  # fmt: skip
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            % len(body)
+            + body
+        )
         wait_for(lambda: gate.running == 1)
         if how == "streaming":
             connection.recv(4096)
@@ -122,7 +146,12 @@ def test_one_choice_that_says_nothing_does_not_keep_the_loop_busy():
     class Halves(ScriptedEngine):
         def stream(self, request, options, cancel=None):
             if options.seed == 1:
-                yield Piece(text="", reply=Reply(text="", prompt_tokens=1, completion_tokens=0, finish_reason="stop"))
+                yield Piece(
+                    text="",
+                    reply=Reply(
+                        text="", prompt_tokens=1, completion_tokens=0, finish_reason="stop"
+                    ),
+                )
                 return
             time.sleep(1.0)
             yield from super().stream(request, options, cancel)
@@ -135,7 +164,9 @@ def test_one_choice_that_says_nothing_does_not_keep_the_loop_busy():
 
 
 def test_a_model_that_is_removed_finishes_what_it_writes_and_refuses_what_comes():
-    catalogue = Catalogue([Hosted(name="run", engine=ScriptedEngine(["一二三"], delay_s=0.1), people=PEOPLE)])
+    catalogue = Catalogue(
+        [Hosted(name="run", engine=ScriptedEngine(["一二三"], delay_s=0.1), people=PEOPLE)]
+    )
     found = catalogue.find("run", None)
     replies = []
     thread = threading.Thread(
@@ -154,14 +185,22 @@ def test_a_model_that_is_removed_finishes_what_it_writes_and_refuses_what_comes(
 
 
 def test_nobody_adds_adapters_to_an_open_server_that_others_reach():
-    catalogue = Catalogue([Hosted(name="run", engine=ScriptedEngine(), people=PEOPLE)], open_run=lambda path, name: pytest.fail("opened"))  # fmt: skip
+    catalogue = Catalogue(
+        [Hosted(name="run", engine=ScriptedEngine(), people=PEOPLE)],
+        open_run=lambda path, name: pytest.fail("opened"),
+    )
     client = TestClient(create_app(catalogue, Doorkeeper([]), manageable=False))
-    assert client.post("/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": "x"}).status_code == 403
+    assert (
+        client.post("/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": "x"}).status_code
+        == 403
+    )
 
 
 def test_an_option_the_engine_would_ignore_is_refused():
     client = api(ScriptedEngine())
-    answer = client.post("/v1/chat/completions", json={**ASK, "response_format": {"type": "json_object"}})
+    answer = client.post(
+        "/v1/chat/completions", json={**ASK, "response_format": {"type": "json_object"}}
+    )
     assert answer.status_code == 400 and "json_schema" in answer.json()["error"]["message"]
 
 
@@ -178,7 +217,11 @@ def test_keys_are_kept_as_hashes_and_lost_when_removed(tmp_path: Path):
         assert answer.status_code == 401 and answer.json()["error"]["code"] == "invalid_api_key"
     right = {"Authorization": f"Bearer {text}"}
     assert client.get("/metrics").status_code == 401
-    assert [client.get("/v1/models", headers=right).status_code for _ in range(3)] == [200, 200, 429]
+    assert [client.get("/v1/models", headers=right).status_code for _ in range(3)] == [
+        200,
+        200,
+        429,
+    ]
     remove_key(path, "小王")
     assert read_keys(path) == []
 
@@ -186,7 +229,11 @@ def test_keys_are_kept_as_hashes_and_lost_when_removed(tmp_path: Path):
 def test_only_an_admin_adds_adapters(tmp_path: Path):
     text = add_key(tmp_path / "keys.json", "小王")
     client = api(ScriptedEngine(), read_keys(tmp_path / "keys.json"))
-    answer = client.post("/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": "x"}, headers={"Authorization": f"Bearer {text}"})  # fmt: skip
+    answer = client.post(
+        "/v1/load_lora_adapter",
+        json={"lora_name": "a", "lora_path": "x"},
+        headers={"Authorization": f"Bearer {text}"},
+    )
     assert answer.status_code == 403
 
 

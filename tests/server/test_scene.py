@@ -16,16 +16,25 @@ CHAT = "/v1/chat/completions"
 
 
 def ask(server, words: str, **scene: object):
-    body = {"model": "east", "messages": [{"role": "user", "content": words}], "temperature": 0, "scene": scene}
+    body = {
+        "model": "east",
+        "messages": [{"role": "user", "content": words}],
+        "temperature": 0,
+        "scene": scene,
+    }
     return server.post(CHAT, body)
 
 
 @pytest.fixture(scope="module")
 def three():
     """A server whose model can be three people."""
-    people = tuple(Character(name=name, cue=name, utterances=9) for name in ("刘备", "曹操", "孙权"))
+    people = tuple(
+        Character(name=name, cue=name, utterances=9) for name in ("刘备", "曹操", "孙权")
+    )
     engine = ScriptedEngine()
-    with TestClient(create_app(Catalogue([Hosted(name="m", engine=engine, people=people)]), Doorkeeper([]))) as client:
+    with TestClient(
+        create_app(Catalogue([Hosted(name="m", engine=engine, people=people)]), Doorkeeper([]))
+    ) as client:
         yield client
 
 
@@ -38,7 +47,10 @@ def test_whoever_is_addressed_answers_and_the_answer_says_who(three):
         }
         answer = three.post(CHAT, json=body).json()
         assert answer["model"] == f"m:{name}"
-        assert answer["choices"][0]["message"]["content"] == f"{name}闻：夜深了。客问{name}曰：“{name}，如何？”"
+        assert (
+            answer["choices"][0]["message"]["content"]
+            == f"{name}闻：夜深了。客问{name}曰：“{name}，如何？”"
+        )
 
 
 def test_in_turn_by_the_names_of_the_messages(three):
@@ -47,9 +59,16 @@ def test_in_turn_by_the_names_of_the_messages(three):
         {"role": "assistant", "name": "刘备", "content": "我去。"},
         {"role": "user", "content": "还有呢？"},
     ]
-    body = {"model": "m", "messages": messages, "scene": {"people": ["刘备", "曹操"], "order": "turn"}}
+    body = {
+        "model": "m",
+        "messages": messages,
+        "scene": {"people": ["刘备", "曹操"], "order": "turn"},
+    }
     answer = three.post(CHAT, json=body).json()
-    assert answer["model"] == "m:曹操" and "刘备曰：“我去。”" in answer["choices"][0]["message"]["content"]
+    assert (
+        answer["model"] == "m:曹操"
+        and "刘备曰：“我去。”" in answer["choices"][0]["message"]["content"]
+    )
 
 
 def test_a_real_model_in_a_scene(server):
@@ -59,12 +78,20 @@ def test_a_real_model_in_a_scene(server):
 
 @pytest.mark.parametrize(
     ("scene", "param"),
-    [({"people": []}, "scene.people"), ({"people": ["张三"] * 9}, "scene.people"), ({"people": ["张三"], "order": "x"}, "scene.order"),
-     ({"people": ["张三"], "as_of": 0}, "scene.as_of"), ({"people": ["张三"], "mood": "x"}, "scene.mood"), ({}, "scene.people")],
-)  # fmt: skip
+    [
+        ({"people": []}, "scene.people"),
+        ({"people": ["张三"] * 9}, "scene.people"),
+        ({"people": ["张三"], "order": "x"}, "scene.order"),
+        ({"people": ["张三"], "as_of": 0}, "scene.as_of"),
+        ({"people": ["张三"], "mood": "x"}, "scene.mood"),
+        ({}, "scene.people"),
+    ],
+)
 def test_a_wrong_scene_is_named(server, scene: dict, param: str):
     answer = ask(server, "在么？", **scene)
-    assert answer.status_code == 400 and answer.json()["error"]["param"].startswith(param), answer.text
+    assert answer.status_code == 400 and answer.json()["error"]["param"].startswith(param), (
+        answer.text
+    )
 
 
 def test_somebody_nobody_knows_is_named(server):

@@ -26,6 +26,10 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(CATALOGUE, D
 @schema.parametrize()
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_server_error(case):
-    if case.path == "/v1/unload_lora_adapter" and isinstance(case.body, dict) and case.body.get("lora_name") == "run":
+    if (
+        case.path == "/v1/unload_lora_adapter"
+        and isinstance(case.body, dict)
+        and case.body.get("lora_name") == "run"
+    ):
         return
     assert case.call().status_code < 500

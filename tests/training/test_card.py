@@ -32,7 +32,9 @@ def losses(
 
 
 @pytest.mark.parametrize(
-    "method", [LoraConfig(lora_r=4), DoraConfig(lora_r=4), FullConfig()], ids=["lora", "dora", "full"]
+    "method",
+    [LoraConfig(lora_r=4), DoraConfig(lora_r=4), FullConfig()],
+    ids=["lora", "dora", "full"],
 )
 def test_same_losses_as_on_a_cpu(tiny_base: Path, tmp_path: Path, method: Method):
     """fp32 on both; the goal is a thousandth."""
@@ -44,14 +46,25 @@ def test_same_losses_as_on_a_cpu(tiny_base: Path, tmp_path: Path, method: Method
 def test_bf16_is_near(tiny_base: Path, tmp_path: Path):
     """Rounding alone; at ten times the rate these six steps are chaotic, on a CPU too."""
     exact = losses(tiny_base, tmp_path / "exact", "cpu", LoraConfig(lora_r=4), learning_rate=2e-3)
-    near = losses(tiny_base, tmp_path / "near", DEVICE, LoraConfig(lora_r=4), compute_type="bf16", learning_rate=2e-3)
+    near = losses(
+        tiny_base,
+        tmp_path / "near",
+        DEVICE,
+        LoraConfig(lora_r=4),
+        compute_type="bf16",
+        learning_rate=2e-3,
+    )
     assert near == pytest.approx(exact, abs=1e-2)
 
 
 def test_quantized_learns(tiny_base: Path, tmp_path: Path):
     for kind in ("nf4", "int8"):
         found = losses(
-            tiny_base, tmp_path / kind, DEVICE, QloraConfig(lora_r=4, quantization=kind), compute_type="bf16"
+            tiny_base,
+            tmp_path / kind,
+            DEVICE,
+            QloraConfig(lora_r=4, quantization=kind),
+            compute_type="bf16",
         )
         assert found[-1] < found[0] - 0.02, (kind, found)
 
@@ -93,7 +106,10 @@ def test_answers_as_on_a_cpu(tiny_base: Path, tmp_path: Path):
     """A card answers in bf16, so what it thinks of a reply is near, and the reply itself need not be the same."""
     losses(tiny_base, tmp_path / "run", DEVICE, LoraConfig(lora_r=4))
     asked = Request(messages=(Message(role="user", content="粮草何在？"),), speaker="张三")
-    reply, options = "今夜送到东门。", GenerateOptions(temperature=5.0, top_k=0, top_p=1.0, max_new_tokens=24, seed=3)
+    reply, options = (
+        "今夜送到东门。",
+        GenerateOptions(temperature=5.0, top_k=0, top_p=1.0, max_new_tokens=24, seed=3),
+    )
     engines = [
         open_local(run=tmp_path / "run", base_model="", device=device, reporter=NullReporter())  # type: ignore[arg-type]
         for device in ("cpu", DEVICE)

@@ -72,9 +72,13 @@ def test_the_matrix_is_complete():
 
 @pytest.mark.parametrize("kind", BASES)
 @pytest.mark.parametrize(("name", "method", "rate"), MATRIX, ids=[row[0] for row in MATRIX])
-def test_method(bases: dict[str, Path], tmp_path: Path, kind: str, name: str, method: Method, rate: float):
+def test_method(
+    bases: dict[str, Path], tmp_path: Path, kind: str, name: str, method: Method, rate: float
+):
     run = tmp_path / "run"
-    finetune(make_recipe(bases[kind], run, method=method, learning_rate=rate, steps=12), NullReporter())
+    finetune(
+        make_recipe(bases[kind], run, method=method, learning_rate=rate, steps=12), NullReporter()
+    )
     results = read_run(run).results
     assert results["valid_loss"] < results["base_valid_loss"] - WEAK.get(name, 0.1)
 
@@ -89,55 +93,92 @@ def test_method(bases: dict[str, Path], tmp_path: Path, kind: str, name: str, me
     with model.disable_adapter():
         torch.testing.assert_close(logits_of(model, ids), base)
     torch.testing.assert_close(logits_of(model, ids), tuned)
-    out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=4, do_sample=False)
+    out = model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=4, do_sample=False
+    )
     assert out.shape[0] == 2 and out.shape[1] > 0
-    if isinstance(model, PeftModel) and not model.active_peft_config.is_prompt_learning and quantize == "none":
-        torch.testing.assert_close(logits_of(model.merge_and_unload(), ids), tuned, atol=1e-4, rtol=1e-3)
+    if (
+        isinstance(model, PeftModel)
+        and not model.active_peft_config.is_prompt_learning
+        and quantize == "none"
+    ):
+        torch.testing.assert_close(
+            logits_of(model.merge_and_unload(), ids), tuned, atol=1e-4, rtol=1e-3
+        )
 
 
 IN_BF16 = ("lora", "dora", "pissa", "qlora-nf4", "qlora-int8", "prefix", "freeze", "bitfit", "full")
 
 
-@pytest.mark.parametrize(("name", "method", "rate"), [row for row in MATRIX if row[0] in IN_BF16], ids=IN_BF16)
-def test_bf16_learns_what_fp32_learns(bases: dict[str, Path], tmp_path: Path, name: str, method: Method, rate: float):
+@pytest.mark.parametrize(
+    ("name", "method", "rate"), [row for row in MATRIX if row[0] in IN_BF16], ids=IN_BF16
+)
+def test_bf16_learns_what_fp32_learns(
+    bases: dict[str, Path], tmp_path: Path, name: str, method: Method, rate: float
+):
     """Fewer bits in between, the same way down; what is trained and saved stays fp32."""
     results = {}
     for compute_type in ("fp32", "bf16"):
         run = tmp_path / compute_type / "run"
         recipe = make_recipe(
-            bases["gemma"], run, method=method, learning_rate=rate / 4, steps=8, compute_type=compute_type
+            bases["gemma"],
+            run,
+            method=method,
+            learning_rate=rate / 4,
+            steps=8,
+            compute_type=compute_type,
         )
         finetune(recipe, NullReporter())
         results[compute_type] = read_run(run).results
-    saved = load_file(run / ("weights.safetensors" if name in ("freeze", "bitfit", "full") else ADAPTER_FILES[1]))
-    assert {tensor.dtype for tensor in saved.values() if tensor.is_floating_point()} == {torch.float32}
+    saved = load_file(
+        run / ("weights.safetensors" if name in ("freeze", "bitfit", "full") else ADAPTER_FILES[1])
+    )
+    assert {tensor.dtype for tensor in saved.values() if tensor.is_floating_point()} == {
+        torch.float32
+    }
     gain = results["fp32"]["base_valid_loss"] - results["fp32"]["valid_loss"]
     assert gain > 0
-    assert results["bf16"]["valid_loss"] == pytest.approx(results["fp32"]["valid_loss"], abs=max(0.02, gain / 10))
+    assert results["bf16"]["valid_loss"] == pytest.approx(
+        results["fp32"]["valid_loss"], abs=max(0.02, gain / 10)
+    )
 
 
 def test_only_what_should_be_trained_is(bases: dict[str, Path], tmp_path: Path):
     finetune(
-        make_recipe(bases["qwen"], tmp_path / "b" / "run", method=BitfitConfig(), learning_rate=5e-2, steps=3),
+        make_recipe(
+            bases["qwen"],
+            tmp_path / "b" / "run",
+            method=BitfitConfig(),
+            learning_rate=5e-2,
+            steps=3,
+        ),
         NullReporter(),
     )
     names = set(load_file(tmp_path / "b" / "run" / "weights.safetensors"))
     assert names and all(name.endswith(".bias") for name in names)
     finetune(
-        make_recipe(bases["qwen"], tmp_path / "f" / "run", method=FreezeConfig(last_layers=1), steps=3), NullReporter()
+        make_recipe(
+            bases["qwen"], tmp_path / "f" / "run", method=FreezeConfig(last_layers=1), steps=3
+        ),
+        NullReporter(),
     )
     names = set(load_file(tmp_path / "f" / "run" / "weights.safetensors"))
     assert names and all(name.startswith("model.layers.1.") for name in names)
 
 
 @pytest.mark.parametrize(
-    "method", [LoraConfig(lora_r=4, lora_alpha=8), FullConfig(), AdaLoraConfig(lora_r=2, adalora_start_r=3)]
+    "method",
+    [LoraConfig(lora_r=4, lora_alpha=8), FullConfig(), AdaLoraConfig(lora_r=2, adalora_start_r=3)],
 )
 def test_stopped_and_resumed_is_straight(bases: dict[str, Path], tmp_path: Path, method: Method):
     files = ("adapter_model.safetensors", "weights.safetensors")
-    recipe = make_recipe(bases["gemma"], tmp_path / "a" / "run", method=method, steps=8, learning_rate=5e-3)
+    recipe = make_recipe(
+        bases["gemma"], tmp_path / "a" / "run", method=method, steps=8, learning_rate=5e-3
+    )
     finetune(recipe, NullReporter())
-    again = make_recipe(bases["gemma"], tmp_path / "b" / "run", method=method, steps=8, learning_rate=5e-3)
+    again = make_recipe(
+        bases["gemma"], tmp_path / "b" / "run", method=method, steps=8, learning_rate=5e-3
+    )
 
     class StopAtFour(NullReporter):
         def __init__(self, stop) -> None:
@@ -185,16 +226,28 @@ def test_a_method_that_finds_nothing_to_train_is_named_before_weights_are_read(
 @pytest.mark.parametrize("optimizer", ["adafactor", "adamw8bit", "muon"])
 def test_optimizers_learn_and_resume(bases: dict[str, Path], tmp_path: Path, optimizer: str):
     recipe = make_recipe(
-        bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=10
+        bases["gemma"],
+        tmp_path / "run",
+        method=FullConfig(),
+        learning_rate=1e-2,
+        optimizer=optimizer,
+        steps=10,
     )
     finetune(recipe, NullReporter())
     results = read_run(tmp_path / "run").results
     assert results["valid_loss"] < results["base_valid_loss"] - 0.1
     with pytest.raises(RunError, match="train.optimizer"):
-        other = make_recipe(bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, steps=12)
+        other = make_recipe(
+            bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, steps=12
+        )
         finetune(other, NullReporter(), resume=True)
     more = make_recipe(
-        bases["gemma"], tmp_path / "run", method=FullConfig(), learning_rate=1e-2, optimizer=optimizer, steps=12
+        bases["gemma"],
+        tmp_path / "run",
+        method=FullConfig(),
+        learning_rate=1e-2,
+        optimizer=optimizer,
+        steps=12,
     )
     assert finetune(more, NullReporter(), resume=True).progress.step == 12
 
@@ -204,11 +257,18 @@ def test_text_then_dialogue(bases: dict[str, Path], tmp_path: Path):
 
     novel = make_tiny_novel(tmp_path / "n.txt", chapters=8)
     both = make_recipe(
-        bases["gemma"], tmp_path / "both" / "run", steps=6, pretrain_steps=4, data={"text_paths": (str(novel),)}
+        bases["gemma"],
+        tmp_path / "both" / "run",
+        steps=6,
+        pretrain_steps=4,
+        data={"text_paths": (str(novel),)},
     )
     assert finetune(both, NullReporter()).progress.step == 10
     only = make_recipe(
-        bases["gemma"], tmp_path / "only" / "run", steps=8, data={"train_path": "", "text_paths": (str(novel),)}
+        bases["gemma"],
+        tmp_path / "only" / "run",
+        steps=8,
+        data={"train_path": "", "text_paths": (str(novel),)},
     )
     finetune(only, NullReporter())
     results = read_run(tmp_path / "only" / "run").results
@@ -222,7 +282,10 @@ def test_checkpointed_activations_change_nothing(bases: dict[str, Path], tmp_pat
         recipe = make_recipe(bases["gemma"], tmp_path / name / "run", steps=3)
         model = dataclasses.replace(recipe.model, gradient_checkpointing=name == "again")
         finetune(dataclasses.replace(recipe, model=model), NullReporter())
-    one, two = (load_file(tmp_path / name / "run" / "adapter_model.safetensors") for name in ("plain", "again"))
+    one, two = (
+        load_file(tmp_path / name / "run" / "adapter_model.safetensors")
+        for name in ("plain", "again")
+    )
     for key in one:
         torch.testing.assert_close(one[key], two[key], atol=1e-4, rtol=1e-3)
 
@@ -243,13 +306,20 @@ def test_reused_lower_layers_change_nothing(
         return real(self, **given)
 
     monkeypatch.setattr(reuse.SplitBackbone, "lower", counted)
-    options = {"steps": 24, "batch_size": 8, "method": FreezeConfig(last_layers=1), "learning_rate": 5e-3}
+    options = {
+        "steps": 24,
+        "batch_size": 8,
+        "method": FreezeConfig(last_layers=1),
+        "learning_rate": 5e-3,
+    }
     finetune(make_recipe(bases[kind], tmp_path / "with" / "run", **options), NullReporter())
     tokens = read_run(tmp_path / "with" / "run").results["tokens"]
     assert 0 < sum(asked) < tokens / 2  # 24 steps of 8 are three epochs of 64
     monkeypatch.setattr(main_path, "_reuse", lambda *_: None)
     finetune(make_recipe(bases[kind], tmp_path / "without" / "run", **options), NullReporter())
-    one, two = (load_file(tmp_path / name / "run" / "weights.safetensors") for name in ("with", "without"))
+    one, two = (
+        load_file(tmp_path / name / "run" / "weights.safetensors") for name in ("with", "without")
+    )
     for key in one:
         torch.testing.assert_close(one[key], two[key], atol=1e-4, rtol=1e-3)
     assert not list((tmp_path / "with" / "run").glob(".*"))

@@ -35,7 +35,9 @@ class TrainingBehind:
         done: called once, on a thread of its own, when the run is complete.
     """
 
-    def __init__(self, folder: Path, *, steps: int, busy: Callable[[], bool], done: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, *, steps: int, busy: Callable[[], bool], done: Callable[[], None]
+    ) -> None:
         self._folder, self._steps, self._busy, self._done = folder, steps, busy, done
         self._ended = threading.Event()
         self._failed = ""
@@ -57,7 +59,14 @@ class TrainingBehind:
 
     def _begin(self) -> psutil.Process:
         folder = self._folder
-        command = [sys.executable, "-m", "custome", "train", "--recipe", str(folder / "recipe.yaml")]
+        command = [
+            sys.executable,
+            "-m",
+            "custome",
+            "train",
+            "--recipe",
+            str(folder / "recipe.yaml"),
+        ]
         command += ["--resume"] if has_run(folder) else []
         with (folder / LOG_FILE).open("ab") as log:
             return psutil.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -122,5 +131,7 @@ class TrainingBehind:
             except Exception as error:
                 self._failed = f"练好了，可是换不上：{error}"
         elif self._ended_badly():
-            self._failed = f"训练没有成功，经过在 {self._folder / LOG_FILE}；现在说话的是没微调的底座"
+            self._failed = (
+                f"训练没有成功，经过在 {self._folder / LOG_FILE}；现在说话的是没微调的底座"
+            )
         self._ended.set()

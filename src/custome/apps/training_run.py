@@ -69,13 +69,32 @@ class TrainingRun:
         """
         if (status := self.status()) != "stopped":
             raise RunError(
-                f"{str(self.folder)!r} 现在的状态是 {status}，不用接着训练", f"看它：custome watch {self.folder}"
+                f"{str(self.folder)!r} 现在的状态是 {status}，不用接着训练",
+                f"看它：custome watch {self.folder}",
             )
         folder, started_in = self.folder.resolve(), Path(self.info().get("started_in") or ".")
-        command = [sys.executable, "-m", "custome", "train", "--recipe", str(folder / "recipe.yaml"),
-                   "--output-dir", str(folder), "--resume"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "custome",
+            "train",
+            "--recipe",
+            str(folder / "recipe.yaml"),
+            "--output-dir",
+            str(folder),
+            "--resume",
+        ]
         with (folder / LOG_FILE).open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-                                       cwd=started_in if started_in.is_dir() else None)  # fmt: skip
+            process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=started_in if started_in.is_dir() else None,
+            )
         # It needs seconds to load; nobody may start another one meanwhile.
-        write_json(folder / PROCESS_FILE, {"pid": process.pid, "created": psutil.Process(process.pid).create_time()})
+        write_json(
+            folder / PROCESS_FILE,
+            {"pid": process.pid, "created": psutil.Process(process.pid).create_time()},
+        )

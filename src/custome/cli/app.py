@@ -16,7 +16,10 @@ from ..machine import share_the_cores
 COMMANDS: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart:quickstart", "从小说到聊天页，一条命令走完（内置三国演义和底座）"),
     "corpus build": ("corpus:corpus_build", "小说 → 带说话人的多轮对话语料"),
-    "corpus inspect": ("corpus:corpus_inspect", "看语料：一章原文标出说话人，或按说话人、规则、可信度找句子"),
+    "corpus inspect": (
+        "corpus:corpus_inspect",
+        "看语料：一章原文标出说话人，或按说话人、规则、可信度找句子",
+    ),
     "corpus fix": ("corpus:corpus_fix", "改别名表，就地重做语料"),
     "corpus convert": ("corpus:corpus_convert", "数据换格式：seed、多轮、alpaca、sharegpt、openai"),
     "corpus report": ("corpus:corpus_report", "语料画成一个网页"),
@@ -32,7 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys add": ("serve:keys_add", "新建一个 API 密钥"),
     "keys list": ("serve:keys_list", "有哪些密钥"),
     "keys remove": ("serve:keys_remove", "删掉一个密钥"),
-    "export": ("export:export", "写成 safetensors、GGUF、Ollama 或 llama.cpp 适配器，读回来核对过才算数"),
+    "export": (
+        "export:export",
+        "写成 safetensors、GGUF、Ollama 或 llama.cpp 适配器，读回来核对过才算数",
+    ),
     "merge": ("export:merge", "同一个底座上的几个 LoRA 按比例合成一个"),
     "compare": ("commands:compare", "微调前后并排对比，出 Markdown 和网页"),
     "evaluate": ("evaluate:evaluate", "演得像不像：谁的口吻、切不切题、雷同、出戏，和真实引文并排"),
@@ -50,7 +56,11 @@ def usage() -> str:
         "命令：",
     ]
     lines += [f"  {name:<16}{about}" for name, (_, about) in COMMANDS.items()]
-    lines += ["", "每个命令的选项：custome 命令 --help　　出错时看完整经过：加 --debug", "第一次用：custome quickstart"]
+    lines += [
+        "",
+        "每个命令的选项：custome 命令 --help　　出错时看完整经过：加 --debug",
+        "第一次用：custome quickstart",
+    ]
     return "\n".join(lines)
 
 
@@ -69,7 +79,9 @@ def find_command(argv: Sequence[str]) -> tuple[str, list[str]]:
     close = nearest(" ".join(argv[:2]), list(COMMANDS)) or nearest(argv[0], list(COMMANDS))
     raise InputError(
         f"没有命令 {argv[0]!r}",
-        f"是不是 custome {close}？全部命令：custome --help" if close else "全部命令：custome --help",
+        f"是不是 custome {close}？全部命令：custome --help"
+        if close
+        else "全部命令：custome --help",
     )
 
 
@@ -107,14 +119,22 @@ def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     if debug:
         arguments.remove("--debug")
     else:
-        warnings.simplefilter("ignore", FutureWarning)  # libraries talking to each other, not to the user
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # as above, of kernels that nobody asked for
+        warnings.simplefilter(
+            "ignore", FutureWarning
+        )  # libraries talking to each other, not to the user
+        logging.getLogger("bitsandbytes").setLevel(
+            logging.ERROR
+        )  # as above, of kernels that nobody asked for
     try:
         return run()
     except CustomeError as error:
         return _explain(error.message, error.hint, debug)
     except (OSError, MemoryError, RuntimeError) as error:
-        short = isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error)
+        short = (
+            isinstance(error, MemoryError)
+            or "out of memory" in str(error)
+            or "not enough memory" in str(error)
+        )
         if not short and not isinstance(error, OSError):
             raise
         hint = (

@@ -38,7 +38,9 @@ class Train:
 
 
 def train(argv: list[str]) -> int:
-    filed = config.load_recipe(config.find_recipe(path)) if (path := take(argv, "recipe")) else Recipe()
+    filed = (
+        config.load_recipe(config.find_recipe(path)) if (path := take(argv, "recipe")) else Recipe()
+    )
     filed = config.with_method(filed, take(argv, "method"))
     flags = parse(Train, argv, "custome train", default=Train(settings=filed))
     recipe = flags.settings
@@ -84,7 +86,9 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
             f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；接着训练：custome train --recipe {result.folder}/recipe.yaml --resume"
         )
         return 130
-    reporter.note(f"完成 → {result.folder}　聊天：custome serve {result.folder}　对比：custome compare {result.folder}")
+    reporter.note(
+        f"完成 → {result.folder}　聊天：custome serve {result.folder}　对比：custome compare {result.folder}"
+    )
     return 0
 
 
@@ -100,16 +104,22 @@ def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> Any:
             recipe.checks.persona_questions,
             canonical=recipe.data.names == "canonical",
         )
-    everyday = everyday_texts(recipe, reporter) if recipe.data.replay else []  # last: it may take minutes
+    everyday = (
+        everyday_texts(recipe, reporter) if recipe.data.replay else []
+    )  # last: it may take minutes
     from ..training.finetune import finetune
     from ..training.launch import release_memory
 
-    result = finetune(recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel)
+    result = finetune(
+        recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel
+    )
     release_memory()  # who goes on in this process loads models of their own
     return result
 
 
-def introducing(recipe: Recipe) -> Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]:  # fmt: skip
+def introducing(
+    recipe: Recipe,
+) -> Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]:
     """(training, validation) samples as they are played: with who speaks in front, or as conversations with the people of the
     cast beside the training data.
 
@@ -124,16 +134,32 @@ def introducing(recipe: Recipe) -> Callable[[Sequence[Sample], Sequence[Sample],
     folder, data, seed = Path(recipe.data.train_path).parent, recipe.data, recipe.train.seed
     cast = read_cast(folder)
     if not cast.people:
-        name, value = ("introduced", data.introduced) if data.introduced else ("conversations", data.conversations)
-        raise InputError(f"{name}={value} 要知道人物，{str(folder)!r} 里没有 cast 目录", f"用 custome corpus build 做语料；或 --{name} 0")  # fmt: skip
+        name, value = (
+            ("introduced", data.introduced)
+            if data.introduced
+            else ("conversations", data.conversations)
+        )
+        raise InputError(
+            f"{name}={value} 要知道人物，{str(folder)!r} 里没有 cast 目录",
+            f"用 custome corpus build 做语料；或 --{name} 0",
+        )
     company = company_of(by_canonical_names(cast) if data.names == "canonical" else cast)
 
-    def introduce(train: Sequence[Sample], valid: Sequence[Sample], kind: str) -> tuple[list[Sample], list[Sample]]:
+    def introduce(
+        train: Sequence[Sample], valid: Sequence[Sample], kind: str
+    ) -> tuple[list[Sample], list[Sample]]:
         if not data.conversations:
-            return rehearsed(train, company, share=data.introduced, novel=kind == "novel", seed=seed), list(valid)
+            return rehearsed(
+                train, company, share=data.introduced, novel=kind == "novel", seed=seed
+            ), list(valid)
         if kind == "novel":
-            raise InputError(f"conversations={data.conversations} 是给对话类底座的，这个底座只会接着写", "换一个对话类底座，或 --conversations 0")  # fmt: skip
-        made = conversations(company, data.conversations, seed=seed, people=data.main_characters or MAIN_CHARACTERS)
+            raise InputError(
+                f"conversations={data.conversations} 是给对话类底座的，这个底座只会接着写",
+                "换一个对话类底座，或 --conversations 0",
+            )
+        made = conversations(
+            company, data.conversations, seed=seed, people=data.main_characters or MAIN_CHARACTERS
+        )
         return made, questions_of(valid, company)
 
     return introduce
@@ -149,12 +175,18 @@ def everyday_texts(recipe: Recipe, reporter: Reporter) -> list[str]:
     from ..models.sources import fingerprint, resolve_base
     from ..resources import custome_home
 
-    kept = custome_home() / "replay" / f"{fingerprint(resolve_base(recipe.model.base_model, reporter))}.jsonl"
+    kept = (
+        custome_home()
+        / "replay"
+        / f"{fingerprint(resolve_base(recipe.model.base_model, reporter))}.jsonl"
+    )
     if not kept.is_file():
         engine = open_base(recipe.model, reporter)
         write_jsonl(kept, ({"text": text} for text in own_words(engine, reporter)))
         engine.close()
-    return [json.loads(line)["text"] for line in read_text(kept, "底座写的日常中文").split("\n") if line]
+    return [
+        json.loads(line)["text"] for line in read_text(kept, "底座写的日常中文").split("\n") if line
+    ]
 
 
 def _check_inputs(recipe: Recipe) -> None:
@@ -203,7 +235,12 @@ def watch(argv: list[str]) -> int:
 
     page = build_training_page(run)
     open_page(
-        page, host=flags.host, port=flags.port, share=False, say=lambda line: print(line, flush=True), what="训练页"
+        page,
+        host=flags.host,
+        port=flags.port,
+        share=False,
+        say=lambda line: print(line, flush=True),
+        what="训练页",
     )
     return 0
 
@@ -240,9 +277,13 @@ def chat(argv: list[str]) -> int:
     from .serve import open_store
     from .terminal_chat import terminal_chat
 
-    scene = Scene(user=flags.as_, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several)
+    scene = Scene(
+        user=flags.as_, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several
+    )
     play = Play(lambda: hosted, open_store(flags.chats))
-    options = replace(drawn(hosted[0].engine.kind, scene.candidates > 1), do_sample=not flags.greedy)
+    options = replace(
+        drawn(hosted[0].engine.kind, scene.candidates > 1), do_sample=not flags.greedy
+    )
     return terminal_chat(play, hosted[0].name, flags.with_, scene, options)
 
 
@@ -272,7 +313,12 @@ def compare(argv: list[str]) -> int:
 
 
 def compare_run(
-    run: Path, output: Path, prompts: list[tuple[str, str]], valid_rows: int, flags: ModelFlags, reporter: Reporter
+    run: Path,
+    output: Path,
+    prompts: list[tuple[str, str]],
+    valid_rows: int,
+    flags: ModelFlags,
+    reporter: Reporter,
 ) -> None:
     """Base against tuned, asked as on the page: tables on the console, files in `output`."""
     from ..corpus.cast import read_cast
@@ -283,19 +329,29 @@ def compare_run(
     hosted = open_models([str(run)], flags, reporter).hosted[0]
     if hosted.open_base is not None:
         base = hosted.open_base()
-        rows = effect.ask_both(Answering(base, run, people), Answering(hosted.engine, run, people), prompts, reporter)
+        rows = effect.ask_both(
+            Answering(base, run, people), Answering(hosted.engine, run, people), prompts, reporter
+        )
         base.close()
         hosted.engine.close()
         judge = open_tuned(run, flags, reporter, fast=hosted.engine.kind == "template")
     else:  # what is not by llama.cpp has its base in itself
-        judge = hosted.engine if hasattr(hosted.engine, "base") else open_tuned(run, flags, reporter)
-        rows = effect.ask_both(Answering(judge.base(), run, people), Answering(judge, run, people), prompts, reporter)
+        judge = (
+            hosted.engine if hasattr(hosted.engine, "base") else open_tuned(run, flags, reporter)
+        )
+        rows = effect.ask_both(
+            Answering(judge.base(), run, people), Answering(judge, run, people), prompts, reporter
+        )
     valid = effect.valid_samples(run, valid_rows)
-    result = effect.compare(name_of(str(run)), rows, judge.base(), judge, valid, read_cast(run), reporter)
+    result = effect.compare(
+        name_of(str(run)), rows, judge.base(), judge, valid, read_cast(run), reporter
+    )
     judge.close()
     reporter.table("", *effect.numbers(result))
     for row in result.rows:
-        reporter.note(f"{row.context}【{row.speaker or '—'}】\n    底座：{row.replies[0]}\n    微调：{row.replies[1]}")
+        reporter.note(
+            f"{row.context}【{row.speaker or '—'}】\n    底座：{row.replies[0]}\n    微调：{row.replies[1]}"
+        )
     markdown, page = effect.write(result, output)
     reporter.note(f"对比表 → {markdown}　{page}")
 

@@ -52,14 +52,24 @@ def corpus_build(argv: list[str]) -> int:
     flags = parse(CorpusBuild, argv, "custome corpus build")
     if not flags.novels:
         raise InputError("没有给小说", "例如：custome corpus build 三国演义.txt -o corpus/sanguo")
-    build_corpus(flags.novels, Path(flags.output), ConsoleReporter(), script=flags.script, processes=flags.processes)
+    build_corpus(
+        flags.novels,
+        Path(flags.output),
+        ConsoleReporter(),
+        script=flags.script,
+        processes=flags.processes,
+    )
     return 0
 
 
 def build_corpus(
-    novels: tuple[str, ...], folder: Path, reporter: Reporter, *,
-    script: Literal["keep", "simplified", "traditional"] = "keep", processes: int | None = None,
-) -> None:  # fmt: skip
+    novels: tuple[str, ...],
+    folder: Path,
+    reporter: Reporter,
+    *,
+    script: Literal["keep", "simplified", "traditional"] = "keep",
+    processes: int | None = None,
+) -> None:
     """Build a corpus from novel files or the embedded one.
 
     Raises:
@@ -68,9 +78,15 @@ def build_corpus(
     from ..corpus.build import build
     from ..resources import fetch
 
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "corpus.json").is_file())):
-        raise RunError(f"输出位置 {str(folder)!r} 里有别的东西，不是语料目录", "换一个目录：-o corpus/别的名字")
-    paths = [fetch("sanguo", reporter) if novel == EMBEDDED_NOVEL else Path(novel) for novel in novels]
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "corpus.json").is_file())
+    ):
+        raise RunError(
+            f"输出位置 {str(folder)!r} 里有别的东西，不是语料目录", "换一个目录：-o corpus/别的名字"
+        )
+    paths = [
+        fetch("sanguo", reporter) if novel == EMBEDDED_NOVEL else Path(novel) for novel in novels
+    ]
     names = ["sanguo" if novel == EMBEDDED_NOVEL else Path(novel).stem for novel in novels]
     corpus = build(paths, folder, reporter, names=names, script=script, processes=processes)
     reporter.note(f"对话 {corpus.train + corpus.valid + corpus.test:,} 条 → {folder}")
@@ -111,10 +127,16 @@ def corpus_inspect(argv: list[str]) -> int:
     novel = flags.novel or info["novels"][0]
     if novel not in info["novels"]:
         raise InputError(f"语料里没有书 {novel!r}", f"有：{'、'.join(info['novels'])}")
-    rows = [json.loads(line) for line in read_text(folder / "utterances.jsonl", "语料").splitlines()]
+    rows = [
+        json.loads(line) for line in read_text(folder / "utterances.jsonl", "语料").splitlines()
+    ]
     console = Console(highlight=False)
     if flags.speaker or flags.rule or flags.kind or flags.below:
-        chosen = [row for row in rows if _wanted(row, flags) and (not flags.novel or row["novel"] == novel)]
+        chosen = [
+            row
+            for row in rows
+            if _wanted(row, flags) and (not flags.novel or row["novel"] == novel)
+        ]
         for row in chosen[: flags.limit]:
             console.print(_line(row))
         console.print(f"[dim]共 {len(chosen):,} 句，列出 {min(flags.limit, len(chosen))} 句[/]")
@@ -123,16 +145,22 @@ def corpus_inspect(argv: list[str]) -> int:
     chapter = flags.chapter or next((c for c in chapters if c > 0), chapters[0])
     mine = [row for row in rows if row["novel"] == novel and row["chapter"] == chapter]
     if not mine:
-        raise InputError(f"{novel} 的第 {chapter} 章没有引文", f"有的章：{chapters[0]}–{chapters[-1]}")
+        raise InputError(
+            f"{novel} 的第 {chapter} 章没有引文", f"有的章：{chapters[0]}–{chapters[-1]}"
+        )
     text = read_text(folder / "texts" / f"{novel}.txt", "小说正文")
     console.print(_chapter(text, mine))
     return 0
 
 
 def _wanted(row: dict[str, Any], flags: CorpusInspect) -> bool:
-    return ((not flags.speaker or row["speaker"] == flags.speaker) and (not flags.rule or row["rule"] == flags.rule)
-            and (not flags.kind or row["kind"] == flags.kind) and (not flags.below or row["confidence"] < flags.below)
-            and (not flags.chapter or row["chapter"] == flags.chapter))  # fmt: skip
+    return (
+        (not flags.speaker or row["speaker"] == flags.speaker)
+        and (not flags.rule or row["rule"] == flags.rule)
+        and (not flags.kind or row["kind"] == flags.kind)
+        and (not flags.below or row["confidence"] < flags.below)
+        and (not flags.chapter or row["chapter"] == flags.chapter)
+    )
 
 
 def _colour(name: str) -> str:
@@ -190,7 +218,9 @@ def corpus_fix(argv: list[str]) -> int:
     info = read_corpus(folder)
     if flags.novel and flags.novel not in info["novels"]:
         raise InputError(f"语料里没有书 {flags.novel!r}", f"有：{'、'.join(info['novels'])}")
-    tables = [folder / "aliases" / f"{name}.json" for name in info["novels"] if flags.novel in ("", name)]
+    tables = [
+        folder / "aliases" / f"{name}.json" for name in info["novels"] if flags.novel in ("", name)
+    ]
     reporter = ConsoleReporter()
     if flags.alias or flags.drop:
         changed = [(path, edited(read_table(path), flags.alias, flags.drop)) for path in tables]

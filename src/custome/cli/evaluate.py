@@ -98,10 +98,19 @@ def evaluate(argv: list[str]) -> int:
     reporter, bases = ConsoleReporter(), _bases(flags.runs) if flags.base else {}
     compared = [*bases, *map(name_of, flags.runs)]
     if unknown := set(flags.plain) - {*compared, *([BASE] if bases else [])}:
-        raise InputError(f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：{'、'.join(compared)}")
+        raise InputError(
+            f"--plain 里的 {min(unknown)!r} 不在要比的里面", f"有：{'、'.join(compared)}"
+        )
     as_at_first = {*flags.plain, *(bases if BASE in flags.plain else [])}
-    plain = dataclasses.replace(flags.play, candidates=1, examples=0, persona=False, as_speech=False, manner=0.0,
-                                **{key: getattr(GenerateOptions, key) for key in _DRAWN})  # as at first # fmt: skip
+    plain = dataclasses.replace(
+        flags.play,
+        candidates=1,
+        examples=0,
+        persona=False,
+        as_speech=False,
+        manner=0.0,
+        **{key: getattr(GenerateOptions, key) for key in _DRAWN},
+    )  # as at first
     opened = open_models(flags.runs, flags.model, reporter)
     critic = _critic(flags.judge)  # a wrong address is said before the questions are asked
     judge = judge_of(Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0])))
@@ -109,7 +118,10 @@ def evaluate(argv: list[str]) -> int:
     output = Path(flags.output or flags.runs[0])
     people, seed, seed_rows = list(judge.names), persona.seed_prompts(), []
     scores, said, learnt = [persona.measure_real(judge)], [], []
-    players = [(one.name, one.engine, Path(run)) for one, run in zip(opened.hosted, flags.runs, strict=True)]
+    players = [
+        (one.name, one.engine, Path(run))
+        for one, run in zip(opened.hosted, flags.runs, strict=True)
+    ]
     for title, place in reversed(bases.items()):
         if (opener := opened.hosted[place].open_base) is not None:
             players.insert(0, (title, opener(), Path(flags.runs[place])))
@@ -126,7 +138,9 @@ def evaluate(argv: list[str]) -> int:
         facts, told_facts = persona.knows(answerer, judge, reporter)
         forgetting = _forgetting(run) if name not in bases else 0.0
         scores.append(
-            dataclasses.replace(score, stable=stable, paraphrase=paraphrase, facts=facts, forgetting=forgetting)
+            dataclasses.replace(
+                score, stable=stable, paraphrase=paraphrase, facts=facts, forgetting=forgetting
+            )
         )
         said.append((name, answers))
         learnt.append((name, told_facts))
@@ -136,12 +150,19 @@ def evaluate(argv: list[str]) -> int:
         scores, [[text for _, text in judge.real], *([a.text for a in some] for _, some in said)]
     )
     if flags.information:
-        real = [persona.Answer(question="", kind="", name=name, text=text) for name, text in judge.real]
-        scores = _under_the_base(scores, [(persona.REAL, real), *said], Path(flags.runs[0]), reporter)
+        real = [
+            persona.Answer(question="", kind="", name=name, text=text) for name, text in judge.real
+        ]
+        scores = _under_the_base(
+            scores, [(persona.REAL, real), *said], Path(flags.runs[0]), reporter
+        )
     if critic is not None:
         scores = _judged(critic, scores, said, reporter)
     corpus = Path(flags.corpus) if flags.corpus else _corpus_of(Path(flags.runs[0]))
-    senses = [_sense_table(name, corpus, seed_rows, said, flags.sense_answers, reporter) for name in flags.sense]
+    senses = [
+        _sense_table(name, corpus, seed_rows, said, flags.sense_answers, reporter)
+        for name in flags.sense
+    ]
     reporter.table("", *scorecard.table(scores))
     for shown in (*scorecard.more_tables(scores), *senses):
         reporter.table("", *shown)
@@ -149,7 +170,14 @@ def evaluate(argv: list[str]) -> int:
     for row in told[1]:
         reporter.note(" | ".join(row))
     title = "、".join(name for name, _ in said) + "：演得像不像"
-    markdown, page = scorecard.write(output, scores, [*said, *((f"{name}：书里的事", some) for name, some in learnt if some)], title, told, senses)  # fmt: skip
+    markdown, page = scorecard.write(
+        output,
+        scores,
+        [*said, *((f"{name}：书里的事", some) for name, some in learnt if some)],
+        title,
+        told,
+        senses,
+    )
     (output / scorecard.PARTIAL).unlink(missing_ok=True)
     reporter.note(f"打分表 → {markdown}　{page}")
     return 0
@@ -173,11 +201,20 @@ def answering(engine: Any, run: Path, play: Play, people: Sequence[str]) -> Any:
     from ..evaluation.answering import Answering
     from ..evaluation.persona import seed_prompts
 
-    setting = Setting(examples=play.examples, persona=play.persona, as_speech=play.as_speech, manner=play.manner)
+    setting = Setting(
+        examples=play.examples, persona=play.persona, as_speech=play.as_speech, manner=play.manner
+    )
     drawing = {key: value for key in _DRAWN if (value := getattr(play, key)) != getattr(Play, key)}
     others = [row["speaker"] for row in seed_prompts()]
     return Answering(
-        engine, run, people, setting, candidates=play.candidates, others=others, drawing=drawing, seed=play.seed
+        engine,
+        run,
+        people,
+        setting,
+        candidates=play.candidates,
+        others=others,
+        drawing=drawing,
+        seed=play.seed,
     )
 
 
@@ -187,7 +224,9 @@ def _corpus_of(run: Path) -> Path:
     recipe = config.load_recipe(run / "recipe.yaml")
     folder = Path(read_run(run).started_in or ".") / Path(recipe.data.train_path).parent
     if not (folder / "corpus.json").is_file():
-        raise InputError(f"找不到 {str(run)!r} 训练时的语料（{folder}）", "用 --corpus 指出语料目录")
+        raise InputError(
+            f"找不到 {str(run)!r} 训练时的语料（{folder}）", "用 --corpus 指出语料目录"
+        )
     return folder
 
 
@@ -213,7 +252,9 @@ def _under_the_base(scores: Any, said: Any, run: Path, reporter: Reporter) -> An
 
     reporter.stage("互信息、文体（底座，transformers）")
     info = read_run(run)
-    base = open_local(run=None, base_model=info.base_model, chat_format=info.chat_format, reporter=reporter)
+    base = open_local(
+        run=None, base_model=info.base_model, chat_format=info.chat_format, reporter=reporter
+    )
     found = [persona.under_the_base(base, answers, reporter) for _, answers in said]
     base.close()
     return [
@@ -239,18 +280,59 @@ def _sense_table(
     seed = persona.seed_prompts()
     some = [("最初的 32 条：ChatGLM-6B", [row["reply"] for row in seed])]
     some += [(f"最初的 32 条：{name}", list(texts)) for name, texts in seed_rows]
-    rows = [(title, [persona.Answer(question=row["context"], kind="seed", name=row["speaker"], text=text) for row, text in zip(seed, texts, strict=True)]) for title, texts in some]  # fmt: skip
+    rows = [
+        (
+            title,
+            [
+                persona.Answer(question=row["context"], kind="seed", name=row["speaker"], text=text)
+                for row, text in zip(seed, texts, strict=True)
+            ],
+        )
+        for title, texts in some
+    ]
     rows += [(f"我们的问题：{name}", persona.spread(answers, most)) for name, answers in said]
     checked = sense.calibrate(judge, sense.real_dialogues(corpus, most), reporter)
-    asks = checked.trusted("direct")  # who cannot tell real answers from mixed-up ones is not asked about others
-    found = [("书里真实的问答", checked.real), *((title, sense.sense_of(judge, answers, reporter, direct=asks)) for title, answers in rows)]  # fmt: skip
+    asks = checked.trusted(
+        "direct"
+    )  # who cannot tell real answers from mixed-up ones is not asked about others
+    found = [
+        ("书里真实的问答", checked.real),
+        *(
+            (title, sense.sense_of(judge, answers, reporter, direct=asks))
+            for title, answers in rows
+        ),
+    ]
     judge.close()
-    cells = [(title, f"{m['wins']:.2f}", f"{m['information']:.2f}", f"{m['language']:.2f}", f"{m['direct']:+.2f}" if "direct" in m else "—") for title, m in ((title, one.means()) for title, one in found)]  # fmt: skip
-    areas = [f"{area:.2f}（{low:.2f}–{high:.2f}）{'' if area >= sense.GOOD_JUDGE else ' 不可信'}" for area, low, high in checked.areas.values()]  # fmt: skip
+    cells = [
+        (
+            title,
+            f"{m['wins']:.2f}",
+            f"{m['information']:.2f}",
+            f"{m['language']:.2f}",
+            f"{m['direct']:+.2f}" if "direct" in m else "—",
+        )
+        for title, m in ((title, one.means()) for title, one in found)
+    ]
+    areas = [
+        f"{area:.2f}（{low:.2f}–{high:.2f}）{'' if area >= sense.GOOD_JUDGE else ' 不可信'}"
+        for area, low, high in checked.areas.values()
+    ]
     cells.append(
-        (f"裁判本身：真实的和张冠李戴的分得开（曲线下面积，{checked.pairs} 对）", "—", areas[0], "—", areas[1])
+        (
+            f"裁判本身：真实的和张冠李戴的分得开（曲线下面积，{checked.pairs} 对）",
+            "—",
+            areas[0],
+            "—",
+            areas[1],
+        )
     )
-    return (judge_name, "自己的问题最像", "切题，nat/字", "不像话，nat/字", "直接问，对数优势"), cells
+    return (
+        judge_name,
+        "自己的问题最像",
+        "切题，nat/字",
+        "不像话，nat/字",
+        "直接问，对数优势",
+    ), cells
 
 
 def _critic(judging: Judging) -> Any:
@@ -259,7 +341,9 @@ def _critic(judging: Judging) -> Any:
         return None
     from .serving import open_remote
 
-    return open_remote(judging.judge_url, judging.judge_model, judging.judge_key_file, plain=judging.judge_plain)
+    return open_remote(
+        judging.judge_url, judging.judge_model, judging.judge_key_file, plain=judging.judge_plain
+    )
 
 
 def _judged(critic: Any, scores: Any, said: Any, reporter: Reporter) -> Any:

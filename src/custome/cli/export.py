@@ -38,7 +38,9 @@ def export(argv: list[str]) -> int:
     from ..models.run_folder import VALID_FILE
 
     run = Path(flags.run)
-    output = Path(flags.output) if flags.output else exporting.default_output(run, flags.to, flags.quant)
+    output = (
+        Path(flags.output) if flags.output else exporting.default_output(run, flags.to, flags.quant)
+    )
     held_out = run / VALID_FILE
     samples = read_samples(held_out) if held_out.is_file() and held_out.stat().st_size else []
     done = exporting.export(
@@ -79,7 +81,9 @@ def merge(argv: list[str]) -> int:
     from ..models.merge import merge as merging
 
     runs = [Path(run) for run in flags.runs]
-    output = Path(flags.output) if flags.output else Path("runs") / "+".join(run.name for run in runs)
+    output = (
+        Path(flags.output) if flags.output else Path("runs") / "+".join(run.name for run in runs)
+    )
     weights = flags.weights or (1 / max(1, len(runs)),) * len(runs)
     merging(runs, weights, output, ConsoleReporter(), how=flags.how, density=flags.density)
     return 0

@@ -29,21 +29,31 @@ def parse(cls: type[T], argv: list[str], prog: str, default: T | None = None) ->
     try:
         with redirect_stdout(out), redirect_stderr(err):
             parsed, unknown = tyro.cli(
-                cls, args=argv, prog=prog, return_unknown_args=True,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands), **options,
-            )  # fmt: skip
+                cls,
+                args=argv,
+                prog=prog,
+                return_unknown_args=True,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands),
+                **options,
+            )
     except SystemExit as exit_:
         if not exit_.code:
             print(_help(out.getvalue()), end="")
             raise
         raise InputError(
-            f"{prog} 的参数不对：{_reason(err.getvalue() or out.getvalue())}", f"全部选项：{prog} --help"
+            f"{prog} 的参数不对：{_reason(err.getvalue() or out.getvalue())}",
+            f"全部选项：{prog} --help",
         ) from None
     if unknown:
         names = [f"--{name.replace('_', '-')}" for name in flag_names(cls)]
-        close = nearest(unknown[0].split("=")[0].replace("_", "-"), names) if unknown[0].startswith("-") else ""
+        close = (
+            nearest(unknown[0].split("=")[0].replace("_", "-"), names)
+            if unknown[0].startswith("-")
+            else ""
+        )
         raise InputError(
-            f"{prog} 没有选项 {unknown[0]!r}", (f"是不是 {close}？" if close else "") + f"全部选项：{prog} --help"
+            f"{prog} 没有选项 {unknown[0]!r}",
+            (f"是不是 {close}？" if close else "") + f"全部选项：{prog} --help",
         )
     return parsed
 
@@ -52,7 +62,11 @@ def flag_names(cls: type) -> list[str]:
     """Names of all fields of a flags class, nested sections flattened as on the command line."""
     names: list[str] = []
     for declared in dataclasses.fields(cls):
-        section = declared.default_factory if declared.default_factory is not dataclasses.MISSING else None
+        section = (
+            declared.default_factory
+            if declared.default_factory is not dataclasses.MISSING
+            else None
+        )
         if isinstance(section, type) and dataclasses.is_dataclass(section):
             names += flag_names(section)
         else:
@@ -73,8 +87,12 @@ def take(argv: list[str], flag: str) -> str | None:
 def _reason(shown: str) -> str:
     """The gist of tyro's framed message on one line."""
     text = " ".join(_FRAME.sub(" ", shown).split())
-    text = re.split(r"Argument helptext|For full helptext|Perhaps you meant|\busage:", text)[0].strip()
-    missing = re.search(r"Missing from [^:]*: (?P<flag>[^\u4e00-\u9fff]+) (?P<help>.+?)(?: \(required\)|$)", text)
+    text = re.split(r"Argument helptext|For full helptext|Perhaps you meant|\busage:", text)[
+        0
+    ].strip()
+    missing = re.search(
+        r"Missing from [^:]*: (?P<flag>[^\u4e00-\u9fff]+) (?P<help>.+?)(?: \(required\)|$)", text
+    )
     if missing:
         return f"缺少 {missing['flag'].strip()}（{missing['help'].strip('。 ')}）"
     wrong = re.search(r"Error parsing (?P<flag>\S+): (?P<why>.*)", text)
@@ -83,8 +101,14 @@ def _reason(shown: str) -> str:
 
 def _help(text: str) -> str:
     """tyro's help with headings in the language of the rest."""
-    for pattern, words in ((r"\bsettings\.(\w+) options|\bmodel options", "选项：\\1"), (r"positional arguments", "位置参数"),
-                           (r"(?<=^ )options", "选项"), (r"\(default: ", "(默认 "), (r"\(required\)", "(必需)"),
-                           (r"show this help message and exit", "显示这段说明"), (r"^usage:", "用法：")):  # fmt: skip
+    for pattern, words in (
+        (r"\bsettings\.(\w+) options|\bmodel options", "选项：\\1"),
+        (r"positional arguments", "位置参数"),
+        (r"(?<=^ )options", "选项"),
+        (r"\(default: ", "(默认 "),
+        (r"\(required\)", "(必需)"),
+        (r"show this help message and exit", "显示这段说明"),
+        (r"^usage:", "用法："),
+    ):
         text = re.sub(pattern, words, text, flags=re.MULTILINE)
     return text

@@ -58,9 +58,18 @@ def models_list(argv: list[str]) -> int:
 def _row(name: str, known: KnownModel) -> list[str]:
     resource, path = catalogue()[name], where(name)
     size = path.stat().st_size if path.is_file() else sum(wheel.bytes for wheel in resource.wheels)
-    training = make_plan(with_known_type(shipped_recipe(known.recipe), "cpu"), known.shape, "cpu").total
-    return [name, resource.title, resource.licence.split(" ")[0], f"{size / 1e9:.2f} GB", f"{(size + _AROUND_CHATTING) / 1e9:.1f} GB",
-            f"{training / 1e9:.1f} GB", "有" if path.is_file() else "—"]  # fmt: skip
+    training = make_plan(
+        with_known_type(shipped_recipe(known.recipe), "cpu"), known.shape, "cpu"
+    ).total
+    return [
+        name,
+        resource.title,
+        resource.licence.split(" ")[0],
+        f"{size / 1e9:.2f} GB",
+        f"{(size + _AROUND_CHATTING) / 1e9:.1f} GB",
+        f"{training / 1e9:.1f} GB",
+        "有" if path.is_file() else "—",
+    ]
 
 
 def models_get(argv: list[str]) -> int:
@@ -87,5 +96,8 @@ def models_remove(argv: list[str]) -> int:
 def _known(given: str) -> str:
     if (name := shipped_name(given)) is None:
         names = list(shipped_models())
-        raise InputError(f"没有叫 {given!r} 的底座", f"是不是 {nearest(given, names) or '、'.join(names)}？全部：custome models")  # fmt: skip
+        raise InputError(
+            f"没有叫 {given!r} 的底座",
+            f"是不是 {nearest(given, names) or '、'.join(names)}？全部：custome models",
+        )
     return name

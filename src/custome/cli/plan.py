@@ -83,25 +83,41 @@ def with_known_type(recipe: Recipe, device: str) -> Recipe:
     rates = read_rates() if device == "cpu" and recipe.model.compute_type == "auto" else None
     if rates is None:
         return recipe
-    return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, compute_type=rates.faster))
+    return dataclasses.replace(
+        recipe, model=dataclasses.replace(recipe.model, compute_type=rates.faster)
+    )
 
 
 def show(made: Plan, recipe: Recipe, device: str, reporter: Reporter) -> None:
     """Memory by part."""
-    rows = [("程序本身", made.program), ("底座权重", made.weights), ("适配器", made.adapter), ("梯度", made.gradients),
-            ("优化器状态", made.optimizer), ("激活", made.activations), ("输出层", made.logits), ("分配器的空隙", made.allocator)]  # fmt: skip
+    rows = [
+        ("程序本身", made.program),
+        ("底座权重", made.weights),
+        ("适配器", made.adapter),
+        ("梯度", made.gradients),
+        ("优化器状态", made.optimizer),
+        ("激活", made.activations),
+        ("输出层", made.logits),
+        ("分配器的空隙", made.allocator),
+    ]
     table = [[name, f"{value / GB:.2f} GB"] for name, value in rows if value >= 0.005 * GB]
-    reporter.table(f"内存峰值（{device}，{METHOD_NAMES[type(recipe.method)]}，一次 {recipe.train.micro_batch_size}×{recipe.data.cutoff_len} token）",
-                   ["部分", "用量"], [*table, ["合计", f"{made.total / GB:.2f} GB"]])  # fmt: skip
+    reporter.table(
+        f"内存峰值（{device}，{METHOD_NAMES[type(recipe.method)]}，一次 {recipe.train.micro_batch_size}×{recipe.data.cutoff_len} token）",
+        ["部分", "用量"],
+        [*table, ["合计", f"{made.total / GB:.2f} GB"]],
+    )
     if made.loading == made.total:
         reporter.note("底座压缩前要整个读进内存，合计按这时算")
-    reporter.note(f"练 {made.trainable / 1e6:.1f} M 个参数；每个 token {made.flop_per_token / 1e9:.2f} GFLOP")
+    reporter.note(
+        f"练 {made.trainable / 1e6:.1f} M 个参数；每个 token {made.flop_per_token / 1e9:.2f} GFLOP"
+    )
 
 
 def say_fit(found: Fit, wanted: str, reporter: Reporter) -> None:
     if found.fits:
         reporter.note(
-            f"装得进 {wanted}" + ("，要改：" + "；".join(found.changes) if found.changes else "，什么都不用改")
+            f"装得进 {wanted}"
+            + ("，要改：" + "；".join(found.changes) if found.changes else "，什么都不用改")
         )
     else:
         reporter.note(
@@ -109,8 +125,12 @@ def say_fit(found: Fit, wanted: str, reporter: Reporter) -> None:
         )
 
 
-def say_time(made: Plan, recipe: Recipe, shape: ModelShape, device: str, flags: PlanFlags, reporter: Reporter) -> None:
-    tokens = flags.tokens or recipe.train.steps * recipe.train.batch_size * recipe.data.cutoff_len // 4
+def say_time(
+    made: Plan, recipe: Recipe, shape: ModelShape, device: str, flags: PlanFlags, reporter: Reporter
+) -> None:
+    tokens = (
+        flags.tokens or recipe.train.steps * recipe.train.batch_size * recipe.data.cutoff_len // 4
+    )
     kind: Literal["fp32", "bf16"] = "bf16" if recipe.model.compute_type == "bf16" else "fp32"
     rate = flags.rate or (cpu_rate(kind) if device == "cpu" else 0.0)
     if not rate or not tokens:
@@ -141,9 +161,13 @@ def cpu_rate(kind: Literal["fp32", "bf16"]) -> float:
 
 
 _COLUMNS: list[tuple[Method, bool]] = [
-    (LoraConfig(), False), (LoraConfig(), True), (QloraConfig(quantization="int8"), False), (QloraConfig(), False),
-    (QloraConfig(), True), (FullConfig(), False),
-]  # fmt: skip
+    (LoraConfig(), False),
+    (LoraConfig(), True),
+    (QloraConfig(quantization="int8"), False),
+    (QloraConfig(), False),
+    (QloraConfig(), True),
+    (FullConfig(), False),
+]
 
 
 def overview(recipe: Recipe, device: Literal["cpu", "cuda"]) -> tuple[list[str], list[list[str]]]:

@@ -64,7 +64,9 @@ def quickstart(argv: list[str]) -> int:
     reporter.stage("语料")
     build_corpus((flags.novel,), corpus, reporter)
     if not Path(recipe.data.valid_path).is_file():  # a book too short to hold anything out
-        recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, valid_path="", val_set_size=0))
+        recipe = dataclasses.replace(
+            recipe, data=dataclasses.replace(recipe.data, valid_path="", val_set_size=0)
+        )
     recipe.check()
     complete = _is_complete(recipe, run, reporter)
     if flags.serve and not complete and (recipe.data.conversations or not recipe.train.steps):
@@ -96,12 +98,18 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
     given = flags.model.base_model or ("" if flags.base == "auto" else flags.base)
     if (folder / "run.json").is_file():
         filed = config.load_recipe(folder / "recipe.yaml")
-        same = shipped_name(filed.model.base_model) == shipped_name(given) if shipped_name(given) else False
+        same = (
+            shipped_name(filed.model.base_model) == shipped_name(given)
+            if shipped_name(given)
+            else False
+        )
         if not given or same:
             return filed
     if not given or shipped_name(given) is not None:
         choice = _choose(flags, given)
-        reporter.note(f"底座 {choice.why}" + (f"；照 --steps 只练 {flags.steps} 步" if flags.steps else ""))
+        reporter.note(
+            f"底座 {choice.why}" + (f"；照 --steps 只练 {flags.steps} 步" if flags.steps else "")
+        )
         base, given, planned = choice.candidate.recipe, choice.candidate.name, choice.steps
     else:
         base = config.shipped_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo")
@@ -109,8 +117,12 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
     steps = flags.steps or planned
     talks = base.data.conversations and max(1, steps) * base.train.batch_size
     lines = "dialogues_train" if talks else "train"
-    data = dataclasses.replace(base.data, train_path=f"corpus/{name}/{lines}.jsonl", conversations=talks,
-                               valid_path=f"corpus/{name}/{lines.replace('train', 'valid')}.jsonl")  # fmt: skip
+    data = dataclasses.replace(
+        base.data,
+        train_path=f"corpus/{name}/{lines}.jsonl",
+        conversations=talks,
+        valid_path=f"corpus/{name}/{lines.replace('train', 'valid')}.jsonl",
+    )
     model = dataclasses.replace(
         base.model, base_model=given, device=flags.model.device, load_8bit=flags.model.load_8bit
     )
@@ -124,7 +136,9 @@ def follows_orders(base_model: str) -> bool:
         return known.chat_format != "novel"
     folder = Path(base_model).expanduser()
     settings = folder / "tokenizer_config.json"
-    written = settings.is_file() and "chat_template" in json.loads(settings.read_text(encoding="utf-8"))
+    written = settings.is_file() and "chat_template" in json.loads(
+        settings.read_text(encoding="utf-8")
+    )
     return written or (folder / "chat_template.jinja").is_file()
 
 
@@ -146,8 +160,14 @@ def _choose(flags: Quickstart, given: str) -> Choice:
     if not given:
         # Its replies have not been measured yet, and its everyday Chinese is poorer than its size suggests.
         candidates.pop("qwen2.5-coder-0.5b")
-    return choose(candidates, memory_bytes=psutil.virtual_memory().available, rate=rates.of(rates.faster), kind=rates.faster,
-                  minutes=flags.minutes, chatting=flags.serve)  # fmt: skip
+    return choose(
+        candidates,
+        memory_bytes=psutil.virtual_memory().available,
+        rate=rates.of(rates.faster),
+        kind=rates.faster,
+        minutes=flags.minutes,
+        chatting=flags.serve,
+    )
 
 
 def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> int:
@@ -155,7 +175,9 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
     from ..ports import free_port
 
     reporter, run = ConsoleReporter(), Path(recipe.train.output_dir)
-    reporter.stage("聊天页：先由没微调的底座来演" + ("，后面边聊边练" if recipe.train.steps else ""))
+    reporter.stage(
+        "聊天页：先由没微调的底座来演" + ("，后面边聊边练" if recipe.train.steps else "")
+    )
     hosted = host_base(recipe.model, run.name, corpus, reporter)
     serve = Serve(host=flags.host, port=flags.port, model=flags.model)
 
@@ -172,7 +194,9 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
         return Beside(told=behind.told, stop=behind.stop)
 
     doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
-    return run_server(Opened(hosted=[hosted]), doorkeeper, serve, port, begin if recipe.train.steps else None)
+    return run_server(
+        Opened(hosted=[hosted]), doorkeeper, serve, port, begin if recipe.train.steps else None
+    )
 
 
 def _is_complete(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
@@ -189,11 +213,15 @@ def _is_complete(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
 
     if config.load_recipe(run / "recipe.yaml") != recipe:
         raise RunError(
-            f"{str(run)!r} 里是用别的设置训练的", f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}"
+            f"{str(run)!r} 里是用别的设置训练的",
+            f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}",
         )
     info = read_run(run)
     if info.data_files != data_files(recipe):
-        raise RunError(f"{str(run)!r} 里是用另一本书（或改过的书）训练的", f"给书换个文件名，或先删掉：rm -r {run}")
+        raise RunError(
+            f"{str(run)!r} 里是用另一本书（或改过的书）训练的",
+            f"给书换个文件名，或先删掉：rm -r {run}",
+        )
     if info.status == "complete":
         reporter.note(f"已训练好，直接用：{run}")
     return info.status == "complete"
@@ -206,6 +234,8 @@ def _train(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
     print_settings(recipe, recipe, reporter)
     result = learn(recipe, reporter, resume=has_run(run))
     if result.status == "stopped":
-        reporter.note(f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；再跑同一条命令就接着训练")
+        reporter.note(
+            f"停在第 {result.progress.step}/{result.steps} 步，已存检查点；再跑同一条命令就接着训练"
+        )
         return False
     return True

@@ -20,7 +20,9 @@ def reference() -> str:
     ]
     for command, (place, about) in COMMANDS.items():
         module = importlib.import_module(f"custome.cli.{place.split(':')[0]}")
-        flags = getattr(module, "".join(word.title() for word in command.split()))  # corpus build → CorpusBuild
+        flags = getattr(
+            module, "".join(word.title() for word in command.split())
+        )  # corpus build → CorpusBuild
         lines += [
             f"## custome {command}",
             "",
@@ -43,9 +45,17 @@ def _rows(cls: Any) -> list[str]:
             continue
         marks = str(hints[declared.name])
         name = {"method_name": "method"}.get(declared.name, declared.name).replace("_", "-")
-        shown = f"`{name}`" if "Positional" in marks or "positional" in marks.lower() else f"`--{name}`"
+        shown = (
+            f"`{name}`" if "Positional" in marks or "positional" in marks.lower() else f"`--{name}`"
+        )
         required = declared.default is dataclasses.MISSING
-        default = "必需" if required else f"`{declared.default}`" if declared.default not in ("", None, ()) else ""
+        default = (
+            "必需"
+            if required
+            else f"`{declared.default}`"
+            if declared.default not in ("", None, ())
+            else ""
+        )
         rows.append(f"| {shown} | {default} | {docs.get(declared.name, '').replace('|', '／')} |")
     return rows
 

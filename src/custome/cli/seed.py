@@ -131,7 +131,9 @@ def spell_out_booleans(cls: type, argv: Sequence[str]) -> list[str]:
         if (
             not equals
             and waiting
-            and (waiting[0].lower() in _WORDS or (name == RESUME and not waiting[0].startswith("--")))
+            and (
+                waiting[0].lower() in _WORDS or (name == RESUME and not waiting[0].startswith("--"))
+            )
         ):
             value = waiting.pop(0)
         if name == RESUME:
@@ -152,28 +154,52 @@ def _defaults(cls: Any, recipe: Recipe) -> Any:
 
 def _train(cls: Any, recipe_name: str, argv: list[str], prog: str) -> int:
     filed = config.load_recipe(Path(str(files("custome") / "recipes" / f"{recipe_name}.yaml")))
-    flags = parse(cls, spell_out_booleans(cls, argv), f"python {prog}", default=_defaults(cls, filed))
+    flags = parse(
+        cls, spell_out_booleans(cls, argv), f"python {prog}", default=_defaults(cls, filed)
+    )
     if not flags.base_model:
         raise InputError(
-            "没有给 --base_model", f"例如：python {prog} --base_model embedded（内置底座），或本地目录、hf:组织/模型"
+            "没有给 --base_model",
+            f"例如：python {prog} --base_model embedded（内置底座），或本地目录、hf:组织/模型",
         )
     data_flag = "data_path" if cls is SeedSanguo else "train_path"
     if not getattr(flags, data_flag):
         raise InputError(
-            f"没有给 --{data_flag}（训练数据）", f"例如：python {prog} --{data_flag} corpus/sanguo/train.jsonl"
+            f"没有给 --{data_flag}（训练数据）",
+            f"例如：python {prog} --{data_flag} corpus/sanguo/train.jsonl",
         )
     recipe = Recipe(
-        data=replace(filed.data, cutoff_len=flags.cutoff_len, train_on_inputs=flags.train_on_inputs,
-                     train_path=getattr(flags, data_flag),
-                     valid_path=getattr(flags, "valid_path", ""),
-                     val_set_size=getattr(flags, "val_set_size", filed.data.val_set_size)),
+        data=replace(
+            filed.data,
+            cutoff_len=flags.cutoff_len,
+            train_on_inputs=flags.train_on_inputs,
+            train_path=getattr(flags, data_flag),
+            valid_path=getattr(flags, "valid_path", ""),
+            val_set_size=getattr(flags, "val_set_size", filed.data.val_set_size),
+        ),
         model=replace(filed.model, base_model=flags.base_model),
-        method=LoraConfig(lora_r=flags.lora_r, lora_alpha=flags.lora_alpha, lora_dropout=flags.lora_dropout),
-        train=replace(filed.train, **{name: getattr(flags, name) for name in (
-            "output_dir", "batch_size", "micro_batch_size", "num_epochs", "learning_rate", "group_by_length")}),
+        method=LoraConfig(
+            lora_r=flags.lora_r, lora_alpha=flags.lora_alpha, lora_dropout=flags.lora_dropout
+        ),
+        train=replace(
+            filed.train,
+            **{
+                name: getattr(flags, name)
+                for name in (
+                    "output_dir",
+                    "batch_size",
+                    "micro_batch_size",
+                    "num_epochs",
+                    "learning_rate",
+                    "group_by_length",
+                )
+            },
+        ),
         checks=filed.checks,
-    )  # fmt: skip
-    return run_training(recipe, filed, resume=_resume(flags.resume_from_checkpoint, Path(flags.output_dir)))
+    )
+    return run_training(
+        recipe, filed, resume=_resume(flags.resume_from_checkpoint, Path(flags.output_dir))
+    )
 
 
 def _resume(wanted: str, output: Path) -> bool:
@@ -189,7 +215,11 @@ def _resume(wanted: str, output: Path) -> bool:
             f"检查点 {wanted!r} 不在输出目录 {str(output)!r} 里",
             "接着训练时，--output_dir 要指向那个检查点所在的运行目录",
         )
-    newer = [p.name for p in path.parent.glob("step-*") if path.name.startswith("step-") and p.name > path.name]
+    newer = [
+        p.name
+        for p in path.parent.glob("step-*")
+        if path.name.startswith("step-") and p.name > path.name
+    ]
     if newer:
         raise InputError(
             f"{wanted!r} 之后还有检查点 {max(newer)!r}，总是从最新的接着来",

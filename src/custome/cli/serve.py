@@ -65,7 +65,14 @@ def run_flags(flags: Serve) -> int:
     port = free_port(flags.host, flags.port)
     opened = open_models(flags.runs, flags.model, ConsoleReporter())
     if flags.share:
-        serve_page(opened, host=flags.host, port=port, share=True, check=page_check(doorkeeper), chats=flags.chats)
+        serve_page(
+            opened,
+            host=flags.host,
+            port=port,
+            share=True,
+            check=page_check(doorkeeper),
+            chats=flags.chats,
+        )
         return 0
     return run_server(opened, doorkeeper, flags, port)
 
@@ -79,14 +86,19 @@ def who_may(flags: Serve) -> Any:
     from ..server.auth import Doorkeeper, read_keys
 
     if flags.keys and not Path(flags.keys).is_file():
-        raise InputError(f"没有密钥文件 {flags.keys!r}", f"新建：custome keys add 名字 --keys {flags.keys}")
+        raise InputError(
+            f"没有密钥文件 {flags.keys!r}", f"新建：custome keys add 名字 --keys {flags.keys}"
+        )
     doorkeeper = Doorkeeper(read_keys(keys_path(flags.keys)))
     if (flags.host not in LOOPBACK or flags.share) and doorkeeper.open and not flags.allow_open:
         raise ServeError(
-            f"{'--share' if flags.share else repr(flags.host)} 不只本机能到，现在又没有密钥", "先 custome keys add 名字；或真要谁都能用：--allow-open",
-        )  # fmt: skip
+            f"{'--share' if flags.share else repr(flags.host)} 不只本机能到，现在又没有密钥",
+            "先 custome keys add 名字；或真要谁都能用：--allow-open",
+        )
     if flags.share and (not flags.page or flags.cors):
-        raise InputError("--share 只有页面，没有 API，不能和 --no-page、--cors 同用", "去掉其中一个")
+        raise InputError(
+            "--share 只有页面，没有 API，不能和 --no-page、--cors 同用", "去掉其中一个"
+        )
     return doorkeeper
 
 
@@ -113,7 +125,11 @@ class Beside:
 
 
 def run_server(
-    opened: Opened, doorkeeper: Any, flags: Serve, port: int, begin: Callable[[Any], Beside] | None = None
+    opened: Opened,
+    doorkeeper: Any,
+    flags: Serve,
+    port: int,
+    begin: Callable[[Any], Beside] | None = None,
 ) -> int:
     """Serve until Ctrl-C.
 
@@ -127,7 +143,9 @@ def run_server(
 
     catalogue = Catalogue(opened.hosted, open_run=opened.open_run, most_waiting=flags.most_waiting)
     hosts = ("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]")
-    app = create_app(catalogue, doorkeeper, hosts=hosts, cors=flags.cors, manageable=flags.host in LOOPBACK)
+    app = create_app(
+        catalogue, doorkeeper, hosts=hosts, cors=flags.cors, manageable=flags.host in LOOPBACK
+    )
     let_go: Callable[[], None] = lambda: None
     beside: list[Beside] = []
     if flags.page:
@@ -145,11 +163,22 @@ def run_server(
         )
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
     names = "、".join(one.name for one in catalogue.hosted())
-    print(f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}", flush=True)  # fmt: skip
+    print(
+        f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}",
+        flush=True,
+    )
     if flags.host not in LOOPBACK and doorkeeper.open:
         print("注意：这个地址不只本机可见，没有密钥，谁都能用", flush=True)
     print("按 Ctrl-C 结束", flush=True)
-    config = uvicorn.Config(app, host=flags.host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, access_log=False, server_header=False)  # fmt: skip
+    config = uvicorn.Config(
+        app,
+        host=flags.host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+        access_log=False,
+        server_header=False,
+    )
     server = uvicorn.Server(config)
     stop = server.handle_exit
 
@@ -158,7 +187,9 @@ def run_server(
         stop(number, frame)
 
     server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else uvicorn, once it is down, ends the process with it
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # else uvicorn, once it is down, ends the process with it
     try:
         if begin is not None:
             beside.append(begin(catalogue))
@@ -191,7 +222,14 @@ def serve_page(
     from ..webui.launch import open_page
 
     page = build_chat_page(Catalogue(opened.hosted).hosted, open_store(chats))
-    open_page(page, host=host, port=port, share=share, say=lambda line: print(line, flush=True), check=check)
+    open_page(
+        page,
+        host=host,
+        port=port,
+        share=share,
+        say=lambda line: print(line, flush=True),
+        check=check,
+    )
 
 
 # -- vLLM ------------------------------------------------------------------------------------------------------------
@@ -223,14 +261,16 @@ def serve_vllm(argv: list[str]) -> int:
     flags = parse(ServeVllm, argv, "custome serve --engine vllm")
     command = vllm_command(flags)
     print(shlex.join(command), flush=True)
-    page = f"custome serve {flags.runs[0]} --engine remote --url http://{flags.vllm_host}:{flags.vllm_port}/v1 --remote-model {Path(flags.runs[0]).resolve().name}"  # fmt: skip
+    page = f"custome serve {flags.runs[0]} --engine remote --url http://{flags.vllm_host}:{flags.vllm_port}/v1 --remote-model {Path(flags.runs[0]).resolve().name}"
     print(f"页面：{page}", flush=True)
     if flags.print_only:
         return 0
     try:
         return subprocess.run(command, check=False).returncode
     except FileNotFoundError as error:
-        raise InputError("没有装 vLLM", "pip install vllm（要显卡）；或先看命令：--print-only") from error
+        raise InputError(
+            "没有装 vLLM", "pip install vllm（要显卡）；或先看命令：--print-only"
+        ) from error
 
 
 def vllm_command(flags: ServeVllm) -> list[str]:
@@ -248,20 +288,47 @@ def vllm_command(flags: ServeVllm) -> list[str]:
         check_adapter(Path(run))
         lora = read_lora(Path(run))
         if lora is None:
-            raise InputError(f"{run!r} 学的不是普通 LoRA，vLLM 装不上", f"先合并：custome export {run} --to hf，再 vllm serve 那个目录")  # fmt: skip
+            raise InputError(
+                f"{run!r} 学的不是普通 LoRA，vLLM 装不上",
+                f"先合并：custome export {run} --to hf，再 vllm serve 那个目录",
+            )
         bases.append(read_run(Path(run)).base_model)
         ranks.append(lora.rank)
     if len(set(bases)) > 1:
-        raise InputError(f"底座不一样：{'、'.join(sorted(set(bases)))}", "一次只给同一个底座上的运行目录")
+        raise InputError(
+            f"底座不一样：{'、'.join(sorted(set(bases)))}", "一次只给同一个底座上的运行目录"
+        )
     base = bases[0].removeprefix("hf:")
     if base.startswith("ms:"):
-        raise InputError(f"vLLM 不认 {base!r} 这样的写法", "先 export VLLM_USE_MODELSCOPE=True，再照印出的样子自己运行")
+        raise InputError(
+            f"vLLM 不认 {base!r} 这样的写法",
+            "先 export VLLM_USE_MODELSCOPE=True，再照印出的样子自己运行",
+        )
     if shipped_name(base) is not None or base.endswith(".gguf"):
-        raise InputError(f"vLLM 不从 {base!r} 这样的 GGUF 上装 LoRA", f"先合并：custome export {flags.runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快")  # fmt: skip
+        raise InputError(
+            f"vLLM 不从 {base!r} 这样的 GGUF 上装 LoRA",
+            f"先合并：custome export {flags.runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快",
+        )
     modules = [f"{Path(run).resolve().name}={Path(run).resolve()}" for run in flags.runs]
-    room = next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= max(ranks)), max(ranks))
-    command = ["vllm", "serve", base, "--host", flags.vllm_host, "--port", str(flags.vllm_port), "--enable-lora",
-               "--max-lora-rank", str(room), "--max-loras", str(len(modules)), "--lora-modules", *modules]  # fmt: skip
+    room = next(
+        (size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= max(ranks)), max(ranks)
+    )
+    command = [
+        "vllm",
+        "serve",
+        base,
+        "--host",
+        flags.vllm_host,
+        "--port",
+        str(flags.vllm_port),
+        "--enable-lora",
+        "--max-lora-rank",
+        str(room),
+        "--max-loras",
+        str(len(modules)),
+        "--lora-modules",
+        *modules,
+    ]
     if flags.tensor_parallel > 1:
         command += ["--tensor-parallel-size", str(flags.tensor_parallel)]
     if flags.data_parallel > 1:
@@ -297,7 +364,13 @@ def keys_add(argv: list[str]) -> int:
     from ..server.auth import add_key
 
     path = keys_path(flags.keys)
-    made = add_key(path, flags.name, admin=flags.admin, requests_per_minute=flags.requests_per_minute, concurrent=flags.concurrent)  # fmt: skip
+    made = add_key(
+        path,
+        flags.name,
+        admin=flags.admin,
+        requests_per_minute=flags.requests_per_minute,
+        concurrent=flags.concurrent,
+    )
     print(made)
     print(f"只显示这一次；哈希存在 {path}", file=sys.stderr)
     return 0

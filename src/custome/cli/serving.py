@@ -73,7 +73,9 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
     if flags.engine == "remote":
         return _remote(runs, flags)
     if not runs:
-        raise InputError("没有给运行目录", "例如：custome serve runs/sanguo；还没训练过先跑 custome quickstart")
+        raise InputError(
+            "没有给运行目录", "例如：custome serve runs/sanguo；还没训练过先跑 custome quickstart"
+        )
     names = [name_of(run) for run in runs]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise InputError(f"两个运行目录都叫 {twice!r}", "改一个目录名，名字就是模型名")
@@ -86,7 +88,10 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
         check_run(Path(run))
         return _open(Path(run), name, flags, reporter)
 
-    return Opened(hosted=[open_run(run, name) for run, name in zip(runs, names, strict=True)], open_run=open_run)
+    return Opened(
+        hosted=[open_run(run, name) for run, name in zip(runs, names, strict=True)],
+        open_run=open_run,
+    )
 
 
 def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
@@ -95,13 +100,23 @@ def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
         "remote": ("url", "remote_model", "remote_key_file", "remote_plain"),
         "llamacpp": ("quant", "strength", "shared_base", "slots"),
         "local": ("base_model", "load_8bit", "trust_remote_code"),
-    }  # fmt: skip
+    }
     defaults = ModelFlags()
-    given = {engine: [name for name in names if getattr(flags, name) != getattr(defaults, name)] for engine, names in only.items()}  # fmt: skip
+    given = {
+        engine: [name for name in names if getattr(flags, name) != getattr(defaults, name)]
+        for engine, names in only.items()
+    }
     wanted = [engine for engine, names in given.items() if names]
-    if len(wanted) > 1 or (wanted and flags.engine not in ("auto", wanted[0])) or (wanted == ["remote"] and flags.engine == "auto"):  # fmt: skip
+    if (
+        len(wanted) > 1
+        or (wanted and flags.engine not in ("auto", wanted[0]))
+        or (wanted == ["remote"] and flags.engine == "auto")
+    ):
         flag = f"--{given[wanted[-1]][0].replace('_', '-')}"
-        raise InputError(f"{flag} 只和 --engine {wanted[-1]} 一起用，这里是 {flags.engine}{'' if len(wanted) < 2 else '，还给了别的引擎的选项'}", f"加上 --engine {wanted[-1]}，或去掉 {flag}")  # fmt: skip
+        raise InputError(
+            f"{flag} 只和 --engine {wanted[-1]} 一起用，这里是 {flags.engine}{'' if len(wanted) < 2 else '，还给了别的引擎的选项'}",
+            f"加上 --engine {wanted[-1]}，或去掉 {flag}",
+        )
     if not 0 <= flags.strength <= 3:
         raise InputError(f"--strength {flags.strength} 应在 0 到 3 之间", "例如 --strength 0.7")
     if flags.slots < 1:
@@ -124,7 +139,9 @@ def choose_engine(run: str, flags: ModelFlags) -> Literal["llamacpp", "local"]:
 
     if flags.engine in ("llamacpp", "local"):
         return "local" if flags.engine == "local" else "llamacpp"
-    only_local = flags.base_model or flags.load_8bit or flags.trust_remote_code or not has_run(Path(run))
+    only_local = (
+        flags.base_model or flags.load_8bit or flags.trust_remote_code or not has_run(Path(run))
+    )
     on_card = flags.device == "cuda" or (flags.device == "auto" and this_machine() == "cuda")
     if only_local or on_card or importlib.util.find_spec("xllamacpp") is None:
         return "local"
@@ -149,7 +166,9 @@ def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted
             if flags.engine != "auto":
                 raise
             reporter.note(f"写给 llama.cpp 的文件核对不过，改用 transformers：{error.message}")
-    return Hosted(name=name, engine=open_local_engine(run, flags, reporter), people=_people(run), folder=run)
+    return Hosted(
+        name=name, engine=open_local_engine(run, flags, reporter), people=_people(run), folder=run
+    )
 
 
 def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
@@ -160,23 +179,36 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
     served = prepare(run, reporter, quant=flags.quant, strength=flags.strength)
     server = LlamaServer(served.model, served.adapters, slots=flags.slots)
     adapter, strength = (0, flags.strength) if served.adapters else (None, 1.0)
-    engine = LlamaCppEngine(server, served.tokenizer, served.chat_format, name, adapter=adapter, strength=strength)
+    engine = LlamaCppEngine(
+        server, served.tokenizer, served.chat_format, name, adapter=adapter, strength=strength
+    )
 
     def bare() -> Engine:
         if served.adapters:  # it is in memory already
             return LlamaCppEngine(server, served.tokenizer, served.chat_format, name)
         base = prepare_base(run, reporter)
-        return LlamaCppEngine(LlamaServer(base.model, slots=flags.slots), base.tokenizer, base.chat_format, name)
+        return LlamaCppEngine(
+            LlamaServer(base.model, slots=flags.slots), base.tokenizer, base.chat_format, name
+        )
 
     has_base = bool(served.adapters) or gguf_behind(read_run(run).base_model, reporter) is not None
-    return Hosted(name=name, engine=engine, people=_people(run), folder=run, open_base=bare if has_base else None)
+    return Hosted(
+        name=name,
+        engine=engine,
+        people=_people(run),
+        folder=run,
+        open_base=bare if has_base else None,
+    )
 
 
 def host_base(model: ModelConfig, name: str, corpus: Path, reporter: Reporter) -> Hosted:
     """A bare base model that plays the people of a corpus."""
     from ..corpus.cast import read_cast
 
-    people = tuple(Character(name=one.name, cue=one.cue, utterances=one.utterances) for one in read_cast(corpus).people)
+    people = tuple(
+        Character(name=one.name, cue=one.cue, utterances=one.utterances)
+        for one in read_cast(corpus).people
+    )
     return Hosted(name=name, engine=open_base(model, reporter), people=people, folder=corpus)
 
 
@@ -187,33 +219,54 @@ def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
 
     on_card = model.device == "cuda" or (model.device == "auto" and this_machine() == "cuda")
     source = (
-        None if on_card or importlib.util.find_spec("xllamacpp") is None else gguf_behind(model.base_model, reporter)
+        None
+        if on_card or importlib.util.find_spec("xllamacpp") is None
+        else gguf_behind(model.base_model, reporter)
     )
     if source is None:
         from ..engine.local import open_local
 
-        return open_local(run=None, base_model=model.base_model, device=model.device, chat_format=model.chat_format, reporter=reporter)  # fmt: skip
+        return open_local(
+            run=None,
+            base_model=model.base_model,
+            device=model.device,
+            chat_format=model.chat_format,
+            reporter=reporter,
+        )
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
     from ..models.chat_format import open_format
     from ..models.plain_tokenizer import PlainTokenizer
 
     tokenizer = PlainTokenizer(resolve_base(model.base_model, reporter))
-    return LlamaCppEngine(LlamaServer(source), tokenizer, open_format(tokenizer, model.chat_format), model.base_model)
+    return LlamaCppEngine(
+        LlamaServer(source), tokenizer, open_format(tokenizer, model.chat_format), model.base_model
+    )
 
 
-def open_local_engine(run: Path, flags: ModelFlags, reporter: Reporter, *, fast: bool = False) -> Any:
+def open_local_engine(
+    run: Path, flags: ModelFlags, reporter: Reporter, *, fast: bool = False
+) -> Any:
     """A run in transformers; only here is torch loaded."""
     if not has_run(run) and (run / "adapter_config.json").is_file() and not flags.base_model:
-        raise InputError(f"{str(run)!r} 只有适配器，没说底座是什么", "加上 --base-model 训练它的底座")
+        raise InputError(
+            f"{str(run)!r} 只有适配器，没说底座是什么", "加上 --base-model 训练它的底座"
+        )
     from ..engine.local import open_local
 
     return open_local(
-        run=run, base_model=flags.base_model, device=flags.device, load_8bit=flags.load_8bit, trust_remote_code=flags.trust_remote_code,
-        reporter=reporter, fast=fast,
-    )  # fmt: skip
+        run=run,
+        base_model=flags.base_model,
+        device=flags.device,
+        load_8bit=flags.load_8bit,
+        trust_remote_code=flags.trust_remote_code,
+        reporter=reporter,
+        fast=fast,
+    )
 
 
-def _shared(runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, reporter: Reporter) -> Opened:
+def _shared(
+    runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, reporter: Reporter
+) -> Opened:
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
     from ..models.served import Served, prepare_shared
 
@@ -225,7 +278,12 @@ def _shared(runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, repor
 
         def engine(adapter: int | None, name: str = name, one: Served = one) -> Engine:
             return LlamaCppEngine(
-                server, one.tokenizer, one.chat_format, name, adapter=adapter, strength=flags.strength
+                server,
+                one.tokenizer,
+                one.chat_format,
+                name,
+                adapter=adapter,
+                strength=flags.strength,
             )
 
         hosted.append(
@@ -248,7 +306,9 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
     if runs:  # whom one can talk to, and how
         info = read_run(Path(runs[0]))
         people, kind = info.characters, "novel" if info.chat_format == "novel" else "template"
-    engine = open_remote(flags.url, flags.remote_model, flags.remote_key_file, kind=kind, plain=flags.remote_plain)
+    engine = open_remote(
+        flags.url, flags.remote_model, flags.remote_key_file, kind=kind, plain=flags.remote_plain
+    )
     return Opened(
         hosted=[
             Hosted(
@@ -262,7 +322,12 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
 
 
 def open_remote(
-    url: str, model: str, key_file: str, *, kind: Literal["novel", "template"] = "template", plain: bool = False
+    url: str,
+    model: str,
+    key_file: str,
+    *,
+    kind: Literal["novel", "template"] = "template",
+    plain: bool = False,
 ) -> Engine:
     """A model of a server, the first it lists where none is named.
 
@@ -275,7 +340,11 @@ def open_remote(
     """
     from ..engine.remote import RemoteEngine
 
-    key = read_text(Path(key_file), "密钥文件").strip() if key_file else os.environ.get("OPENAI_API_KEY", "")
+    key = (
+        read_text(Path(key_file), "密钥文件").strip()
+        if key_file
+        else os.environ.get("OPENAI_API_KEY", "")
+    )
     model = model or next(iter(RemoteEngine(url, "", key=key).models()), "")
     if not model:
         raise InputError(f"{url} 那边一个模型都没有", "先在那边载入一个，或写出模型的名字")

@@ -40,7 +40,9 @@ class Terminal:
 
     def talk(self) -> int:
         """Until /退出 or the end of input; returns the exit code."""
-        print(f"与书中人对话 · {self.model}　在场：{'、'.join(self.scene.people) or '（自己写提示）'}\n{HELP}")
+        print(
+            f"与书中人对话 · {self.model}　在场：{'、'.join(self.scene.people) or '（自己写提示）'}\n{HELP}"
+        )
         while True:
             try:
                 line = input(f"\n{self.scene.user or GUEST}> ").strip()
@@ -69,7 +71,9 @@ class Terminal:
         """What the scene is like; False for another command."""
         if command == "/在场":
             stage = self.play.stage(self.model, OWNER)
-            self.scene = replace(self.scene, people=tuple(stage.card(name).name for name in rest.split()))
+            self.scene = replace(
+                self.scene, people=tuple(stage.card(name).name for name in rest.split())
+            )
         elif command == "/谁来答":
             if rest not in ORDERS:
                 raise InputError(f"谁来答：{rest!r}", f"写 {'、'.join(ORDERS)} 中的一个")
@@ -95,7 +99,9 @@ class Terminal:
         store, tab = self.play.store, self.tab
         if command == "/提示":
             for part in self.play.prompt(tab, self.model, self.scene, self.options, rest).parts:
-                print(f"[{part.title} · {part.tokens} token]{part.why and ' ' + part.why}\n{part.text}")
+                print(
+                    f"[{part.title} · {part.tokens} token]{part.why and ' ' + part.why}\n{part.text}"
+                )
         elif command == "/新对话":
             self.tab = replace(tab, chat="")
         elif command == "/开场":
@@ -110,8 +116,13 @@ class Terminal:
                 raise InputError(f"没有第 {rest!r} 段对话", "看号码：/对话")
             self._open(replace(tab, chat=found[int(rest) - 1].id))
         elif command == "/读入":
-            title, turns = transcript.read(read_text(Path(rest), "对话文件"), rest, self.scene.user or GUEST)
-            self.tab = replace(tab, chat=store.begin(OWNER, title or rest, model=self.model, settings=vars(self.scene)))
+            title, turns = transcript.read(
+                read_text(Path(rest), "对话文件"), rest, self.scene.user or GUEST
+            )
+            self.tab = replace(
+                tab,
+                chat=store.begin(OWNER, title or rest, model=self.model, settings=vars(self.scene)),
+            )
             store.fill(self.tab.chat, OWNER, turns)
             print(f"已读入 {len(turns)} 句")
         elif command == "/人物卡":
@@ -140,7 +151,9 @@ class Terminal:
             print(f"{self.scene.user or GUEST}> {words}")
             self._show(self._said(words))
         elif command in ("/上一版", "/下一版") and last:
-            store.choose(tab.chat, OWNER, last.id, last.chosen + (1 if command == "/下一版" else -1))
+            store.choose(
+                tab.chat, OWNER, last.id, last.chosen + (1 if command == "/下一版" else -1)
+            )
             now = self.play.chat(tab).turns[-1]
             print(f"{now.name}：“{now.text}”（第 {now.chosen + 1}/{len(now.versions)} 版）")
         elif command == "/改" and last and rest:
@@ -161,9 +174,15 @@ class Terminal:
             form = next((form for form in transcript.FORMS if rest.endswith(f".{form}")), None)
             if form is None:
                 raise InputError(
-                    f"存成什么：{rest!r}", f"文件名以 {'、'.join('.' + form for form in transcript.FORMS)} 结尾"
+                    f"存成什么：{rest!r}",
+                    f"文件名以 {'、'.join('.' + form for form in transcript.FORMS)} 结尾",
                 )
-            write_text(Path(rest), transcript.written(turns, form, self.play.chat(tab).title, self.scene.user or GUEST))
+            write_text(
+                Path(rest),
+                transcript.written(
+                    turns, form, self.play.chat(tab).title, self.scene.user or GUEST
+                ),
+            )
             print(f"已存 → {rest}")
         else:
             print(HELP)
@@ -176,10 +195,14 @@ class Terminal:
         print(transcript.written(chat.turns, "txt", chat.title, self.scene.user or GUEST))
 
     def _said(self, words: str) -> Iterator[Grown]:
-        for tab, grown in self.play.say(self.tab, OWNER, words, self.model, self.scene, self.options):
+        for tab, grown in self.play.say(
+            self.tab, OWNER, words, self.model, self.scene, self.options
+        ):
             self.tab = tab
             yield grown
-        self.scene = replace(self.scene, summary=str(self.play.chat(self.tab).settings.get("summary") or ""))
+        self.scene = replace(
+            self.scene, summary=str(self.play.chat(self.tab).settings.get("summary") or "")
+        )
 
     def _show(self, growing: Iterator[Grown]) -> None:
         """Print what is said while it grows, or once one of several candidates is chosen; Ctrl-C keeps what is there."""
@@ -188,7 +211,12 @@ class Terminal:
         try:
             for grown in growing:
                 last = grown.chat.turns[-1] if grown.chat.turns else None
-                if last is None or last.by_user or not last.text or (self.scene.candidates > 1 and not grown.told):
+                if (
+                    last is None
+                    or last.by_user
+                    or not last.text
+                    or (self.scene.candidates > 1 and not grown.told)
+                ):
                     continue
                 if begun != last.id:
                     print(("”\n" if begun is not None else "") + f"{last.name or '…'}：“", end="")
@@ -205,7 +233,9 @@ class Terminal:
             print("”")
 
 
-def terminal_chat(play: Play, model: str, names: Sequence[str], scene: Scene, options: GenerateOptions) -> int:
+def terminal_chat(
+    play: Play, model: str, names: Sequence[str], scene: Scene, options: GenerateOptions
+) -> int:
     """Talk with `names`, or with whoever speaks most.
 
     Raises:
@@ -213,4 +243,6 @@ def terminal_chat(play: Play, model: str, names: Sequence[str], scene: Scene, op
     """
     people, stage = play.people(model, OWNER), play.stage(model, OWNER)
     chosen = tuple(stage.card(name).name for name in names) or tuple(people[:1])
-    return Terminal(play=play, model=model, scene=replace(scene, people=chosen), options=options).talk()
+    return Terminal(
+        play=play, model=model, scene=replace(scene, people=chosen), options=options
+    ).talk()

@@ -61,7 +61,10 @@ def table_from(data: Any, where: str) -> AliasTable:
             or not all(isinstance(a, str) and a.strip() for a in aliases)
         ):
             raise DataError(f"{where}: {name!r} 的别名应是一列文字，这里是 {aliases!r}", hint)
-    people = {name: tuple(dict.fromkeys(a for a in aliases if a != name)) for name, aliases in data["people"].items()}
+    people = {
+        name: tuple(dict.fromkeys(a for a in aliases if a != name))
+        for name, aliases in data["people"].items()
+    }
     return AliasTable(title=str(data.get("title", "")), people=people)
 
 
@@ -75,7 +78,8 @@ def read_table(path: Path) -> AliasTable:
         data = json.loads(read_text(path, "别名表"))
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}", "改正这一行后重跑；删掉文件会重新生成"
+            f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}",
+            "改正这一行后重跑；删掉文件会重新生成",
         ) from error
     return table_from(data, str(path))
 
@@ -110,12 +114,16 @@ def shipped_table_for(name: str, text: str) -> AliasTable | None:
     best, most = None, 0
     for table in tables.values():
         counts = [sample.count(person) for person in table.people if len(person) > 1]
-        if sum(count > 1 for count in counts) >= LEAST_PEOPLE and sum(counts) > max(most, LEAST_SHARE * len(sample)):
+        if sum(count > 1 for count in counts) >= LEAST_PEOPLE and sum(counts) > max(
+            most, LEAST_SHARE * len(sample)
+        ):
             best, most = table, sum(counts)
     return best
 
 
-def find_aliases(text: str, names: Iterable[tuple[str, int]], surnames: frozenset[str]) -> AliasTable:
+def find_aliases(
+    text: str, names: Iterable[tuple[str, int]], surnames: frozenset[str]
+) -> AliasTable:
     """A table for a book nobody wrote one for.
 
     Args:
@@ -133,7 +141,10 @@ def find_aliases(text: str, names: Iterable[tuple[str, int]], surnames: frozense
         if name[0] in surnames or name[:2] in surnames:
             continue
         fulls = Counter(
-            m.group() for m in re.finditer(f"[{''.join(s for s in surnames if len(s) == 1)}]{re.escape(name)}", text)
+            m.group()
+            for m in re.finditer(
+                f"[{''.join(s for s in surnames if len(s) == 1)}]{re.escape(name)}", text
+            )
         )
         if fulls and len(name) == 2:
             (first, count), *others = fulls.most_common(2)
@@ -150,7 +161,11 @@ def find_aliases(text: str, names: Iterable[tuple[str, int]], surnames: frozense
         if name in people:
             people[name][alias] = None
     taken = set(people)
-    return AliasTable(people={name: tuple(a for a in aliases if a not in taken) for name, aliases in people.items()})
+    return AliasTable(
+        people={
+            name: tuple(a for a in aliases if a not in taken) for name, aliases in people.items()
+        }
+    )
 
 
 def _introductions(text: str, surnames: frozenset[str]) -> dict[str, str]:
@@ -161,7 +176,7 @@ def _introductions(text: str, surnames: frozenset[str]) -> dict[str, str]:
     patterns = (
         rf"姓(?P<family>{double}|[{single}])[，,]?(?:单)?名(?:唤|叫|字|是)?(?:做|作)?(?P<given>[\u4e00-\u9fff]{{1,2}})[，,、]?(?:表字|字|号)(?P<alias>[\u4e00-\u9fff]{{2}})[，。,；]",
         rf"(?:^|[，。；、：“”（\s]){name}[，,、]?(?:表字|字|号|道号|法号|别号|绰号|诨名|浑名|小名|乳名|小字)(?:叫|唤|是)?(?:做|作)?“?(?P<alias>[\u4e00-\u9fff]{{2,3}})”?[，。,；]",
-    )  # fmt: skip
+    )
     found: dict[str, str] = {}
     for pattern in patterns:
         for match in re.finditer(pattern, text):

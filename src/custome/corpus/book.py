@@ -26,10 +26,14 @@ FIRST_SHARE = 0.35
 class Book:
     """One book's names. Build once, then read chapter by chapter."""
 
-    def __init__(self, text: str, quotations: Sequence[Quotation], table: AliasTable | None) -> None:
+    def __init__(
+        self, text: str, quotations: Sequence[Quotation], table: AliasTable | None
+    ) -> None:
         self.text = text
         cues = [
-            _clause_before(text, q.start) for q in quotations if q.depth == 0 and text[q.start - 1 : q.start] in "：:"
+            _clause_before(text, q.start)
+            for q in quotations
+            if q.depth == 0 and text[q.start - 1 : q.start] in "：:"
         ]
         self.classical = sum(clause.endswith("曰") for clause, _ in cues) > 0.5 * len(cues)
         self.found = _names_of_cues(cues, self.classical)
@@ -47,11 +51,19 @@ class Book:
         self._singles: set[str] = set()
         if self.classical:
             self._singles = {name for name in (*self._owners, *self.found) if len(name) == 1}
-            self._singles |= {name[1] for name in self._owners if len(name) == 2 and name[0] in surnames()}
             self._singles |= {
-                name[1] for name, count in self.found.items() if len(name) == 2 and name[0] in surnames() and count >= 3
+                name[1] for name in self._owners if len(name) == 2 and name[0] in surnames()
             }
-        names = [name for name in self.found if len(name) > 1 and not is_role(name) and self._is_name(name)]
+            self._singles |= {
+                name[1]
+                for name, count in self.found.items()
+                if len(name) == 2 and name[0] in surnames() and count >= 3
+            }
+        names = [
+            name
+            for name in self.found
+            if len(name) > 1 and not is_role(name) and self._is_name(name)
+        ]
         self.lexicon = Lexicon([*self._owners, *names])
 
     def lexicon_of(self, start: int, end: int) -> Lexicon:
@@ -63,13 +75,26 @@ class Book:
     def _is_name(self, name: str) -> bool:
         """Does a guess hold against the rest of the book? 孙权失 (惊) does not beside 孙权, nor what only stands before 曰."""
         count = self.found[name]
-        if any(name[:end] in self._owners or self.found.get(name[:end], 0) >= count for end in range(2, len(name))):
+        if any(
+            name[:end] in self._owners or self.found.get(name[:end], 0) >= count
+            for end in range(2, len(name))
+        ):
             return False
-        return count >= LEAST_CUES or self._few or len(name) <= 4 and self.text.count(name) >= count + 2
+        return (
+            count >= LEAST_CUES
+            or self._few
+            or len(name) <= 4
+            and self.text.count(name) >= count + 2
+        )
 
     def _is_borne(self, single: str, chapter: str) -> bool:
         owners = self._owners.get(single, ())
-        if any(name in chapter for owner in owners for name in (owner, *self.table.people[owner]) if len(name) > 1):
+        if any(
+            name in chapter
+            for owner in owners
+            for name in (owner, *self.table.people[owner])
+            if len(name) > 1
+        ):
             return True
         place = chapter.find(single, 1)
         while place > 0:
@@ -103,8 +128,14 @@ class Book:
 
     def _last_named(self, person: str, chapter: int, position: int) -> int:
         names = (person, *self.table.people.get(person, ()))
-        return max(self.text.rfind(name, chapter, position) for name in names
-                   if len(name) > 1 and len(self._owners.get(name, ())) == 1 and not is_role(name) or name == person)  # fmt: skip
+        return max(
+            self.text.rfind(name, chapter, position)
+            for name in names
+            if len(name) > 1
+            and len(self._owners.get(name, ())) == 1
+            and not is_role(name)
+            or name == person
+        )
 
     def _last_full_name(self, given: str, chapter: int, position: int) -> tuple[str, int]:
         """The surname + `given` that the chapter mentions last before `position`, and where."""

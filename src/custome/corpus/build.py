@@ -89,7 +89,9 @@ def build(
         Source(name=name or path.stem, path=str(path))
         for path, name in zip(paths, [*names, *[""] * len(paths)], strict=False)
     ]
-    repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    repeated = [
+        name for name, count in Counter(source.name for source in sources).items() if count > 1
+    ]
     if repeated:
         raise InputError(f"有两本书都叫 {repeated[0]!r}", "给其中一个文件改个名")
     jobs = [(source, folder, script) for source in sources]
@@ -119,7 +121,12 @@ def rebuild(folder: Path, reporter: Reporter) -> Corpus:
     for done, name in enumerate(info["novels"], 1):
         text = read_text(folder / "texts" / f"{name}.txt", "小说正文")
         table = read_table(folder / "aliases" / f"{name}.json")
-        found.append((Novel(name=name, text=text), extract(Novel(name=name, text=text), table, script=info["script"])))
+        found.append(
+            (
+                Novel(name=name, text=text),
+                extract(Novel(name=name, text=text), table, script=info["script"]),
+            )
+        )
         reporter.progress("读小说", done, len(info["novels"]), name)
     sources = [Source(**source) for source in info["sources"]]
     return _finish(folder, sources, info["script"], found, reporter)
@@ -133,13 +140,16 @@ def read_corpus(folder: Path) -> dict[str, Any]:
     """
     if not (folder / "corpus.json").is_file():
         raise InputError(
-            f"{str(folder)!r} 不是语料目录（没有 corpus.json）", f"先做语料：custome corpus build 小说.txt -o {folder}"
+            f"{str(folder)!r} 不是语料目录（没有 corpus.json）",
+            f"先做语料：custome corpus build 小说.txt -o {folder}",
         )
     info: dict[str, Any] = json.loads(read_text(folder / "corpus.json", "语料说明"))
     return info
 
 
-def _read(job: tuple[Source, Path, Script], adjudicator: Adjudicator | None = None) -> tuple[Novel, Extract]:
+def _read(
+    job: tuple[Source, Path, Script], adjudicator: Adjudicator | None = None
+) -> tuple[Novel, Extract]:
     source, folder, script = job
     novel = read_novel(Path(source.path), source.name)
     kept = folder / "aliases" / f"{source.name}.json"
@@ -148,7 +158,11 @@ def _read(job: tuple[Source, Path, Script], adjudicator: Adjudicator | None = No
 
 
 def _finish(
-    folder: Path, sources: list[Source], script: Script, found: list[tuple[Novel, Extract]], reporter: Reporter
+    folder: Path,
+    sources: list[Source],
+    script: Script,
+    found: list[tuple[Novel, Extract]],
+    reporter: Reporter,
 ) -> Corpus:
     every = [utterance for _, result in found for utterance in result.utterances]
     spoken = [utterance for utterance in every if is_spoken(utterance)]
@@ -166,7 +180,11 @@ def _finish(
     valid, test = (drop_leaks(candidates, train) for candidates in kept_out)
     counts["弃：完全重复"] = len(spoken) - len(unique)
     counts["弃：与训练近重复"] = sum(map(len, kept_out)) - len(valid) - len(test)
-    counts["对话（训练）"], counts["对话（验证）"], counts["对话（测试）"] = len(train), len(valid), len(test)
+    counts["对话（训练）"], counts["对话（验证）"], counts["对话（测试）"] = (
+        len(train),
+        len(valid),
+        len(test),
+    )
     kept = {"valid": _places(kept_out[0]), "test": _places(kept_out[1])}
     learnable = [u for u in every if _place(u) not in kept["valid"] | kept["test"]]
     talks = {
@@ -175,14 +193,23 @@ def _finish(
         "_valid": dialogues([u for u in every if _place(u) in kept["valid"]]),
     }
     counts["多轮对话"], counts["多轮对话（训练）"] = len(talks[""]), len(talks["_train"])
-    info = {"version": 1, "novels": [source.name for source in sources], "sources": [asdict(source) for source in sources],
-            "script": script, "funnel": dict(counts),
-            "books": {novel.name: {"title": result.table.title or novel.name, **result.funnel} for novel, result in found}}  # fmt: skip
+    info = {
+        "version": 1,
+        "novels": [source.name for source in sources],
+        "sources": [asdict(source) for source in sources],
+        "script": script,
+        "funnel": dict(counts),
+        "books": {
+            novel.name: {"title": result.table.title or novel.name, **result.funnel}
+            for novel, result in found
+        },
+    }
     write_json(folder / "corpus.json", info)  # first: it marks the folder as ours
     for novel, result in found:
         write_text(folder / "texts" / f"{novel.name}.txt", novel.text)
         write_table(
-            folder / "aliases" / f"{novel.name}.json", replace(result.table, title=result.table.title or novel.name)
+            folder / "aliases" / f"{novel.name}.json",
+            replace(result.table, title=result.table.title or novel.name),
         )
     write_jsonl(folder / "utterances.jsonl", (vars(u) for u in every))
     for name, some in talks.items():
@@ -192,15 +219,28 @@ def _finish(
         if name != "test" and len(sources) > 1:
             _write_rows(folder / f"{folder.resolve().name}_{name}.json", rows, _seed_row)
     for source in sources:
-        _write_rows(folder / f"{source.name}_qa.json", [u for u in unique if u.novel == source.name], _seed_row)
+        _write_rows(
+            folder / f"{source.name}_qa.json",
+            [u for u in unique if u.novel == source.name],
+            _seed_row,
+        )
     aliases = {name: people for _, result in found for name, people in result.table.people.items()}
     people = portraits(spoken, aliases)
     write_json(folder / "characters.json", [asdict(person) for person in people])
     names = [person.name for person in people]
-    lore = [one for novel, result in found for one in lore_of(novel.name, novel.text, result.utterances, result.table, names)]  # fmt: skip
-    write_cast(folder, Cast(people=tuple(people), lines=tuple(lines_of(learnable, names)), lore=tuple(lore)))
+    lore = [
+        one
+        for novel, result in found
+        for one in lore_of(novel.name, novel.text, result.utterances, result.table, names)
+    ]
+    write_cast(
+        folder,
+        Cast(people=tuple(people), lines=tuple(lines_of(learnable, names)), lore=tuple(lore)),
+    )
     _show(counts, found, reporter)
-    return Corpus(folder=folder, train=len(train), valid=len(valid), test=len(test), funnel=dict(counts))
+    return Corpus(
+        folder=folder, train=len(train), valid=len(valid), test=len(test), funnel=dict(counts)
+    )
 
 
 def _place(utterance: Utterance) -> tuple[str, int]:
@@ -221,10 +261,21 @@ def _write_rows(path: Path, rows: Sequence[Row], form: Callable[[Row], dict[str,
 def _show(counts: Counter[str], found: list[tuple[Novel, Extract]], reporter: Reporter) -> None:
     books = [novel.name for novel, _ in found]
     if len(books) == 1:
-        reporter.table("语料漏斗", ("", "数目"), [(name, f"{count:,}") for name, count in counts.items()])
+        reporter.table(
+            "语料漏斗", ("", "数目"), [(name, f"{count:,}") for name, count in counts.items()]
+        )
         return
-    rows = [(name, *(f"{result.funnel.get(name, 0):,}" if name in result.funnel else "" for _, result in found), f"{count:,}")
-            for name, count in counts.items()]  # fmt: skip
+    rows = [
+        (
+            name,
+            *(
+                f"{result.funnel.get(name, 0):,}" if name in result.funnel else ""
+                for _, result in found
+            ),
+            f"{count:,}",
+        )
+        for name, count in counts.items()
+    ]
     reporter.table("语料漏斗", ("", *books, "合计"), rows)
 
 
@@ -232,7 +283,10 @@ def _why_nothing(sources: list[Source], found: list[tuple[Novel, Extract]]) -> t
     quotations = sum(result.funnel.get("引文", 0) for _, result in found)
     names = ", ".join(repr(source.path) for source in sources)
     if not quotations:
-        cues = sum(novel.text.count("道：") + novel.text.count("曰：") + novel.text.count("说：") for novel, _ in found)
+        cues = sum(
+            novel.text.count("道：") + novel.text.count("曰：") + novel.text.count("说：")
+            for novel, _ in found
+        )
         chapters = sum(result.funnel["章"] for _, result in found)
         return (
             f"{names} 里没有引号（{chapters} 章，“道：/曰：/说：” {cues} 处）",
@@ -245,9 +299,16 @@ def _why_nothing(sources: list[Source], found: list[tuple[Novel, Extract]]) -> t
 
 
 def _row(utterance: Utterance) -> dict[str, Any]:
-    return {"context": utterance.context, "chat": utterance.quote, "speaker": utterance.speaker,
-            "mention": utterance.mention, "novel": utterance.novel, "chapter": utterance.chapter,
-            "offset": utterance.offset, "kind": utterance.kind}  # fmt: skip
+    return {
+        "context": utterance.context,
+        "chat": utterance.quote,
+        "speaker": utterance.speaker,
+        "mention": utterance.mention,
+        "novel": utterance.novel,
+        "chapter": utterance.chapter,
+        "offset": utterance.offset,
+        "kind": utterance.kind,
+    }
 
 
 def _seed_row(utterance: Utterance) -> dict[str, Any]:

@@ -56,9 +56,23 @@ def lines_of(utterances: Sequence[Utterance], people: Iterable[str]) -> list[Lin
     before: Utterance | None = None
     for utterance in utterances:
         if utterance.speaker in wanted and utterance.kind in ("speech", "thought"):
-            near = before is not None and before.novel == utterance.novel and 0 <= utterance.offset - before.end <= SCENE_GAP_CHARACTERS  # fmt: skip
-            asked = (before.quote.strip("“”") if near and before is not None else utterance.context)[-ASKED:]
-            found.append(Line(speaker=utterance.speaker, text=utterance.quote.strip("“”"), asked=asked, novel=utterance.novel, chapter=utterance.chapter))  # fmt: skip
+            near = (
+                before is not None
+                and before.novel == utterance.novel
+                and 0 <= utterance.offset - before.end <= SCENE_GAP_CHARACTERS
+            )
+            asked = (
+                before.quote.strip("“”") if near and before is not None else utterance.context
+            )[-ASKED:]
+            found.append(
+                Line(
+                    speaker=utterance.speaker,
+                    text=utterance.quote.strip("“”"),
+                    asked=asked,
+                    novel=utterance.novel,
+                    chapter=utterance.chapter,
+                )
+            )
         before = utterance
     return found
 
@@ -76,7 +90,11 @@ def by_canonical_names(cast: Cast) -> Cast:
     """The people called as a run knows them that learnt 诸葛亮曰 where the book has 孔明曰."""
     people = (
         replace(
-            one, cue=one.name, aliases=tuple(dict.fromkeys([*one.aliases, *([one.cue] if one.cue != one.name else [])]))
+            one,
+            cue=one.name,
+            aliases=tuple(
+                dict.fromkeys([*one.aliases, *([one.cue] if one.cue != one.name else [])])
+            ),
         )
         for one in cast.people
     )
@@ -109,16 +127,35 @@ def read_cast(folder: Path) -> Cast:
     try:
         people = json.loads(read_text(here / CHARACTERS, "人物表"))
         return Cast(
-            people=tuple(Portrait(**{key: _tuples(value) for key, value in person.items()}) for person in people),
+            people=tuple(
+                Portrait(**{key: _tuples(value) for key, value in person.items()})
+                for person in people
+            ),
             lines=tuple(Line(**row) for row in _rows(here / LINES)),
-            lore=tuple(Lore(**{**row, "keys": tuple(row["keys"]), "facts": tuple(Fact(**fact) for fact in row["facts"])}) for row in _rows(here / LORE)),
-        )  # fmt: skip
+            lore=tuple(
+                Lore(
+                    **{
+                        **row,
+                        "keys": tuple(row["keys"]),
+                        "facts": tuple(Fact(**fact) for fact in row["facts"]),
+                    }
+                )
+                for row in _rows(here / LORE)
+            ),
+        )
     except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{str(here)!r} 读不懂：{error}", "重做语料：custome corpus build；再训练，或把语料的 cast 目录复制过来") from error  # fmt: skip
+        raise DataError(
+            f"{str(here)!r} 读不懂：{error}",
+            "重做语料：custome corpus build；再训练，或把语料的 cast 目录复制过来",
+        ) from error
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line] if path.is_file() else []
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        if path.is_file()
+        else []
+    )
 
 
 def _tuples(value: Any) -> Any:

@@ -49,7 +49,9 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
     `guess` the clause opens with something that may be a name; `plural` 都道
     without a subject; `sentence` an earlier clause of the same sentence opens with it; `earlier` a sentence before opens with it. A pronoun passes the question on to what stands before.
     """
-    sentences = [s for s in _SENTENCE.split(narration.rstrip("：:，,；; ")) if s.strip("，,：: \u3000")]
+    sentences = [
+        s for s in _SENTENCE.split(narration.rstrip("：:，,；; ")) if s.strip("，,：: \u3000")
+    ]
     clauses = [c.strip() for c in _CLAUSE.split(sentences[-1]) if c.strip()] if sentences else []
     if not clauses:
         return NO_CUE
@@ -58,7 +60,12 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
         clauses.insert(-1, head)
     ok = predicate_starts(clause)
     subject, rule = subject_of(clause, lexicon, ok), "cue"
-    if subject is None or subject.kind in ("role", "pronoun") and subject.end < len(ok) and not ok[subject.end]:
+    if (
+        subject is None
+        or subject.kind in ("role", "pronoun")
+        and subject.end < len(ok)
+        and not ok[subject.end]
+    ):
         inside = inside_subject(clause, lexicon, ok)
         subject, rule = (inside, "inside") if inside is not None else (subject, rule)
     pronoun = subject if subject is not None and subject.kind == "pronoun" else None
@@ -77,11 +84,15 @@ def read_cue(narration: str, lexicon: Lexicon) -> Cue:
         subject, _ = _first_subject(clauses[:-1], lexicon, addressee)
         if subject is None or subject.kind != "crowd":
             return Cue(Subject("众人", "crowd", 0), (), addressee, clause, "plural")
-    subject, others = _first_subject(clauses[:-1], lexicon, addressee, skip=bool(_OBJECT_PRONOUN.search(clause)))
+    subject, others = _first_subject(
+        clauses[:-1], lexicon, addressee, skip=bool(_OBJECT_PRONOUN.search(clause))
+    )
     if subject is not None:
         return Cue(subject, others, addressee, clause, "sentence")
     for sentence in reversed(sentences[-4:-1]):
-        subject, others = _first_subject([c.strip() for c in _CLAUSE.split(sentence) if c.strip()], lexicon, addressee)
+        subject, others = _first_subject(
+            [c.strip() for c in _CLAUSE.split(sentence) if c.strip()], lexicon, addressee
+        )
         if subject is not None:
             return Cue(subject, others, addressee, clause, "earlier")
     return Cue(pronoun, (), addressee, clause, "pronoun" if pronoun else "")
@@ -126,7 +137,9 @@ def _joint(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool]) -> t
         if not name or after > len(clause):
             break
         rest = clause[after:]
-        together = link == "、" or rest.startswith(("二人", "两个", "都", "皆", "齐", "俱", "一齐", "等", "一同"))
+        together = link == "、" or rest.startswith(
+            ("二人", "两个", "都", "皆", "齐", "俱", "一齐", "等", "一同")
+        )
         if not together and not (len(rest) <= 2 and ok[after] and rest[-1:] in "道曰"):
             break
         others.append(name)
@@ -163,7 +176,12 @@ def read_trailing_cue(narration: str, lexicon: Lexicon) -> Cue:
         return NO_CUE
     ok = predicate_starts(clause)
     subject = subject_of(clause, lexicon, ok) or unknown_subject(clause, lexicon, ok)
-    if subject is None or subject.end >= len(clause) or not ok[subject.end] or subject.mention[0] == "等":
+    if (
+        subject is None
+        or subject.end >= len(clause)
+        or not ok[subject.end]
+        or subject.mention[0] == "等"
+    ):
         return NO_CUE
     if narration[len(clause) : len(clause) + 1] in ("：", ":"):  # it announces the next quotation
         return NO_CUE

@@ -88,7 +88,9 @@ def drop_leaks(valid: Sequence[Utterance], train: Sequence[Utterance]) -> list[U
     leaked = {index for index, text in enumerate(letters) if text in seen}
     for text in seen:
         shared = Counter(index for shingle in _shingles(text) for index in owners.get(shingle, ()))
-        leaked |= {i for i, count in shared.items() if count >= NEAR_DUPLICATE * len(_shingles(letters[i]))}
+        leaked |= {
+            i for i, count in shared.items() if count >= NEAR_DUPLICATE * len(_shingles(letters[i]))
+        }
     return [u for index, u in enumerate(valid) if index not in leaked]
 
 
@@ -159,10 +161,14 @@ def _canonical(row: Cued) -> Cued:
     if place < 0:
         place = max(context.rfind(mark, 0, len(context) - 1) for mark in "，。！？；”") + 1
         mention = ""
-    return replace(row, context=context[:place] + name + context[place + len(mention) :], mention=name)
+    return replace(
+        row, context=context[:place] + name + context[place + len(mention) :], mention=name
+    )
 
 
-def portraits(utterances: Sequence[Utterance], aliases: Mapping[str, Sequence[str]]) -> list[Portrait]:
+def portraits(
+    utterances: Sequence[Utterance], aliases: Mapping[str, Sequence[str]]
+) -> list[Portrait]:
     """The people of a corpus with what it knows of them.
 
     Args:
@@ -195,7 +201,9 @@ def portraits(utterances: Sequence[Utterance], aliases: Mapping[str, Sequence[st
             aliases=tuple(aliases.get(person.name, ())),
             chapters=len(chapters[person.name]),
             speaks_to=tuple(pair for pair in partners[person.name].most_common(8) if pair[1]),
-            openings=tuple(words for words, count in openings[person.name].most_common(6) if count > 1),
+            openings=tuple(
+                words for words, count in openings[person.name].most_common(6) if count > 1
+            ),
         )
         for person in characters(utterances)
     ]

@@ -17,7 +17,16 @@ from .book import Book
 from .quotes import Quotation, find_quotations, unify_marks
 from .script import Script, convert, is_traditional
 from .speakers import Adjudicator, ChapterReader
-from .text import Chapter, Novel, Span, is_hard_wrapped, paragraphs, split_chapters, tidy, without_advertisements
+from .text import (
+    Chapter,
+    Novel,
+    Span,
+    is_hard_wrapped,
+    paragraphs,
+    split_chapters,
+    tidy,
+    without_advertisements,
+)
 
 CONTEXT_CHARACTERS = 100
 """Longest narration kept before a quotation; cut at a sentence where one ends in reach."""
@@ -75,14 +84,28 @@ def extract(
         for quotation, start, who in zip(quotations, starts, reader.read(quotations), strict=True):
             utterances.append(
                 Utterance(
-                    novel=novel.name, chapter=chapter.number, offset=quotation.start, end=quotation.end,
-                    context=_context(tidy(shown[start : quotation.start]), who.mention or who.speaker, book.classical),
+                    novel=novel.name,
+                    chapter=chapter.number,
+                    offset=quotation.start,
+                    end=quotation.end,
+                    context=_context(
+                        tidy(shown[start : quotation.start]),
+                        who.mention or who.speaker,
+                        book.classical,
+                    ),
                     quote=_quoted(tidy(shown[quotation.start : quotation.end])),
-                    kind=who.kind if quotation.depth == 0 else "name" if who.kind == "name" else "nested",
-                    mention=who.mention, speaker=who.speaker, addressee=who.addressee,
-                    rule=who.rule, confidence=round(who.confidence, 2),
+                    kind=who.kind
+                    if quotation.depth == 0
+                    else "name"
+                    if who.kind == "name"
+                    else "nested",
+                    mention=who.mention,
+                    speaker=who.speaker,
+                    addressee=who.addressee,
+                    rule=who.rule,
+                    confidence=round(who.confidence, 2),
                 )
-            )  # fmt: skip
+            )
     _count(utterances, counts)
     return Extract(utterances=utterances, table=book.table, funnel=dict(counts))
 
@@ -109,7 +132,9 @@ def _narration_starts(spans: Sequence[Span], quotations: Sequence[Quotation]) ->
         starts.append(max(spans[paragraph][0], last_end if quotation.depth == 0 else 0))
         if quotation.depth == 0:
             last_end = quotation.end
-    return [min(start, quotation.start) for start, quotation in zip(starts, quotations, strict=True)]
+    return [
+        min(start, quotation.start) for start, quotation in zip(starts, quotations, strict=True)
+    ]
 
 
 def _context(narration: str, who: str, classical: bool) -> str:
@@ -153,9 +178,10 @@ def dialogues(utterances: Sequence[Utterance]) -> list[Dialogue]:
             continue
         last = scenes[-1][-1] if scenes else None
         same = (
-            last is not None and (last.novel, last.chapter) == (utterance.novel, utterance.chapter)
+            last is not None
+            and (last.novel, last.chapter) == (utterance.novel, utterance.chapter)
             and utterance.offset - last.end <= SCENE_GAP_CHARACTERS
-        )  # fmt: skip
+        )
         if same:
             scenes[-1].append(utterance)
         else:
@@ -173,9 +199,18 @@ def _dialogue(window: Sequence[Utterance]) -> Dialogue:
     first = window[0]
     cut = max(first.context.rfind(mark) for mark in "。！？；")
     turns = tuple(
-        Turn(speaker=u.speaker, cue=u.context if index else u.context[cut + 1 :], text=u.quote[1:-1], mention=u.mention)
+        Turn(
+            speaker=u.speaker,
+            cue=u.context if index else u.context[cut + 1 :],
+            text=u.quote[1:-1],
+            mention=u.mention,
+        )
         for index, u in enumerate(window)
     )
     return Dialogue(
-        novel=first.novel, chapter=first.chapter, offset=first.offset, scene=first.context[: cut + 1], turns=turns
+        novel=first.novel,
+        chapter=first.chapter,
+        offset=first.offset,
+        scene=first.context[: cut + 1],
+        turns=turns,
     )

@@ -15,7 +15,8 @@ def merge(table: AliasTable, alias: str, person: str) -> AliasTable:
     people.setdefault(person, [])
     people[person] += [name for name in moved if name != person]
     return AliasTable(
-        title=table.title, people={name: tuple(dict.fromkeys(aliases)) for name, aliases in people.items()}
+        title=table.title,
+        people={name: tuple(dict.fromkeys(aliases)) for name, aliases in people.items()},
     )
 
 
@@ -28,7 +29,9 @@ def drop(table: AliasTable, name: str) -> AliasTable:
     if name not in table.owners():
         raise InputError(f"别名表里没有 {name!r}", "看看表里有谁：语料目录里的 aliases/*.json")
     people = {
-        person: tuple(a for a in aliases if a != name) for person, aliases in table.people.items() if person != name
+        person: tuple(a for a in aliases if a != name)
+        for person, aliases in table.people.items()
+        if person != name
     }
     return AliasTable(title=table.title, people=people)
 

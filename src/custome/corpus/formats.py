@@ -32,8 +32,12 @@ def read_samples(path: Path) -> list[Sample]:
         InputError: the file is missing, a folder, empty or not UTF-8 text.
         DataError: a row is not JSON, of no known form, lacks a key, or a value is not text.
     """
-    text = read_text(path, "数据文件", hint="小说原文请先做语料：custome corpus build 小说.txt -o corpus/我的书")
-    samples = [sample for line, row in _rows(text, path) for sample in _samples(row, f"{path}:{line}")]
+    text = read_text(
+        path, "数据文件", hint="小说原文请先做语料：custome corpus build 小说.txt -o corpus/我的书"
+    )
+    samples = [
+        sample for line, row in _rows(text, path) for sample in _samples(row, f"{path}:{line}")
+    ]
     if not samples:
         raise DataError(f"数据文件 {str(path)!r} 里没有样本", HINT)
     return samples
@@ -44,7 +48,9 @@ def _rows(text: str, path: Path) -> list[tuple[int, Any]]:
         try:
             return list(enumerate(json.loads(text), 1))
         except json.JSONDecodeError as error:
-            raise DataError(f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}", "改正这一行后重跑") from error
+            raise DataError(
+                f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}", "改正这一行后重跑"
+            ) from error
     rows = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -66,7 +72,8 @@ def _samples(row: Any, where: str) -> list[Sample]:
         if any(key in row for key in keys):
             return read(row, where)
     raise DataError(
-        f"{where}: 缺少键 'context' 和 'chat'，现有 {list(row)}", f"{HINT}；也认得 {', '.join(list(_FORMS)[1:])}"
+        f"{where}: 缺少键 'context' 和 'chat'，现有 {list(row)}",
+        f"{HINT}；也认得 {', '.join(list(_FORMS)[1:])}",
     )
 
 
@@ -89,7 +96,13 @@ def _list(row: dict[str, Any], key: str, where: str) -> list[Any]:
 
 
 def _learnable(
-    exchanges: Sequence[Exchange], where: str, key: str, *, speaker: str = "", mention: str = "", front: str = ""
+    exchanges: Sequence[Exchange],
+    where: str,
+    key: str,
+    *,
+    speaker: str = "",
+    mention: str = "",
+    front: str = "",
 ) -> list[Sample]:
     """One sample of a conversation: every reply is learnt, the last one stands by itself.
 
@@ -119,8 +132,14 @@ def _learnable(
 
 
 def _read_seed(row: dict[str, Any], where: str) -> list[Sample]:
-    earlier = [Exchange(context=_text(e, "context", where), chat=_text(e, "chat", where), speaker=str(e.get("speaker", "")))
-               for e in row.get("earlier") or []]  # fmt: skip
+    earlier = [
+        Exchange(
+            context=_text(e, "context", where),
+            chat=_text(e, "chat", where),
+            speaker=str(e.get("speaker", "")),
+        )
+        for e in row.get("earlier") or []
+    ]
     exchange = Exchange(context=_text(row, "context", where), chat=_text(row, "chat", where))
     return _learnable(
         [*earlier, exchange],
@@ -140,11 +159,16 @@ def read_dialogue(row: dict[str, Any], where: str) -> Dialogue:
             cue=_text(turn, "cue", where),
             text=_text(turn, "text", where),
             mention=_text(turn, "mention", where, default=""),
-        )  # fmt: skip
+        )
         for turn in _list(row, "turns", where)
     )
-    return Dialogue(novel=str(row.get("novel", "")), chapter=int(row.get("chapter") or 0), offset=int(row.get("offset") or 0),
-                    scene=_text(row, "scene", where, default=""), turns=turns)  # fmt: skip
+    return Dialogue(
+        novel=str(row.get("novel", "")),
+        chapter=int(row.get("chapter") or 0),
+        offset=int(row.get("offset") or 0),
+        scene=_text(row, "scene", where, default=""),
+        turns=turns,
+    )
 
 
 def _read_dialogue(row: dict[str, Any], where: str) -> list[Sample]:
@@ -155,7 +179,7 @@ def _read_dialogue(row: dict[str, Any], where: str) -> list[Sample]:
             chat=f"“{turn.text}”" if turn.text.strip() else "",
             speaker=turn.speaker,
             mention=turn.mention,
-        )  # fmt: skip
+        )
         for index, turn in enumerate(dialogue.turns)
     ]
     last = dialogue.turns[-1] if dialogue.turns else Turn(speaker="", cue="", text="")
@@ -167,8 +191,14 @@ def _read_alpaca(row: dict[str, Any], where: str) -> list[Sample]:
     question = "\n".join(part for part in (_text(row, "instruction", where), words) if part)
     earlier = []
     for pair in row.get("history") or []:
-        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-            raise DataError(f"{where}: 'history' 应是一列 [问, 答]，这里是 {pair!r}", "改正这一行后重跑")
+        if (
+            not isinstance(pair, list)
+            or len(pair) != 2
+            or not all(isinstance(text, str) for text in pair)
+        ):
+            raise DataError(
+                f"{where}: 'history' 应是一列 [问, 答]，这里是 {pair!r}", "改正这一行后重跑"
+            )
         earlier.append(Exchange(context=pair[0], chat=pair[1]))
     exchanges = [*earlier, Exchange(context=question, chat=_text(row, "output", where))]
     return _of_one(exchanges, system, where, "output")
@@ -182,7 +212,9 @@ def _read_turns(
     for message in _list(row, key, where):
         said = _text(message, names[0], where)
         if said not in roles:
-            raise DataError(f"{where}: {names[0]!r} 不认得 {said!r}", f"应是 {'、'.join(roles)} 之一")
+            raise DataError(
+                f"{where}: {names[0]!r} 不认得 {said!r}", f"应是 {'、'.join(roles)} 之一"
+            )
         text = _text(message, names[1], where)
         if roles[said] == "system":
             system = f"{system}\n{text}".strip()
@@ -205,7 +237,13 @@ def _of_one(exchanges: Sequence[Exchange], system: str, where: str, key: str) ->
 
 
 def _read_sharegpt(row: dict[str, Any], where: str) -> list[Sample]:
-    roles = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+    roles = {
+        "human": "user",
+        "user": "user",
+        "gpt": "assistant",
+        "assistant": "assistant",
+        "system": "system",
+    }
     return _read_turns(row, where, "conversations", ("from", "value"), roles)
 
 
@@ -240,13 +278,17 @@ def dialogue_row(dialogue: Dialogue) -> dict[str, Any]:
 
 def _system(sample: Sample) -> str:
     """What a conversation's system message says; of who speaks where nothing was said."""
-    return sample.front or (f"你是{sample.speaker}，用{sample.speaker}的口吻说话。" if sample.speaker else "")
+    return sample.front or (
+        f"你是{sample.speaker}，用{sample.speaker}的口吻说话。" if sample.speaker else ""
+    )
 
 
 def _exchanges(sample: Sample) -> list[Exchange]:
     return [
         *sample.earlier,
-        Exchange(context=sample.context, chat=sample.chat, speaker=sample.speaker, mention=sample.mention),
+        Exchange(
+            context=sample.context, chat=sample.chat, speaker=sample.speaker, mention=sample.mention
+        ),
     ]
 
 
@@ -289,7 +331,10 @@ def _write_alpaca(sample: Sample) -> list[dict[str, Any]]:
 def _write_sharegpt(sample: Sample) -> list[dict[str, Any]]:
     turns = []
     for exchange in _exchanges(sample):
-        turns += [{"from": "human", "value": exchange.context}, {"from": "gpt", "value": exchange.chat}]
+        turns += [
+            {"from": "human", "value": exchange.context},
+            {"from": "gpt", "value": exchange.chat},
+        ]
     row: dict[str, Any] = {"conversations": turns}
     if system := _system(sample):
         row["system"] = system
@@ -299,7 +344,10 @@ def _write_sharegpt(sample: Sample) -> list[dict[str, Any]]:
 def _write_openai(sample: Sample) -> list[dict[str, Any]]:
     messages = [{"role": "system", "content": system}] if (system := _system(sample)) else []
     for exchange in _exchanges(sample):
-        messages += [{"role": "user", "content": exchange.context}, {"role": "assistant", "content": exchange.chat}]
+        messages += [
+            {"role": "user", "content": exchange.context},
+            {"role": "assistant", "content": exchange.chat},
+        ]
     return [{"messages": messages}]
 
 

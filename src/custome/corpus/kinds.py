@@ -36,7 +36,11 @@ def kind_of(narration: str, inside: str, after: str, quotation: Quotation) -> st
         return "speech" if colon else "name"
     if colon:
         if _WRITING.search(before):
-            return "verse" if re.search(r"[诗词赋歌谣偈曲赞联][^，。]{0,3}[：:]$", before) else "writing"
+            return (
+                "verse"
+                if re.search(r"[诗词赋歌谣偈曲赞联][^，。]{0,3}[：:]$", before)
+                else "writing"
+            )
         if not sentence and _INSCRIBED.search(before):
             return "writing"
         return "speech"
@@ -44,10 +48,20 @@ def kind_of(narration: str, inside: str, after: str, quotation: Quotation) -> st
         r"(?:答应|应)(?:了|着|一声|道)?$|[口皆齐大高山][称叫呼喊念]$|[骂喝][^，。：]{1,3}$", before
     ) or re.match(r"了?[一两几]声", after):
         return "speech"
-    if not sentence and before and not _SPEECH_END.search(before) and before[-1] not in "，。！？；\n,":
+    if (
+        not sentence
+        and before
+        and not _SPEECH_END.search(before)
+        and before[-1] not in "，。！？；\n,"
+    ):
         return "name"
     if not sentence and _AFTER_NAME.match(after):
         return "name"
-    if not sentence and len(inside) <= 12 and before and (_NAMING.search(before) or before[-1] in "、"):
+    if (
+        not sentence
+        and len(inside) <= 12
+        and before
+        and (_NAMING.search(before) or before[-1] in "、")
+    ):
         return "name"
     return "speech"

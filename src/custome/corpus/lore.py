@@ -80,7 +80,9 @@ def lore_of(
     return [*found, *_events(novel, chapters, found)]
 
 
-def _narration(novel: str, text: str, chapters: Sequence[Chapter], quotations: Sequence[Utterance]) -> list[Fact]:
+def _narration(
+    novel: str, text: str, chapters: Sequence[Chapter], quotations: Sequence[Utterance]
+) -> list[Fact]:
     """Sentences outside quotation marks."""
     starts, found = [chapter.start for chapter in chapters], []
     outside, at = [], 0
@@ -101,10 +103,15 @@ def _narration(novel: str, text: str, chapters: Sequence[Chapter], quotations: S
 def _people(sentences: Sequence[Fact], table: AliasTable, people: Iterable[str]) -> list[Lore]:
     wanted = [name for name in people if name in table.people]
     owners = table.owners()
-    calls = {name: [n for n in (name, *table.people[name]) if len(n) > 1 and owners[n] == (name,)] for name in wanted}
+    calls = {
+        name: [n for n in (name, *table.people[name]) if len(n) > 1 and owners[n] == (name,)]
+        for name in wanted
+    }
     told: dict[str, list[Fact]] = defaultdict(list)
     first: dict[str, list[Fact]] = defaultdict(list)
-    pattern = {name: re.compile("|".join(map(re.escape, own))) for name, own in calls.items() if own}
+    pattern = {
+        name: re.compile("|".join(map(re.escape, own))) for name, own in calls.items() if own
+    }
     for fact in sentences:
         tells = [match.start() for match in _TELLS.finditer(fact.text)]
         for name, own in pattern.items():
@@ -114,9 +121,15 @@ def _people(sentences: Sequence[Fact], table: AliasTable, people: Iterable[str])
                 first[name] += [fact] if len(first[name]) < 2 else []
                 told[name] += [fact] if near and len(told[name]) < 2 * FACTS else []
     return [
-        Lore(kind="person", name=name, keys=tuple(calls[name]), facts=tuple(told[name] or first[name]))
-        for name in wanted if name in pattern and (told[name] or first[name])
-    ]  # fmt: skip
+        Lore(
+            kind="person",
+            name=name,
+            keys=tuple(calls[name]),
+            facts=tuple(told[name] or first[name]),
+        )
+        for name in wanted
+        if name in pattern and (told[name] or first[name])
+    ]
 
 
 def _words(sentences: Sequence[Fact], names: set[str]) -> tuple[list[str], list[str]]:
@@ -135,7 +148,11 @@ def _words(sentences: Sequence[Fact], names: set[str]) -> tuple[list[str], list[
                 elif tag.startswith("n") and len(word) > 2 and _is_thing(word, names):
                     counts["thing"][word] += 1
             before = word
-    places = [word for word, n in counts["place"].most_common() if n >= LEAST_PLACE and visits[word] >= LEAST_VISITS]
+    places = [
+        word
+        for word, n in counts["place"].most_common()
+        if n >= LEAST_PLACE and visits[word] >= LEAST_VISITS
+    ]
     things = [word for word, n in counts["thing"].most_common() if n >= LEAST_THING]
     return places, things
 
@@ -150,10 +167,16 @@ def _told(kind: Kind, words: Sequence[str], sentences: Sequence[Fact]) -> list[L
     known = set(words)
     sizes = sorted({len(word) for word in known})
     for fact in sentences:
-        for word in {fact.text[i : i + n] for n in sizes for i in range(len(fact.text) - n + 1)} & known:
+        for word in {
+            fact.text[i : i + n] for n in sizes for i in range(len(fact.text) - n + 1)
+        } & known:
             if len(facts[word]) < FACTS:
                 facts[word].append(fact)
-    return [Lore(kind=kind, name=word, keys=(word,), facts=tuple(facts[word])) for word in words if facts[word]]
+    return [
+        Lore(kind=kind, name=word, keys=(word,), facts=tuple(facts[word]))
+        for word in words
+        if facts[word]
+    ]
 
 
 def _events(novel: str, chapters: Sequence[Chapter], known: Sequence[Lore]) -> list[Lore]:
@@ -161,8 +184,12 @@ def _events(novel: str, chapters: Sequence[Chapter], known: Sequence[Lore]) -> l
     keys: Mapping[str, str] = {key: lore.name for lore in known for key in lore.keys}
     found = []
     for chapter in chapters:
-        title = re.sub(r"^第?[\d〇零一二三四五六七八九十百]+[章回卷节][ 　]*", "", tidy(chapter.title)).strip()
-        named = tuple(dict.fromkeys(key for key in sorted(keys, key=len, reverse=True) if key in title))
+        title = re.sub(
+            r"^第?[\d〇零一二三四五六七八九十百]+[章回卷节][ 　]*", "", tidy(chapter.title)
+        ).strip()
+        named = tuple(
+            dict.fromkeys(key for key in sorted(keys, key=len, reverse=True) if key in title)
+        )
         if chapter.number and len(title) >= SHORTEST and named:
             fact = Fact(novel=novel, chapter=chapter.number, text=title)
             found.append(Lore(kind="event", name=title, keys=named, facts=(fact,)))

@@ -24,10 +24,22 @@ GRAPH = 18
 """People in the graph of who speaks to whom."""
 ROWS_PER_RULE = 4
 RULES = {
-    "cue": "提示句开头就是说话人", "inside": "提示句中间", "sentence": "同一句前面的分句", "guess": "像人名的开头",
-    "earlier": "前面的句子", "after": "引文后面的提示", "report": "有人来报", "reveal": "后文点明身份",
-    "pronoun": "代词", "plural": "“都道”“俱道”",  "same": "同一人接着说", "other": "对方答话", "nearby": "同段的主语", "turns": "两人轮流", "none": "不是说话或没找到",
-}  # fmt: skip
+    "cue": "提示句开头就是说话人",
+    "inside": "提示句中间",
+    "sentence": "同一句前面的分句",
+    "guess": "像人名的开头",
+    "earlier": "前面的句子",
+    "after": "引文后面的提示",
+    "report": "有人来报",
+    "reveal": "后文点明身份",
+    "pronoun": "代词",
+    "plural": "“都道”“俱道”",
+    "same": "同一人接着说",
+    "other": "对方答话",
+    "nearby": "同段的主语",
+    "turns": "两人轮流",
+    "none": "不是说话或没找到",
+}
 
 
 def write_page(folder: Path) -> Path:
@@ -37,25 +49,35 @@ def write_page(folder: Path) -> Path:
         InputError: the folder is no corpus.
     """
     info = read_corpus(folder)
-    rows = [json.loads(line) for line in read_text(folder / "utterances.jsonl", "语料").splitlines()]
+    rows = [
+        json.loads(line) for line in read_text(folder / "utterances.jsonl", "语料").splitlines()
+    ]
     spoken = [row for row in rows if row["kind"] in SPOKEN and row["speaker"]]
     titles = {name: book["title"] for name, book in info["books"].items()}
     title = "、".join(titles.values())
     parts = [
         _section("漏斗", "每一处引文去了哪里。", _bars(_funnel(info["funnel"]), wide=True)),
-        _section("谁说得最多", f"前 {TOP} 人；群体与无名者不计。", _bars(_top(spoken).most_common(TOP))),
+        _section(
+            "谁说得最多", f"前 {TOP} 人；群体与无名者不计。", _bars(_top(spoken).most_common(TOP))
+        ),
         _section("谁对谁说", "线越粗，说得越多；圆越大，话越多。", _graph(spoken)),
         _section("每章谁在说", "一列一章，一行一人，颜色越深说得越多。", _chapters(spoken, titles)),
         _section("话有多长", "每句话的字数。", _lengths(spoken)),
-        _section("凭什么知道是谁说的", "每条规则的句数、可信度和几句例子；颜色条是可信度。", _rules(rows)),
+        _section(
+            "凭什么知道是谁说的", "每条规则的句数、可信度和几句例子；颜色条是可信度。", _rules(rows)
+        ),
     ]
     css = (files("custome") / "corpus" / "page.css").read_text(encoding="utf-8")
     funnel = info["funnel"]
-    lead = (f"{len(info['novels'])} 本书 · {funnel.get('章', 0):,} 章 · {len(spoken):,} 句有说话人 · "
-            f"{len(_top(spoken)):,} 人 · 训练 {funnel.get('对话（训练）', 0):,} 条")  # fmt: skip
-    page = (f'<!doctype html>\n<html lang="zh"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>语料 · {html.escape(title)}</title><style>{css}</style>"
-            f"<main><h1>语料 · {html.escape(title)}</h1><p class=lead>{lead}</p>{''.join(parts)}</main></html>\n")  # fmt: skip
+    lead = (
+        f"{len(info['novels'])} 本书 · {funnel.get('章', 0):,} 章 · {len(spoken):,} 句有说话人 · "
+        f"{len(_top(spoken)):,} 人 · 训练 {funnel.get('对话（训练）', 0):,} 条"
+    )
+    page = (
+        f'<!doctype html>\n<html lang="zh"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>语料 · {html.escape(title)}</title><style>{css}</style>"
+        f"<main><h1>语料 · {html.escape(title)}</h1><p class=lead>{lead}</p>{''.join(parts)}</main></html>\n"
+    )
     target = folder / "report.html"
     write_text(target, page)
     return target
@@ -66,11 +88,19 @@ def _section(title: str, note: str, body: str) -> str:
 
 
 def _top(spoken: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    return Counter(row["speaker"] for row in spoken if row["speaker"] not in NOBODY and "、" not in row["speaker"])
+    return Counter(
+        row["speaker"]
+        for row in spoken
+        if row["speaker"] not in NOBODY and "、" not in row["speaker"]
+    )
 
 
 def _funnel(funnel: Mapping[str, int]) -> list[tuple[str, int]]:
-    return [(name, count) for name, count in funnel.items() if name not in ("章", "未配对的引号", "修补的引文")]
+    return [
+        (name, count)
+        for name, count in funnel.items()
+        if name not in ("章", "未配对的引号", "修补的引文")
+    ]
 
 
 def _bars(items: Sequence[tuple[str, int]], wide: bool = False) -> str:
@@ -82,9 +112,11 @@ def _bars(items: Sequence[tuple[str, int]], wide: bool = False) -> str:
     for index, (name, count) in enumerate(items):
         y, width = index * height, 520 * count / largest
         dropped = " class=dropped" if name.startswith("弃") else ""
-        lines.append(f'<text x="{label - 8}" y="{y + 16}" text-anchor="end">{html.escape(name)}</text>'
-                     f'<rect{dropped} x="{label}" y="{y + 4}" width="{max(1, width):.1f}" height="16" rx="3"/>'
-                     f'<text class=number x="{label + width + 6:.1f}" y="{y + 16}">{count:,}</text>')  # fmt: skip
+        lines.append(
+            f'<text x="{label - 8}" y="{y + 16}" text-anchor="end">{html.escape(name)}</text>'
+            f'<rect{dropped} x="{label}" y="{y + 4}" width="{max(1, width):.1f}" height="16" rx="3"/>'
+            f'<text class=number x="{label + width + 6:.1f}" y="{y + 16}">{count:,}</text>'
+        )
     return f'<svg viewBox="0 0 {label + 600} {len(items) * height + 4}" role="img">{"".join(lines)}</svg>'
 
 
@@ -128,16 +160,25 @@ def _graph(spoken: Sequence[Mapping[str, Any]]) -> str:
         (x1, y1, _), (x2, y2, _) = where[one], where[other]
         strength = math.sqrt(count / largest)
         if strength > 0.06:
-            lines.append(f'<path class=link d="M{x1:.0f} {y1:.0f} Q{size / 2} {size / 2} {x2:.0f} {y2:.0f}" '
-                         f'stroke-width="{0.5 + 9 * strength:.1f}" opacity="{0.15 + 0.6 * strength:.2f}">'
-                         f"<title>{html.escape(one)} ↔ {html.escape(other)}：{count:,}</title></path>")  # fmt: skip
+            lines.append(
+                f'<path class=link d="M{x1:.0f} {y1:.0f} Q{size / 2} {size / 2} {x2:.0f} {y2:.0f}" '
+                f'stroke-width="{0.5 + 9 * strength:.1f}" opacity="{0.15 + 0.6 * strength:.2f}">'
+                f"<title>{html.escape(one)} ↔ {html.escape(other)}：{count:,}</title></path>"
+            )
     most = max(counts[name] for name in people)
     for name, (x, y, angle) in where.items():
         r = 6 + 16 * math.sqrt(counts[name] / most)
-        tx, ty = size / 2 + (radius + 30) * math.cos(angle), size / 2 + (radius + 30) * math.sin(angle)
-        anchor = "middle" if abs(math.cos(angle)) < 0.3 else "start" if math.cos(angle) > 0 else "end"
-        lines.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{r:.1f}"><title>{html.escape(name)}：{counts[name]:,} 句</title></circle>'
-                     f'<text x="{tx:.0f}" y="{ty + 5:.0f}" text-anchor="{anchor}">{html.escape(name)}</text>')  # fmt: skip
+        tx, ty = (
+            size / 2 + (radius + 30) * math.cos(angle),
+            size / 2 + (radius + 30) * math.sin(angle),
+        )
+        anchor = (
+            "middle" if abs(math.cos(angle)) < 0.3 else "start" if math.cos(angle) > 0 else "end"
+        )
+        lines.append(
+            f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{r:.1f}"><title>{html.escape(name)}：{counts[name]:,} 句</title></circle>'
+            f'<text x="{tx:.0f}" y="{ty + 5:.0f}" text-anchor="{anchor}">{html.escape(name)}</text>'
+        )
     return f'<svg class=graph viewBox="-60 0 {size + 120} {size}" role="img">{"".join(lines)}</svg>'
 
 
@@ -146,7 +187,9 @@ def _round_order(people: list[str], pairs: Mapping[tuple[str, str], int]) -> lis
     order, rest = people[:1], people[1:]
     while rest:
         last = order[-1]
-        nearest = max(rest, key=lambda name: pairs.get((last, name), 0) + pairs.get((name, last), 0))
+        nearest = max(
+            rest, key=lambda name: pairs.get((last, name), 0) + pairs.get((name, last), 0)
+        )
         order.append(nearest)
         rest.remove(nearest)
     return order
@@ -165,12 +208,16 @@ def _chapters(spoken: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) ->
         cell, height, left = max(3.0, 640 / len(chapters)), 18, 90
         lines = []
         for y, name in enumerate(people):
-            lines.append(f'<text x="{left - 8}" y="{y * height + 14}" text-anchor="end">{html.escape(name)}</text>')
+            lines.append(
+                f'<text x="{left - 8}" y="{y * height + 14}" text-anchor="end">{html.escape(name)}</text>'
+            )
             most = max(counts[(name, chapter)] for chapter in chapters)
             for x, chapter in enumerate(chapters):
                 if count := counts[(name, chapter)]:
-                    lines.append(f'<rect x="{left + x * cell:.1f}" y="{y * height + 2}" width="{max(2.0, cell - 0.6):.1f}" height="{height - 4}" '
-                                 f'opacity="{0.2 + 0.8 * math.sqrt(count / most):.2f}"><title>{html.escape(name)} · 第 {chapter} 章 · {count} 句</title></rect>')  # fmt: skip
+                    lines.append(
+                        f'<rect x="{left + x * cell:.1f}" y="{y * height + 2}" width="{max(2.0, cell - 0.6):.1f}" height="{height - 4}" '
+                        f'opacity="{0.2 + 0.8 * math.sqrt(count / most):.2f}"><title>{html.escape(name)} · 第 {chapter} 章 · {count} 句</title></rect>'
+                    )
         bottom = len(people) * height
         for x, chapter in enumerate(chapters):
             if chapter % (20 if len(chapters) > 40 else 5) == 0:
@@ -195,10 +242,16 @@ def _lengths(spoken: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for index, count in enumerate(counts):
         height = 180 * count / largest
-        name = f"{edges[index] + 1}–{edges[index + 1]}" if index < len(counts) - 1 else f"{edges[index]}+"
-        lines.append(f'<rect x="{index * width + 4}" y="{200 - height:.1f}" width="{width - 8}" height="{height:.1f}" rx="3"/>'
-                     f'<text class=number x="{index * width + width / 2}" y="{194 - height:.1f}" text-anchor="middle">{count:,}</text>'
-                     f'<text x="{index * width + width / 2}" y="220" text-anchor="middle" style="font-size:10px">{name}</text>')  # fmt: skip
+        name = (
+            f"{edges[index] + 1}–{edges[index + 1]}"
+            if index < len(counts) - 1
+            else f"{edges[index]}+"
+        )
+        lines.append(
+            f'<rect x="{index * width + 4}" y="{200 - height:.1f}" width="{width - 8}" height="{height:.1f}" rx="3"/>'
+            f'<text class=number x="{index * width + width / 2}" y="{194 - height:.1f}" text-anchor="middle">{count:,}</text>'
+            f'<text x="{index * width + width / 2}" y="220" text-anchor="middle" style="font-size:10px">{name}</text>'
+        )
     return f'<svg viewBox="0 0 {len(counts) * width} 228" role="img">{"".join(lines)}</svg>'
 
 
@@ -218,8 +271,8 @@ def _rules(rows: Sequence[Mapping[str, Any]]) -> str:
             f"<q>{html.escape(row['quote'].strip('“”')[:60])}</q> <small>{html.escape(row['novel'])} {row['chapter']}</small></li>"
             for row in found[step // 2 :: step][:ROWS_PER_RULE]
         )
-        lines.append(f"<tr><th>{html.escape(RULES.get(rule, rule))}<br><small>{rule}</small></th><td class=number>{len(found):,}"
-                     f'<div class=confidence style="width:{64 * mean:.0f}px"></div>{mean:.2f}</td><td><ul>{examples}</ul></td></tr>')  # fmt: skip
-    return (
-        f"<table><thead><tr><th>规则</th><th>句数</th><th>例子</th></tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    )
+        lines.append(
+            f"<tr><th>{html.escape(RULES.get(rule, rule))}<br><small>{rule}</small></th><td class=number>{len(found):,}"
+            f'<div class=confidence style="width:{64 * mean:.0f}px"></div>{mean:.2f}</td><td><ul>{examples}</ul></td></tr>'
+        )
+    return f"<table><thead><tr><th>规则</th><th>句数</th><th>例子</th></tr></thead><tbody>{''.join(lines)}</tbody></table>"

@@ -18,7 +18,15 @@ LONGEST_PARAGRAPHS = 20
 _MARK = re.compile("[“”]")
 _STRAIGHT = re.compile('["＂]')
 _SENTENCE_END = re.compile(r"[。！？!?…；]")
-_PAIRS = (("“", "”"), ("「", "」"), ("『", "』"), ("‘", "’"), ("〝", "〞"), ("﹁", "﹂"), ("﹃", "﹄"))
+_PAIRS = (
+    ("“", "”"),
+    ("「", "」"),
+    ("『", "』"),
+    ("‘", "’"),
+    ("〝", "〞"),
+    ("﹁", "﹂"),
+    ("﹃", "﹄"),
+)
 _CUE_MARKS = "：:"
 _BLANK = " \t\u3000\n"
 
@@ -92,13 +100,19 @@ def find_quotations(text: str, paragraphs: Sequence[Span]) -> tuple[list[Quotati
         marks = [match.start() for match in _MARK.finditer(text, start, end)]
         index += 1
         alternate = len(marks) % 2 == 0 and all(text[m] == "“”"[i % 2] for i, m in enumerate(marks))
-        if alternate and not any(text[m - 1] in _CUE_MARKS for m in marks[1::2]):  # …曰：” is no closing mark
-            found += [Quotation(start=o, end=c + 1) for o, c in zip(marks[::2], marks[1::2], strict=True)]
+        if alternate and not any(
+            text[m - 1] in _CUE_MARKS for m in marks[1::2]
+        ):  # …曰：” is no closing mark
+            found += [
+                Quotation(start=o, end=c + 1) for o, c in zip(marks[::2], marks[1::2], strict=True)
+            ]
             continue
         last = _runs_on(text, marks, paragraphs, index)
         if last >= index:
             end, index = paragraphs[last][1], last + 1
-            marks = [m.start() for m in _MARK.finditer(text, start, end) if not _reopens(text, m.start())]
+            marks = [
+                m.start() for m in _MARK.finditer(text, start, end) if not _reopens(text, m.start())
+            ]
         repair = _Repair(text, start, end)
         found += repair.run(marks)
         unpaired += repair.unpaired
@@ -175,7 +189,9 @@ class _Repair:
     def _close(self, end: int, repaired: bool = False) -> None:
         start = self._open.pop()
         if end > start + 1:
-            self._found.append(Quotation(start=start, end=end, depth=len(self._open), repaired=repaired))
+            self._found.append(
+                Quotation(start=start, end=end, depth=len(self._open), repaired=repaired)
+            )
         if not self._open:
             self._free = end
 
@@ -190,10 +206,18 @@ class _Repair:
     def _another_opening(self, marks: list[int], index: int, cued: bool) -> None:
         """An opening mark (or one that follows a cue) inside an open quotation."""
         text, mark = self._text, marks[index]
-        rest = [text[m] == "“" and text[m - 1] not in "。！？" for m in marks[index + 1 : index + 3]]
+        rest = [
+            text[m] == "“" and text[m - 1] not in "。！？" for m in marks[index + 1 : index + 3]
+        ]
         ends_sentence = text[mark - 1] in "。！？!?…—～"
-        following = text[mark + 1 : marks[index + 1] if index + 1 < len(marks) else self._end].strip(_BLANK)
-        if ends_sentence and not cued and (not following or following[-1:] in _CUE_MARKS or following == "”"):
+        following = text[
+            mark + 1 : marks[index + 1] if index + 1 < len(marks) else self._end
+        ].strip(_BLANK)
+        if (
+            ends_sentence
+            and not cued
+            and (not following or following[-1:] in _CUE_MARKS or following == "”")
+        ):
             self.unpaired += 1
             self._close(mark + 1, repaired=True)  # a closing mark typed the wrong way round
         elif cued and rest != [False, False]:

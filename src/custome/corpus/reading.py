@@ -61,7 +61,9 @@ def _decode(raw: bytes, path: Path) -> str:
         if "\0" not in text:
             return text
     if b"\0" in raw[:4096]:
-        raise InputError(f"小说文件 {str(path)!r} 是二进制文件，不是文本", "需要 .txt、.md、.html 或 .epub")
+        raise InputError(
+            f"小说文件 {str(path)!r} 是二进制文件，不是文本", "需要 .txt、.md、.html 或 .epub"
+        )
     guesses = {}
     for encoding in ("gb18030", "big5hkscs"):
         guesses[encoding] = text = raw.decode(encoding, errors="replace")
@@ -74,7 +76,8 @@ def _decode(raw: bytes, path: Path) -> str:
     match = from_bytes(raw).best()
     if match is None:
         raise InputError(
-            f"认不出小说文件 {str(path)!r} 的编码", f"先转成 UTF-8：iconv -f GBK -t UTF-8 {path} > 新文件.txt"
+            f"认不出小说文件 {str(path)!r} 的编码",
+            f"先转成 UTF-8：iconv -f GBK -t UTF-8 {path} > 新文件.txt",
         )
     return str(match)
 
@@ -88,7 +91,11 @@ def _wide_encoding(raw: bytes) -> str:
         ("utf-16-le", (b"\x0c\xff", b"\x02\x30", b"\n\0")),
         ("utf-16-be", (b"\xff\x0c", b"\x30\x02", b"\0\n")),
     ):
-        if len(raw) % 2 == 0 and sum(sample[i : i + 2] in signs for i in range(0, len(sample), 2)) > len(sample) // 200:
+        if (
+            len(raw) % 2 == 0
+            and sum(sample[i : i + 2] in signs for i in range(0, len(sample), 2))
+            > len(sample) // 200
+        ):
             return encoding
     return ""
 
@@ -104,11 +111,13 @@ def _join_chapters(text: str, path: Path) -> str:
         chapters = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{str(path)!r} 不是合法的 JSON：第 {error.lineno} 行 {error.msg}", "小说的 JSON 应是若干章正文组成的列表"
+            f"{str(path)!r} 不是合法的 JSON：第 {error.lineno} 行 {error.msg}",
+            "小说的 JSON 应是若干章正文组成的列表",
         ) from error
     if not isinstance(chapters, list) or not all(isinstance(chapter, str) for chapter in chapters):
         raise InputError(
-            f"{str(path)!r} 不是由章节正文组成的列表", '小说的 JSON 应形如 ["第一回 …", "第二回 …"]；或直接给 .txt'
+            f"{str(path)!r} 不是由章节正文组成的列表",
+            '小说的 JSON 应形如 ["第一回 …", "第二回 …"]；或直接给 .txt',
         )
     return "\n".join(chapters)
 
@@ -157,7 +166,9 @@ def _epub(raw: bytes, path: Path) -> str:
         with zipfile.ZipFile(io.BytesIO(raw)) as book:
             opf = next(
                 element.attrib["full-path"]
-                for element in ElementTree.fromstring(_member(book, "META-INF/container.xml")).iter()
+                for element in ElementTree.fromstring(
+                    _member(book, "META-INF/container.xml")
+                ).iter()
                 if element.tag.endswith("}rootfile")
             )
             package = ElementTree.fromstring(_member(book, opf))
@@ -166,12 +177,22 @@ def _epub(raw: bytes, path: Path) -> str:
             pages = []
             for item in spine:
                 if item in items and "nav" not in items[item].get("properties", ""):
-                    member = posixpath.normpath(posixpath.join(posixpath.dirname(opf), unquote(items[item]["href"])))
+                    member = posixpath.normpath(
+                        posixpath.join(posixpath.dirname(opf), unquote(items[item]["href"]))
+                    )
                     pages.append(html_text(_decode(_member(book, member), path)))
             return "\n".join(pages)
-    except (zipfile.BadZipFile, KeyError, StopIteration, ElementTree.ParseError, RuntimeError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        StopIteration,
+        ElementTree.ParseError,
+        RuntimeError,
+        OSError,
+    ) as error:
         raise InputError(
-            f"{str(path)!r} 不是能读的 epub：{error or type(error).__name__}", "用电子书软件另存为 txt 或 epub 再试"
+            f"{str(path)!r} 不是能读的 epub：{error or type(error).__name__}",
+            "用电子书软件另存为 txt 或 epub 再试",
         ) from error
 
 

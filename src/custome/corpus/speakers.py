@@ -21,28 +21,49 @@ from .text import tidy
 CROWD = "群体"
 SOMEBODY = "某人"
 CONFIDENCE = {
-    "cue": 0.98, "inside": 0.95, "reveal": 0.95, "sentence": 0.92, "plural": 0.9, "after": 0.9, "nearby": 0.8, "same": 0.72,
-    "guess": 0.7, "report": 0.7, "earlier": 0.55, "pronoun": 0.5, "turns": 0.3, "other": 0.3, "none": 0.0,
-}  # fmt: skip
+    "cue": 0.98,
+    "inside": 0.95,
+    "reveal": 0.95,
+    "sentence": 0.92,
+    "plural": 0.9,
+    "after": 0.9,
+    "nearby": 0.8,
+    "same": 0.72,
+    "guess": 0.7,
+    "report": 0.7,
+    "earlier": 0.55,
+    "pronoun": 0.5,
+    "turns": 0.3,
+    "other": 0.3,
+    "none": 0.0,
+}
 """Share of right answers each rule has, from hand-labelled utterances (docs/log.md)."""
 NARRATION = 240
 """Characters before a quotation in which a subject is looked for."""
 ADJUDICATE_BELOW = 0.7
 """Below this confidence an adjudicator is asked, where there is one."""
 
-_ANONYMOUS = re.compile(r"(?:后人|有诗|有词|古人|诗曰|赞曰|诗云|有赋|有赞|史官|胡曾|邵康节|为证|俗语|古语|常言|谚)")
+_ANONYMOUS = re.compile(
+    r"(?:后人|有诗|有词|古人|诗曰|赞曰|诗云|有赋|有赞|史官|胡曾|邵康节|为证|俗语|古语|常言|谚)"
+)
 _REPORT = re.compile(
     r"^(?:忽然|忽|又|早|忽又|又见|忽见|见|只见|只听|听)?(?:有?人)?(?:来|飞|入|回|传)*(?:报|(?<=人)回)(?:道|曰|说|称|言|到)?$"
 )
-_OVERHEARD = re.compile(r"^(?:只|忽|又|便|却|早)?(?:听|闻)(?:见|得)?[^，]{1,6}(?:说|道|叫|喊|问|声)")
+_OVERHEARD = re.compile(
+    r"^(?:只|忽|又|便|却|早)?(?:听|闻)(?:见|得)?[^，]{1,6}(?:说|道|叫|喊|问|声)"
+)
 _REPORT_OF_SOMEBODY = re.compile(r"^(?:忽|早|又见|见|只|听|又?有?人)")
-_ANSWERS = re.compile(r"^(?:便|忙|遂|乃|因|即|只得|方|就|一齐|连忙)?(?:答应|答|应|回|对|覆|道|曰)(?:道|曰|言|说|声)?$")
+_ANSWERS = re.compile(
+    r"^(?:便|忙|遂|乃|因|即|只得|方|就|一齐|连忙)?(?:答应|答|应|回|对|覆|道|曰)(?:道|曰|言|说|声)?$"
+)
 _HEARS = re.compile(r"^(?:听|闻|见说|见问|见如此|忙答|答)")
 _REVEAL = re.compile(
     r"^(?:[^。“”]{0,14}(?:视之|看时|看之|看那|其人|此人|那人|来者|不是别人|你道是谁|定睛|问之|认得|问是谁|举目|望之)[^。“”]{0,8}?)?[，、：]?(?:乃|却是|正是|原来是|就是|便是|乃是)(?P<who>[^。“”！？]{2,24}?)(?:也|。|，|！)"
 )
 _MYSELF = re.compile(r"(?:[我吾某俺]乃是?|[我吾某俺]是|[我吾俺]便是|[我吾俺])")
-_NAMED = re.compile(r"^[^“”]{0,30}姓(?P<family>[\u4e00-\u9fff]{1,2})[，,]?名(?P<given>[\u4e00-\u9fff]{1,2})[，。,]")
+_NAMED = re.compile(
+    r"^[^“”]{0,30}姓(?P<family>[\u4e00-\u9fff]{1,2})[，,]?名(?P<given>[\u4e00-\u9fff]{1,2})[，。,]"
+)
 _UNNAMED = re.compile(r"人|汉|将|声|个|某")
 
 
@@ -67,7 +88,9 @@ Adjudicator = Callable[[str, str, Attribution], Attribution]
 class ChapterReader:
     """Reads one chapter's quotations in order."""
 
-    def __init__(self, book: Book, start: int, end: int, adjudicator: Adjudicator | None = None) -> None:
+    def __init__(
+        self, book: Book, start: int, end: int, adjudicator: Adjudicator | None = None
+    ) -> None:
         self._book, self._start, self._end = book, start, end
         self._adjudicator = adjudicator
         self._lexicon = book.lexicon_of(start, end)
@@ -88,7 +111,9 @@ class ChapterReader:
                 and attribution.kind != "name"
             ):
                 before = self._book.text[max(self._start, quotation.start - 400) : quotation.start]
-                attribution = self._adjudicator(before, self._book.text[quotation.start : quotation.end], attribution)
+                attribution = self._adjudicator(
+                    before, self._book.text[quotation.start : quotation.end], attribution
+                )
             if quotation.depth == 0 and attribution.kind != "name":
                 self._remember(attribution, quotation)
             found.append(attribution)
@@ -105,7 +130,9 @@ class ChapterReader:
 
     def _attribute(self, quotation: Quotation, following: int) -> Attribution:
         text = self._book.text
-        begin = max(self._start, self._last_end if quotation.depth == 0 else 0, quotation.start - NARRATION)
+        begin = max(
+            self._start, self._last_end if quotation.depth == 0 else 0, quotation.start - NARRATION
+        )
         narration = tidy_lines(text[begin : quotation.start])
         inside = text[quotation.start : quotation.end].strip("“”")
         after = text[quotation.end : min(following, quotation.end + 60, self._end)]
@@ -118,11 +145,16 @@ class ChapterReader:
         cue = read_cue(narration, self._lexicon) if cued else NO_CUE
         if not cued or cue.subject is None:
             trailing = read_trailing_cue(after, self._lexicon) if not cued else NO_CUE
-            if trailing.subject is not None and "\n" not in after[: after.find(trailing.clause[:2]) + 1]:
+            if (
+                trailing.subject is not None
+                and "\n" not in after[: after.find(trailing.clause[:2]) + 1]
+            ):
                 cue, cued = trailing, True
         subject = cue.subject
         if kind == "writing" and cue.rule not in ("cue", "inside"):
-            return Attribution("", "", "", kind, "none", 0.5)  # 书意云, 上写着: whose hand it is stands elsewhere
+            return Attribution(
+                "", "", "", kind, "none", 0.5
+            )  # 书意云, 上写着: whose hand it is stands elsewhere
         if (
             kind in ("verse", "writing")
             and subject is not None
@@ -154,7 +186,12 @@ class ChapterReader:
         if subject.kind == "pronoun":
             at_once = len(cue.clause) < 6 and self._other
             return Attribution(
-                self._other if at_once else self._last.speaker, subject.mention, addressee, kind, rule, CONFIDENCE[rule]
+                self._other if at_once else self._last.speaker,
+                subject.mention,
+                addressee,
+                kind,
+                rule,
+                CONFIDENCE[rule],
             )
         speaker = self._who(subject, quotation.start)
         if cue.others:
@@ -163,7 +200,9 @@ class ChapterReader:
         if subject.kind in ("role", "unknown", "crowd") and _UNNAMED.search(subject.mention[-1:]):
             revealed = self._revealed(after) or self._introduces_himself(quotation)
             if revealed:
-                return Attribution(revealed, subject.mention, addressee, kind, "reveal", CONFIDENCE["reveal"])
+                return Attribution(
+                    revealed, subject.mention, addressee, kind, "reveal", CONFIDENCE["reveal"]
+                )
         return Attribution(
             speaker,
             subject.mention,
@@ -176,7 +215,18 @@ class ChapterReader:
     def _who(self, subject: Subject, position: int) -> str:
         if subject.kind == "crowd":
             return CROWD
-        if subject.mention in ("人", "有人", "一人", "或", "某", "一个", "有一人", "有个人", "一个人", "个人"):
+        if subject.mention in (
+            "人",
+            "有人",
+            "一人",
+            "或",
+            "某",
+            "一个",
+            "有一人",
+            "有个人",
+            "一个人",
+            "个人",
+        ):
             return SOMEBODY
         return self._person(subject.mention, position)
 
@@ -218,8 +268,14 @@ class ChapterReader:
             and bool(_ANSWERS.match(cue.clause) or _HEARS.match(narration.strip()))
         )
         talks = self._other not in ("", CROWD, SOMEBODY, self._last.speaker)
-        if talks and addressee != self._other and (answers or self._last.speaker in (CROWD, SOMEBODY, addressee)):
-            return Attribution(self._other, "", addressee or self._last.speaker, kind, "other", CONFIDENCE["other"])
+        if (
+            talks
+            and addressee != self._other
+            and (answers or self._last.speaker in (CROWD, SOMEBODY, addressee))
+        ):
+            return Attribution(
+                self._other, "", addressee or self._last.speaker, kind, "other", CONFIDENCE["other"]
+            )
         return Attribution(self._last.speaker, "", addressee, kind, "same", CONFIDENCE["same"])
 
     def _cueless(self, narration: str, quotation: Quotation, kind: str) -> Attribution:
@@ -228,10 +284,17 @@ class ChapterReader:
         paragraph = "\n" not in narration[-NARRATION:] or narration.rsplit("\n", 1)[1].strip()
         if paragraph and cue.subject is not None and cue.subject.kind != "unknown":
             return Attribution(
-                self._who(cue.subject, quotation.start), cue.subject.mention, "", kind, "nearby", CONFIDENCE["nearby"]
+                self._who(cue.subject, quotation.start),
+                cue.subject.mention,
+                "",
+                kind,
+                "nearby",
+                CONFIDENCE["nearby"],
             )
         if self._last.speaker and self._other and self._other != self._last.speaker:
-            return Attribution(self._other, "", self._last.speaker, kind, "turns", CONFIDENCE["turns"])
+            return Attribution(
+                self._other, "", self._last.speaker, kind, "turns", CONFIDENCE["turns"]
+            )
         return Attribution("", "", "", kind, "none", 0.0)
 
 

@@ -74,7 +74,11 @@ def name_guess(clause: str, *, singles: bool) -> str:
     if wife and wife.end() < len(ok) and ok[wife.end()]:
         return wife.group()
     ends = [i for i in range(1, min(6, len(clause))) if ok[i]]
-    if ends[:2] == [1, 2] and clause[1] not in grammar().never and (clause[0] in surnames() or not singles):
+    if (
+        ends[:2] == [1, 2]
+        and clause[1] not in grammar().never
+        and (clause[0] in surnames() or not singles)
+    ):
         ends = ends[1:]
     return clause[: ends[0]] if ends and may_be_name(clause[: ends[0]]) else ""
 
@@ -82,9 +86,15 @@ def name_guess(clause: str, *, singles: bool) -> str:
 def may_be_name(name: str) -> bool:
     w = grammar()
     return not (
-        _NOT_A_NAME.search(name) or not _CJK.fullmatch(name) or name in w.never or name in w.adverbs and len(name) > 1
-        or w.crowd.at(name, 0) or name[-1] in "道曰说问" or name in w.lead_words
-    )  # fmt: skip
+        _NOT_A_NAME.search(name)
+        or not _CJK.fullmatch(name)
+        or name in w.never
+        or name in w.adverbs
+        and len(name) > 1
+        or w.crowd.at(name, 0)
+        or name[-1] in "道曰说问"
+        or name in w.lead_words
+    )
 
 
 # --- subjects -----------------------------------------------------------------------------------------------------
@@ -138,11 +148,20 @@ def subject_of(clause: str, lexicon: Lexicon, ok: list[bool] | None = None) -> S
                 break
     if ok is None and clause.startswith(_SUBORDINATE):  # 因紫鹃正做针线，便问: not who asks
         return None
-    if found is None and ok is None and (whose := re.search("有(?P<name>[\u4e00-\u9fff]{2,4})者$", clause)):
+    if (
+        found is None
+        and ok is None
+        and (whose := re.search("有(?P<name>[\u4e00-\u9fff]{2,4})者$", clause))
+    ):
         found = Subject(whose["name"], "unknown", whose.end())
     if found is None and ok is None:
         found = _introduced(clause, lexicon) or _placed(clause)
-    if found is None and ok is not None and (somebody := re.search("有一?个?人", clause)) and ok[somebody.end()]:
+    if (
+        found is None
+        and ok is not None
+        and (somebody := re.search("有一?个?人", clause))
+        and ok[somebody.end()]
+    ):
         found = Subject(somebody.group(), "role", somebody.end())
     if found is None and ok is not None:
         found = _described(clause, start + len(short), ok)
@@ -161,7 +180,9 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
         if name:
             return _owned(clause, Subject(name, "name", position + len(name)), lexicon, ok)
     if match and match["many"]:
-        return Subject(clause[start : _crowd_end(clause, bare, ok)], "crowd", _crowd_end(clause, bare, ok))
+        return Subject(
+            clause[start : _crowd_end(clause, bare, ok)], "crowd", _crowd_end(clause, bare, ok)
+        )
     for position in (start, bare) if pointed else (start,):
         crowd = w.crowd.at(clause, position) or _counted(clause, position)
         if crowd and not _counts_things(clause, position + len(crowd), crowd, ok):
@@ -185,7 +206,11 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
         return _owned(clause, Subject(single, "name", start + 1), lexicon, ok)
     him = clause[start] in "他她"
     role = role_end(clause, bare, ok)
-    if role > bare and (not him or role - bare > 1) and (pointed or role - bare > 1 or ok is not None and ok[role]):
+    if (
+        role > bare
+        and (not him or role - bare > 1)
+        and (pointed or role - bare > 1 or ok is not None and ok[role])
+    ):
         return _titled(clause, start, bare, role, lexicon, ok)
     if him and clause[start + 1 : start + 2] in w.kin:
         return Subject(clause[start : start + 2], "role", start + 2)
@@ -213,7 +238,9 @@ def _far_role(clause: str, bare: int) -> int:
     return 0
 
 
-def _titled(clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: list[bool] | None) -> Subject:
+def _titled(
+    clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: list[bool] | None
+) -> Subject:
     """A role noun, or the name it is the title of: 骁将牛金, 主簿陈琳."""
     if clause[end : end + 1] in ("们", "等"):
         return Subject(clause[bare : end + 1], "crowd", end + 1)
@@ -232,7 +259,11 @@ def _titled(clause: str, start: int, bare: int, end: int, lexicon: Lexicon, ok: 
         for stop in (end + 2, end + 3):
             if stop < len(clause) and ok[stop] and may_be_name(clause[end:stop]):
                 return Subject(clause[end:stop], "unknown", stop)
-    kept = clause[start:bare] in ("那", "其", "此") and end - bare == 1 or clause[start:bare] in ("他", "她")
+    kept = (
+        clause[start:bare] in ("那", "其", "此")
+        and end - bare == 1
+        or clause[start:bare] in ("他", "她")
+    )
     return Subject(clause[start if kept else bare : end], "role", end)
 
 
@@ -299,14 +330,23 @@ def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
     for begin in range(bare + 1, min(bare + 6, len(clause))):
         if clause[begin - 1] in _BREAKS:
             return None
-        if clause[begin - 1] == "的" and ok[begin] and begin - bare > 2 and not _DOUBLED.search(clause[bare:begin]):
+        if (
+            clause[begin - 1] == "的"
+            and ok[begin]
+            and begin - bare > 2
+            and not _DOUBLED.search(clause[bare:begin])
+        ):
             return Subject(clause[bare:begin], "role", begin)
         end = role_end(clause, begin, ok)
         if end > begin and clause[end : end + 1] == "们" and ok[end + 1]:
             return Subject(clause[bare : end + 1], "crowd", end + 1)
         if end > begin and ok[end] and clause[begin - 1] in w.places:
             return Subject(clause[begin:end], "role", end)
-        verbal = any(words.at(clause, at) for at in range(bare, begin) for words in (w.adverbs, w.objects, w.verbs))
+        verbal = any(
+            words.at(clause, at)
+            for at in range(bare, begin)
+            for words in (w.adverbs, w.objects, w.verbs)
+        )
         if end > begin and ok[end] and (not verbal or "的" in clause[bare:begin]):
             return Subject(clause[bare:end].lstrip("的"), "role", end)
     return None
@@ -346,7 +386,9 @@ def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
     if (
         tail
         and word != "见"
-        and any(role_end(tail["role"], i, None) == len(tail["role"]) for i in range(len(tail["role"])))
+        and any(
+            role_end(tail["role"], i, None) == len(tail["role"]) for i in range(len(tail["role"]))
+        )
     ):
         role = re.sub(r".*的", "", tail["role"])
         return Subject(role, "role", len(clause))
@@ -378,7 +420,9 @@ def _owned(clause: str, subject: Subject, lexicon: Lexicon, ok: list[bool] | Non
             return Subject(clause[begin:end], "role", end)
     for group in _GROUPS:
         if rest.startswith(group):
-            return Subject(clause[begin : subject.end + len(group)], "crowd", subject.end + len(group))
+            return Subject(
+                clause[begin : subject.end + len(group)], "crowd", subject.end + len(group)
+            )
     if rest[:1] in ("的", "之"):
         end = role_end(clause, subject.end + 1, ok)
         if end > subject.end + 1 and (ok is None or ok[end]):
@@ -427,7 +471,11 @@ def inside_subject(clause: str, lexicon: Lexicon, ok: list[bool]) -> Subject | N
         name, kind = lexicon.names.at(clause, position), "name"
         end = position + len(name)
         passive = clause[position - 1] in w.passive
-        if name and w.sending.search(clause[max(0, position - 2) : position]) and _ERRAND.match(clause, end):
+        if (
+            name
+            and w.sending.search(clause[max(0, position - 2) : position])
+            and _ERRAND.match(clause, end)
+        ):
             return Subject(name, "name", end)  # 打发了翠缕来说
         if not name and (clause[position] in "那这" or passive):
             begin = position if passive else position + 1
@@ -436,7 +484,11 @@ def inside_subject(clause: str, lexicon: Lexicon, ok: list[bool]) -> Subject | N
         if not name or end >= len(clause) or not ok[end]:
             continue
         first = _list_start(clause, position, lexicon)
-        if passive or clause[first - 1 : first] in w.safe_before and not w.objects.ends(clause, first):
+        if (
+            passive
+            or clause[first - 1 : first] in w.safe_before
+            and not w.objects.ends(clause, first)
+        ):
             return Subject(name, kind, end)  # type: ignore[arg-type]
     return None
 
@@ -447,8 +499,14 @@ _ERRAND = re.compile(r"[来去往出进过][来去]?(?:[^，]{0,3})(?:说|道|�
 def _list_start(clause: str, position: int, lexicon: Lexicon) -> int:
     """Start of the list of names (王基、陈骞) whose last begins at `position`."""
     while position > 1 and clause[position - 1] in "、与和并及":
-        before = next((i for i in range(position - 2, max(-1, position - 7), -1)
-                       if (name := lexicon.names.at(clause, i)) and i + len(name) == position - 1), None)  # fmt: skip
+        before = next(
+            (
+                i
+                for i in range(position - 2, max(-1, position - 7), -1)
+                if (name := lexicon.names.at(clause, i)) and i + len(name) == position - 1
+            ),
+            None,
+        )
         if before is None:
             break
         position = before
@@ -456,7 +514,12 @@ def _list_start(clause: str, position: int, lexicon: Lexicon) -> int:
 
 
 def looks_like_a_name(mention: str) -> bool:
-    return mention[0] in surnames() or mention[:2] in surnames() or mention[0] in "老小" and mention[1:2] in surnames()
+    return (
+        mention[0] in surnames()
+        or mention[:2] in surnames()
+        or mention[0] in "老小"
+        and mention[1:2] in surnames()
+    )
 
 
 def is_role(mention: str) -> bool:

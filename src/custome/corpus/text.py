@@ -30,7 +30,9 @@ _BARE_HEADING = re.compile(
     rf"^[ \t\u3000]*(?:[（(]?[{_NUMBER}]{{1,4}}[）)、.．]?)(?:[ \t\u3000]+[^。！？\n]{{1,30}}|[^。！？，\n]{{0,20}})$",
     re.MULTILINE,
 )  # 一、某某   12  （三）
-_INLINE_HEADING = re.compile(rf"(?:^|(?<=[。！？!?”」』…\s]))第([{_NUMBER}]{{1,9}})[回章](?=[\s\u3000:：])")
+_INLINE_HEADING = re.compile(
+    rf"(?:^|(?<=[。！？!?”」』…\s]))第([{_NUMBER}]{{1,9}})[回章](?=[\s\u3000:：])"
+)
 _CONTENTS = re.compile(r"^[ \t\u3000]*目[ \t\u3000]*[录錄次][ \t\u3000]*$", re.MULTILINE)
 _ADVERTISEMENT = re.compile(
     r"(?:https?://|www\.)[\w./?=&%\-]+"
@@ -88,7 +90,11 @@ def split_chapters(text: str) -> list[Chapter]:
     front = text[: heads[0][0]]
     if _CONTENTS.sub("", front).strip():
         chapters.append(Chapter(number=0, title="", start=0, end=heads[0][0]))
-    bodies = [(start, body, end) for (start, body), end in zip(heads, ends, strict=True) if text[body:end].strip()]
+    bodies = [
+        (start, body, end)
+        for (start, body), end in zip(heads, ends, strict=True)
+        if text[body:end].strip()
+    ]
     titles = [text[start:body].strip().lstrip("# ") for start, body, _ in bodies]
     for (_, body, end), title, number in zip(bodies, titles, _chapter_numbers(titles), strict=True):
         chapters.append(Chapter(number=number, title=title, start=body, end=end))
@@ -98,7 +104,9 @@ def split_chapters(text: str) -> list[Chapter]:
 def _chapter_numbers(titles: list[str]) -> list[int]:
     found = [re.match(rf"(?:正文)?\s*第\s?([{_NUMBER}]{{1,9}})", title) for title in titles]
     values = [_value(match[1]) for match in found if match]
-    if len(values) < 2 or any(later <= earlier for earlier, later in zip(values, values[1:], strict=False)):
+    if len(values) < 2 or any(
+        later <= earlier for earlier, later in zip(values, values[1:], strict=False)
+    ):
         return list(range(1, len(titles) + 1))
     numbers, last = [], 0
     for match in found:
@@ -110,7 +118,9 @@ def _chapter_numbers(titles: list[str]) -> list[int]:
 def _numbered_lines(text: str) -> list[Span]:
     """Lines that are little more than a number, where they count up as headings do."""
     lines = [(m.start(), m.end()) for m in _BARE_HEADING.finditer(text)]
-    numbers = [_value(re.sub(rf"[^{_NUMBER}].*", "", text[s:e].strip(" \t\u3000（("))) for s, e in lines]
+    numbers = [
+        _value(re.sub(rf"[^{_NUMBER}].*", "", text[s:e].strip(" \t\u3000（("))) for s, e in lines
+    ]
     rising = sum(b == a + 1 for a, b in zip(numbers, numbers[1:], strict=False))
     return lines if len(lines) >= 3 and rising >= 0.8 * (len(lines) - 1) else []
 
@@ -120,11 +130,15 @@ def _inline_headings(text: str) -> list[Span]:
     chain: list[tuple[int, Span]] = []
     for match in _INLINE_HEADING.finditer(text):
         value = _value(match[1])
-        restarts = value == 1 and chain and match.start() - chain[0][1][0] < 200 * len(chain)  # after the contents
+        restarts = (
+            value == 1 and chain and match.start() - chain[0][1][0] < 200 * len(chain)
+        )  # after the contents
         if restarts:
             chain = []
         if not chain or value == chain[-1][0] + 1 or value == 1:
-            gap = re.compile(r"[\u3000 ]{2}|[\u3000 ](?=[^\u3000 ]{20})|[。！？，“]").search(text, match.end() + 1)
+            gap = re.compile(r"[\u3000 ]{2}|[\u3000 ](?=[^\u3000 ]{20})|[。！？，“]").search(
+                text, match.end() + 1
+            )
             end = gap.start() if gap and gap.start() - match.end() < 40 else match.end()
             chain.append((value, (match.start(), end)))
     return [span for _, span in chain]
@@ -132,7 +146,9 @@ def _inline_headings(text: str) -> list[Span]:
 
 def _value(number: str) -> int:
     """二十一, 121, １２ → int; 0 where it is none."""
-    number = number.translate(str.maketrans("０１２３４５６７８９〇两", "0123456789零二")).replace("廿", "二十")
+    number = number.translate(str.maketrans("０１２３４５６７８９〇两", "0123456789零二")).replace(
+        "廿", "二十"
+    )
     if number.isdigit() and number.isascii():
         return int(number)
     digits = {c: i for i, c in enumerate("零一二三四五六七八九")}
@@ -196,5 +212,8 @@ def tidy(text: str) -> str:
 
 
 def _blank(match: re.Match[str]) -> str:
-    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
+    around = (
+        match.string[match.start() - 1 : match.start()]
+        + match.string[match.end() : match.end() + 1]
+    )
     return " " if len(around) == 2 and around.isascii() else ""

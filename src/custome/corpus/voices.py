@@ -39,13 +39,20 @@ class Voices:
             if name in place:
                 counts[place[name]].update(_grams(text))
         total: Counter[str] = sum(counts, Counter())
-        self._row = {gram: row for row, gram in enumerate(g for g, seen in total.items() if seen >= LEAST_SEEN)}
-        self._counts: np.ndarray = np.zeros((len(self._row), len(names)), dtype=np.float32)  # (G grams, N names)
+        self._row = {
+            gram: row
+            for row, gram in enumerate(g for g, seen in total.items() if seen >= LEAST_SEEN)
+        }
+        self._counts: np.ndarray = np.zeros(
+            (len(self._row), len(names)), dtype=np.float32
+        )  # (G grams, N names)
         for column, count in enumerate(counts):
             for gram, seen in count.items():
                 if gram in self._row:
                     self._counts[self._row[gram], column] = seen
-        self._sizes = np.array([sum(seen for gram, seen in count.items() if len(gram) == 1) for count in counts])
+        self._sizes = np.array(
+            [sum(seen for gram, seen in count.items() if len(gram) == 1) for count in counts]
+        )
         table = self._counts.astype(float) + SMOOTHING
         self._log = np.log(table / table.sum(axis=0))  # (G grams, N names)
 
@@ -69,7 +76,9 @@ class Voices:
         if name not in self.names or not strength:
             return ()
         column = self.names.index(name)
-        share = (self._counts / np.maximum(1, self._sizes)).mean(axis=1)  # (G,), everybody counts alike
+        share = (self._counts / np.maximum(1, self._sizes)).mean(
+            axis=1
+        )  # (G,), everybody counts alike
         lean = np.log((self._counts[:, column] + PRIOR) / (share * self._sizes[column] + PRIOR))
         lean = strength * lean.clip(-STRONGEST, STRONGEST)
         told = (self._counts.sum(axis=1) >= LEAST_LEANT) & (abs(lean) >= WEAKEST)

@@ -30,7 +30,9 @@ class WordSet:
         for word in dict.fromkeys(entries):
             if word:
                 by_first[word[0]].append(word)
-        self._by_first = {first: sorted(group, key=lambda w: -len(w)) for first, group in by_first.items()}
+        self._by_first = {
+            first: sorted(group, key=lambda w: -len(w)) for first, group in by_first.items()
+        }
 
     def at(self, text: str, position: int) -> str:
         """The longest word that stands in `text` at `position`, or ''."""
@@ -40,7 +42,11 @@ class WordSet:
         return ""
 
     def all_at(self, text: str, position: int) -> list[str]:
-        return [w for w in self._by_first.get(text[position : position + 1], ()) if text.startswith(w, position)]
+        return [
+            w
+            for w in self._by_first.get(text[position : position + 1], ())
+            if text.startswith(w, position)
+        ]
 
     def ends(self, text: str, position: int) -> bool:
         """Does any of the words end at `position`?"""

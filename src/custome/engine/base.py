@@ -17,7 +17,16 @@ from ..types import Character, GenerateOptions, Piece, Reply, Request, Score
 
 OnPiece = Callable[[Piece], None]
 COMMON = frozenset(
-    {"max_new_tokens", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "seed", "afresh"}
+    {
+        "max_new_tokens",
+        "do_sample",
+        "temperature",
+        "top_p",
+        "top_k",
+        "repetition_penalty",
+        "seed",
+        "afresh",
+    }
 )
 """Options that every engine keeps to."""
 
@@ -52,7 +61,11 @@ class Engine(Protocol):
     """Longest prompt and reply together, in tokens."""
 
     def run(
-        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+        self,
+        request: Request,
+        options: GenerateOptions,
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
     ) -> Reply:
         """Write one reply; `on_piece` sees it grow, on whatever thread writes it, and is to be quick.
 
@@ -61,12 +74,18 @@ class Engine(Protocol):
             EngineError: the engine is not to be had.
         """
 
-    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+    def stream(
+        self, request: Request, options: GenerateOptions, cancel: Cancel | None = None
+    ) -> Iterator[Piece]:
         """The reply as it grows; the last piece carries the finished reply. Closing the iterator stops generating."""
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
-    ) -> list[Reply]:  # fmt: skip
+        self,
+        requests: Sequence[Request],
+        options: GenerateOptions,
+        cancel: Cancel | None = None,
+        on_piece: OnPiece | None = None,
+    ) -> list[Reply]:
         """Finished replies to several requests, computed together where the engine can; `on_piece` sees the first of them grow,
         where it is written piece by piece."""
 
@@ -105,10 +124,15 @@ def check_options(engine: Engine, options: GenerateOptions) -> None:
     for declared in dataclasses.fields(options):
         value = getattr(options, declared.name)
         if value != declared.default and declared.name not in engine.supports:
-            raise InputError(f"{engine.name!r} 的引擎不支持 {declared.name}={value!r}", "去掉这一项，或换一个引擎（--engine）")  # fmt: skip
+            raise InputError(
+                f"{engine.name!r} 的引擎不支持 {declared.name}={value!r}",
+                "去掉这一项，或换一个引擎（--engine）",
+            )
 
 
-def as_stream(engine: Engine, request: Request, options: GenerateOptions, cancel: Cancel | None) -> Iterator[Piece]:
+def as_stream(
+    engine: Engine, request: Request, options: GenerateOptions, cancel: Cancel | None
+) -> Iterator[Piece]:
     """`stream` for an engine that has `run`: the reply is written on a thread of its own."""
     cancel = cancel or Cancel()
     pieces: queue.SimpleQueue[Piece | Reply | BaseException] = queue.SimpleQueue()
@@ -133,13 +157,21 @@ def as_stream(engine: Engine, request: Request, options: GenerateOptions, cancel
 
 
 def run_all(
-    engine: Engine, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
-) -> list[Reply]:  # fmt: skip
+    engine: Engine,
+    requests: Sequence[Request],
+    options: GenerateOptions,
+    cancel: Cancel | None = None,
+    on_piece: OnPiece | None = None,
+) -> list[Reply]:
     """`generate` for an engine that writes several replies at the same time; the same request again has another seed."""
     seeds = [requests[:place].count(request) for place, request in enumerate(requests)]
 
     def write(request: Request, again: int, seen: OnPiece | None) -> Reply:
-        seeded = options if options.seed is None else dataclasses.replace(options, seed=options.seed + again)
+        seeded = (
+            options
+            if options.seed is None
+            else dataclasses.replace(options, seed=options.seed + again)
+        )
         return engine.run(request, seeded, seen, cancel)
 
     watched = [on_piece, *[None] * len(requests)]
@@ -147,13 +179,17 @@ def run_all(
         return list(pool.map(write, requests, seeds, watched))
 
 
-def remembered_biases(tokenizer: Any) -> Callable[[tuple[tuple[str, float], ...]], dict[int, float]]:
+def remembered_biases(
+    tokenizer: Any,
+) -> Callable[[tuple[tuple[str, float], ...]], dict[int, float]]:
     """Leanings → what is added to the logit of each token; pieces of text that are not one token are passed over. Kept for a few,
     since all replies of a person lean alike."""
 
     @functools.lru_cache(maxsize=32)
     def biases(leanings: tuple[tuple[str, float], ...]) -> dict[int, float]:
-        tokens = [(tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in leanings]
+        tokens = [
+            (tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in leanings
+        ]
         return {ids[0]: lean for ids, lean in tokens if len(ids) == 1}
 
     return biases

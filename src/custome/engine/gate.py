@@ -43,9 +43,10 @@ class Gate:
             self._check_open()
             if self.running >= self.slots and self.waiting >= self.most_waiting:
                 raise BusyError(
-                    f"现在有 {self.running} 个在答、{self.waiting} 个在等，排不下了", "过几秒再来",
+                    f"现在有 {self.running} 个在答、{self.waiting} 个在等，排不下了",
+                    "过几秒再来",
                     retry_after_s=1 + self.waiting // self.slots,
-                )  # fmt: skip
+                )
             self.waiting += 1
             try:
                 while self.running >= self.slots and not cancel.is_set():
@@ -84,15 +85,26 @@ class GatedEngine:
     """
 
     def __init__(
-        self, engine: Engine, gate: Gate, told: Callable[[str, Reply | None, float, float], None] | None = None
+        self,
+        engine: Engine,
+        gate: Gate,
+        told: Callable[[str, Reply | None, float, float], None] | None = None,
     ) -> None:
         self.inner, self.gate, self._told = engine, gate, told
         self._successor: GatedEngine | None = None
         self.name, self.kind, self.supports = engine.name, engine.kind, engine.supports
-        self.slots, self.several, self.max_context = engine.slots, engine.several, engine.max_context
+        self.slots, self.several, self.max_context = (
+            engine.slots,
+            engine.several,
+            engine.max_context,
+        )
 
     def run(
-        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+        self,
+        request: Request,
+        options: GenerateOptions,
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
     ) -> Reply:
         check_options(self, options)
         if self._successor is not None:
@@ -109,7 +121,9 @@ class GatedEngine:
         outcome = "error"
         try:
             with self.gate.enter(cancel) as admitted:
-                nothing = Reply(text="", prompt_tokens=0, completion_tokens=0, finish_reason="cancelled")
+                nothing = Reply(
+                    text="", prompt_tokens=0, completion_tokens=0, finish_reason="cancelled"
+                )
                 reply = self.inner.run(request, options, seen, cancel) if admitted else nothing
                 outcome = reply.finish_reason
                 return reply
@@ -117,24 +131,34 @@ class GatedEngine:
             if self._told is not None:
                 self._told(outcome, reply, first, time.monotonic() - started)
 
-    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+    def stream(
+        self, request: Request, options: GenerateOptions, cancel: Cancel | None = None
+    ) -> Iterator[Piece]:
         return as_stream(self, request, options, cancel)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
-    ) -> list[Reply]:  # fmt: skip
+        self,
+        requests: Sequence[Request],
+        options: GenerateOptions,
+        cancel: Cancel | None = None,
+        on_piece: OnPiece | None = None,
+    ) -> list[Reply]:
         if not all_the_same(requests):
             return run_all(self, requests, options, cancel, on_piece)
         if self._successor is not None:
             return self._successor.generate(requests, options, cancel, on_piece)
-        check_options(self, options)  # one question, written several times in one go: one place behind the gate
+        check_options(
+            self, options
+        )  # one question, written several times in one go: one place behind the gate
         cancel, started = cancel or Cancel(), time.monotonic()
         nothing = Reply(text="", prompt_tokens=0, completion_tokens=0, finish_reason="cancelled")
         replies: list[Reply] = []
         try:
             with self.gate.enter(cancel) as admitted:
                 replies = (
-                    self.inner.generate(requests, options, cancel, on_piece) if admitted else [nothing] * len(requests)
+                    self.inner.generate(requests, options, cancel, on_piece)
+                    if admitted
+                    else [nothing] * len(requests)
                 )
                 return replies
         finally:

@@ -47,14 +47,21 @@ class LlamaServer:
     """
 
     def __init__(
-        self, model: Path, adapters: Sequence[Path] = (), *, slots: int = SLOTS, context: int = CONTEXT,
+        self,
+        model: Path,
+        adapters: Sequence[Path] = (),
+        *,
+        slots: int = SLOTS,
+        context: int = CONTEXT,
         embedding: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         share_the_cores()
         try:
             import xllamacpp
         except ImportError as error:
-            raise SourceError("llama.cpp 引擎要用 xllamacpp，没有装", "pip install xllamacpp，或 --engine local") from error  # fmt: skip
+            raise SourceError(
+                "llama.cpp 引擎要用 xllamacpp，没有装", "pip install xllamacpp，或 --engine local"
+            ) from error
         context = min(context, trained_context(model))
         params = xllamacpp.CommonParams()
         params.model.path, params.verbosity = str(model), -1
@@ -68,16 +75,26 @@ class LlamaServer:
         # Layers with a window of attention keep all they have read too: the pool has the room anyway, and without it the
         # beginning of a conversation is read again at every turn.
         params.swa_full, params.n_ctx_checkpoints, params.cache_ram_mib = True, 0, 0
-        params.slot_save_path = f"{gettempdir()}/"  # nothing is saved there; llama.cpp erases slots only where it could
+        params.slot_save_path = (
+            f"{gettempdir()}/"  # nothing is saved there; llama.cpp erases slots only where it could
+        )
         if embedding:  # a text is read in one go
-            params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+            params.embedding, params.pooling_type = (
+                True,
+                xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
+            )
             params.n_batch = params.n_ubatch = context
         if adapters:
-            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), 1.0) for path in adapters]
+            params.lora_adapters = [
+                xllamacpp.CommonAdapterLoraInfo(str(path), 1.0) for path in adapters
+            ]
         try:
             self.server = xllamacpp.Server(params)
         except RuntimeError as error:
-            raise SourceError(f"llama.cpp 读不了 {str(model)!r}：{error}", f"文件坏了就删掉重做：rm {model}；或 --engine local") from error  # fmt: skip
+            raise SourceError(
+                f"llama.cpp 读不了 {str(model)!r}：{error}",
+                f"文件坏了就删掉重做：rm {model}；或 --engine local",
+            ) from error
         self.model, self.slots, self.context, self.adapters = model, slots, context, tuple(adapters)
         self._left = POOL
         self._freed = threading.Condition()
@@ -111,7 +128,12 @@ class LlamaServer:
         line = HTTPConnection(urlsplit(self.server.listening_address).netloc, timeout=10)
         try:
             for slot in range(self.slots):
-                line.request("POST", f"/slots/{slot}?action=erase", "{}", {"Authorization": f"Bearer {self._key}"})
+                line.request(
+                    "POST",
+                    f"/slots/{slot}?action=erase",
+                    "{}",
+                    {"Authorization": f"Bearer {self._key}"},
+                )
                 answer = line.getresponse()
                 told = answer.read().decode(errors="replace")
                 if answer.status != 200:
@@ -125,7 +147,9 @@ class LlamaServer:
         """The same file once more, for vectors; loaded when first asked for."""
         with self._lock:
             if self._embedder is None:
-                self._embedder = LlamaServer(self.model, self.adapters, slots=1, context=self.context, embedding=True)
+                self._embedder = LlamaServer(
+                    self.model, self.adapters, slots=1, context=self.context, embedding=True
+                )
             return self._embedder
 
 
@@ -150,9 +174,15 @@ class LlamaCppEngine:
     }
 
     def __init__(
-        self, server: LlamaServer, tokenizer: PlainTokenizer, chat_format: ChatFormat, name: str, *, adapter: int | None = None,
+        self,
+        server: LlamaServer,
+        tokenizer: PlainTokenizer,
+        chat_format: ChatFormat,
+        name: str,
+        *,
+        adapter: int | None = None,
         strength: float = 1.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.name = name
         self.kind: Literal["novel", "template"] = chat_format.kind
         # An instruct model is a large one: eight replies take three times as long as one, and are not chosen from (docs/log.md).
@@ -162,18 +192,27 @@ class LlamaCppEngine:
         self._tokenizer, self._format = tokenizer, chat_format
         self._biases = remembered_biases(tokenizer)
         self._adapter = adapter
-        self._lora = [{"id": number, "scale": strength * (number == adapter)} for number in range(len(server.adapters))]
+        self._lora = [
+            {"id": number, "scale": strength * (number == adapter)}
+            for number in range(len(server.adapters))
+        ]
         if adapter is not None:
             self.supports = self.supports | {"strength"}
 
     def run(
-        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+        self,
+        request: Request,
+        options: GenerateOptions,
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
     ) -> Reply:
         prompt = self._prompt(request)
         self._check_length(len(prompt), options.max_new_tokens)
         cancel, server = cancel or Cancel(), self._open_server()
         reading = _Reading(self._format if not request.text else None, options, on_piece, cancel)
-        with server.room(len(prompt) + options.max_new_tokens, cancel, empty=_is_alone(options)) as granted:
+        with server.room(
+            len(prompt) + options.max_new_tokens, cancel, empty=_is_alone(options)
+        ) as granted:
             if not granted:
                 return reading.reply(len(prompt))
             # Bytes in, bytes out: the binding would make a whole object of every token's message.
@@ -181,12 +220,18 @@ class LlamaCppEngine:
             server.server.handle_completions(question, reading.take)
         return reading.reply(len(prompt))
 
-    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+    def stream(
+        self, request: Request, options: GenerateOptions, cancel: Cancel | None = None
+    ) -> Iterator[Piece]:
         return as_stream(self, request, options, cancel)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
-    ) -> list[Reply]:  # fmt: skip
+        self,
+        requests: Sequence[Request],
+        options: GenerateOptions,
+        cancel: Cancel | None = None,
+        on_piece: OnPiece | None = None,
+    ) -> list[Reply]:
         if all_the_same(requests):
             return self._several(requests[0], len(requests), options, cancel or Cancel(), on_piece)
         return run_all(self, requests, options, cancel, on_piece)
@@ -202,7 +247,9 @@ class LlamaCppEngine:
         tokens = [plain_prompt(self._tokenizer, text) for text in texts]
         for ids in tokens:
             self._check_length(len(ids), 0)
-        answer = server.embedder().server.handle_embeddings({"input": tokens, "encoding_format": "float"})
+        answer = server.embedder().server.handle_embeddings(
+            {"input": tokens, "encoding_format": "float"}
+        )
         if "data" not in answer:
             raise _as_error(answer)
         return [row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])]
@@ -217,7 +264,12 @@ class LlamaCppEngine:
         self._server = None  # the model goes with its last engine
 
     def _several(
-        self, request: Request, count: int, options: GenerateOptions, cancel: Cancel, on_piece: OnPiece | None = None
+        self,
+        request: Request,
+        count: int,
+        options: GenerateOptions,
+        cancel: Cancel,
+        on_piece: OnPiece | None = None,
     ) -> list[Reply]:
         """Different replies to one request; its prompt is read once."""
         prompt, server = self._prompt(request), self._open_server()
@@ -225,7 +277,15 @@ class LlamaCppEngine:
         at_once = max(1, min(self.slots, (POOL - len(prompt)) // options.max_new_tokens))
         if count > at_once:
             first = self._several(request, at_once, options, cancel, on_piece)
-            return [*first, *self._several(request, count - at_once, replace(options, seed=_moved(options.seed, at_once)), cancel)]  # fmt: skip
+            return [
+                *first,
+                *self._several(
+                    request,
+                    count - at_once,
+                    replace(options, seed=_moved(options.seed, at_once)),
+                    cancel,
+                ),
+            ]
         chat_format = None if request.text or _shaped(options) else self._format
         said, ends = [""] * count, [""] * count
         wrong: dict[str, Any] = {}
@@ -243,9 +303,15 @@ class LlamaCppEngine:
                 on_piece(Piece(text=chat_format.reply(so_far) if chat_format else so_far))
             return cancel.is_set()
 
-        with server.room(len(prompt) + count * options.max_new_tokens, cancel, empty=_is_alone(options)) as granted:
+        with server.room(
+            len(prompt) + count * options.max_new_tokens, cancel, empty=_is_alone(options)
+        ) as granted:
             if granted:
-                question = {**self._question(prompt, request, options), "n_cmpl": count, "return_progress": False}
+                question = {
+                    **self._question(prompt, request, options),
+                    "n_cmpl": count,
+                    "return_progress": False,
+                }
                 server.server.handle_completions(json.dumps(question).encode(), take)
         if wrong:
             raise _as_error(wrong)
@@ -253,10 +319,14 @@ class LlamaCppEngine:
             raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
         reasons: list[Any] = [end or "cancelled" for end in ends]
         return [
-            Reply(text=chat_format.reply(text) if chat_format else text, prompt_tokens=len(prompt),
-                  completion_tokens=self.count_tokens(text), finish_reason=reason)
+            Reply(
+                text=chat_format.reply(text) if chat_format else text,
+                prompt_tokens=len(prompt),
+                completion_tokens=self.count_tokens(text),
+                finish_reason=reason,
+            )
             for text, reason in zip(said, reasons, strict=True)
-        ]  # fmt: skip
+        ]
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -278,22 +348,39 @@ class LlamaCppEngine:
                 "删掉一些历史，或把 max_tokens 调小",
             )
 
-    def _question(self, prompt: list[int], request: Request, options: GenerateOptions) -> dict[str, Any]:
+    def _question(
+        self, prompt: list[int], request: Request, options: GenerateOptions
+    ) -> dict[str, Any]:
         stop = list(options.stop)
         if self.kind == "novel" and not request.text and not _shaped(options):
             stop.append(CLOSE)
         question: dict[str, Any] = {
-            "prompt": prompt, "n_predict": options.max_new_tokens, "stream": True, "stop": stop,
-            "temperature": options.temperature if options.do_sample else 0.0, "top_p": options.top_p, "top_k": options.top_k,
-            "min_p": options.min_p, "repeat_penalty": options.repetition_penalty, "repeat_last_n": self.max_context,
-            "presence_penalty": options.presence_penalty, "frequency_penalty": options.frequency_penalty,
-            "lora": [{**one, "scale": one["scale"] * options.strength} for one in self._lora], "return_progress": len(prompt) > LONG_PROMPT,
-        }  # fmt: skip
-        question["cache_prompt"] = not _is_alone(options)  # what was read in another batch differs in its last digits
+            "prompt": prompt,
+            "n_predict": options.max_new_tokens,
+            "stream": True,
+            "stop": stop,
+            "temperature": options.temperature if options.do_sample else 0.0,
+            "top_p": options.top_p,
+            "top_k": options.top_k,
+            "min_p": options.min_p,
+            "repeat_penalty": options.repetition_penalty,
+            "repeat_last_n": self.max_context,
+            "presence_penalty": options.presence_penalty,
+            "frequency_penalty": options.frequency_penalty,
+            "lora": [{**one, "scale": one["scale"] * options.strength} for one in self._lora],
+            "return_progress": len(prompt) > LONG_PROMPT,
+        }
+        question["cache_prompt"] = not _is_alone(
+            options
+        )  # what was read in another batch differs in its last digits
         if options.seed is not None:
             question["seed"] = options.seed % 2**32
         if options.dry_multiplier:
-            question |= {"dry_multiplier": options.dry_multiplier, "dry_allowed_length": LONGEST_REPEAT, "dry_penalty_last_n": LOOKED_BACK}  # fmt: skip
+            question |= {
+                "dry_multiplier": options.dry_multiplier,
+                "dry_allowed_length": LONGEST_REPEAT,
+                "dry_penalty_last_n": LOOKED_BACK,
+            }
         if options.logprobs is not None:
             question["n_probs"] = max(1, options.logprobs)
         if options.leanings:
@@ -302,7 +389,10 @@ class LlamaCppEngine:
             question["grammar"] = options.grammar
         if options.json_schema:
             # Without this a small model writes white space for ever.
-            question["json_schema"] = {**json.loads(options.json_schema), "x-guidance": {"whitespace_flexible": False}}
+            question["json_schema"] = {
+                **json.loads(options.json_schema),
+                "x-guidance": {"whitespace_flexible": False},
+            }
         return question
 
 
@@ -324,7 +414,11 @@ class _Reading:
     """Takes what llama.cpp says chunk by chunk; says True to make it stop."""
 
     def __init__(
-        self, chat_format: ChatFormat | None, options: GenerateOptions, on_piece: OnPiece | None, cancel: Cancel
+        self,
+        chat_format: ChatFormat | None,
+        options: GenerateOptions,
+        on_piece: OnPiece | None,
+        cancel: Cancel,
     ) -> None:
         self._format = None if _shaped(options) else chat_format
         self._options, self._on_piece, self._cancel = options, on_piece, cancel
@@ -367,15 +461,25 @@ class _Reading:
             raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
         reason: Any = "cancelled" if ended is None else ended["choices"][0]["finish_reason"]
         spent = self._count if ended is None else ended["usage"]["completion_tokens"]
-        return Reply(text=self._text(), prompt_tokens=prompt_tokens, completion_tokens=spent, finish_reason=reason)
+        return Reply(
+            text=self._text(),
+            prompt_tokens=prompt_tokens,
+            completion_tokens=spent,
+            finish_reason=reason,
+        )
 
 
 def _choices(places: Sequence[dict[str, Any]], alternatives: int) -> list[TokenChoice]:
     return [
-        TokenChoice(token=place["token"], logprob=place["logprob"],
-                    alternatives=tuple((top["token"], top["logprob"]) for top in place["top_logprobs"][:alternatives]))
+        TokenChoice(
+            token=place["token"],
+            logprob=place["logprob"],
+            alternatives=tuple(
+                (top["token"], top["logprob"]) for top in place["top_logprobs"][:alternatives]
+            ),
+        )
         for place in places
-    ]  # fmt: skip
+    ]
 
 
 def _as_error(answer: dict[str, Any]) -> InputError | EngineError:

@@ -44,7 +44,13 @@ class LocalEngine:
     slots = 1
 
     def __init__(
-        self, model: Any, tokenizer: Any, chat_format: ChatFormat, name: str, *, adapter_on: bool = True
+        self,
+        model: Any,
+        tokenizer: Any,
+        chat_format: ChatFormat,
+        name: str,
+        *,
+        adapter_on: bool = True,
     ) -> None:
         self.name = name
         self.kind: Literal["novel", "template"] = chat_format.kind
@@ -57,16 +63,24 @@ class LocalEngine:
 
     def base(self) -> LocalEngine:
         """The same model with its adapter switched off; shares the weights and the lock."""
-        twin = LocalEngine(self._model, self._tokenizer, self._format, f"{self.name}（底座）", adapter_on=False)
+        twin = LocalEngine(
+            self._model, self._tokenizer, self._format, f"{self.name}（底座）", adapter_on=False
+        )
         twin._lock = self._lock
         return twin
 
     def run(
-        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+        self,
+        request: Request,
+        options: GenerateOptions,
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
     ) -> Reply:
         return from_stream(self.stream(request, options, cancel), on_piece)
 
-    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+    def stream(
+        self, request: Request, options: GenerateOptions, cancel: Cancel | None = None
+    ) -> Iterator[Piece]:
         cancel = cancel or Cancel()
         pieces: queue.Queue[list[int] | Exception | None] = queue.Queue()
         prompt = self._prompt(request)
@@ -78,7 +92,13 @@ class LocalEngine:
                     result.append(self._beams([prompt], options, cancel)[0])
                 else:
                     result.append(
-                        self._generate([prompt], options, cancel, _QueueStreamer(pieces), raw=bool(request.text))[0]
+                        self._generate(
+                            [prompt],
+                            options,
+                            cancel,
+                            _QueueStreamer(pieces),
+                            raw=bool(request.text),
+                        )[0]
                     )
             except Exception as error:  # it is raised again where the pieces are read
                 pieces.put(error)
@@ -92,7 +112,11 @@ class LocalEngine:
                 if isinstance(item, Exception):
                     raise item
                 ids += item
-                yield Piece(text=_without_half_a_stop(self._said(self._decode(ids), request, options), options.stop))
+                yield Piece(
+                    text=_without_half_a_stop(
+                        self._said(self._decode(ids), request, options), options.stop
+                    )
+                )
         finally:  # also when the reader goes away
             finished = bool(result)
             if not finished:
@@ -102,14 +126,22 @@ class LocalEngine:
         yield Piece(text=reply.text, reply=reply)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
-    ) -> list[Reply]:  # fmt: skip
+        self,
+        requests: Sequence[Request],
+        options: GenerateOptions,
+        cancel: Cancel | None = None,
+        on_piece: OnPiece | None = None,
+    ) -> list[Reply]:
         prompts = [self._prompt(request) for request in requests]
         rows = (
             self._beams(prompts, options, cancel or Cancel())
             if options.num_beams > 1
             else self._generate(
-                prompts, options, cancel or Cancel(), None, raw=all(request.text for request in requests)
+                prompts,
+                options,
+                cancel or Cancel(),
+                None,
+                raw=all(request.text for request in requests),
             )
         )
         return [
@@ -118,7 +150,9 @@ class LocalEngine:
         ]
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
-        return self._logprobs([self._read(request, reply) for request, reply in zip(requests, replies, strict=True)])
+        return self._logprobs(
+            [self._read(request, reply) for request, reply in zip(requests, replies, strict=True)]
+        )
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -156,7 +190,9 @@ class LocalEngine:
         if not request.text:
             encoded = self._format.encode(_as_sample(request, reply, self.kind), self._max_length())
             return list(encoded.ids), encoded.replies[-1][0]
-        before, whole = (plain_prompt(self._tokenizer, text) for text in (request.text, request.text + reply))
+        before, whole = (
+            plain_prompt(self._tokenizer, text) for text in (request.text, request.text + reply)
+        )
         alike = (a == b for a, b in zip(before, whole, strict=False))
         return whole, sum(itertools.takewhile(bool, alike))
 
@@ -170,10 +206,14 @@ class LocalEngine:
     def _said(self, text: str, request: Request, options: GenerateOptions) -> str:
         """What to show of a reply, finished or not."""
         text = text if request.text else self._format.reply(text)
-        return text[: min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))]
+        return text[
+            : min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))
+        ]
 
     def _max_length(self) -> int:
-        trained = getattr(self._model.config.get_text_config(), "max_position_embeddings", MAX_CONTEXT)
+        trained = getattr(
+            self._model.config.get_text_config(), "max_position_embeddings", MAX_CONTEXT
+        )
         return min(int(trained), MAX_CONTEXT)
 
     def _adapter(self) -> AbstractContextManager[Any]:
@@ -199,7 +239,9 @@ class LocalEngine:
         self._check_length(max(map(len, prompts)) + options.max_new_tokens)
 
         def over(text: str) -> bool:
-            return any(mark in text for mark in options.stop) or (not raw and self._format.is_complete(text))
+            return any(mark in text for mark in options.stop) or (
+                not raw and self._format.is_complete(text)
+            )
 
         biases = {(token,): lean for token, lean in self._biases(options.leanings).items()}
         with self._lock, self._adapter():
@@ -207,10 +249,17 @@ class LocalEngine:
             if options.seed is not None:
                 torch.manual_seed(options.seed)
             out = self._model.generate(
-                input_ids=ids, attention_mask=mask, streamer=streamer,
-                stopping_criteria=StoppingCriteriaList([_Stop(self._tokenizer, over, ids.shape[1], cancel)]),
-                eos_token_id=self._ends, pad_token_id=self._tokenizer.pad_token_id, sequence_bias=biases or None, **_sampling(options),
-            )  # fmt: skip
+                input_ids=ids,
+                attention_mask=mask,
+                streamer=streamer,
+                stopping_criteria=StoppingCriteriaList(
+                    [_Stop(self._tokenizer, over, ids.shape[1], cancel)]
+                ),
+                eos_token_id=self._ends,
+                pad_token_id=self._tokenizer.pad_token_id,
+                sequence_bias=biases or None,
+                **_sampling(options),
+            )
         ends = torch.tensor([*self._ends, self._tokenizer.pad_token_id])
         rows = []
         for row in out[:, ids.shape[1] :].cpu():
@@ -218,7 +267,9 @@ class LocalEngine:
             rows.append(row[: int(at_end[0])] if len(at_end) else row)
         return rows
 
-    def _beams(self, prompts: list[list[int]], options: GenerateOptions, cancel: Cancel) -> list[Tensor]:
+    def _beams(
+        self, prompts: list[list[int]], options: GenerateOptions, cancel: Cancel
+    ) -> list[Tensor]:
         """The best reply of each prompt: a finished one before an unfinished one, then by mean log probability a token.
 
         The greedy path is a candidate too, since a beam can lose it. An unfinished reply comes last because one that
@@ -238,25 +289,36 @@ class LocalEngine:
     def _likeliest(self, prompt: list[int], candidates: list[Tensor], n_max: int) -> Tensor:
         rows = [row.tolist() for row in candidates]
         finished = [len(row) < n_max or self._format.is_complete(self._decode(row)) for row in rows]
-        ended = [[*row, self._tokenizer.eos_token_id] if end else row for row, end in zip(rows, finished, strict=True)]
+        ended = [
+            [*row, self._tokenizer.eos_token_id] if end else row
+            for row, end in zip(rows, finished, strict=True)
+        ]
         scores = self._logprobs([([*prompt, *row], len(prompt)) for row in ended])
         means = [score.logprob / max(1, score.tokens) for score in scores]
-        return candidates[max(range(len(rows)), key=lambda i: (len(rows[i]) > 0, finished[i], means[i]))]
+        return candidates[
+            max(range(len(rows)), key=lambda i: (len(rows[i]) > 0, finished[i], means[i]))
+        ]
 
     def _logits(self, ids: Tensor, mask: Tensor) -> Callable[[int, slice], Tensor]:
         """(row, positions) → logits (N, V); where the head is plain only those positions are computed."""
         if not has_plain_head(self._model):
-            logits = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits  # (B, T, V)
+            logits = self._model(
+                input_ids=ids, attention_mask=mask, use_cache=False
+            ).logits  # (B, T, V)
             return lambda row, where: logits[row, where]
         backbone, head = split_head(self._model)
-        hidden = backbone(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state  # (B, T, D)
+        hidden = backbone(
+            input_ids=ids, attention_mask=mask, use_cache=False
+        ).last_hidden_state  # (B, T, D)
         return lambda row, where: head(hidden[row, where])
 
     @torch.no_grad()
     def _logprobs(self, rows: Sequence[tuple[list[int], int]]) -> list[Score]:
         """Log probability of each row's ids from a position on, given what stands before it."""
         scores = [Score(logprob=0.0, tokens=0)] * len(rows)
-        by_length = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # neighbours in length waste no padding
+        by_length = sorted(
+            range(len(rows)), key=lambda i: len(rows[i][0])
+        )  # neighbours in length waste no padding
         with self._lock, self._adapter():
             for start in range(0, len(rows), SCORE_ROWS):
                 chosen = by_length[start : start + SCORE_ROWS]
@@ -279,14 +341,24 @@ class LocalEngine:
         return text.rstrip("\ufffd")  # the bytes of half a character; the rest is still to come
 
     def _reply(
-        self, request: Request, prompt: list[int], ids: list[int], options: GenerateOptions, *, cancelled: bool
+        self,
+        request: Request,
+        prompt: list[int],
+        ids: list[int],
+        options: GenerateOptions,
+        *,
+        cancelled: bool,
     ) -> Reply:
         whole = self._decode(ids)
         text = self._said(whole, request, options)
         ended = len(ids) < options.max_new_tokens or any(mark in whole for mark in options.stop)
         ended = ended or (not request.text and self._format.is_complete(whole))
-        return Reply(text=text, prompt_tokens=len(prompt), completion_tokens=len(ids),
-                     finish_reason="cancelled" if cancelled else "stop" if ended else "length")  # fmt: skip
+        return Reply(
+            text=text,
+            prompt_tokens=len(prompt),
+            completion_tokens=len(ids),
+            finish_reason="cancelled" if cancelled else "stop" if ended else "length",
+        )
 
 
 def _as_sample(request: Request, reply: str, kind: str) -> Sample:
@@ -301,7 +373,9 @@ def _as_sample(request: Request, reply: str, kind: str) -> Sample:
 
 def _without_half_a_stop(text: str, stops: Sequence[str]) -> str:
     """A growing text without an end that may turn out to begin a stop string."""
-    held = max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
+    held = max(
+        (n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0
+    )
     return text[: len(text) - held]
 
 
@@ -325,15 +399,24 @@ def _sampling(options: GenerateOptions) -> dict[str, Any]:
 
 def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
     configured = model.generation_config.eos_token_id
-    ends = set(configured if isinstance(configured, list) else [configured]) | {tokenizer.eos_token_id}
+    ends = set(configured if isinstance(configured, list) else [configured]) | {
+        tokenizer.eos_token_id
+    }
     return sorted(end for end in ends if end is not None)
 
 
 class _Stop(StoppingCriteria):
     """A row is done when its text is over; everybody is done when cancelled."""
 
-    def __init__(self, tokenizer: Any, over: Callable[[str], bool], prompt_width: int, cancel: Cancel) -> None:
-        self._tokenizer, self._over, self._width, self._cancel = tokenizer, over, prompt_width, cancel
+    def __init__(
+        self, tokenizer: Any, over: Callable[[str], bool], prompt_width: int, cancel: Cancel
+    ) -> None:
+        self._tokenizer, self._over, self._width, self._cancel = (
+            tokenizer,
+            over,
+            prompt_width,
+            cancel,
+        )
 
     def __call__(self, input_ids: Tensor, scores: Any, **options: Any) -> Any:
         if self._cancel.is_set():
@@ -358,10 +441,17 @@ class _QueueStreamer(BaseStreamer):
 
 
 def open_local(
-    *, run: Path | None, base_model: str, reporter: Reporter, device: Literal["auto", "cpu", "cuda"] = "auto",
-    load_8bit: bool = False, trust_remote_code: str = "", chat_format: str = "auto", home: Path | None = None,
+    *,
+    run: Path | None,
+    base_model: str,
+    reporter: Reporter,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    load_8bit: bool = False,
+    trust_remote_code: str = "",
+    chat_format: str = "auto",
+    home: Path | None = None,
     fast: bool = False,
-) -> LocalEngine:  # fmt: skip
+) -> LocalEngine:
     """An engine for a run folder, for a bare base model (`run` None), or for an adapter on a base of one's choice.
 
     Args:

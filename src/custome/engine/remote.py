@@ -37,24 +37,50 @@ class RemoteEngine:
     several = 1
 
     def __init__(
-        self, url: str, model: str, *, kind: Literal["novel", "template"] = "template", key: str = "", plain: bool = False, slots: int = 64,
-        context: int = 32_768, transport: httpx.BaseTransport | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        url: str,
+        model: str,
+        *,
+        kind: Literal["novel", "template"] = "template",
+        key: str = "",
+        plain: bool = False,
+        slots: int = 64,
+        context: int = 32_768,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self.name, self.kind, self.slots, self.max_context = model, kind, slots, context
         self.supports = (COMMON - {"top_k", "repetition_penalty"} if plain else COMMON) | {
-            "stop", "presence_penalty", "frequency_penalty", "logprobs", "json_schema", *(() if plain else ("min_p",)),
-        }  # fmt: skip
+            "stop",
+            "presence_penalty",
+            "frequency_penalty",
+            "logprobs",
+            "json_schema",
+            *(() if plain else ("min_p",)),
+        }
         self._plain = plain
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url.rstrip("/") + "/", headers=headers, transport=transport,
-                                  timeout=httpx.Timeout(READ_S, connect=CONNECT_S), limits=httpx.Limits(max_connections=slots))  # fmt: skip
+        self._http = httpx.Client(
+            base_url=url.rstrip("/") + "/",
+            headers=headers,
+            transport=transport,
+            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+            limits=httpx.Limits(max_connections=slots),
+        )
 
     def run(
-        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+        self,
+        request: Request,
+        options: GenerateOptions,
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
     ) -> Reply:
         cancel = cancel or Cancel()
         raw = bool(request.text) or self.kind == "novel"
-        body, path = (self._completion(request, options), "completions") if raw else (self._chat(request, options), "chat/completions")  # fmt: skip
+        body, path = (
+            (self._completion(request, options), "completions")
+            if raw
+            else (self._chat(request, options), "chat/completions")
+        )
         for attempt in range(TRIES):
             reading = _Reading(quoted=raw and not request.text and not options.json_schema)
             try:
@@ -64,18 +90,27 @@ class RemoteEngine:
                         raise _refused(self.name, answer)
                     return reading.read(answer.iter_lines(), on_piece, cancel)
             except (httpx.TransportError, BusyError, EngineError) as error:
-                again = isinstance(error, (httpx.TransportError, BusyError, _AwayError)) and not reading.text
+                again = (
+                    isinstance(error, (httpx.TransportError, BusyError, _AwayError))
+                    and not reading.text
+                )
                 if not again or attempt + 1 == TRIES or cancel.is_set():
                     raise self._away(error) from error
                 _pause(FIRST_PAUSE_S * 2**attempt, cancel)
         raise AssertionError("unreachable")
 
-    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+    def stream(
+        self, request: Request, options: GenerateOptions, cancel: Cancel | None = None
+    ) -> Iterator[Piece]:
         return as_stream(self, request, options, cancel)
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
-    ) -> list[Reply]:  # fmt: skip
+        self,
+        requests: Sequence[Request],
+        options: GenerateOptions,
+        cancel: Cancel | None = None,
+        on_piece: OnPiece | None = None,
+    ) -> list[Reply]:
         return run_all(self, requests, options, cancel, on_piece)
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
@@ -85,7 +120,9 @@ class RemoteEngine:
         answer = self._answer("POST", "embeddings", {"model": self.name, "input": list(texts)})
         if answer.status_code != 200:
             raise _refused(self.name, answer)
-        return [row["embedding"] for row in sorted(answer.json()["data"], key=lambda row: row["index"])]
+        return [
+            row["embedding"] for row in sorted(answer.json()["data"], key=lambda row: row["index"])
+        ]
 
     def count_tokens(self, text: str) -> int:
         return len(text)  # near enough for Chinese; only the server knows
@@ -121,12 +158,21 @@ class RemoteEngine:
 
     def _common(self, options: GenerateOptions) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "model": self.name, "stream": True, "stream_options": {"include_usage": True}, "max_tokens": options.max_new_tokens,
-            "temperature": options.temperature if options.do_sample else 0.0, "top_p": options.top_p,
-            "presence_penalty": options.presence_penalty, "frequency_penalty": options.frequency_penalty,
-        }  # fmt: skip
+            "model": self.name,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": options.max_new_tokens,
+            "temperature": options.temperature if options.do_sample else 0.0,
+            "top_p": options.top_p,
+            "presence_penalty": options.presence_penalty,
+            "frequency_penalty": options.frequency_penalty,
+        }
         if not self._plain:
-            body |= {"top_k": options.top_k, "min_p": options.min_p, "repetition_penalty": options.repetition_penalty}
+            body |= {
+                "top_k": options.top_k,
+                "min_p": options.min_p,
+                "repetition_penalty": options.repetition_penalty,
+            }
         if options.seed is not None:
             body["seed"] = options.seed
         return body
@@ -145,7 +191,10 @@ class RemoteEngine:
 
     def _completion(self, request: Request, options: GenerateOptions) -> dict[str, Any]:
         if options.json_schema:
-            raise InputError(f"{self.name!r} 在远端按小说体续写，没有 json_schema", "去掉这一项，或用 --engine llamacpp")  # fmt: skip
+            raise InputError(
+                f"{self.name!r} 在远端按小说体续写，没有 json_schema",
+                "去掉这一项，或用 --engine llamacpp",
+            )
         text = request.text or novel_text(request.messages, request.speaker)
         stop = [*options.stop, *([] if request.text else [CLOSE])]
         body = {**self._common(options), "prompt": text}
@@ -160,7 +209,8 @@ class RemoteEngine:
             return error
         told = str(error) or type(error).__name__
         return EngineError(
-            f"远端 {self._http.base_url} 断了或连不上：{told[:160]}", "等它起来再试一次；地址对吗：--url"
+            f"远端 {self._http.base_url} 断了或连不上：{told[:160]}",
+            "等它起来再试一次；地址对吗：--url",
         )
 
 
@@ -181,7 +231,10 @@ def _refused(model: str, answer: httpx.Response) -> Exception:
     except (ValueError, KeyError, TypeError):
         told = {"message": answer.text}
     message = f"远端不接受：{str(told.get('message'))[:300]}（HTTP {answer.status_code}）"
-    if told.get("code") == "context_length_exceeded" or told.get("type") == "exceed_context_size_error":
+    if (
+        told.get("code") == "context_length_exceeded"
+        or told.get("type") == "exceed_context_size_error"
+    ):
         return LengthError(message, "删掉一些历史，或把 max_tokens 调小")
     if answer.status_code == 429:
         wait = answer.headers.get("retry-after", "")
@@ -209,22 +262,32 @@ class _Reading:
         for line in lines:
             if cancel.is_set():
                 break
-            if not line.startswith("data:") or (data := line.removeprefix("data:").strip()) == "[DONE]":
+            if (
+                not line.startswith("data:")
+                or (data := line.removeprefix("data:").strip()) == "[DONE]"
+            ):
                 continue
             chunk = json.loads(data)
             if "error" in chunk:
                 told = chunk["error"]
-                raise EngineError(f"远端出错：{str(told.get('message', told) if isinstance(told, dict) else told)[:300]}", "再试一次")  # fmt: skip
+                raise EngineError(
+                    f"远端出错：{str(told.get('message', told) if isinstance(told, dict) else told)[:300]}",
+                    "再试一次",
+                )
             self._usage = chunk.get("usage") or self._usage
             if chunk.get("choices"):
                 self._take(chunk["choices"][0], on_piece)
         if not self._finish and not cancel.is_set():
             raise httpx.RemoteProtocolError("回答没写完就断了")
-        reason: Any = "cancelled" if not self._finish else "length" if self._finish == "length" else "stop"
+        reason: Any = (
+            "cancelled" if not self._finish else "length" if self._finish == "length" else "stop"
+        )
         return Reply(
-            text=self.text, prompt_tokens=self._usage.get("prompt_tokens", 0),
-            completion_tokens=self._usage.get("completion_tokens", self._count), finish_reason=reason,
-        )  # fmt: skip
+            text=self.text,
+            prompt_tokens=self._usage.get("prompt_tokens", 0),
+            completion_tokens=self._usage.get("completion_tokens", self._count),
+            finish_reason=reason,
+        )
 
     def _take(self, choice: dict[str, Any], on_piece: OnPiece | None) -> None:
         new = choice.get("text") if "text" in choice else (choice.get("delta") or {}).get("content")
@@ -241,8 +304,12 @@ def _tokens(told: dict[str, Any] | None) -> Iterator[TokenChoice]:
     """Of both forms: a chat's places, and the lists beside each other that completions have."""
     lists = told if told and "tokens" in told else {"tokens": [], "token_logprobs": []}
     others_of = lists.get("top_logprobs") or [{} for _ in lists["tokens"]]
-    for token, logprob, others in zip(lists["tokens"], lists["token_logprobs"], others_of, strict=False):
+    for token, logprob, others in zip(
+        lists["tokens"], lists["token_logprobs"], others_of, strict=False
+    ):
         yield TokenChoice(token=token, logprob=logprob, alternatives=tuple((others or {}).items()))
     for place in (told or {}).get("content") or []:
-        others = tuple((other["token"], other["logprob"]) for other in place.get("top_logprobs", []))
+        others = tuple(
+            (other["token"], other["logprob"]) for other in place.get("top_logprobs", [])
+        )
         yield TokenChoice(token=place["token"], logprob=place["logprob"], alternatives=others)

@@ -25,17 +25,25 @@ class ScriptedEngine:
     supports = COMMON | {"stop"}
     max_context = 4096
 
-    def __init__(self, replies: Sequence[str] = (), *, delay_s: float = 0.0, slots: int = 4) -> None:
+    def __init__(
+        self, replies: Sequence[str] = (), *, delay_s: float = 0.0, slots: int = 4
+    ) -> None:
         self._replies, self._delay_s, self.slots = list(replies), delay_s, slots
         self.requests: list[Request] = []
         """Everything that was asked, for assertions."""
 
     def run(
-        self, request: Request, options: GenerateOptions, on_piece: OnPiece | None = None, cancel: Cancel | None = None
+        self,
+        request: Request,
+        options: GenerateOptions,
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
     ) -> Reply:
         return from_stream(self.stream(request, options, cancel), on_piece)
 
-    def stream(self, request: Request, options: GenerateOptions, cancel: Cancel | None = None) -> Iterator[Piece]:
+    def stream(
+        self, request: Request, options: GenerateOptions, cancel: Cancel | None = None
+    ) -> Iterator[Piece]:
         self.requests.append(request)
         asked = request.text or request.messages[-1].content
         text = (
@@ -43,7 +51,9 @@ class ScriptedEngine:
             if self._replies
             else f"{request.speaker}闻：{asked}"
         )
-        text = text[: min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))]
+        text = text[
+            : min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))
+        ]
         text, shown, whole = text[: options.max_new_tokens], "", len(text) <= options.max_new_tokens
         for character in text:
             if cancel is not None and cancel.is_set():
@@ -52,14 +62,28 @@ class ScriptedEngine:
             shown += character
             yield Piece(text=shown)
         cancelled = cancel is not None and cancel.is_set()
-        yield Piece(text=shown, reply=Reply(text=shown, prompt_tokens=self.count_tokens(asked), completion_tokens=len(shown),
-                                            finish_reason="cancelled" if cancelled else "stop" if whole else "length"))  # fmt: skip
+        yield Piece(
+            text=shown,
+            reply=Reply(
+                text=shown,
+                prompt_tokens=self.count_tokens(asked),
+                completion_tokens=len(shown),
+                finish_reason="cancelled" if cancelled else "stop" if whole else "length",
+            ),
+        )
 
     def generate(
-        self, requests: Sequence[Request], options: GenerateOptions, cancel: Cancel | None = None, on_piece: OnPiece | None = None
-    ) -> list[Reply]:  # fmt: skip
+        self,
+        requests: Sequence[Request],
+        options: GenerateOptions,
+        cancel: Cancel | None = None,
+        on_piece: OnPiece | None = None,
+    ) -> list[Reply]:
         watched = [on_piece, *[None] * len(requests)]
-        return [self.run(request, options, seen, cancel) for request, seen in zip(requests, watched, strict=False)]
+        return [
+            self.run(request, options, seen, cancel)
+            for request, seen in zip(requests, watched, strict=False)
+        ]
 
     def score(self, requests: Sequence[Request], replies: Sequence[str]) -> list[Score]:
         return [Score(logprob=-float(len(reply)), tokens=len(reply)) for reply in replies]
@@ -68,7 +92,9 @@ class ScriptedEngine:
         return [[1.0, 0.0] for _ in texts]
 
     def prompt_tokens(self, request: Request) -> int:
-        return self.count_tokens(request.text) + sum(self.count_tokens(message.content) for message in request.messages)
+        return self.count_tokens(request.text) + sum(
+            self.count_tokens(message.content) for message in request.messages
+        )
 
     def count_tokens(self, text: str) -> int:
         return len(text)

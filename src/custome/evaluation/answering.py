@@ -33,12 +33,27 @@ class Answering:
     """
 
     def __init__(
-        self, engine: Engine, run: Path, people: Sequence[str], setting: Setting | None = None, *, candidates: int = 1,
-        others: Sequence[str] = (), drawing: Mapping[str, Any] | None = None, seed: int = SEED,
-    ) -> None:  # fmt: skip
+        self,
+        engine: Engine,
+        run: Path,
+        people: Sequence[str],
+        setting: Setting | None = None,
+        *,
+        candidates: int = 1,
+        others: Sequence[str] = (),
+        drawing: Mapping[str, Any] | None = None,
+        seed: int = SEED,
+    ) -> None:
         company = company_of(unseen_by_judge(read_cast(run)))
-        strangers = {name: Card(name=name, cue=name) for name in (*people, *others) if name and not company.knows(name)}
-        self._stage, self._people = Stage(engine, company, strangers), [name for name in people if name]
+        strangers = {
+            name: Card(name=name, cue=name)
+            for name in (*people, *others)
+            if name and not company.knows(name)
+        }
+        self._stage, self._people = (
+            Stage(engine, company, strangers),
+            [name for name in people if name],
+        )
         self._setting, self._candidates, self._seed = setting or Setting(), candidates, seed
         self._options = replace(drawn(engine.kind, candidates > 1), **(drawing or {}))
 
@@ -50,12 +65,20 @@ class Answering:
 
         def answer(job: tuple[str, str]) -> Reply:
             question, name = job
-            seed = self._seed if greedy else zlib.crc32(f"{self._seed}{question}{name}".encode()) % 2**31
+            seed = (
+                self._seed
+                if greedy
+                else zlib.crc32(f"{self._seed}{question}{name}".encode()) % 2**31
+            )
             own = replace(options, seed=seed)
             if not name:
-                return self._stage.engine.run(Request(messages=(Message(role="user", content=question),)), own)
+                return self._stage.engine.run(
+                    Request(messages=(Message(role="user", content=question),)), own
+                )
             said = [Said(name=GUEST, text=question, by_user=True)]
-            return self._stage.speak(name, said, self._setting, own, candidates=count, among=self._people).reply
+            return self._stage.speak(
+                name, said, self._setting, own, candidates=count, among=self._people
+            ).reply
 
         # Several at once are multiplied by other kernels: greedy replies would differ by the company they keep. An instruct
         # model reads what stands before a question once for a person, so they come one after the other.
@@ -63,5 +86,7 @@ class Answering:
         at_once = 1 if alone else max(1, self._stage.engine.slots // max(1, count))
         order = sorted(range(len(jobs)), key=lambda place: jobs[place][1])
         with ThreadPoolExecutor(max_workers=at_once) as pool:
-            replies = dict(zip(order, pool.map(answer, [jobs[place] for place in order]), strict=True))
+            replies = dict(
+                zip(order, pool.map(answer, [jobs[place] for place in order]), strict=True)
+            )
         return [replies[place] for place in range(len(jobs))]

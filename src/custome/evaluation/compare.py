@@ -63,7 +63,10 @@ def read_prompts(path: Path | None) -> list[tuple[str, str]]:
         InputError, DataError: the file cannot be used; file, line and key are named.
     """
     if path is None:
-        text, where = (files("custome") / "data" / "prompts.jsonl").read_text(encoding="utf-8"), "内置提示"
+        text, where = (
+            (files("custome") / "data" / "prompts.jsonl").read_text(encoding="utf-8"),
+            "内置提示",
+        )
     else:
         text, where = read_text(path, "提示文件"), str(path)
     prompts = []
@@ -78,18 +81,20 @@ def read_prompts(path: Path | None) -> list[tuple[str, str]]:
             prompts.append((str(row["context"]), str(row.get("speaker") or "")))
         except json.JSONDecodeError as error:
             raise DataError(
-                f"{where}:{number}: 不是合法的 JSON：{error.msg}", '每行应形如 {"context": "…", "speaker": "曹操"}'
+                f"{where}:{number}: 不是合法的 JSON：{error.msg}",
+                '每行应形如 {"context": "…", "speaker": "曹操"}',
             ) from error
         except KeyError as error:
             raise DataError(
-                f"{where}:{number}: 缺少键 'context'", '每行应形如 {"context": "…", "speaker": "曹操"}'
+                f"{where}:{number}: 缺少键 'context'",
+                '每行应形如 {"context": "…", "speaker": "曹操"}',
             ) from error
     return prompts
 
 
 def ask_both(
     base: Answerer, tuned: Answerer, prompts: Sequence[tuple[str, str]], reporter: Reporter
-) -> tuple[Row, ...]:  # fmt: skip
+) -> tuple[Row, ...]:
     """Every prompt to the base and to what was made of it, greedy and drawn."""
     columns: list[list[str]] = []
     ways = [(base, True), (tuned, True), (base, False), (tuned, False)]
@@ -97,12 +102,20 @@ def ask_both(
         reporter.progress("对比回答", done, len(ways))
         columns.append([reply.text for reply in answerer(prompts, greedy)])
     reporter.progress("对比回答", len(ways), len(ways))
-    return tuple(Row(context=context, speaker=speaker, replies=replies)
-                 for (context, speaker), replies in zip(prompts, zip(*columns, strict=True), strict=True))  # fmt: skip
+    return tuple(
+        Row(context=context, speaker=speaker, replies=replies)
+        for (context, speaker), replies in zip(prompts, zip(*columns, strict=True), strict=True)
+    )
 
 
 def compare(
-    name: str, rows: Sequence[Row], base: Engine, tuned: Engine, valid: Sequence[Sample], cast: Cast, reporter: Reporter
+    name: str,
+    rows: Sequence[Row],
+    base: Engine,
+    tuned: Engine,
+    valid: Sequence[Sample],
+    cast: Cast,
+    reporter: Reporter,
 ) -> Comparison:
     """What the replies and the held-out rows tell.
 
@@ -111,16 +124,28 @@ def compare(
         tuned: scores.
         cast: tells whose voice a reply has.
     """
-    losses = (mean_loss(base, valid, "底座验证损失", reporter), mean_loss(tuned, valid, "微调验证损失", reporter))
+    losses = (
+        mean_loss(base, valid, "底座验证损失", reporter),
+        mean_loss(tuned, valid, "微调验证损失", reporter),
+    )
     columns = [
-        [Answer(question=row.context, kind="", name=row.speaker, text=row.replies[place]) for row in rows]
+        [
+            Answer(question=row.context, kind="", name=row.speaker, text=row.replies[place])
+            for row in rows
+        ]
         for place in (0, 1)
     ]
     senses: list[Sense] = []
     if base.kind == "template" and len({row.context for row in rows}) > 1:
         senses = [sense_of(base, answers, reporter) for answers in columns]
-    return Comparison(name=name, rows=tuple(rows), losses=losses, valid_rows=len(valid), senses=tuple(senses),
-                      voices=tuple(_recognised(cast, answers) for answers in columns))  # fmt: skip
+    return Comparison(
+        name=name,
+        rows=tuple(rows),
+        losses=losses,
+        valid_rows=len(valid),
+        senses=tuple(senses),
+        voices=tuple(_recognised(cast, answers) for answers in columns),
+    )
 
 
 def _recognised(cast: Cast, answers: Sequence[Answer]) -> float:
@@ -141,8 +166,10 @@ def mean_loss(engine: Engine, valid: Sequence[Sample], title: str, reporter: Rep
         speakers = [
             (s.speaker or s.mention) if engine.kind == "template" else "" for s in part
         ]  # a novel's context has the cue
-        requests = [Request(messages=(Message(role="user", content=s.context),), speaker=speaker)
-                    for s, speaker in zip(part, speakers, strict=True)]  # fmt: skip
+        requests = [
+            Request(messages=(Message(role="user", content=s.context),), speaker=speaker)
+            for s, speaker in zip(part, speakers, strict=True)
+        ]
         for score in engine.score(requests, [sample.chat for sample in part]):
             logprob, tokens = logprob + score.logprob, tokens + score.tokens
         reporter.progress(title, start + len(part), len(valid))
@@ -179,13 +206,19 @@ def markdown(result: Comparison) -> str:
     """The comparison as a Markdown document."""
     table = numbers(result)
     told = [*_markdown_table(*table), ""] if table[1] else []
-    replies = _markdown_table(_HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows])
+    replies = _markdown_table(
+        _HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows]
+    )
     return "\n".join([f"# {result.name}：微调前后", "", *told, *replies, ""])
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |"
+        return (
+            "| "
+            + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
+            + " |"
+        )
 
     return [line(head), line(["---"] * len(head)), *map(line, rows)]
 
@@ -195,18 +228,26 @@ def web_page(result: Comparison) -> str:
     style = (files("custome") / "evaluation" / "compare.css").read_text(encoding="utf-8")
     table = numbers(result)
     told = _html_table(*table, "numbers") if table[1] else ""
-    replies = _html_table(_HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows], "replies")
+    replies = _html_table(
+        _HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows], "replies"
+    )
     title = f"{html.escape(result.name)}：微调前后"
-    return (f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{title}</title><style>{style}</style></head>\n<body><h1>{title}</h1>\n{told}\n{replies}</body></html>\n")  # fmt: skip
+    return (
+        f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{style}</style></head>\n<body><h1>{title}</h1>\n{told}\n{replies}</body></html>\n"
+    )
 
 
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str) -> str:
     def cells(tag: str, values: Sequence[str]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(value)}</{tag}>" for value in values) + "</tr>"
+        return (
+            "<tr>" + "".join(f"<{tag}>{html.escape(value)}</{tag}>" for value in values) + "</tr>"
+        )
 
     body = "\n".join(cells("td", row) for row in rows)
-    return f'<table class="{kind}"><thead>{cells("th", head)}</thead><tbody>\n{body}\n</tbody></table>'
+    return (
+        f'<table class="{kind}"><thead>{cells("th", head)}</thead><tbody>\n{body}\n</tbody></table>'
+    )
 
 
 def write(result: Comparison, folder: Path) -> tuple[Path, Path]:

@@ -19,7 +19,13 @@ from .persona import Answer, shipped, spread
 
 MOST = 60
 """Answers that are judged: each costs five questions."""
-_SCHEMA = json.dumps({"type": "object", "properties": {"score": {"type": "integer", "minimum": 1, "maximum": 5}}, "required": ["score"]})  # fmt: skip
+_SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {"score": {"type": "integer", "minimum": 1, "maximum": 5}},
+        "required": ["score"],
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,4 +70,6 @@ def _score(text: str, name: str) -> int:
             raise ValueError(score)
         return int(score)
     except (ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"裁判 {name!r} 没有给分：{text[:60]!r}", "换一个更大的模型当裁判") from error
+        raise EngineError(
+            f"裁判 {name!r} 没有给分：{text[:60]!r}", "换一个更大的模型当裁判"
+        ) from error

@@ -57,10 +57,13 @@ def nearly_same(texts: Sequence[str], groups: Sequence[object] | None = None) ->
     found = []
     for index, own in enumerate(sets):
         shared = Counter(other for pair in own for other in owners[pair])
-        found.append(any(
-            count >= NEAR * (len(own) + len(sets[other]) - count)
-            for other, count in shared.items() if other != index and (groups is None or groups[other] != groups[index])
-        ))  # fmt: skip
+        found.append(
+            any(
+                count >= NEAR * (len(own) + len(sets[other]) - count)
+                for other, count in shared.items()
+                if other != index and (groups is None or groups[other] != groups[index])
+            )
+        )
     return found
 
 
@@ -98,7 +101,9 @@ def self_bleu(texts: Sequence[str], among: int = BLEU_AMONG) -> float:
     """Mean BLEU-4 on characters of each text against all others: 1 when all say the same."""
     order = np.random.default_rng(0).permutation(len(texts))[:among]
     chosen = [letters(texts[index]) for index in order if len(letters(texts[index])) >= 4]
-    counts = [[Counter(t[i : i + n] for i in range(len(t) - n + 1)) for n in (1, 2, 3, 4)] for t in chosen]
+    counts = [
+        [Counter(t[i : i + n] for i in range(len(t) - n + 1)) for n in (1, 2, 3, 4)] for t in chosen
+    ]
     total = 0.0
     for index, own in enumerate(counts):
         logs = 0.0
@@ -112,7 +117,9 @@ def self_bleu(texts: Sequence[str], among: int = BLEU_AMONG) -> float:
     return total / len(counts) if counts else math.nan
 
 
-def out_of_role(text: str, name: str, words: Mapping[str, Sequence[str]], names: Mapping[str, Sequence[str]]) -> str:
+def out_of_role(
+    text: str, name: str, words: Mapping[str, Sequence[str]], names: Mapping[str, Sequence[str]]
+) -> str:
     """What in a reply falls out of the role, or '': an assistant's phrase, a word of another era, another person's name as
     one's own. What the question itself said may be repeated; take it out beforehand.
 
@@ -124,10 +131,17 @@ def out_of_role(text: str, name: str, words: Mapping[str, Sequence[str]], names:
         for phrase in phrases:
             if phrase in text:
                 return phrase
-    claimed = re.search(r"(?:我|吾|俺|某|洒家)(?:乃|便是|就是|是|叫做|叫|姓)([\u4e00-\u9fff]{2,3})", text)
+    claimed = re.search(
+        r"(?:我|吾|俺|某|洒家)(?:乃|便是|就是|是|叫做|叫|姓)([\u4e00-\u9fff]{2,3})", text
+    )
     if claimed:
         owner = next(
-            (p for p, own in names.items() if any(claimed[1].startswith(n) for n in (p, *own) if len(n) > 1)), name
+            (
+                p
+                for p, own in names.items()
+                if any(claimed[1].startswith(n) for n in (p, *own) if len(n) > 1)
+            ),
+            name,
         )
         if owner != name:
             return claimed[0]

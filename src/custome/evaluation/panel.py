@@ -32,20 +32,31 @@ def judge_of(corpus: Path) -> Judge:
 
     read_corpus(corpus)
     cast = read_cast(corpus)
-    held_out = [json.loads(line) for part in ("valid", "test") if (corpus / f"{part}.jsonl").is_file() for line in read_text(corpus / f"{part}.jsonl", "语料").splitlines()]  # fmt: skip
+    held_out = [
+        json.loads(line)
+        for part in ("valid", "test")
+        if (corpus / f"{part}.jsonl").is_file()
+        for line in read_text(corpus / f"{part}.jsonl", "语料").splitlines()
+    ]
     real = [(row["speaker"], row["chat"].strip("“”")) for row in held_out]
     known = {person.name for person in cast.people}
     names = [name for name in shipped("cast.json")["cast"] if name in known]
     if len(names) < 3:  # another book: whoever speaks most
         counts = {name: sum(speaker == name for speaker, _ in real) for name in known}
-        names = sorted((n for n in known if counts[n] >= LEAST_LINES), key=lambda n: -counts[n])[:SPEAKERS]
+        names = sorted((n for n in known if counts[n] >= LEAST_LINES), key=lambda n: -counts[n])[
+            :SPEAKERS
+        ]
     if len(names) < 2:
         raise InputError(f"{str(corpus)!r} 里留作检验的章节太少，比不出谁是谁", "换一本长一些的书")
     return Judge(
-        names=tuple(names), voices=Voices(odd_half(cast.lines), names), real=tuple(pair for pair in real if pair[0] in names),
+        names=tuple(names),
+        voices=Voices(odd_half(cast.lines), names),
+        real=tuple(pair for pair in real if pair[0] in names),
         aliases={person.name: person.aliases for person in cast.people},
-        book=measures.letters("".join(read_text(path, "书") for path in sorted((corpus / "texts").glob("*.txt")))),
-    )  # fmt: skip
+        book=measures.letters(
+            "".join(read_text(path, "书") for path in sorted((corpus / "texts").glob("*.txt")))
+        ),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +75,22 @@ class Panel:
 
     def asked(self, kind: str) -> list[Request]:
         """What a model of this kind reads."""
-        return [self._read(question.text, name, kind) for question in self.questions for name in self.judge.names]
+        return [
+            self._read(question.text, name, kind)
+            for question in self.questions
+            for name in self.judge.names
+        ]
 
     def _read(self, text: str, name: str, kind: str) -> Request:
         card = self.company.card(name, told=kind == "novel")
         lines = self.company.own_lines(name)
         if kind != "novel":
-            told = Message(role="system", content=system_text(card, GUEST, [line.text for line in lines.typical(Setting.examples)]))  # fmt: skip
+            told = Message(
+                role="system",
+                content=system_text(
+                    card, GUEST, [line.text for line in lines.typical(Setting.examples)]
+                ),
+            )
             return Request(messages=(told, Message(role="user", content=text)), speaker=card.cue)
         near = lines.nearest(text, Setting.examples, novel=card.novel)
         shown = [own_line(card, line.text, novel=True) for line in near]
@@ -82,9 +102,10 @@ class Panel:
         hits = measures.recognised(self.judge.voices, list(zip(self.names, replies, strict=True)))
         alike = measures.nearly_same(replies, self.names)
         return {
-            "persona_voice": sum(hits.values()) / len(hits), "persona_near": sum(alike) / len(alike),
+            "persona_voice": sum(hits.values()) / len(hits),
+            "persona_near": sum(alike) / len(alike),
             "persona_length": measures.mean_length(replies),
-        }  # fmt: skip
+        }
 
 
 def open_panel(corpus: Path, count: int, *, canonical: bool) -> Panel:

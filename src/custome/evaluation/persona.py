@@ -119,7 +119,9 @@ def shipped(name: str) -> Any:
 
 @cache
 def questions() -> tuple[Question, ...]:
-    text = (files("custome") / "data" / "evaluation" / "questions.jsonl").read_text(encoding="utf-8")
+    text = (files("custome") / "data" / "evaluation" / "questions.jsonl").read_text(
+        encoding="utf-8"
+    )
     return tuple(Question(**json.loads(line)) for line in text.splitlines())
 
 
@@ -144,7 +146,9 @@ def odd_half(lines: Sequence[Line]) -> list[tuple[str, str]]:
     return [(line.speaker, line.text) for line in lines if line.chapter % 2]
 
 
-def ask(answerer: Answerer, names: Sequence[str], asked: Sequence[Question], reporter: Reporter) -> list[Answer]:
+def ask(
+    answerer: Answerer, names: Sequence[str], asked: Sequence[Question], reporter: Reporter
+) -> list[Answer]:
     """Every question to everybody, one person after the other: what a model reads of a person is read once."""
     jobs = [(question, name) for name in names for question in asked]
     found: list[Answer] = []
@@ -152,9 +156,15 @@ def ask(answerer: Answerer, names: Sequence[str], asked: Sequence[Question], rep
         part = jobs[start : start + AT_ONCE]
         replies = answerer([(question.text, name) for question, name in part], False)
         found += [
-            Answer(question=question.text, kind=question.kind, name=name, text=reply.text, stopped=reply.finish_reason == "stop")
+            Answer(
+                question=question.text,
+                kind=question.kind,
+                name=name,
+                text=reply.text,
+                stopped=reply.finish_reason == "stop",
+            )
             for (question, name), reply in zip(part, replies, strict=True)
-        ]  # fmt: skip
+        ]
         reporter.progress("提问", start + len(part), len(jobs))
     return found
 
@@ -165,26 +175,44 @@ def measure(name: str, answers: Sequence[Answer], judge: Judge) -> Scores:
     texts, names = [a.text for a in answers], [a.name for a in answers]
     hits = measures.recognised(judge.voices, said)
     rules = shipped("cast.json")["out_of_role"]
-    role = [not measures.out_of_role(_less(a.text, a.question), a.name, rules, judge.aliases) for a in answers]
+    role = [
+        not measures.out_of_role(_less(a.text, a.question), a.name, rules, judge.aliases)
+        for a in answers
+    ]
     modern = [ok for ok, a in zip(role, answers, strict=True) if a.kind in ("modern", "provoke")]
     other = measures.nearly_same(texts, names)
     anyone = measures.nearly_same(texts)
     content = [bool(measures.pairs_of(a.text) & _content(a.question)) for a in answers]
     return Scores(
-        name=name, voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
+        name=name,
+        voice=_mean(list(hits.values())),
+        by_person=hits,
+        near=_mean(other),
         repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
-        same=measures.same(texts), recited=_recited(texts, judge),
-        distinct2=measures.distinct(texts), self_bleu=measures.self_bleu(texts), length=measures.mean_length(texts),
-        in_role=_mean(role), in_role_modern=_mean(modern), mentions=_mean(content), stops=_mean([a.stopped for a in answers]),
+        same=measures.same(texts),
+        recited=_recited(texts, judge),
+        distinct2=measures.distinct(texts),
+        self_bleu=measures.self_bleu(texts),
+        length=measures.mean_length(texts),
+        in_role=_mean(role),
+        in_role_modern=_mean(modern),
+        mentions=_mean(content),
+        stops=_mean([a.stopped for a in answers]),
         trios=_trios(judge, said),
-    )  # fmt: skip
+    )
 
 
 def on_as_many(scores: Sequence[Scores], texts: Sequence[Sequence[str]]) -> list[Scores]:
     """The same scores with distinct-2 on as many pairs of characters for all, since it falls with their number."""
-    among = min([measures.DISTINCT_AMONG, *(sum(max(0, len(measures.letters(t)) - 1) for t in some) for some in texts)])
+    among = min(
+        [
+            measures.DISTINCT_AMONG,
+            *(sum(max(0, len(measures.letters(t)) - 1) for t in some) for some in texts),
+        ]
+    )
     return [
-        replace(one, distinct2=measures.distinct(some, among=among)) for one, some in zip(scores, texts, strict=True)
+        replace(one, distinct2=measures.distinct(some, among=among))
+        for one, some in zip(scores, texts, strict=True)
     ]
 
 
@@ -196,16 +224,28 @@ def measure_real(judge: Judge) -> Scores:
     anyone = measures.nearly_same(texts)
     rules = shipped("cast.json")["out_of_role"]
     return Scores(
-        name=REAL, voice=_mean(list(hits.values())), by_person=hits, near=_mean(other),
+        name=REAL,
+        voice=_mean(list(hits.values())),
+        by_person=hits,
+        near=_mean(other),
         repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
         same=measures.same(texts),
-        distinct2=measures.distinct(texts), self_bleu=measures.self_bleu(texts), length=_mean_of_people(judge.real),
-        in_role=_mean([not measures.out_of_role(text, name, rules, judge.aliases) for name, text in judge.real]),
+        distinct2=measures.distinct(texts),
+        self_bleu=measures.self_bleu(texts),
+        length=_mean_of_people(judge.real),
+        in_role=_mean(
+            [
+                not measures.out_of_role(text, name, rules, judge.aliases)
+                for name, text in judge.real
+            ]
+        ),
         trios=_trios(judge, judge.real),
-    )  # fmt: skip
+    )
 
 
-def under_the_base(base: Engine, answers: Sequence[Answer], reporter: Reporter) -> tuple[float, float]:
+def under_the_base(
+    base: Engine, answers: Sequence[Answer], reporter: Reporter
+) -> tuple[float, float]:
     """(information, style) of a selection of the answers, in nats for each character of them: how much likelier the base
     model finds a reply behind its question and cue than behind the cue alone, and behind the cue than as an assistant's.
     Information is nan for what answers no question.
@@ -217,7 +257,11 @@ def under_the_base(base: Engine, answers: Sequence[Answer], reporter: Reporter) 
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start : start + AT_ONCE]
         alone = _likelihood(base, [_plain("", a.name) for a in part], part)
-        asked = _likelihood(base, [_plain(a.question, a.name) for a in part], part) if part[0].question else math.nan
+        asked = (
+            _likelihood(base, [_plain(a.question, a.name) for a in part], part)
+            if part[0].question
+            else math.nan
+        )
         informed += asked - alone
         manner += alone - _likelihood(base, [_plain(ASSISTANT, "")] * len(part), part)
         characters += sum(len(a.text) for a in part)
@@ -246,7 +290,10 @@ def knows(answerer: Answerer, judge: Judge, reporter: Reporter) -> tuple[float, 
     """(share of the questions about the book that are answered right, what was said); nan where nobody of it is there."""
     asked = [row for row in facts() if row["name"] in judge.aliases]
     replies = answerer([(row["text"], row["name"]) for row in asked], False) if asked else []
-    right = [any(word in reply.text for word in row["right"]) for row, reply in zip(asked, replies, strict=True)]
+    right = [
+        any(word in reply.text for word in row["right"])
+        for row, reply in zip(asked, replies, strict=True)
+    ]
     reporter.progress("问书里的事", len(asked), max(1, len(asked)))
     said = [
         Answer(question=row["text"], kind=f"fact:{int(hit)}", name=row["name"], text=reply.text)
@@ -259,15 +306,22 @@ def stability(
     answerer: Answerer, names: Sequence[str], asked: Sequence[Question], reporter: Reporter
 ) -> tuple[float, float]:
     """(share of greedy replies that another spelling leaves as they are, likeness of replies to paraphrases)."""
-    pairs = [(question, names[number % len(names)]) for number, question in enumerate(q for q in asked if q.paraphrase)]
-    first = [reply.text for reply in answerer([(question.text, name) for question, name in pairs], True)]
+    pairs = [
+        (question, names[number % len(names)])
+        for number, question in enumerate(q for q in asked if q.paraphrase)
+    ]
+    first = [
+        reply.text for reply in answerer([(question.text, name) for question, name in pairs], True)
+    ]
     same = []
     for number, respelt in enumerate(_SPELLINGS.values()):
         again = answerer([(respelt(question.text), name) for question, name in pairs], True)
         same += [reply.text == text for reply, text in zip(again, first, strict=True)]
         reporter.progress("换写法", number + 1, len(_SPELLINGS))
     other = answerer([(question.paraphrase, name) for question, name in pairs], True)
-    likeness = [measures.similarity(reply.text, text) for reply, text in zip(other, first, strict=True)]
+    likeness = [
+        measures.similarity(reply.text, text) for reply, text in zip(other, first, strict=True)
+    ]
     return _mean(same), _mean(likeness)
 
 
@@ -302,7 +356,11 @@ def _content(question: str) -> frozenset[str]:
     """Pairs of characters inside the question's nouns and verbs."""
     import rjieba
 
-    words = [word for word, tag in rjieba.tag(question) if len(word) > 1 and tag[0] in "nvait" and word not in _EMPTY]
+    words = [
+        word
+        for word, tag in rjieba.tag(question)
+        if len(word) > 1 and tag[0] in "nvait" and word not in _EMPTY
+    ]
     return frozenset(word[i : i + 2] for word in words for i in range(len(word) - 1))
 
 
@@ -321,7 +379,9 @@ def _trios(judge: Judge, said: Sequence[tuple[str, str]]) -> dict[str, float]:
             continue
         places = [judge.names.index(name) for name in trio]
         hits = [
-            trio[int(judge.voices.log_shares(text)[places].argmax())] == name for name, text in said if name in trio
+            trio[int(judge.voices.log_shares(text)[places].argmax())] == name
+            for name, text in said
+            if name in trio
         ]
         found["、".join(trio)] = _mean(hits)
     return found

@@ -16,7 +16,12 @@ from .persona import REAL, Answer, Scores
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Head and rows."""
 MEASURES: tuple[tuple[str, str, str, str], ...] = (
-    ("voice", "像不像", "%", "分类器从回答认出是谁说的（每人一样重）；比真实引文的低，说明人物混成一个声音"),
+    (
+        "voice",
+        "像不像",
+        "%",
+        "分类器从回答认出是谁说的（每人一样重）；比真实引文的低，说明人物混成一个声音",
+    ),
     ("near", "和别人雷同", "%", "别的人物也给出（几乎）同一句的回答"),
     ("repeated", "自己重复", "%", "同一个人对别的问题也给出（几乎）同一句"),
     ("same", "一字不差的", "%", "和另一个回答一字不差"),
@@ -59,7 +64,9 @@ def table(scores: Sequence[Scores]) -> Table:
         share = key in OF_REAL and one is not real and most > 0 and not math.isnan(value)
         return shown(value, form) + (f"（{value / most:.2f}）" if share else "")
 
-    return head, [(name, *(cell(one, key, form) for one in scores)) for key, name, form, _ in MEASURES]
+    return head, [
+        (name, *(cell(one, key, form) for one in scores)) for key, name, form, _ in MEASURES
+    ]
 
 
 def more_tables(scores: Sequence[Scores]) -> list[Table]:
@@ -69,7 +76,9 @@ def more_tables(scores: Sequence[Scores]) -> list[Table]:
         told: list[Mapping[str, float]] = [getattr(one, key) for one in scores]
         rows = list(dict.fromkeys(name for some in told for name in some))
         if rows:
-            cells = [(name, *(shown(some.get(name, math.nan), form) for some in told)) for name in rows]
+            cells = [
+                (name, *(shown(some.get(name, math.nan), form) for some in told)) for name in rows
+            ]
             found.append(((title, *(one.name for one in scores)), cells))
     return found
 
@@ -89,30 +98,46 @@ def seed_table(
 def markdown(scores: Sequence[Scores], told: Table, senses: Sequence[Table] = ()) -> str:
     lines = []
     for head, rows in (table(scores), *more_tables(scores), *senses, told):
-        lines += ["| " + " | ".join(cells) + " |" for cells in (head, tuple("---" for _ in head), *rows)] + [""]
+        lines += [
+            "| " + " | ".join(cells) + " |" for cells in (head, tuple("---" for _ in head), *rows)
+        ] + [""]
     return "\n".join(lines)
 
 
 PARTIAL = "evaluate.partial.json"
 
 
-def keep(folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]) -> None:
+def keep(
+    folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]
+) -> None:
     """What has been measured so far, beside an earlier evaluation that is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / PARTIAL, _plain(scores, answers))
 
 
-def _plain(scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]) -> dict[str, Any]:
+def _plain(
+    scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]
+) -> dict[str, Any]:
     return {
-        "scores": [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(one).items()} for one in scores],
+        "scores": [
+            {
+                k: None if isinstance(v, float) and math.isnan(v) else v
+                for k, v in asdict(one).items()
+            }
+            for one in scores
+        ],
         "answers": {name: [asdict(answer) for answer in some] for name, some in answers},
-    }  # fmt: skip
+    }
 
 
 def write(
-    folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table,
+    folder: Path,
+    scores: Sequence[Scores],
+    answers: Sequence[tuple[str, Sequence[Answer]]],
+    title: str,
+    told: Table,
     senses: Sequence[Table] = (),
-) -> tuple[Path, Path]:  # fmt: skip
+) -> tuple[Path, Path]:
     """evaluate.json, evaluate.md and evaluate.html in a folder; returns the last two."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "evaluate.json", _plain(scores, answers))
@@ -122,9 +147,12 @@ def write(
 
 
 def page(
-    scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]], title: str, told: Table,
+    scores: Sequence[Scores],
+    answers: Sequence[tuple[str, Sequence[Answer]]],
+    title: str,
+    told: Table,
     senses: Sequence[Table] = (),
-) -> str:  # fmt: skip
+) -> str:
     """One page that needs no network: pictures first, the table, then what was said."""
     style = (files("custome") / "evaluation" / "compare.css").read_text(encoding="utf-8") + _STYLE
     charts = "".join(_chart(scores, key, name, form, about) for key, name, form, about in MEASURES)
@@ -133,9 +161,11 @@ def page(
     numbers = _html_table(head, rows)
     more = "".join(_html_table(*one) for one in (*more_tables(scores), *senses))
     said = "".join(_said(name, some) for name, some in answers)
-    return (f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{html.escape(title)}</title><style>{style}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
-            f'<div class="charts">{charts}</div>\n<h2>谁认得出来</h2>{people}\n<h2>数目</h2>{numbers}{more}\n<h2>最初项目的提示</h2>{_html_table(*told)}\n<h2>说了什么</h2>{said}</body></html>\n')  # fmt: skip
+    return (
+        f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(title)}</title><style>{style}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
+        f'<div class="charts">{charts}</div>\n<h2>谁认得出来</h2>{people}\n<h2>数目</h2>{numbers}{more}\n<h2>最初项目的提示</h2>{_html_table(*told)}\n<h2>说了什么</h2>{said}</body></html>\n'
+    )
 
 
 _STYLE = """
@@ -158,18 +188,25 @@ def _chart(scores: Sequence[Scores], key: str, name: str, form: str, about: str)
     bars = []
     for row, (label, value) in enumerate(values):
         width = 0 if math.isnan(value) else 130 * abs(value) / most
-        bars.append(f'<text x="0" y="{row * 20 + 14}">{html.escape(label[:9])}</text>'
-                    f'<rect x="110" y="{row * 20 + 3}" width="{width:.1f}" height="14" rx="2" fill="{_BAR[row % len(_BAR)]}"/>'
-                    f'<text x="{115 + width:.1f}" y="{row * 20 + 14}">{shown(value, form)}</text>')  # fmt: skip
-    return (f'<div class="chart"><h3>{html.escape(name)}</h3><p>{html.escape(about)}</p>'
-            f'<svg viewBox="0 0 310 {len(values) * 20 + 4}">{"".join(bars)}</svg></div>')  # fmt: skip
+        bars.append(
+            f'<text x="0" y="{row * 20 + 14}">{html.escape(label[:9])}</text>'
+            f'<rect x="110" y="{row * 20 + 3}" width="{width:.1f}" height="14" rx="2" fill="{_BAR[row % len(_BAR)]}"/>'
+            f'<text x="{115 + width:.1f}" y="{row * 20 + 14}">{shown(value, form)}</text>'
+        )
+    return (
+        f'<div class="chart"><h3>{html.escape(name)}</h3><p>{html.escape(about)}</p>'
+        f'<svg viewBox="0 0 310 {len(values) * 20 + 4}">{"".join(bars)}</svg></div>'
+    )
 
 
 def _people(scores: Sequence[Scores]) -> str:
     names = list(dict.fromkeys(name for one in scores for name in one.by_person))
     rows = []
     for one in scores:
-        cells = "".join(f'<td style="background: rgba(91,154,104,{one.by_person.get(name, 0):.2f})">{shown(one.by_person.get(name, math.nan), "%")}</td>' for name in names)  # fmt: skip
+        cells = "".join(
+            f'<td style="background: rgba(91,154,104,{one.by_person.get(name, 0):.2f})">{shown(one.by_person.get(name, math.nan), "%")}</td>'
+            for name in names
+        )
         rows.append(f"<tr><td>{html.escape(one.name)}</td>{cells}</tr>")
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     return f'<table class="heat"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'

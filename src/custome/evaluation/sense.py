@@ -55,11 +55,18 @@ class Sense:
     """Log odds that it answers, asked directly; empty where that was not asked."""
 
     def means(self) -> dict[str, float]:
-        found = {"wins": self.wins, "information": self.information, "language": self.language, "direct": self.direct}
+        found = {
+            "wins": self.wins,
+            "information": self.information,
+            "language": self.language,
+            "direct": self.direct,
+        }
         return {name: float(np.mean(values)) for name, values in found.items() if len(values)}
 
 
-def sense_of(judge: Engine, answers: Sequence[Answer], reporter: Reporter, *, direct: bool = False) -> Sense:
+def sense_of(
+    judge: Engine, answers: Sequence[Answer], reporter: Reporter, *, direct: bool = False
+) -> Sense:
     """What `judge` thinks of answers; empty replies make none."""
     questions = list(dict.fromkeys(answer.question for answer in answers))
     dice = np.random.default_rng(0)
@@ -67,8 +74,13 @@ def sense_of(judge: Engine, answers: Sequence[Answer], reporter: Reporter, *, di
     for answer in answers:
         others = [question for question in questions if question != answer.question]
         chosen = dice.permutation(len(others))[:OTHERS]
-        rows += [(question, answer) for question in (answer.question, *(others[place] for place in chosen))]
-    scores = np.array(_likelihoods(judge, rows, reporter)).reshape(len(answers), -1)  # (A answers, own and others)
+        rows += [
+            (question, answer)
+            for question in (answer.question, *(others[place] for place in chosen))
+        ]
+    scores = np.array(_likelihoods(judge, rows, reporter)).reshape(
+        len(answers), -1
+    )  # (A answers, own and others)
     sizes = np.array([max(1, len(answer.text)) for answer in answers])
     said = np.array([bool(answer.text.strip()) for answer in answers])
     own, others = scores[:, 0], scores[:, 1:]
@@ -80,12 +92,17 @@ def sense_of(judge: Engine, answers: Sequence[Answer], reporter: Reporter, *, di
     )
 
 
-def _likelihoods(judge: Engine, rows: Sequence[tuple[str, Answer]], reporter: Reporter) -> list[float]:
+def _likelihoods(
+    judge: Engine, rows: Sequence[tuple[str, Answer]], reporter: Reporter
+) -> list[float]:
     found: list[float] = []
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
         asked = [_request(PLAYED.format(name=answer.name), question) for question, answer in part]
-        found += [score.logprob for score in judge.score(asked, [answer.text or "……" for _, answer in part])]
+        found += [
+            score.logprob
+            for score in judge.score(asked, [answer.text or "……" for _, answer in part])
+        ]
         reporter.progress("裁判读回答", start + len(part), len(rows))
     return found
 
@@ -97,7 +114,8 @@ def _asked_directly(judge: Engine, answers: Sequence[Answer], reporter: Reporter
         for start in range(0, len(asked), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             yes, no = (
-                [score.logprob for score in judge.score(asked[part], [word] * len(asked[part]))] for word in "是否"
+                [score.logprob for score in judge.score(asked[part], [word] * len(asked[part]))]
+                for word in "是否"
             )
             odds[part] += sign * (np.array(yes) - np.array(no)) / 2
             reporter.progress("直接问裁判", start + len(asked[part]), len(asked))
@@ -126,7 +144,10 @@ def calibrate(judge: Engine, real: Sequence[Answer], reporter: Reporter) -> Cali
     """What a judge makes of real replies and of the same replies under other questions."""
     wrong = shuffled(real)
     good, bad = (sense_of(judge, some, reporter, direct=True) for some in (real, wrong))
-    areas = {name: area_under_curve(getattr(good, name), getattr(bad, name)) for name in ("information", "direct")}
+    areas = {
+        name: area_under_curve(getattr(good, name), getattr(bad, name))
+        for name in ("information", "direct")
+    }
     return Calibration(pairs=len(real), areas=areas, real=good)
 
 
@@ -140,7 +161,14 @@ def real_dialogues(corpus: Path, most: int) -> list[Answer]:
             for before, turn in itertools.pairwise(turns):
                 whole = before["text"][-1:] in ("？", "?") and before["speaker"] != turn["speaker"]
                 if whole and 6 <= len(turn["text"]) <= 80 and turn["speaker"] not in NOBODY:
-                    found.append(Answer(question=before["text"], kind="real", name=turn["speaker"], text=turn["text"]))
+                    found.append(
+                        Answer(
+                            question=before["text"],
+                            kind="real",
+                            name=turn["speaker"],
+                            text=turn["text"],
+                        )
+                    )
     counts = Counter(answer.name for answer in found)
     return spread([answer for answer in found if counts[answer.name] > 1], most)
 
@@ -167,5 +195,8 @@ def shuffled(answers: Sequence[Answer]) -> list[Answer]:
     for name in dict.fromkeys(answer.name for answer in answers):
         own = [answer for answer in answers if answer.name == name]
         if len(own) > 1:
-            found += [Answer(question=a.question, kind=a.kind, name=name, text=b.text) for a, b in zip(own, [*own[1:], own[0]], strict=True)]  # fmt: skip
+            found += [
+                Answer(question=a.question, kind=a.kind, name=name, text=b.text)
+                for a, b in zip(own, [*own[1:], own[0]], strict=True)
+            ]
     return found

@@ -23,7 +23,13 @@ from .run_folder import ADAPTER_FILES, OLD_ADAPTER_FILE, WEIGHTS_FILE
 def linear_names(model: nn.Module) -> list[str]:
     """Last parts of the names of all linear layers but the output head."""
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    return sorted({n.split(".")[-1] for n, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head})
+    return sorted(
+        {
+            n.split(".")[-1]
+            for n, m in model.named_modules()
+            if isinstance(m, nn.Linear) and m is not head
+        }
+    )
 
 
 def check_targets(model: nn.Module, targets: tuple[str, ...], flag: str) -> None:
@@ -32,7 +38,8 @@ def check_targets(model: nn.Module, targets: tuple[str, ...], flag: str) -> None
     missing = [target for target in targets if target not in names and target != "all-linear"]
     if missing:
         raise TrainingError(
-            f"底座里没有名为 {missing[0]!r} 的线性层", f"可用的线性层：{', '.join(names)}；用 {flag} 指定"
+            f"底座里没有名为 {missing[0]!r} 的线性层",
+            f"可用的线性层：{', '.join(names)}；用 {flag} 指定",
         )
 
 
@@ -82,9 +89,15 @@ def load_adapter(model: Any, folder: Path, name: str = "default") -> Any:
             return model.eval()
         return PeftModel.from_pretrained(model, str(folder), adapter_name=name).eval()
     except pickle.UnpicklingError as error:
-        raise RunError(f"适配器 {str(folder / OLD_ADAPTER_FILE)!r} 里不只是权重，还有要执行的代码，不读它", "找发布者要 safetensors 格式的适配器") from error  # fmt: skip
+        raise RunError(
+            f"适配器 {str(folder / OLD_ADAPTER_FILE)!r} 里不只是权重，还有要执行的代码，不读它",
+            "找发布者要 safetensors 格式的适配器",
+        ) from error
     except (RuntimeError, ValueError, KeyError, SafetensorError, EOFError) as error:
-        raise RunError(f"适配器 {str(folder)!r} 装不到这个底座上：{str(error).splitlines()[0][:160]}", "换成训练时用的底座（见 run.json 的 base_model）") from error  # fmt: skip
+        raise RunError(
+            f"适配器 {str(folder)!r} 装不到这个底座上：{str(error).splitlines()[0][:160]}",
+            "换成训练时用的底座（见 run.json 的 base_model）",
+        ) from error
 
 
 @torch.no_grad()
@@ -92,7 +105,11 @@ def last_logits(model: Any, ids: list[int]) -> Tensor:
     """Logits (V,) for the token after `ids`."""
     was_training = model.training
     model.eval()
-    logits: Tensor = model(input_ids=torch.tensor([ids], device=model.device), logits_to_keep=1).logits[0, -1].float()
+    logits: Tensor = (
+        model(input_ids=torch.tensor([ids], device=model.device), logits_to_keep=1)
+        .logits[0, -1]
+        .float()
+    )
     model.train(was_training)
     return logits
 
@@ -105,7 +122,9 @@ def check_adapter_works(model: Any, folder: Path, ids: list[int], base_logits: T
     """
     saved = load_file(folder / saved_files(model)[-1])
     if not saved:
-        raise TrainingError(f"适配器 {str(folder)!r} 是空的", "这是程序的错误，请带着 run.json 报告")
+        raise TrainingError(
+            f"适配器 {str(folder)!r} 是空的", "这是程序的错误，请带着 run.json 报告"
+        )
     if isinstance(model, Retuned):
         model.load_weights(saved)
     else:

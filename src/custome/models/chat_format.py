@@ -33,11 +33,26 @@ _PAIRS = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！"}
 _NARROW_MARKS = {wide: narrow for narrow, wide in _PAIRS.items()}
 _MARKS = set(_PAIRS) | set(_NARROW_MARKS)
 _SAME = str.maketrans(
-    {"「": "“", "」": "”", "『": "‘", "』": "’", "．": ".", "｡": "。", "､": "、", "（": "(", "）": ")"}
+    {
+        "「": "“",
+        "」": "”",
+        "『": "‘",
+        "』": "’",
+        "．": ".",
+        "｡": "。",
+        "､": "、",
+        "（": "(",
+        "）": ")",
+    }
 )
-_NARROW = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_NARROW = {
+    code: code - 0xFEE0
+    for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+}
 _CJK = re.compile(rf"[{_HAN}。、“”‘’《》（）—…]")
-_BRACKETS = re.compile(rf"\((?=[^()]*[{_HAN}])([^()]*)\)|(?<=[{_HAN}])\(([^()]*)\)|\(([^()]*)\)(?=[{_HAN}])")
+_BRACKETS = re.compile(
+    rf"\((?=[^()]*[{_HAN}])([^()]*)\)|(?<=[{_HAN}])\(([^()]*)\)|\(([^()]*)\)(?=[{_HAN}])"
+)
 _FULL_STOP = re.compile(rf"(?<=[{_HAN}”])\.(?![A-Za-z0-9.])")
 _CUE_END = re.compile(r"(?<![请要想])[曰道云言说喝骂叹笑叫喊]：$")
 _SENTENCE_ENDS = "。！？；…，、：”!?;,:~"
@@ -94,9 +109,15 @@ def _set_width(text: str) -> str:
             continue
         beside = [rest[seen - 1]] if seen else []
         beside += [rest[seen]] if seen < len(rest) else []
-        tight = text[position - 1 : position].isalnum() and text[position + 1 : position + 2].isalnum()  # 3:4, a,b
+        tight = (
+            text[position - 1 : position].isalnum() and text[position + 1 : position + 2].isalnum()
+        )  # 3:4, a,b
         latin = tight and not _CJK.match(text[position - 1]) and not _CJK.match(text[position + 1])
-        if any(_CJK.match(c) for c in beside) and not latin and text[position : position + 3] != "://":
+        if (
+            any(_CJK.match(c) for c in beside)
+            and not latin
+            and text[position : position + 3] != "://"
+        ):
             out.append(_PAIRS.get(character, character))
         else:
             out.append(_NARROW_MARKS.get(character, character))
@@ -111,7 +132,10 @@ def _spaces(text: str) -> str:
 
 def _pair_straight_marks(text: str) -> str:
     parts = re.split('["＂]', text)
-    return "".join(part + (OPEN if i % 2 == 0 else CLOSE) for i, part in enumerate(parts[:-1])) + parts[-1]
+    return (
+        "".join(part + (OPEN if i % 2 == 0 else CLOSE) for i, part in enumerate(parts[:-1]))
+        + parts[-1]
+    )
 
 
 def ends_with_cue(text: str) -> bool:
@@ -150,7 +174,11 @@ def _control_marks(tokenizer: Any) -> re.Pattern[str] | None:
     """How a tokenizer's control tokens are written; looked up once."""
     if tokenizer not in _marks_of:
         added = tokenizer.added_tokens_decoder.values()
-        written = sorted((one.content for one in added if one.special and len(one.content) > 1), key=len, reverse=True)
+        written = sorted(
+            (one.content for one in added if one.special and len(one.content) > 1),
+            key=len,
+            reverse=True,
+        )
         _marks_of[tokenizer] = re.compile("|".join(map(re.escape, written))) if written else None
     return _marks_of[tokenizer]
 
@@ -234,7 +262,9 @@ class NovelFormat:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._before_reply: list[int] = getattr(tokenizer, "before_reply", [])
-        self._bos = [] if self._before_reply or tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        self._bos = (
+            [] if self._before_reply or tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        )
 
     def _ids(self, text: str) -> list[int]:
         return text_ids(self._tokenizer, text)
@@ -244,7 +274,10 @@ class NovelFormat:
         context = self._ids(normalise(sample.context))
         reply = [*self._ids(_quoted(normalise(sample.chat))), self._tokenizer.eos_token_id]
         last = _fit(front, context, [*self._before_reply, *reply], cutoff_len)
-        parts = [(self._ids(normalise(e.context)), self._ids(_quoted(normalise(e.chat)))) for e in sample.earlier]
+        parts = [
+            (self._ids(normalise(e.context)), self._ids(_quoted(normalise(e.chat))))
+            for e in sample.earlier
+        ]
         whole = _with_earlier(last, len(front), parts, cutoff_len)
         if not self._before_reply:
             return whole
@@ -281,7 +314,8 @@ class TemplateFormat:
             text = self._render(messages, **options)
         except TemplateError as error:
             raise InputError(
-                f"这个底座的对话模板不接受这段对话：{error}", "问和答要一人一句，从问开始，system 只在最前面"
+                f"这个底座的对话模板不接受这段对话：{error}",
+                "问和答要一人一句，从问开始，system 只在最前面",
             ) from error
         ids: list[int] = []
         for piece in text.split(_BREAK):
@@ -289,7 +323,9 @@ class TemplateFormat:
         return ids
 
     def _render(self, messages: list[dict[str, str]], **options: Any) -> str:
-        text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, enable_thinking=False, **options)
+        text: str = self._tokenizer.apply_chat_template(
+            messages, tokenize=False, enable_thinking=False, **options
+        )
         return text
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
@@ -301,11 +337,15 @@ class TemplateFormat:
                 return replace(encoded, cut=first > 0)
         words = self._tokenizer(exchanges[-1].context, add_special_tokens=False).input_ids
         over = len(self._encode(exchanges[-1:], 10**9, front).ids) - cutoff_len
-        shorter = self._tokenizer.decode(words[min(over, len(words)) :])  # the question gives way, never the persona
+        shorter = self._tokenizer.decode(
+            words[min(over, len(words)) :]
+        )  # the question gives way, never the persona
         last = [Exchange(context=shorter, chat=sample.chat)]
         return replace(self._encode(last, cutoff_len, front), cut=True)
 
-    def _encode(self, exchanges: Sequence[Exchange], cutoff_len: int, front: Sequence[Message]) -> Encoded:
+    def _encode(
+        self, exchanges: Sequence[Exchange], cutoff_len: int, front: Sequence[Message]
+    ) -> Encoded:
         messages = list(front)
         replies: list[tuple[int, int]] = []
         whole: list[int] = []
@@ -316,17 +356,29 @@ class TemplateFormat:
             messages.append(Message(role="user", content=exchange.context))
             prompt, before = self._ids(self._turns(messages), add_generation_prompt=True), whole
             said = _lines(exchange.chat)
-            messages.append(Message(role="assistant", content=said[1:-1] if _in_one_pair(said) else said))
+            messages.append(
+                Message(role="assistant", content=said[1:-1] if _in_one_pair(said) else said)
+            )
             whole = self._ids(self._turns(messages))
             end = self._tokenizer.eos_token_id
             if end in whole[len(prompt) :]:  # nothing to learn behind the end of the turn
                 whole = whole[: len(whole) - whole[::-1].index(end)]
             elif self._tokenizer.decode(whole).rstrip().endswith(messages[-1].content):
-                whole, ended = [*whole, end], True  # GLM-4's ends no turn; the last reply must all the same
+                whole, ended = (
+                    [*whole, end],
+                    True,
+                )  # GLM-4's ends no turn; the last reply must all the same
             start = next(
-                (i for i, pair in enumerate(zip(prompt, whole, strict=False)) if pair[0] != pair[1]), len(prompt)
+                (
+                    i
+                    for i, pair in enumerate(zip(prompt, whole, strict=False))
+                    if pair[0] != pair[1]
+                ),
+                len(prompt),
             )
-            replies = [(a, b) for a, b in replies if whole[:b] == before[:b]]  # a template may tell the past otherwise
+            replies = [
+                (a, b) for a, b in replies if whole[:b] == before[:b]
+            ]  # a template may tell the past otherwise
             replies.append((start, len(whole)))
         start = replies[-1][0]
         last = _fit([], whole[:start], whole[start:], cutoff_len)
@@ -337,14 +389,19 @@ class TemplateFormat:
 
     def _turns(self, messages: Sequence[Message]) -> list[dict[str, str]]:
         said = [(m.role, _harmless(self._tokenizer, _lines(m.content))) for m in messages]
-        told = [text for role, text in said if role == "system"]  # one, and in front: many templates know no other
+        told = [
+            text for role, text in said if role == "system"
+        ]  # one, and in front: many templates know no other
         turns = [{"role": role, "content": text} for role, text in said if role != "system"]
         words = "\n".join(told)
         if not words or not turns:
             return turns or [{"role": "user", "content": words}]
         if self._has_system:
             return [{"role": "system", "content": words}, *turns]
-        return [{"role": turns[0]["role"], "content": f"{words}\n{turns[0]['content']}"}, *turns[1:]]
+        return [
+            {"role": turns[0]["role"], "content": f"{words}\n{turns[0]['content']}"},
+            *turns[1:],
+        ]
 
     def is_complete(self, text: str) -> bool:
         return False  # its end-of-turn token says so
@@ -366,10 +423,15 @@ def _as_one_person(sample: Sample) -> list[Exchange]:
     """A conversation of several people as one of them lives it: what the others say is part of the question."""
     exchanges: list[Exchange] = []
     heard = ""
-    for exchange in (*sample.earlier, Exchange(context=sample.context, chat=sample.chat, speaker=sample.speaker)):
+    for exchange in (
+        *sample.earlier,
+        Exchange(context=sample.context, chat=sample.chat, speaker=sample.speaker),
+    ):
         context = heard + exchange.context
         if exchange.speaker == sample.speaker:
-            exchanges.append(Exchange(context=context, chat=exchange.chat, speaker=exchange.speaker))
+            exchanges.append(
+                Exchange(context=context, chat=exchange.chat, speaker=exchange.speaker)
+            )
             heard = ""
         else:
             heard = context + exchange.chat
@@ -384,7 +446,9 @@ def open_format(tokenizer: Any, name: str = "auto") -> ChatFormat:
     """
     has_template = bool(getattr(tokenizer, "chat_template", None))
     if name == "template" and not has_template:
-        raise InputError("这个底座没有自带的对话模板", "改用 --chat-format novel（或 auto），或换一个对话类底座")
+        raise InputError(
+            "这个底座没有自带的对话模板", "改用 --chat-format novel（或 auto），或换一个对话类底座"
+        )
     if name == "auto":
         name = "template" if has_template else "novel"
     if name == "novel":
@@ -396,10 +460,16 @@ def open_format(tokenizer: Any, name: str = "auto") -> ChatFormat:
 
 def _give_template(tokenizer: Any, name: str) -> None:
     if name not in chat_templates():
-        raise InputError(f"没有叫 {name!r} 的对话模板", f"可用：auto、novel、template、{'、'.join(chat_templates())}")
+        raise InputError(
+            f"没有叫 {name!r} 的对话模板",
+            f"可用：auto、novel、template、{'、'.join(chat_templates())}",
+        )
     parts = chat_templates()[name]
     tokenizer.chat_template = _jinja(parts)
-    if parts["end"] and tokenizer.convert_tokens_to_ids(parts["end"]) not in (None, tokenizer.unk_token_id):
+    if parts["end"] and tokenizer.convert_tokens_to_ids(parts["end"]) not in (
+        None,
+        tokenizer.unk_token_id,
+    ):
         tokenizer.eos_token = parts["end"]
 
 
@@ -409,9 +479,14 @@ def _jinja(parts: dict[str, str]) -> str:
     def written(around: str, **values: str) -> str:
         pieces = re.split(r"\{(\w+)\}", around)
         shown = [
-            json.dumps(piece, ensure_ascii=False) if n % 2 == 0 else values[piece] for n, piece in enumerate(pieces)
+            json.dumps(piece, ensure_ascii=False) if n % 2 == 0 else values[piece]
+            for n, piece in enumerate(pieces)
         ]
-        return "{{ " + " ~ ".join(piece for piece in shown if piece != '""') + " }}" if any(pieces) else ""
+        return (
+            "{{ " + " ~ ".join(piece for piece in shown if piece != '""') + " }}"
+            if any(pieces)
+            else ""
+        )
 
     system = written(parts["system"], text="message.content")
     inside = "{system}" in parts["user"]
@@ -420,7 +495,8 @@ def _jinja(parts: dict[str, str]) -> str:
     kept = f"{{% set persona.text %}}{system}{{% endset %}}" if inside else system
     reply = written(parts["reply"] + parts["answer"], text="message.content")
     return (
-        written(parts["start"]) + "{% set persona = namespace(text='') %}{% for message in messages %}"
+        written(parts["start"])
+        + "{% set persona = namespace(text='') %}{% for message in messages %}"
         f"{{% if message.role == 'system' %}}{kept}{{% elif message.role == 'user' %}}{user}{forget}"
         f"{{% else %}}{reply}{{% endif %}}{{% endfor %}}{{% if add_generation_prompt %}}{written(parts['reply'])}{{% endif %}}"
     )
@@ -474,10 +550,16 @@ def _fit(bos: list[int], context: list[int], reply: list[int], cutoff_len: int) 
         reply = [*reply[: cutoff_len - len(bos) - 1], reply[-1]]
     kept = context[max(0, len(context) - max(0, room)) :] if room > 0 else []
     ids = (*bos, *kept, *reply)
-    return Encoded(ids=ids, replies=((len(bos) + len(kept), len(ids)),), cut=len(kept) < len(context) or room < 0)
+    return Encoded(
+        ids=ids,
+        replies=((len(bos) + len(kept), len(ids)),),
+        cut=len(kept) < len(context) or room < 0,
+    )
 
 
-def _with_earlier(last: Encoded, bos: int, parts: Sequence[tuple[list[int], list[int]]], cutoff_len: int) -> Encoded:
+def _with_earlier(
+    last: Encoded, bos: int, parts: Sequence[tuple[list[int], list[int]]], cutoff_len: int
+) -> Encoded:
     """As many whole earlier exchanges (context, reply) in front of the last one as fit; `bos` tokens stay first."""
     head, body, replies = (
         last.ids[:bos],
@@ -492,4 +574,8 @@ def _with_earlier(last: Encoded, bos: int, parts: Sequence[tuple[list[int], list
             break
         body = [*context, *reply, *body]
         replies = [(len(context), size), *((start + size, end + size) for start, end in replies)]
-    return Encoded(ids=(*head, *body), replies=tuple((start + bos, end + bos) for start, end in replies), cut=cut)
+    return Encoded(
+        ids=(*head, *body),
+        replies=tuple((start + bos, end + bos) for start, end in replies),
+        cut=cut,
+    )

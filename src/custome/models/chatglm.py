@@ -22,7 +22,13 @@ from huggingface_hub.dataclasses import strict
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, processors
 from tokenizers.models import Unigram
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.generation import GenerationMixin
@@ -67,7 +73,9 @@ class ChatGLMConfig(PreTrainedConfig):
         if hasattr(self, "multi_query_attention") or hasattr(self, "ffn_hidden_size"):
             raise ValueError("model_type 是 chatglm，可这是 ChatGLM2/3 的结构，不是 ChatGLM-6B")
         if self.quantization_bit:
-            raise ValueError(f"这是压成 {self.quantization_bit} 位的 ChatGLM-6B，请用没压过的，再加 --load_8bit")
+            raise ValueError(
+                f"这是压成 {self.quantization_bit} 位的 ChatGLM-6B，请用没压过的，再加 --load_8bit"
+            )
         if not self.position_encoding_2d:
             raise ValueError("position_encoding_2d 为 false 的早期版本不支持，请用最后的正式版本")
 
@@ -110,7 +118,10 @@ def visible(context: Tensor, mask: Tensor | None, new: int, cached: int) -> Tens
     keys = torch.arange(cached + new, device=context.device)
     queries = keys[cached:]
     seen = keys[None, :] <= queries[:, None]  # (T, S)
-    seen = seen[None] | (keys[None, None, :] < (context + cached)[:, None, None]) & (context > 0)[:, None, None]
+    seen = (
+        seen[None]
+        | (keys[None, None, :] < (context + cached)[:, None, None]) & (context > 0)[:, None, None]
+    )
     if mask is not None:
         itself = keys[None, :] == queries[:, None]  # padding must look at something
         seen = seen & (mask[:, None, :] != 0) | itself[None]
@@ -120,7 +131,9 @@ def visible(context: Tensor, mask: Tensor | None, new: int, cached: int) -> Tens
 def rotations(positions: Tensor, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """(cos, sin), each (B, 2, T, E/2), for positions (B, 2, T) and head size E; frequencies have fp16's precision."""
     half = size // 2
-    frequencies = 1.0 / (10000 ** (torch.arange(0, half, 2, device=positions.device).float() / half))  # (E/4,)
+    frequencies = 1.0 / (
+        10000 ** (torch.arange(0, half, 2, device=positions.device).float() / half)
+    )  # (E/4,)
     angles = positions[..., None].float() * frequencies.half().float()
     angles = torch.cat([angles, angles], dim=-1)
     return angles.cos().to(dtype), angles.sin().to(dtype)
@@ -137,7 +150,13 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def eager_attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, scaling: float, **others: Any
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor,
+    scaling: float,
+    **others: Any,
 ) -> tuple[Tensor, Tensor]:
     """Plain attention; scores stay small until they are fp32, as fp16 would overflow."""
     scores = (query * (scaling / module.coefficient)) @ key.mT  # (B, H, T, S)
@@ -155,17 +174,23 @@ class ChatGLMAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, hidden: Tensor, seen: Tensor, turns: tuple[Tensor, Tensor], cache: Cache | None) -> Tensor:
+    def forward(
+        self, hidden: Tensor, seen: Tensor, turns: tuple[Tensor, Tensor], cache: Cache | None
+    ) -> Tensor:
         """hidden (B, T, D), seen (B, 1, T, S)."""
         shape = (*hidden.shape[:2], self.config.num_attention_heads, 3 * self.head_size)
-        query, key, value = self.query_key_value(hidden).view(shape).transpose(1, 2).chunk(3, dim=-1)  # (B, H, T, E)
+        query, key, value = (
+            self.query_key_value(hidden).view(shape).transpose(1, 2).chunk(3, dim=-1)
+        )  # (B, H, T, E)
         query, key = rotate(query, *turns), rotate(key, *turns)
         if cache is not None:
             key, value = cache.update(key, value, self.layer_idx)
         attend: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention
         )
-        out, _ = attend(self, query, key, value, seen, scaling=self.head_size**-0.5, dropout=0.0)  # (B, T, H, E)
+        out, _ = attend(
+            self, query, key, value, seen, scaling=self.head_size**-0.5, dropout=0.0
+        )  # (B, T, H, E)
         mixed: Tensor = self.dense(out.reshape(hidden.shape))
         return mixed
 
@@ -193,10 +218,14 @@ class ChatGLMBlock(GradientCheckpointingLayer):
         super().__init__()
         self.input_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layernorm_epsilon)
         self.attention = ChatGLMAttention(config, layer)
-        self.post_attention_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layernorm_epsilon)
+        self.post_attention_layernorm = nn.LayerNorm(
+            config.hidden_size, eps=config.layernorm_epsilon
+        )
         self.mlp = ChatGLMMLP(config)
 
-    def forward(self, hidden: Tensor, seen: Tensor, turns: tuple[Tensor, Tensor], cache: Cache | None) -> Tensor:
+    def forward(
+        self, hidden: Tensor, seen: Tensor, turns: tuple[Tensor, Tensor], cache: Cache | None
+    ) -> Tensor:
         normed = self.input_layernorm(hidden)
         hidden = normed * ALPHA + self.attention(normed, seen, turns, cache)
         normed = self.post_attention_layernorm(hidden)
@@ -221,7 +250,9 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
     def __init__(self, config: ChatGLMConfig) -> None:
         super().__init__(config)
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList([ChatGLMBlock(config, layer) for layer in range(config.num_layers)])
+        self.layers = nn.ModuleList(
+            [ChatGLMBlock(config, layer) for layer in range(config.num_layers)]
+        )
         self.final_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layernorm_epsilon)
         self.post_init()
 
@@ -232,9 +263,14 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         self.word_embeddings = value
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
-        past_key_values: Cache | None = None, use_cache: bool | None = None, **others: Any,
-    ) -> BaseModelOutputWithPast:  # fmt: skip
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        use_cache: bool | None = None,
+        **others: Any,
+    ) -> BaseModelOutputWithPast:
         """input_ids (B, T), attention_mask (B, S), position_ids (B, 2, T) or left out when T is the whole sequence."""
         if (self.config.use_cache if use_cache is None else use_cache) and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
@@ -245,10 +281,14 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
             positions = position_ids
         hidden = self.word_embeddings(input_ids)
         seen = visible(context, attention_mask, input_ids.shape[1], cached)
-        turns = rotations(positions, self.config.hidden_size // self.config.num_attention_heads, hidden.dtype)
+        turns = rotations(
+            positions, self.config.hidden_size // self.config.num_attention_heads, hidden.dtype
+        )
         for layer in self.layers:
             hidden = layer(hidden, seen, turns, past_key_values)
-        return BaseModelOutputWithPast(last_hidden_state=self.final_layernorm(hidden), past_key_values=past_key_values)
+        return BaseModelOutputWithPast(
+            last_hidden_state=self.final_layernorm(hidden), past_key_values=past_key_values
+        )
 
 
 class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin):
@@ -277,17 +317,29 @@ class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin):
         return inputs
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
-        past_key_values: Cache | None = None, labels: Tensor | None = None, use_cache: bool | None = None,
-        logits_to_keep: int = 0, **others: Any,
-    ) -> CausalLMOutputWithPast:  # fmt: skip
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int = 0,
+        **others: Any,
+    ) -> CausalLMOutputWithPast:
         """labels (B, T), -100 where nothing is to be learnt; each is predicted by the token before it."""
-        output = self.transformer(input_ids, attention_mask, position_ids, past_key_values, use_cache)
+        output = self.transformer(
+            input_ids, attention_mask, position_ids, past_key_values, use_cache
+        )
         logits = self.lm_head(output.last_hidden_state[:, -logits_to_keep:])  # (B, T, V)
         loss = None
         if labels is not None:
-            loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
-        return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=output.past_key_values)
+            loss = nn.functional.cross_entropy(
+                logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
+            )
+        return CausalLMOutputWithPast(
+            loss=loss, logits=logits, past_key_values=output.past_key_values
+        )
 
 
 UNIGRAM = 1
@@ -343,23 +395,44 @@ def read_pieces(path: Path) -> Tokenizer:
     if model.trainer_spec.model_type != UNIGRAM:
         raise ValueError(f"{path.name} 不是 unigram 分词模型")
     tokenizer = Tokenizer(Unigram(pieces, unk_id=model.trainer_spec.unk_id, byte_fallback=True))
-    marks = {"\n": "<n>", "\t": "<|tab|>", **{" " * n: f"<|blank_{n}|>" for n in range(LONGEST_BLANK, 1, -1)}}
-    tokenizer.normalizer = normalizers.Sequence([
-        *(normalizers.Replace(text, mark) for text, mark in marks.items()),
-        *([normalizers.Precompiled(charsmap)] if (charsmap := model.normalizer_spec.precompiled_charsmap) else []),
-        normalizers.Prepend("▁"), normalizers.Replace(" ", "▁"),
-    ])  # fmt: skip
-    tokenizer.decoder = decoders.Sequence([
-        *(decoders.Replace(mark, text) for text, mark in marks.items()),
-        decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", left=1),
-    ])  # fmt: skip
+    marks = {
+        "\n": "<n>",
+        "\t": "<|tab|>",
+        **{" " * n: f"<|blank_{n}|>" for n in range(LONGEST_BLANK, 1, -1)},
+    }
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            *(normalizers.Replace(text, mark) for text, mark in marks.items()),
+            *(
+                [normalizers.Precompiled(charsmap)]
+                if (charsmap := model.normalizer_spec.precompiled_charsmap)
+                else []
+            ),
+            normalizers.Prepend("▁"),
+            normalizers.Replace(" ", "▁"),
+        ]
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [
+            *(decoders.Replace(mark, text) for text, mark in marks.items()),
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", left=1),
+        ]
+    )
     special = {"<unk>", "<s>", "</s>", "<pad>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>"}
     known = [piece for piece, _ in pieces if piece in special]
-    tokenizer.add_special_tokens([AddedToken(piece, normalized=False, special=True) for piece in known])
+    tokenizer.add_special_tokens(
+        [AddedToken(piece, normalized=False, special=True) for piece in known]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A [gMASK] <sop>", pair="$A [gMASK] <sop> $B <eop>",
-        special_tokens=[(mark, tokenizer.token_to_id(mark)) for mark in ("[gMASK]", "<sop>", "<eop>")],
-    )  # fmt: skip
+        single="$A [gMASK] <sop>",
+        pair="$A [gMASK] <sop> $B <eop>",
+        special_tokens=[
+            (mark, tokenizer.token_to_id(mark)) for mark in ("[gMASK]", "<sop>", "<eop>")
+        ],
+    )
     return tokenizer
 
 

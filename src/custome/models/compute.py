@@ -19,7 +19,11 @@ from ..errors import DiskError, InputError
 from ..machine import Rates, read_rates, write_rates
 
 ComputeType = Literal["fp32", "bf16", "fp16"]
-DTYPES: dict[ComputeType, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES: dict[ComputeType, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 def pick_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
@@ -37,7 +41,9 @@ def compute_dtype(device: str) -> torch.dtype:
     """In which a model answers on `device`."""
     if device == "cpu":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return (
+        torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    )
 
 
 def remember_few_products() -> None:
@@ -50,14 +56,18 @@ def remember_few_products() -> None:
     os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
 
 
-def training_type(device: str, wanted: Literal["auto"] | ComputeType, home: Path | None = None) -> ComputeType:
+def training_type(
+    device: str, wanted: Literal["auto"] | ComputeType, home: Path | None = None
+) -> ComputeType:
     """In which a model is trained on `device`; `auto` takes the faster one.
 
     Raises:
         InputError: a CPU is asked for fp16, which has no products for it.
     """
     if wanted == "fp16" and device == "cpu":
-        raise InputError("compute_type=fp16 只能在显卡上算", "去掉它（auto 会挑快的），或 --compute-type fp32")
+        raise InputError(
+            "compute_type=fp16 只能在显卡上算", "去掉它（auto 会挑快的），或 --compute-type fp32"
+        )
     if wanted != "auto":
         return wanted
     if device != "cpu":
@@ -96,8 +106,12 @@ def _seconds(left: Tensor, right: Tensor) -> float:
 def _cpu_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        return " ".join(said.get(key, "") for key in ("model name", "cpu family", "model", "stepping"))
+        said = {
+            key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
+        }
+        return " ".join(
+            said.get(key, "") for key in ("model name", "cpu family", "model", "stepping")
+        )
     except OSError:
         import platform
 

@@ -21,13 +21,24 @@ from gguf import GGMLQuantizationType, GGUFWriter
 from ..errors import SourceError
 from ..files import atomic_file
 
-ARCHITECTURES = {"gemma3_text": "gemma3", "qwen2": "qwen2", "qwen3": "qwen3", "llama": "llama", "internlm3": "llama"}
+ARCHITECTURES = {
+    "gemma3_text": "gemma3",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "llama": "llama",
+    "internlm3": "llama",
+}
 """transformers' model type → llama.cpp's architecture."""
 QUANTS = {
-    "f32": GGMLQuantizationType.F32, "f16": GGMLQuantizationType.F16, "bf16": GGMLQuantizationType.BF16,
-    "q8_0": GGMLQuantizationType.Q8_0, "q5_1": GGMLQuantizationType.Q5_1, "q5_0": GGMLQuantizationType.Q5_0,
-    "q4_1": GGMLQuantizationType.Q4_1, "q4_0": GGMLQuantizationType.Q4_0,
-}  # fmt: skip
+    "f32": GGMLQuantizationType.F32,
+    "f16": GGMLQuantizationType.F16,
+    "bf16": GGMLQuantizationType.BF16,
+    "q8_0": GGMLQuantizationType.Q8_0,
+    "q5_1": GGMLQuantizationType.Q5_1,
+    "q5_0": GGMLQuantizationType.Q5_0,
+    "q4_1": GGMLQuantizationType.Q4_1,
+    "q4_0": GGMLQuantizationType.Q4_0,
+}
 FILE_TYPES = {"f32": 0, "f16": 1, "bf16": 32, "q8_0": 7, "q5_1": 9, "q5_0": 8, "q4_1": 3, "q4_0": 2}
 Stored = tuple[np.ndarray, GGMLQuantizationType]
 """A tensor as a file holds it."""
@@ -41,7 +52,10 @@ def architecture_of(config: Any) -> str:
     """
     kind = str(config.model_type)
     if kind not in ARCHITECTURES:
-        raise SourceError(f"{kind!r} 结构还不会写成 GGUF", f"能写的：{', '.join(ARCHITECTURES)}；其他的导出成 --to hf")
+        raise SourceError(
+            f"{kind!r} 结构还不会写成 GGUF",
+            f"能写的：{', '.join(ARCHITECTURES)}；其他的导出成 --to hf",
+        )
     return ARCHITECTURES[kind]
 
 
@@ -57,7 +71,9 @@ def as_stored(architecture: str, name: str, tensor: np.ndarray, config: Any) -> 
     if architecture == "gemma3" and name.endswith("norm.weight"):
         return tensor + 1
     if architecture == "llama" and (found := re.search(r"\.(q|k)_proj\.", name)):
-        return in_pairs(tensor, config.num_attention_heads if found[1] == "q" else config.num_key_value_heads)
+        return in_pairs(
+            tensor, config.num_attention_heads if found[1] == "q" else config.num_key_value_heads
+        )
     return tensor
 
 
@@ -68,7 +84,11 @@ def as_loaded(architecture: str, name: str, tensor: Any, config: Any) -> Any:
     if architecture == "llama" and (found := re.search(r"\.(q|k)_proj\.", name)):
         heads = config.num_attention_heads if found[1] == "q" else config.num_key_value_heads
         shape = tensor.shape
-        return tensor.reshape(heads, shape[0] // heads // 2, 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+        return (
+            tensor.reshape(heads, shape[0] // heads // 2, 2, *shape[1:])
+            .swapaxes(1, 2)
+            .reshape(shape)
+        )
     return tensor
 
 
@@ -92,7 +112,13 @@ def stored(tensor: np.ndarray, quant: str) -> Stored:
 
 
 def write_model(
-    target: Path, tensors: Mapping[str, Stored], config: Any, tokenizer: Any, *, quant: str, name: str
+    target: Path,
+    tensors: Mapping[str, Stored],
+    config: Any,
+    tokenizer: Any,
+    *,
+    quant: str,
+    name: str,
 ) -> None:
     """A GGUF file of a whole model.
 
@@ -138,7 +164,10 @@ def _write_shape(writer: GGUFWriter, config: Any) -> None:
     writer.add_rope_dimension_count(head)
     scalar = getattr(config, "query_pre_attn_scalar", None)
     if scalar is not None and scalar != attention_scalar(config):
-        raise SourceError(f"query_pre_attn_scalar={scalar}，llama.cpp 只会按 {attention_scalar(config)} 算", "导出成 --to hf")  # fmt: skip
+        raise SourceError(
+            f"query_pre_attn_scalar={scalar}，llama.cpp 只会按 {attention_scalar(config)} 算",
+            "导出成 --to hf",
+        )
     _write_positions(writer, config, head)
 
 
@@ -171,7 +200,10 @@ def _write_positions(writer: GGUFWriter, config: Any, head: int) -> None:
 def llama3_factors(rope: Mapping[str, Any], head: int) -> np.ndarray:
     """By what each of the E/2 rotations is slowed down, as Llama 3.1's long context does (its model card's formula)."""
     wave = 2 * math.pi * float(rope["rope_theta"]) ** (np.arange(0, head, 2) / head)
-    whole, low, high = (float(rope[key]) for key in ("original_max_position_embeddings", "low_freq_factor", "high_freq_factor"))  # fmt: skip
+    whole, low, high = (
+        float(rope[key])
+        for key in ("original_max_position_embeddings", "low_freq_factor", "high_freq_factor")
+    )
     factor = float(rope["factor"])
     smooth = np.clip((whole / wave - low) / (high - low), 0, 1)
     return (1 / ((1 - smooth) / factor + smooth)).astype(np.float32)
@@ -194,11 +226,19 @@ def write_tokenizer(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
     kinds = [int(gguf.TokenType.UNUSED)] * rows
     for token, number in ids.items():
         byte, unknown = vocab.BYTE.fullmatch(token), token == "<unk>"
-        kind = gguf.TokenType.BYTE if byte else gguf.TokenType.UNKNOWN if unknown else gguf.TokenType.NORMAL
+        kind = (
+            gguf.TokenType.BYTE
+            if byte
+            else gguf.TokenType.UNKNOWN
+            if unknown
+            else gguf.TokenType.NORMAL
+        )
         tokens[number], kinds[number] = token, int(kind)
     for number, entry in added.items():
         tokens[number] = entry["content"]
-        kinds[number] = int(gguf.TokenType.CONTROL if entry["special"] else gguf.TokenType.USER_DEFINED)
+        kinds[number] = int(
+            gguf.TokenType.CONTROL if entry["special"] else gguf.TokenType.USER_DEFINED
+        )
     merges, on_bytes = list(vocab.merges_of(data)), vocab.is_byte_level(data)
     writer.add_tokenizer_model("gpt2" if on_bytes else "llama")
     writer.add_tokenizer_pre(_splitting(data) if on_bytes else "default")
@@ -207,16 +247,25 @@ def write_tokenizer(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
     if on_bytes:
         writer.add_token_merges([" ".join(pair) for pair in merges])
     else:  # llama.cpp joins the pair that makes the token of the highest score: the order of the merges
-        scores = {first + second: -float(rank) for rank, (first, second) in reversed([*enumerate(merges, 1)])}
+        scores = {
+            first + second: -float(rank)
+            for rank, (first, second) in reversed([*enumerate(merges, 1)])
+        }
         writer.add_token_scores([scores.get(token, -1e6) for token in tokens])
         told = json.dumps([data.get("normalizer"), data.get("pre_tokenizer")])
-        writer.add_add_space_prefix('"Prepend"' in told or bool(re.search(r'"prepend_scheme": "(always|first)"', told)))
+        writer.add_add_space_prefix(
+            '"Prepend"' in told or bool(re.search(r'"prepend_scheme": "(always|first)"', told))
+        )
     _write_specials(writer, tokenizer, rows)
 
 
 def _write_specials(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
-    for name, write in (("bos", writer.add_bos_token_id), ("eos", writer.add_eos_token_id), ("pad", writer.add_pad_token_id),
-                        ("unk", writer.add_unk_token_id)):  # fmt: skip
+    for name, write in (
+        ("bos", writer.add_bos_token_id),
+        ("eos", writer.add_eos_token_id),
+        ("pad", writer.add_pad_token_id),
+        ("unk", writer.add_unk_token_id),
+    ):
         number = getattr(tokenizer, f"{name}_token_id", None)
         if number is not None and number < rows:
             write(number)

@@ -68,9 +68,17 @@ class Source:
 
 
 def export(
-    run: Path, to: Target, output: Path, reporter: Reporter, *, quant: str = "f16", vocabulary: Literal["run", "full"] = "run", trust_remote_code: str = "",
-    samples: Sequence[Sample] = (), home: Path | None = None,
-) -> Exported:  # fmt: skip
+    run: Path,
+    to: Target,
+    output: Path,
+    reporter: Reporter,
+    *,
+    quant: str = "f16",
+    vocabulary: Literal["run", "full"] = "run",
+    trust_remote_code: str = "",
+    samples: Sequence[Sample] = (),
+    home: Path | None = None,
+) -> Exported:
     """Write a run as `to` into the folder `output` and prove it.
 
     Args:
@@ -91,9 +99,16 @@ def export(
     source = _open(run, to, vocabulary, trust_remote_code, reporter, home)
     model = load_adapter(load_model(source.base_folder, kept=source.kept), run)
     if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
-        raise RunError(f"{str(run)!r} 学的是虚拟词（prefix / prompt），合不进权重", "用 custome serve 直接用它")
+        raise RunError(
+            f"{str(run)!r} 学的是虚拟词（prefix / prompt），合不进权重", "用 custome serve 直接用它"
+        )
     reporter.progress("训练出的模型先答", 0, PROMPTS)
-    expected = proof.expect(model, _prompts(source, samples), source.tokenizer.pad_token_id or 0, source.tokenizer.eos_token_id)  # fmt: skip
+    expected = proof.expect(
+        model,
+        _prompts(source, samples),
+        source.tokenizer.pad_token_id or 0,
+        source.tokenizer.eos_token_id,
+    )
     reporter.progress("训练出的模型先答", PROMPTS, PROMPTS)
     config_type = model.config.model_type
     with atomic_folder(output) as folder:
@@ -108,15 +123,21 @@ def export(
             if to == "adapter-gguf":
                 write_adapter(source, folder / name)
             else:
-                config, tensors = model.config.get_text_config(), merged_tensors(source, model, quant)
+                config, tensors = (
+                    model.config.get_text_config(),
+                    merged_tensors(source, model, quant),
+                )
                 del model  # what is written next needs its memory
                 write_merged(source, config, tensors, folder / name, quant)
             beside = source.gguf if to == "adapter-gguf" else None
             found = proof.ask_llamacpp(
-                beside or folder / name, expected, lambda token: is_text(source.tokenizer, token),
-                lambda done: reporter.progress("llama.cpp 再答", done, len(expected)), folder / name if beside else None,
+                beside or folder / name,
+                expected,
+                lambda token: is_text(source.tokenizer, token),
+                lambda done: reporter.progress("llama.cpp 再答", done, len(expected)),
+                folder / name if beside else None,
                 [(text, len(source.tokenizer(text).input_ids)) for text in proof.QUESTIONS],
-            )  # fmt: skip
+            )
             program = "llama.cpp"
         agreement = proof.compare(expected, found, program, source.tokenizer.all_special_ids)
         proof.check(agreement, "" if to == "adapter-gguf" else quant)
@@ -129,11 +150,15 @@ def export(
     return Exported(folder=output, files=files, agreement=agreement)
 
 
-def _check_effect(source: Source, expected: Sequence[proof.Expected], agreement: proof.Agreement) -> None:
+def _check_effect(
+    source: Source, expected: Sequence[proof.Expected], agreement: proof.Agreement
+) -> None:
     """Without the adapter llama.cpp must be further from the tuned model than with it."""
     assert source.gguf is not None
     some = expected[:5]
-    found = proof.ask_llamacpp(source.gguf, some, lambda token: is_text(source.tokenizer, token), lambda done: None)
+    found = proof.ask_llamacpp(
+        source.gguf, some, lambda token: is_text(source.tokenizer, token), lambda done: None
+    )
     without = proof.compare(some, found, "llama.cpp", source.tokenizer.all_special_ids)
     if not agreement.error < without.error / 2:
         raise ExportError(
@@ -144,7 +169,10 @@ def _check_effect(source: Source, expected: Sequence[proof.Expected], agreement:
 
 def _check(run: Path, to: Target, output: Path, quant: str) -> None:
     if output.exists():
-        raise InputError(f"输出位置 {str(output)!r} 已经有东西了", f"换一个目录：-o 别的名字；不要了就删掉：rm -r {output}")  # fmt: skip
+        raise InputError(
+            f"输出位置 {str(output)!r} 已经有东西了",
+            f"换一个目录：-o 别的名字；不要了就删掉：rm -r {output}",
+        )
     if to == "hf" and quant not in ("f32", "f16", "bf16"):
         raise InputError(f"--to hf 没有 {quant!r}", "用 f16、bf16 或 f32；要更小的用 --to gguf")
     check_adapter(run)
@@ -170,14 +198,20 @@ def _open(
     source = gguf_behind(info.base_model, reporter, home=home)
     if to == "adapter-gguf" and source is None:
         raise RunError(
-            f"底座 {info.base_model!r} 不是从 GGUF 来的，没有可以配适配器的 GGUF 文件", "导出合并好的：--to gguf"
+            f"底座 {info.base_model!r} 不是从 GGUF 来的，没有可以配适配器的 GGUF 文件",
+            "导出合并好的：--to gguf",
         )
     kept = read_kept(run) if vocabulary == "run" and to in ("gguf", "ollama") else None
     tokenizer = load_tokenizer(base_folder if kept is None else run / VOCABULARY_FOLDER)
     return Source(
-        run=run, info=info, base_folder=base_folder, gguf=source, kept=kept, tokenizer=tokenizer,
+        run=run,
+        info=info,
+        base_folder=base_folder,
+        gguf=source,
+        kept=kept,
+        tokenizer=tokenizer,
         chat_format=open_format(tokenizer, info.chat_format),
-    )  # fmt: skip
+    )
 
 
 def _prompts(source: Source, samples: Sequence[Sample]) -> list[list[int]]:
@@ -185,9 +219,17 @@ def _prompts(source: Source, samples: Sequence[Sample]) -> list[list[int]]:
     chosen = samples[:: max(1, len(samples) // PROMPTS)][:PROMPTS]
     messages = [(sample.context, sample.speaker or sample.mention) for sample in chosen]
     people = [person.cue for person in source.info.characters] or [""]
-    messages += [(text, people[number % len(people)]) for number, text in enumerate(proof.QUESTIONS * 4)]
-    prompts = [source.chat_format.prompt([Message(role="user", content=text)], cue) for text, cue in messages[:PROMPTS]]
-    return [prompt if len(prompt) <= LONGEST_PROMPT else [prompt[0], *prompt[-LONGEST_PROMPT:]] for prompt in prompts]
+    messages += [
+        (text, people[number % len(people)]) for number, text in enumerate(proof.QUESTIONS * 4)
+    ]
+    prompts = [
+        source.chat_format.prompt([Message(role="user", content=text)], cue)
+        for text, cue in messages[:PROMPTS]
+    ]
+    return [
+        prompt if len(prompt) <= LONGEST_PROMPT else [prompt[0], *prompt[-LONGEST_PROMPT:]]
+        for prompt in prompts
+    ]
 
 
 def is_text(tokenizer: Any, token: int) -> bool:
@@ -226,21 +268,34 @@ def merged_tensors(source: Source, model: Any, quant: str) -> dict[str, convert.
     for name, tensor in whole.state_dict().items():
         place = place_of(name)
         if place is None:
-            raise SourceError(f"权重 {name!r} 在 GGUF 的 {architecture} 里没有位置", "导出成 --to hf")
-        if (everything or name in changed) and not (place == "output.weight" and config.tie_word_embeddings):
-            array = convert.as_stored(architecture, name, tensor.detach().float().cpu().numpy(), config)
+            raise SourceError(
+                f"权重 {name!r} 在 GGUF 的 {architecture} 里没有位置", "导出成 --to hf"
+            )
+        if (everything or name in changed) and not (
+            place == "output.weight" and config.tie_word_embeddings
+        ):
+            array = convert.as_stored(
+                architecture, name, tensor.detach().float().cpu().numpy(), config
+            )
             tensors[place] = convert.stored(array, quant)
     return tensors
 
 
-def write_merged(source: Source, config: Any, tensors: Mapping[str, convert.Stored], target: Path, quant: str) -> None:
+def write_merged(
+    source: Source, config: Any, tensors: Mapping[str, convert.Stored], target: Path, quant: str
+) -> None:
     """The whole model as a GGUF file."""
     name = source.run.name
     if source.gguf is None:
         convert.write_model(target, tensors, config, source.tokenizer, quant=quant, name=name)
     else:
-        keys: dict[str, str | int] = {"general.name": name, "general.file_type": convert.FILE_TYPES[quant]}
-        if source.chat_format.kind == "template":  # the base's own, or one given by name with its end token
+        keys: dict[str, str | int] = {
+            "general.name": name,
+            "general.file_type": convert.FILE_TYPES[quant],
+        }
+        if (
+            source.chat_format.kind == "template"
+        ):  # the base's own, or one given by name with its end token
             end = source.tokenizer.eos_token_id
             keys["tokenizer.chat_template"] = source.tokenizer.chat_template
             keys["tokenizer.ggml.eos_token_id"] = end if source.kept is None else source.kept[end]
@@ -255,7 +310,10 @@ def write_adapter(source: Source, target: Path) -> None:
     """
     lora = read_lora(source.run)
     if lora is None or source.gguf is None:
-        raise RunError(f"{str(source.run)!r} 学的不是普通 LoRA，llama.cpp 没有这样的适配器", "导出合并好的：--to gguf")
+        raise RunError(
+            f"{str(source.run)!r} 学的不是普通 LoRA，llama.cpp 没有这样的适配器",
+            "导出合并好的：--to gguf",
+        )
     write_lora(lora, read_head(source.gguf), target, source.run.name)
 
 
@@ -288,13 +346,24 @@ def model_card(source: Source, to: Target, quant: str, agreement: proof.Agreemen
     """What the files are, what they were made of and how they were checked."""
     info, results = source.info, source.info.results
     recipe = load_recipe(source.run / "recipe.yaml")
-    losses = [f"{name}：{results[key]:.4f}" for key, name in (("base_valid_loss", "底座"), ("valid_loss", "微调后")) if isinstance(results.get(key), float)]  # fmt: skip
+    losses = [
+        f"{name}：{results[key]:.4f}"
+        for key, name in (("base_valid_loss", "底座"), ("valid_loss", "微调后"))
+        if isinstance(results.get(key), float)
+    ]
     people = "、".join(person.name for person in info.characters[:12]) or "—"
     known = find_known(info.base_model)
     licence = known.licence if known else "见底座模型的许可"
-    data = "\n".join(f"- {part}：SHA-256 {digest}" for part, digest in info.data_files.items()) or "- —"
+    data = (
+        "\n".join(f"- {part}：SHA-256 {digest}" for part, digest in info.data_files.items())
+        or "- —"
+    )
     words = f"只留 {len(source.kept):,} 个 token" if source.kept is not None else "完整"
-    settings = {key: value for key, value in dataclasses.asdict(recipe.method).items() if value not in ("", ())}
+    settings = {
+        key: value
+        for key, value in dataclasses.asdict(recipe.method).items()
+        if value not in ("", ())
+    }
     return f"""# {source.run.name}
 
 由 LLM Custome {info.versions.get("custome", "")} 从底座 `{info.base_model}`（指纹 {info.base_fingerprint}）微调，导出为 {to}{"" if to == "adapter-gguf" else " · " + quant}。
@@ -317,7 +386,9 @@ def model_card(source: Source, to: Target, quant: str, agreement: proof.Agreemen
 
 def default_output(run: Path, to: Target, quant: str) -> Path:
     """Where an export goes when nobody says: runs/sanguo → exports/sanguo-gguf-q8_0."""
-    return Path("exports") / (f"{run.name}-{to}" if to == "adapter-gguf" else f"{run.name}-{to}-{quant}")
+    return Path("exports") / (
+        f"{run.name}-{to}" if to == "adapter-gguf" else f"{run.name}-{to}-{quant}"
+    )
 
 
 def total_bytes(folder: Path, files: Sequence[str]) -> int:

@@ -55,7 +55,9 @@ def prepare_gguf(source: Path, target: Path, reporter: Reporter) -> None:
     length = read_head(source).keys.get(f"{config.model_type}.attention.key_length")
     if length is not None and hasattr(config, "head_dim"):  # transformers passes it over for some
         config.head_dim = struct.unpack("<I", length.raw)[0]
-    if hasattr(config, "query_pre_attn_scalar"):  # not in the file; transformers would take the 270M's for all
+    if hasattr(
+        config, "query_pre_attn_scalar"
+    ):  # not in the file; transformers would take the 270M's for all
         config.query_pre_attn_scalar = attention_scalar(config)
     with atomic_folder(target) as folder:
         config.save_pretrained(folder)
@@ -71,7 +73,10 @@ def point_to(folder: Path, source: Path, *, former: str = "") -> None:
         former: fingerprint of the same base as an earlier release kept it.
     """
     known = _pointer(folder)
-    told = {"file": str(source.resolve()), "former_fingerprint": former or known.get("former_fingerprint", "")}
+    told = {
+        "file": str(source.resolve()),
+        "former_fingerprint": former or known.get("former_fingerprint", ""),
+    }
     if told != known:  # the folder may be one that only can be read
         write_json(folder / POINTER, told)
 
@@ -97,7 +102,10 @@ def gguf_of(folder: Path) -> Path | None:
         return None
     path = Path(told["file"])
     if not path.is_file():
-        raise SourceError(f"底座的权重文件 {str(path)!r} 不在了", "放回原处，或重新指出它：--base-model 新的位置.gguf")
+        raise SourceError(
+            f"底座的权重文件 {str(path)!r} 不在了",
+            "放回原处，或重新指出它：--base-model 新的位置.gguf",
+        )
     return path
 
 
@@ -113,9 +121,14 @@ def tensor_digest(path: Path) -> bytes:
         with path.open("rb") as file:
             for info in head.tensors:
                 file.seek(head.data_start + info.offset)
-                digest.update(f"{info.name} {info.shape} {info.kind}".encode() + file.read(min(info.bytes, 4096)))
+                digest.update(
+                    f"{info.name} {info.shape} {info.kind}".encode()
+                    + file.read(min(info.bytes, 4096))
+                )
     except (ValueError, struct.error) as error:
-        raise SourceError(f"{str(path)!r} 不是完整的 GGUF 文件：{error}", "重新下载这个文件") from error
+        raise SourceError(
+            f"{str(path)!r} 不是完整的 GGUF 文件：{error}", "重新下载这个文件"
+        ) from error
     return digest.digest()
 
 
@@ -125,9 +138,13 @@ _TOKEN_MATRICES = ("token_embd.weight", "output.weight")
 
 
 def rewrite_gguf(
-    source: Path, target: Path, *, kept: Sequence[int] | None = None, changed: Mapping[str, Stored] | None = None,
+    source: Path,
+    target: Path,
+    *,
+    kept: Sequence[int] | None = None,
+    changed: Mapping[str, Stored] | None = None,
     keys: Mapping[str, str | int] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write `source` anew: other weights for some tensors, only the kept tokens, everything else bit for bit as it was.
 
     Args:
@@ -149,22 +166,47 @@ def rewrite_gguf(
         ):
             raise ValueError("文件比它的头里说的短")
         if kept is not None:
-            said = {key: cut for key, value in said.items() if (cut := _cut(key, value, tokens, kept)) is not None}
-    except (ValueError, KeyError, IndexError, OSError, struct.error, ArithmeticError, RecursionError) as error:
-        raise SourceError(f"{str(source)!r} 不是带分词器的 GGUF 语言模型：{error}", "重新下载，或换一个 .gguf 文件") from error  # fmt: skip
+            said = {
+                key: cut
+                for key, value in said.items()
+                if (cut := _cut(key, value, tokens, kept)) is not None
+            }
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        OSError,
+        struct.error,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise SourceError(
+            f"{str(source)!r} 不是带分词器的 GGUF 语言模型：{error}",
+            "重新下载，或换一个 .gguf 文件",
+        ) from error
     stored = np.memmap(source, dtype=np.uint8, mode="r")
     with atomic_file(target) as temporary, temporary.open("wb") as out:
         parts: list[tuple[TensorInfo, np.ndarray]] = []
         for info in head.tensors:
             if info.name in changed:
                 array, kind = changed[info.name]
-                shape = (*info.shape[:-1], len(array)) if info.name in _TOKEN_MATRICES else info.shape
-                parts.append((replace(info, shape=shape, kind=int(kind)), np.ascontiguousarray(array).view(np.uint8).reshape(-1)))  # fmt: skip
+                shape = (
+                    (*info.shape[:-1], len(array)) if info.name in _TOKEN_MATRICES else info.shape
+                )
+                parts.append(
+                    (
+                        replace(info, shape=shape, kind=int(kind)),
+                        np.ascontiguousarray(array).view(np.uint8).reshape(-1),
+                    )
+                )
                 continue
             start = head.data_start + info.offset
             data = stored[start : start + info.bytes]
             if kept is not None and info.name in _TOKEN_MATRICES:
-                data, info = data.reshape(info.shape[-1], -1)[list(kept)].reshape(-1), replace(info, shape=(*info.shape[:-1], len(kept)))  # fmt: skip
+                data, info = (
+                    data.reshape(info.shape[-1], -1)[list(kept)].reshape(-1),
+                    replace(info, shape=(*info.shape[:-1], len(kept))),
+                )
             parts.append((info, data))
         _write(out, said, parts, head.alignment)
 
@@ -242,11 +284,17 @@ def read_head(path: Path) -> Head:
         for _ in range(tensors):
             name, at = _text(data, at)
             dimensions = struct.unpack_from("<I", data, at)[0]
-            *shape, offset = struct.unpack_from(f"<{dimensions}Q", data, at + 4) + struct.unpack_from("<Q", data, at + 8 + 8 * dimensions)  # fmt: skip
+            *shape, offset = struct.unpack_from(
+                f"<{dimensions}Q", data, at + 4
+            ) + struct.unpack_from("<Q", data, at + 8 + 8 * dimensions)
             kind = struct.unpack_from("<I", data, at + 4 + 8 * dimensions)[0]
             infos.append(TensorInfo(name, tuple(shape), kind, offset))
             at += 16 + 8 * dimensions
-        alignment = struct.unpack("<I", found["general.alignment"].raw)[0] if "general.alignment" in found else 32
+        alignment = (
+            struct.unpack("<I", found["general.alignment"].raw)[0]
+            if "general.alignment" in found
+            else 32
+        )
         return Head(keys=found, tensors=infos, data_start=at + -at % alignment, alignment=alignment)
 
 
@@ -298,7 +346,9 @@ def _cut(key: str, value: Value, tokens: Sequence[bytes], kept: Sequence[int]) -
     if key == _MERGES:
         names = {tokens[old][8:].decode("utf-8") for old in kept}
         pairs = [(raw, raw[8:].decode("utf-8")) for raw in value.elements()]
-        return value.with_elements([raw for raw, pair in pairs if {*pair.split(" ", 1), pair.replace(" ", "", 1)} <= names])  # fmt: skip
+        return value.with_elements(
+            [raw for raw, pair in pairs if {*pair.split(" ", 1), pair.replace(" ", "", 1)} <= names]
+        )
     if key.endswith("token_id") and value.kind == _NUMBER:
         old = struct.unpack("<I", value.raw)[0]
         return _packed(kept.index(old)) if old in kept else None
@@ -306,7 +356,10 @@ def _cut(key: str, value: Value, tokens: Sequence[bytes], kept: Sequence[int]) -
 
 
 def _write(
-    out: BinaryIO, keys: Mapping[str, Value], parts: Sequence[tuple[TensorInfo, np.ndarray]], alignment: int
+    out: BinaryIO,
+    keys: Mapping[str, Value],
+    parts: Sequence[tuple[TensorInfo, np.ndarray]],
+    alignment: int,
 ) -> None:
     out.write(struct.pack("<4sIQQ", b"GGUF", 3, len(parts), len(keys)))
     for key, value in keys.items():
@@ -315,7 +368,9 @@ def _write(
     for info, data in parts:
         out.write(
             _as_text(info.name)
-            + struct.pack(f"<I{len(info.shape)}QIQ", len(info.shape), *info.shape, info.kind, offset)
+            + struct.pack(
+                f"<I{len(info.shape)}QIQ", len(info.shape), *info.shape, info.kind, offset
+            )
         )
         offset += len(data) + -len(data) % alignment
     out.write(b"\0" * (-out.tell() % alignment))

@@ -27,7 +27,12 @@ _AT_ONCE = 4 << 20
 
 
 def read_weights(
-    path: Path, names: Iterable[str], config: Any, *, dtype: torch.dtype, kept: Sequence[int] | None = None
+    path: Path,
+    names: Iterable[str],
+    config: Any,
+    *,
+    dtype: torch.dtype,
+    kept: Sequence[int] | None = None,
 ) -> dict[str, Tensor]:
     """Weights of a GGUF file.
 
@@ -44,14 +49,21 @@ def read_weights(
     try:
         head = read_head(path)
     except (ValueError, struct.error) as error:
-        raise SourceError(f"{str(path)!r} 不是完整的 GGUF 文件：{error}", "重新下载这个文件") from error
+        raise SourceError(
+            f"{str(path)!r} 不是完整的 GGUF 文件：{error}", "重新下载这个文件"
+        ) from error
     infos = {info.name: info for info in head.tensors}
-    if path.stat().st_size < max(head.data_start + info.offset + info.bytes for info in head.tensors):
+    if path.stat().st_size < max(
+        head.data_start + info.offset + info.bytes for info in head.tensors
+    ):
         raise SourceError(f"{str(path)!r} 比它的头里说的短", "重新下载这个文件")
     wanted = {name: place_of(name) or "" for name in names}
     missing = sorted(name for name, place in wanted.items() if place not in infos)
     if missing:
-        raise SourceError(f"{str(path)!r} 里没有 {missing[0]!r}（共缺 {len(missing)} 个）", "换一个完整的 GGUF 文件")
+        raise SourceError(
+            f"{str(path)!r} 里没有 {missing[0]!r}（共缺 {len(missing)} 个）",
+            "换一个完整的 GGUF 文件",
+        )
     rows = None if kept is None else np.asarray(kept)
 
     def read(name: str) -> tuple[str, Tensor]:
@@ -64,7 +76,13 @@ def read_weights(
 
 
 def _tensor(
-    path: Path, start: int, info: TensorInfo, rows: np.ndarray | None, name: str, config: Any, dtype: torch.dtype
+    path: Path,
+    start: int,
+    info: TensorInfo,
+    rows: np.ndarray | None,
+    name: str,
+    config: Any,
+    dtype: torch.dtype,
 ) -> Tensor:
     """One tensor, a few rows at a time."""
     kind, columns = GGMLQuantizationType(info.kind), info.shape[0]
@@ -74,7 +92,9 @@ def _tensor(
     vector = len(info.shape) == 1  # small, and Gemma's norms lose their one in full precision
     out = torch.empty(len(numbers), columns, dtype=torch.float32 if vector else dtype)
     step = max(1, _AT_ONCE // columns)
-    with path.open("rb", buffering=0) as file:  # read, not mapped: mapped pages count as the process's own
+    with path.open(
+        "rb", buffering=0
+    ) as file:  # read, not mapped: mapped pages count as the process's own
         for at in range(0, len(numbers), step):
             part = numbers[at : at + step]
             first, last = int(part[0]), int(part[-1]) + 1
@@ -85,7 +105,9 @@ def _tensor(
                 raise SourceError(f"{str(path)!r} 比它的头里说的短", "重新下载这个文件")
             values = _numbers(raw[part - first], kind)
             out[at : at + len(part)] = torch.from_numpy(values)
-    whole: Tensor = convert.as_loaded(convert.architecture_of(config), name, out[0] if vector else out, config)
+    whole: Tensor = convert.as_loaded(
+        convert.architecture_of(config), name, out[0] if vector else out, config
+    )
     return whole.to(dtype)
 
 

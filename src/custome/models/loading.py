@@ -39,7 +39,10 @@ def trust_code_in(folder: Path, named: str, base_model: str) -> None:
         InputError: another one was named.
     """
     if named and named != base_model:
-        raise InputError(f"--trust-remote-code {named!r} 不是要载入的底座 {base_model!r}", f"信得过它的代码才写：--trust-remote-code {base_model}")  # fmt: skip
+        raise InputError(
+            f"--trust-remote-code {named!r} 不是要载入的底座 {base_model!r}",
+            f"信得过它的代码才写：--trust-remote-code {base_model}",
+        )
     if named:
         _trusted.add(folder.resolve())
 
@@ -61,7 +64,11 @@ Quantization = Literal["none", "int8", "nf4"]
 
 
 def load_base(
-    folder: Path, device: str = "cpu", *, quantize: Quantization = "none", dtype: torch.dtype | None = None
+    folder: Path,
+    device: str = "cpu",
+    *,
+    quantize: Quantization = "none",
+    dtype: torch.dtype | None = None,
 ) -> Base:
     """Load weights and tokenizer; parameters come frozen and in evaluation mode.
 
@@ -107,7 +114,9 @@ def weight_names(folder: Path) -> list[str]:
     return [name for name, _ in model.named_parameters() if name not in tied]
 
 
-def padded(rows: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool) -> tuple[Tensor, Tensor]:
+def padded(
+    rows: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool
+) -> tuple[Tensor, Tensor]:
     """Ids and mask, each (B, T), of rows of unequal length."""
     width = max(map(len, rows))
     ids = torch.full((len(rows), width), pad_id)
@@ -119,9 +128,13 @@ def padded(rows: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: boo
 
 
 def load_model(
-    folder: Path, device: str = "cpu", *, quantize: Quantization = "none", kept: Sequence[int] | None = None,
+    folder: Path,
+    device: str = "cpu",
+    *,
+    quantize: Quantization = "none",
+    kept: Sequence[int] | None = None,
     dtype: torch.dtype | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """The weights of a base model, frozen and in evaluation mode.
 
     Args:
@@ -131,14 +144,18 @@ def load_model(
             the faster one, since who quantizes wants the embeddings small as well.
     """
     if dtype is None:
-        dtype = compute_dtype(device) if quantize == "none" else DTYPES[training_type(device, "auto")]
+        dtype = (
+            compute_dtype(device) if quantize == "none" else DTYPES[training_type(device, "auto")]
+        )
     options = _options(device, quantize, dtype)
     with _damage(folder):
         weights, config = None, AutoConfig.from_pretrained(folder, **_code(folder))
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
         gguf = gguf_of(folder)
         if gguf is not None and config.get_text_config().model_type in ARCHITECTURES:
-            weights = gguf_weights.read_weights(gguf, weight_names(folder), config, dtype=dtype, kept=kept)
+            weights = gguf_weights.read_weights(
+                gguf, weight_names(folder), config, dtype=dtype, kept=kept
+            )
         elif kept is not None and known:
             weights = vocab.read_cut(folder, kept, config.get_text_config().vocab_size)
         if weights:
@@ -147,7 +164,9 @@ def load_model(
             model = from_weights(config, weights, device, quantize=quantize, dtype=dtype)
         else:
             # What this file's own reader does not know transformers may: slower, and all of it at once.
-            where, more = (folder, _code(folder)) if gguf is None else (gguf.parent, {"gguf_file": gguf.name})
+            where, more = (
+                (folder, _code(folder)) if gguf is None else (gguf.parent, {"gguf_file": gguf.name})
+            )
             model = AutoModelForCausalLM.from_pretrained(where, **more, **options)
             if kept is not None:
                 vocab.cut_embeddings(model, kept)
@@ -155,11 +174,18 @@ def load_model(
 
 
 def from_weights(
-    config: Any, weights: dict[str, Tensor], device: str, *, quantize: Quantization, dtype: torch.dtype
+    config: Any,
+    weights: dict[str, Tensor],
+    device: str,
+    *,
+    quantize: Quantization,
+    dtype: torch.dtype,
 ) -> Any:
     """A frozen model in evaluation mode from a configuration and its weights in memory."""
     model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    model = model_class.from_pretrained(None, config=config, state_dict=weights, **_options(device, quantize, dtype))
+    model = model_class.from_pretrained(
+        None, config=config, state_dict=weights, **_options(device, quantize, dtype)
+    )
     return _frozen(model, device)
 
 
@@ -185,7 +211,9 @@ def _frozen(model: Any, device: str) -> Any:
     model.requires_grad_(False)
     given = model.config  # the published sampling settings would leak into every generate() that does not name them all
     model.generation_config = GenerationConfig(
-        bos_token_id=given.bos_token_id, eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id
+        bos_token_id=given.bos_token_id,
+        eos_token_id=given.eos_token_id,
+        pad_token_id=given.pad_token_id,
     )
     return model.eval()
 
@@ -198,16 +226,29 @@ def _damage(folder: Path) -> Iterator[None]:
     except SourceError:
         raise
     except pickle.UnpicklingError as error:
-        raise SourceError(f"底座模型 {str(folder)!r} 的 .bin 权重里不只是权重，还有要执行的代码，不读它", "换 safetensors 格式的同一个模型") from error  # fmt: skip
+        raise SourceError(
+            f"底座模型 {str(folder)!r} 的 .bin 权重里不只是权重，还有要执行的代码，不读它",
+            "换 safetensors 格式的同一个模型",
+        ) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if "trust_remote_code" in str(error) or "custom code" in str(error):
             raise SourceError(
-                f"底座模型 {str(folder)!r} 要运行它自带的 Python 代码才能载入，没有运行", "换 transformers 原生支持的底座（见 docs/models.md）；看过它的 .py 文件、信得过，才加 --trust-remote-code 底座名"
-            ) from error  # fmt: skip
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise SourceError(f"载入底座模型 {str(folder)!r} 失败：{reason}", "检查目录是否完整，或用内置底座 --base-model embedded") from error  # fmt: skip
-    except Exception as error:  # safetensors and tokenizers raise bare Exception subclasses for damaged files
-        raise SourceError(f"底座模型 {str(folder)!r} 的文件损坏：{error}", "重新下载这个底座模型") from error
+                f"底座模型 {str(folder)!r} 要运行它自带的 Python 代码才能载入，没有运行",
+                "换 transformers 原生支持的底座（见 docs/models.md）；看过它的 .py 文件、信得过，才加 --trust-remote-code 底座名",
+            ) from error
+        reason = (
+            str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        )
+        raise SourceError(
+            f"载入底座模型 {str(folder)!r} 失败：{reason}",
+            "检查目录是否完整，或用内置底座 --base-model embedded",
+        ) from error
+    except (
+        Exception
+    ) as error:  # safetensors and tokenizers raise bare Exception subclasses for damaged files
+        raise SourceError(
+            f"底座模型 {str(folder)!r} 的文件损坏：{error}", "重新下载这个底座模型"
+        ) from error
 
 
 def _quantization(kind: Quantization, dtype: torch.dtype) -> Any:
@@ -215,16 +256,22 @@ def _quantization(kind: Quantization, dtype: torch.dtype) -> Any:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
         raise SourceError(
-            f"{kind} 载入需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或不用 --load_8bit / qlora"
+            f"{kind} 载入需要 bitsandbytes，没有装",
+            "pip install 'llm-custome[8bit]'，或不用 --load_8bit / qlora",
         ) from error
     from transformers import BitsAndBytesConfig
 
     logging_of_products = stdlib_logging.getLogger("bitsandbytes.autograd._functions")
-    logging_of_products.setLevel(stdlib_logging.ERROR)  # says at every product that it rounds bf16 to fp16
+    logging_of_products.setLevel(
+        stdlib_logging.ERROR
+    )  # says at every product that it rounds bf16 to fp16
     if kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
     )
 
 
@@ -239,6 +286,11 @@ def has_plain_head(model: Any) -> bool:
     config = model.config.get_text_config()
     extras = [
         getattr(config, name, None)
-        for name in ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
+        for name in (
+            "final_logit_softcapping",
+            "logits_scaling",
+            "logit_scale",
+            "lm_head_multiplier",
+        )
     ]
     return all(value in (None, 1, 1.0) for value in extras)

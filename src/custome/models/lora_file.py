@@ -38,15 +38,31 @@ def read_lora(run: Path) -> Lora | None:
         return None
     try:
         config = json.loads((run / config_file).read_text(encoding="utf-8"))
-        plain = config["peft_type"] == "LORA" and not config.get("use_dora") and config.get("bias", "none") == "none"
-        if not plain or config.get("rank_pattern") or config.get("alpha_pattern") or config.get("modules_to_save"):
+        plain = (
+            config["peft_type"] == "LORA"
+            and not config.get("use_dora")
+            and config.get("bias", "none") == "none"
+        )
+        if (
+            not plain
+            or config.get("rank_pattern")
+            or config.get("alpha_pattern")
+            or config.get("modules_to_save")
+        ):
             return None
-        halves = {"A": dict(_halves(run / weights_file, "A")), "B": dict(_halves(run / weights_file, "B"))}
+        halves = {
+            "A": dict(_halves(run / weights_file, "A")),
+            "B": dict(_halves(run / weights_file, "B")),
+        }
         root = math.sqrt(config["r"]) if config.get("use_rslora") else config["r"]
         pairs = {name: (halves["A"][name], halves["B"][name]) for name in halves["A"]}
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise RunError(f"{str(run)!r} 的适配器读不懂：{error}", "重新训练，或换一个运行目录") from error
-    return Lora(rank=config["r"], scale=config["lora_alpha"] / root, layers=pairs) if pairs else None
+        raise RunError(
+            f"{str(run)!r} 的适配器读不懂：{error}", "重新训练，或换一个运行目录"
+        ) from error
+    return (
+        Lora(rank=config["r"], scale=config["lora_alpha"] / root, layers=pairs) if pairs else None
+    )
 
 
 def _halves(path: Path, half: str) -> Iterator[tuple[str, np.ndarray]]:

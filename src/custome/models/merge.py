@@ -24,9 +24,15 @@ MERGED = "merged"
 
 
 def merge(
-    runs: Sequence[Path], weights: Sequence[float], output: Path, reporter: Reporter, *, how: How = "linear",
-    density: float = 0.5, home: Path | None = None,
-) -> None:  # fmt: skip
+    runs: Sequence[Path],
+    weights: Sequence[float],
+    output: Path,
+    reporter: Reporter,
+    *,
+    how: How = "linear",
+    density: float = 0.5,
+    home: Path | None = None,
+) -> None:
     """Write the weighted sum of the runs' adapters as the run folder `output`.
 
     Args:
@@ -39,12 +45,21 @@ def merge(
         RunError: a run has no LoRA adapter, or they stand on different bases.
     """
     if len(runs) < 2 or len(weights) != len(runs):
-        raise InputError(f"{len(runs)} 个运行目录，{len(weights)} 个权重，合不起来", "至少两个运行目录，每个一个权重：custome merge A B --weights 0.7 0.3")  # fmt: skip
+        raise InputError(
+            f"{len(runs)} 个运行目录，{len(weights)} 个权重，合不起来",
+            "至少两个运行目录，每个一个权重：custome merge A B --weights 0.7 0.3",
+        )
     if output.exists():
-        raise InputError(f"输出位置 {str(output)!r} 已经有东西了", f"换一个目录：-o 别的名字；不要了就删掉：rm -r {output}")  # fmt: skip
+        raise InputError(
+            f"输出位置 {str(output)!r} 已经有东西了",
+            f"换一个目录：-o 别的名字；不要了就删掉：rm -r {output}",
+        )
     infos = [_checked(run) for run in runs]
     for run, info in zip(runs, infos, strict=True):
-        if (info.base_fingerprint, info.chat_format) != (infos[0].base_fingerprint, infos[0].chat_format):
+        if (info.base_fingerprint, info.chat_format) != (
+            infos[0].base_fingerprint,
+            infos[0].chat_format,
+        ):
             raise RunError(
                 f"{str(run)!r} 和 {str(runs[0])!r} 不是同一个底座、同一种对话格式上练的（{info.base_model!r}、{infos[0].base_model!r}）",
                 "只能合并同一个底座上的适配器",
@@ -63,15 +78,25 @@ def merge(
         options = {"density": density} if "ties" in how else {}
         model.add_weighted_adapter(names, list(weights), MERGED, combination_type=how, **options)
     except ValueError as error:
-        raise InputError(f"这几个适配器不能用 {how} 合并：{str(error).splitlines()[0]}", "秩不同用 --how svd 或 cat") from error  # fmt: skip
+        raise InputError(
+            f"这几个适配器不能用 {how} 合并：{str(error).splitlines()[0]}",
+            "秩不同用 --how svd 或 cat",
+        ) from error
     with atomic_folder(output) as folder:
-        model.save_pretrained(str(folder / "adapters"), selected_adapters=[MERGED], save_embedding_layers=False)
+        model.save_pretrained(
+            str(folder / "adapters"), selected_adapters=[MERGED], save_embedding_layers=False
+        )
         for name in ADAPTER_FILES:
             shutil.move(folder / "adapters" / MERGED / name, folder / name)
         shutil.rmtree(folder / "adapters")
         if (runs[0] / "recipe.yaml").is_file():
             shutil.copy(runs[0] / "recipe.yaml", folder / "recipe.yaml")
-        write_run(folder, dataclasses.replace(infos[0], status="complete", characters=_people(infos), data_files={}, results={}))  # fmt: skip
+        write_run(
+            folder,
+            dataclasses.replace(
+                infos[0], status="complete", characters=_people(infos), data_files={}, results={}
+            ),
+        )
     told = "、".join(f"{run.name} × {weight:g}" for run, weight in zip(runs, weights, strict=True))
     reporter.note(f"{told} → {output}（{how}）")
 
@@ -80,11 +105,15 @@ def _checked(run: Path) -> RunInfo:
     info = read_run(run)
     check_adapter(run)
     if not (run / ADAPTER_FILES[1]).is_file():
-        raise RunError(f"{str(run)!r} 练的是底座自己的权重，不是适配器，合不了", "只能合并 LoRA 一类的适配器")
+        raise RunError(
+            f"{str(run)!r} 练的是底座自己的权重，不是适配器，合不了", "只能合并 LoRA 一类的适配器"
+        )
     settings = PeftConfig.from_pretrained(str(run))
     if settings.peft_type.value != "LORA" or getattr(settings, "use_dora", False):
         kind = "DoRA" if getattr(settings, "use_dora", False) else settings.peft_type.value
-        raise RunError(f"{str(run)!r} 学的是 {kind}，合不了", "只能合并 LoRA、rsLoRA、LoRA+、PiSSA 的适配器")
+        raise RunError(
+            f"{str(run)!r} 学的是 {kind}，合不了", "只能合并 LoRA、rsLoRA、LoRA+、PiSSA 的适配器"
+        )
     return info
 
 

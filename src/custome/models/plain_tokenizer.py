@@ -42,17 +42,25 @@ class PlainTokenizer:
 
     def __init__(self, folder: Path, numbering: Sequence[int] | None = None) -> None:
         self._outside = numbering
-        self._inside = None if numbering is None else {outside: inside for inside, outside in enumerate(numbering)}
+        self._inside = (
+            None
+            if numbering is None
+            else {outside: inside for inside, outside in enumerate(numbering)}
+        )
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / FILE))
             config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
         except Exception as error:  # tokenizers raises bare Exceptions
-            raise SourceError(f"{str(folder)!r} 里没有能用的 {FILE}：{error}", "换 --engine local，或重新下载底座") from error  # fmt: skip
+            raise SourceError(
+                f"{str(folder)!r} 里没有能用的 {FILE}：{error}", "换 --engine local，或重新下载底座"
+            ) from error
         for name in ("bos", "eos", "pad", "unk"):
             token = config.get(f"{name}_token")
             setattr(self, f"{name}_token", token["content"] if isinstance(token, dict) else token)
         own = folder / "chat_template.jinja"
-        self.chat_template: str | None = own.read_text(encoding="utf-8") if own.is_file() else config.get("chat_template")  # fmt: skip
+        self.chat_template: str | None = (
+            own.read_text(encoding="utf-8") if own.is_file() else config.get("chat_template")
+        )
 
     bos_token: str | None
     eos_token: str | None
@@ -82,29 +90,49 @@ class PlainTokenizer:
 
     def __call__(self, text: str, add_special_tokens: bool = True) -> Encoding:
         ids = self._tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
-        return Encoding(list(ids) if self._outside is None else [self._outside[number] for number in ids])
+        return Encoding(
+            list(ids) if self._outside is None else [self._outside[number] for number in ids]
+        )
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
-        own = list(ids) if self._inside is None else [self._inside[number] for number in ids if number in self._inside]
+        own = (
+            list(ids)
+            if self._inside is None
+            else [self._inside[number] for number in ids if number in self._inside]
+        )
         text: str = self._tokenizer.decode(own, skip_special_tokens=skip_special_tokens)
         return text
 
-    def apply_chat_template(self, messages: Sequence[dict[str, str]], tokenize: bool = False, **options: Any) -> str:
+    def apply_chat_template(
+        self, messages: Sequence[dict[str, str]], tokenize: bool = False, **options: Any
+    ) -> str:
         """The conversation as the model's own template writes it.
 
         Raises:
             TemplateError: the template refuses it.
         """
-        given = {"bos_token": self.bos_token or "", "eos_token": self.eos_token or "", "add_generation_prompt": False}
-        return _environment().from_string(self.chat_template or "").render(messages=messages, **{**given, **options})
+        given = {
+            "bos_token": self.bos_token or "",
+            "eos_token": self.eos_token or "",
+            "add_generation_prompt": False,
+        }
+        return (
+            _environment()
+            .from_string(self.chat_template or "")
+            .render(messages=messages, **{**given, **options})
+        )
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
     def refuse(message: str) -> str:
         raise TemplateError(message)
 
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-    made.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
+    made = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    made.filters["tojson"] = lambda value, **options: json.dumps(
+        value, ensure_ascii=False, **options
+    )
     made.globals["raise_exception"] = refuse
     made.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
     return made

@@ -22,8 +22,12 @@ from ..errors import ExportError, InputError
 from .loading import padded
 
 QUESTIONS = (
-    "博物馆大火，救名画还是救猫？", "怎样才能国富民强？", "你平生最得意的一件事是什么？", "今夜可有酒？", "敌军来了，怎么办？",
-)  # fmt: skip
+    "博物馆大火，救名画还是救猫？",
+    "怎样才能国富民强？",
+    "你平生最得意的一件事是什么？",
+    "今夜可有酒？",
+    "敌军来了，怎么办？",
+)
 """What a model is asked where nothing was held out."""
 REPLY_TOKENS = 40
 TOP = 20
@@ -44,10 +48,16 @@ class Bar:
 
 
 NEEDED = {
-    "f32": Bar(share=0.99, error=0.02), "f16": Bar(share=0.99, error=0.02), "bf16": Bar(share=0.96, error=0.1),
-    "q8_0": Bar(share=0.93, error=0.2), "q5_1": Bar(share=0.9, error=0.4), "q5_0": Bar(share=0.9, error=0.4),
-    "q4_1": Bar(share=0.8, error=1.0), "q4_0": Bar(share=0.8, error=1.0), "": Bar(share=0.85, error=0.3),
-}  # fmt: skip
+    "f32": Bar(share=0.99, error=0.02),
+    "f16": Bar(share=0.99, error=0.02),
+    "bf16": Bar(share=0.96, error=0.1),
+    "q8_0": Bar(share=0.93, error=0.2),
+    "q5_1": Bar(share=0.9, error=0.4),
+    "q5_0": Bar(share=0.9, error=0.4),
+    "q4_1": Bar(share=0.8, error=1.0),
+    "q4_0": Bar(share=0.8, error=1.0),
+    "": Bar(share=0.85, error=0.3),
+}
 """By quantization; '' is an adapter on a base as quantized as it came. llama.cpp rounds what it multiplies with quantized
 weights to eight bits as well, and a small model is often undecided: docs/log.md has what was measured."""
 
@@ -79,33 +89,52 @@ class Agreement:
         return self.same / max(1, self.places)
 
     def describe(self) -> str:
-        differ = f"；不同的 {len(self.gaps)} 处，原模型自己也只偏 {max(self.gaps):.3f} nat 以内" if self.gaps else ""
-        return f"用 {self.with_program} 重新读回：{self.places} 处贪心选词 {self.same} 处相同（{self.share:.2%}）{differ}；前五名对数概率平均差 {self.error:.4f}"  # fmt: skip
+        differ = (
+            f"；不同的 {len(self.gaps)} 处，原模型自己也只偏 {max(self.gaps):.3f} nat 以内"
+            if self.gaps
+            else ""
+        )
+        return f"用 {self.with_program} 重新读回：{self.places} 处贪心选词 {self.same} 处相同（{self.share:.2%}）{differ}；前五名对数概率平均差 {self.error:.4f}"
 
 
 @torch.no_grad()
-def expect(model: Any, prompts: Sequence[Sequence[int]], pad_id: int, eos_id: int | None) -> list[Expected]:
+def expect(
+    model: Any, prompts: Sequence[Sequence[int]], pad_id: int, eos_id: int | None
+) -> list[Expected]:
     """The tuned model's greedy replies and what it thinks at every place of them."""
     ids, mask = padded(prompts, pad_id, model.device, left=True)
-    out = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=REPLY_TOKENS, do_sample=False,
-                         pad_token_id=pad_id, eos_token_id=eos_id)  # fmt: skip
+    out = model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=REPLY_TOKENS,
+        do_sample=False,
+        pad_token_id=pad_id,
+        eos_token_id=eos_id,
+    )
     expected = []
     for prompt, row in zip(prompts, out[:, ids.shape[1] :].tolist(), strict=True):
         reply = row[: row.index(eos_id) + 1] if eos_id in row else row
         whole = torch.tensor([[*prompt, *reply]], device=model.device)
         logits = model(input_ids=whole).logits[0, len(prompt) - 1 : -1].float()  # (R, V)
-        expected.append(Expected(prompt=tuple(prompt), reply=tuple(reply), predictions=tuple(likeliest(logits))))
+        expected.append(
+            Expected(prompt=tuple(prompt), reply=tuple(reply), predictions=tuple(likeliest(logits)))
+        )
     return expected
 
 
 def likeliest(logits: torch.Tensor) -> list[Prediction]:
     """logits (R, V) → a prediction for each place."""
     values, tokens = logits.log_softmax(dim=-1).topk(min(TOP, logits.shape[-1]))
-    return [dict(zip(t, v, strict=True)) for t, v in zip(tokens.tolist(), values.tolist(), strict=True)]
+    return [
+        dict(zip(t, v, strict=True)) for t, v in zip(tokens.tolist(), values.tolist(), strict=True)
+    ]
 
 
 def compare(
-    expected: Sequence[Expected], found: Sequence[Sequence[Prediction | None]], program: str, ends: Collection[int]
+    expected: Sequence[Expected],
+    found: Sequence[Sequence[Prediction | None]],
+    program: str,
+    ends: Collection[int],
 ) -> Agreement:
     """`found` has a prediction for every place of every reply, None for those to pass over; `ends` may end a reply."""
     gaps, errors, places = [], [], 0
@@ -118,9 +147,13 @@ def compare(
             other = mine if other == END and mine in ends else other
             if mine != other:
                 gaps.append(ours[mine] - ours.get(other, min(ours.values())))
-            errors += [abs(ours[token] - theirs[token]) for token in list(ours)[:5] if token in theirs]
+            errors += [
+                abs(ours[token] - theirs[token]) for token in list(ours)[:5] if token in theirs
+            ]
     error = sum(errors) / max(1, len(errors))
-    return Agreement(places=places, same=places - len(gaps), gaps=tuple(gaps), error=error, with_program=program)
+    return Agreement(
+        places=places, same=places - len(gaps), gaps=tuple(gaps), error=error, with_program=program
+    )
 
 
 def check(agreement: Agreement, quant: str) -> None:
@@ -162,9 +195,13 @@ class LlamaCpp:
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
-            raise ExportError(f"llama.cpp 读不了写好的 {model.name!r}：{error}", "请带着底座的 config.json 报告") from error  # fmt: skip
+            raise ExportError(
+                f"llama.cpp 读不了写好的 {model.name!r}：{error}", "请带着底座的 config.json 报告"
+            ) from error
 
-    def predictions(self, expected: Expected, readable: Callable[[int], bool]) -> list[Prediction | None]:
+    def predictions(
+        self, expected: Expected, readable: Callable[[int], bool]
+    ) -> list[Prediction | None]:
         """What comes next at every place of the expected reply; None where that is no whole character.
 
         llama.cpp tells of a token only once its bytes are text, so it is asked for one at a time.
@@ -179,10 +216,17 @@ class LlamaCpp:
         return int(answer["usage"]["prompt_tokens"])
 
     def _next(self, ids: list[int]) -> Prediction:
-        answer = self._ask({
-            "prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": TOP, "samplers": ["top_k"], "top_k": 1,
-            "cache_prompt": True,
-        })  # fmt: skip
+        answer = self._ask(
+            {
+                "prompt": ids,
+                "n_predict": 1,
+                "temperature": 0,
+                "n_probs": TOP,
+                "samplers": ["top_k"],
+                "top_k": 1,
+                "cache_prompt": True,
+            }
+        )
         choice = answer["choices"][0]
         places = (choice.get("logprobs") or {}).get("content") or []
         if places:
@@ -195,12 +239,18 @@ class LlamaCpp:
         except RuntimeError as error:
             raise ExportError(f"llama.cpp 没有回答：{error}", "请带着 run.json 报告") from error
         if "choices" not in answer:
-            raise ExportError(f"llama.cpp 没有回答：{json.dumps(answer, ensure_ascii=False)[:200]}", "请带着 run.json 报告")  # fmt: skip
+            raise ExportError(
+                f"llama.cpp 没有回答：{json.dumps(answer, ensure_ascii=False)[:200]}",
+                "请带着 run.json 报告",
+            )
         return answer
 
 
 def _chosen_first(place: dict[str, Any]) -> Prediction:
-    return {place["id"]: place["logprob"], **{top["id"]: top["logprob"] for top in place["top_logprobs"]}}
+    return {
+        place["id"]: place["logprob"],
+        **{top["id"]: top["logprob"] for top in place["top_logprobs"]},
+    }
 
 
 PLAIN = """
@@ -231,19 +281,31 @@ def ask_transformers(
         ExportError: it cannot load the folder.
     """
     cases = json.dumps([[one.prompt, one.reply] for one in expected])
-    done = subprocess.run([sys.executable, "-c", PLAIN, str(folder), str(TOP), architecture], input=cases, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN, str(folder), str(TOP), architecture],
+        input=cases,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
     if line is None:
         reason = (done.stderr.strip().splitlines() or ["没有说明原因"])[-1]
-        raise ExportError(f"transformers 读不了写好的 {str(folder)!r}：{reason[:200]}", "请带着 run.json 报告")
+        raise ExportError(
+            f"transformers 读不了写好的 {str(folder)!r}：{reason[:200]}", "请带着 run.json 报告"
+        )
     raw = json.loads(line.removeprefix("RESULT"))
     return [[{int(token): value for token, value in place} for place in case] for case in raw]
 
 
 def ask_llamacpp(
-    model: Path, expected: Sequence[Expected], readable: Callable[[int], bool], progress: Callable[[int], None],
-    adapter: Path | None = None, texts: Sequence[tuple[str, int]] = (),
-) -> list[list[Prediction | None]]:  # fmt: skip
+    model: Path,
+    expected: Sequence[Expected],
+    readable: Callable[[int], bool],
+    progress: Callable[[int], None],
+    adapter: Path | None = None,
+    texts: Sequence[tuple[str, int]] = (),
+) -> list[list[Prediction | None]]:
     """Predictions of a GGUF file by llama.cpp.
 
     Args:
@@ -256,8 +318,9 @@ def ask_llamacpp(
     for text, wanted in texts:
         if (found_tokens := program.tokens_of(text)) != wanted:
             raise ExportError(
-                f"llama.cpp 把 {text[:24]!r} 分成 {found_tokens} 个 token，训练时是 {wanted} 个：分词器没写对", "导出成 --to hf；并请带着底座的 tokenizer.json 报告",
-            )  # fmt: skip
+                f"llama.cpp 把 {text[:24]!r} 分成 {found_tokens} 个 token，训练时是 {wanted} 个：分词器没写对",
+                "导出成 --to hf；并请带着底座的 tokenizer.json 报告",
+            )
     found = []
     for number, one in enumerate(expected, 1):
         found.append(program.predictions(one, readable))

@@ -54,7 +54,9 @@ class Retuned(nn.Module):
         own = dict(self.model.named_parameters())
         return {name: own[name].detach() for name in self._names}
 
-    def save_pretrained(self, folder: str, state_dict: dict[str, Tensor] | None = None, **_: Any) -> None:
+    def save_pretrained(
+        self, folder: str, state_dict: dict[str, Tensor] | None = None, **_: Any
+    ) -> None:
         """Write the file into `folder`."""
         state = state_dict if state_dict is not None else self.state()
         weights = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
@@ -103,13 +105,24 @@ def load_retuned(model: Any, folder: Path) -> Retuned:
             )
         base = own[name].data
         if not base.is_floating_point():
-            raise RunError(f"{str(folder / WEIGHTS_FILE)!r} 是练过的权重，装不到压成整数的底座上", "去掉 --load-8bit")
+            raise RunError(
+                f"{str(folder / WEIGHTS_FILE)!r} 是练过的权重，装不到压成整数的底座上",
+                "去掉 --load-8bit",
+            )
         tensor = tensor.to(base)
-        if kept is not None and tensor.shape != base.shape and len(tensor) == len(kept) and int(kept[-1]) < len(base):
+        if (
+            kept is not None
+            and tensor.shape != base.shape
+            and len(tensor) == len(kept)
+            and int(kept[-1]) < len(base)
+        ):
             rows, tensor = tensor, base.clone()
             tensor[kept] = rows
         if tensor.shape != base.shape:
-            raise RunError(f"{str(folder / WEIGHTS_FILE)!r} 里的 {name!r} 形状是 {tuple(tensor.shape)}，底座的是 {tuple(base.shape)}", "换成训练时用的底座（见 run.json 的 base_model）")  # fmt: skip
+            raise RunError(
+                f"{str(folder / WEIGHTS_FILE)!r} 里的 {name!r} 形状是 {tuple(tensor.shape)}，底座的是 {tuple(base.shape)}",
+                "换成训练时用的底座（见 run.json 的 base_model）",
+            )
         tuned._other[name] = tensor
     tuned._switch()
     return tuned.eval()

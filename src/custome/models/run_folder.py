@@ -86,14 +86,21 @@ def read_run(folder: Path) -> RunInfo:
             "先训练一个：custome quickstart，或 custome train --train-path 数据.jsonl",
         )
     if not has_run(folder):
-        raise RunError(f"目录 {str(folder)!r} 里没有 run.json，不是训练得到的运行目录", f"看看里面有什么：ls {folder}")
+        raise RunError(
+            f"目录 {str(folder)!r} 里没有 run.json，不是训练得到的运行目录",
+            f"看看里面有什么：ls {folder}",
+        )
     try:
         raw = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         raw["characters"] = tuple(Character(**person) for person in raw["characters"])
         known = {declared.name for declared in dataclasses.fields(RunInfo)}
-        return RunInfo(**{key: value for key, value in raw.items() if key in known})  # a newer version may say more
+        return RunInfo(
+            **{key: value for key, value in raw.items() if key in known}
+        )  # a newer version may say more
     except (ValueError, TypeError, KeyError) as error:
-        raise RunError(f"{str(folder / 'run.json')!r} 读不懂：{error}", "换一个运行目录，或重新训练") from error
+        raise RunError(
+            f"{str(folder / 'run.json')!r} 读不懂：{error}", "换一个运行目录，或重新训练"
+        ) from error
 
 
 def write_vocabulary(folder: Path, tokenizer: Any, kept: Sequence[int] | None) -> None:
@@ -118,7 +125,9 @@ def read_kept(folder: Path) -> tuple[int, ...] | None:
     try:
         return tuple(int(number) for number in json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise RunError(f"{str(path)!r} 读不懂：{error}", f"删掉 {path.parent}，就用完整词表") from error
+        raise RunError(
+            f"{str(path)!r} 读不懂：{error}", f"删掉 {path.parent}，就用完整词表"
+        ) from error
 
 
 def training_process(folder: Path) -> int | None:
@@ -127,7 +136,9 @@ def training_process(folder: Path) -> int | None:
         said = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
         process = psutil.Process(said["pid"])
         alive = process.status() != psutil.STATUS_ZOMBIE
-        same = abs(process.create_time() - said["created"]) < 1.0  # numbers of processes are used again
+        same = (
+            abs(process.create_time() - said["created"]) < 1.0
+        )  # numbers of processes are used again
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None
     return int(said["pid"]) if alive and same else None
@@ -137,11 +148,20 @@ def has_adapter(folder: Path) -> bool:
     """Is there something trained, complete?"""
     config, weights = ADAPTER_FILES
     pickled = (folder / config).is_file() and (folder / OLD_ADAPTER_FILE).is_file()
-    return pickled or (folder / WEIGHTS_FILE).is_file() or all((folder / name).is_file() for name in (config, weights))
+    return (
+        pickled
+        or (folder / WEIGHTS_FILE).is_file()
+        or all((folder / name).is_file() for name in (config, weights))
+    )
 
 
 def check_adapter(folder: Path) -> None:
     """Raise RunError when the run has not saved an adapter yet."""
     if not has_adapter(folder):
-        missing = next((name for name in ADAPTER_FILES if not (folder / name).is_file()), WEIGHTS_FILE)
-        raise RunError(f"运行目录 {str(folder)!r} 里还没有 {missing!r}：训练没有跑完", f"接着训练：custome train --recipe {folder}/recipe.yaml --resume")  # fmt: skip
+        missing = next(
+            (name for name in ADAPTER_FILES if not (folder / name).is_file()), WEIGHTS_FILE
+        )
+        raise RunError(
+            f"运行目录 {str(folder)!r} 里还没有 {missing!r}：训练没有跑完",
+            f"接着训练：custome train --recipe {folder}/recipe.yaml --resume",
+        )

@@ -31,7 +31,15 @@ from .chat_format import ChatFormat, open_format
 from .gguf import Head, read_head, rewrite_gguf
 from .lora_file import Lora, read_lora
 from .plain_tokenizer import FILE, PlainTokenizer
-from .run_folder import ADAPTER_FILES, VOCABULARY_FOLDER, WEIGHTS_FILE, RunInfo, check_adapter, read_kept, read_run
+from .run_folder import (
+    ADAPTER_FILES,
+    VOCABULARY_FOLDER,
+    WEIGHTS_FILE,
+    RunInfo,
+    check_adapter,
+    read_kept,
+    read_run,
+)
 from .sources import gguf_behind, other_base, resolve_base, same_base
 
 FOLDER = "served"
@@ -53,7 +61,12 @@ class Served:
 
 
 def prepare(
-    run: Path, reporter: Reporter, *, quant: str = "auto", strength: float = 1.0, home: Path | None = None
+    run: Path,
+    reporter: Reporter,
+    *,
+    quant: str = "auto",
+    strength: float = 1.0,
+    home: Path | None = None,
 ) -> Served:
     """A run merged into one file; with `auto` its adapter beside a large base.
 
@@ -76,16 +89,27 @@ def prepare(
     if not target.is_file():  # only now is the base needed
         source, lora = gguf_behind(info.base_model, reporter, home=home), read_lora(run)
         if strength != 1.0 and (source is None or lora is None):
-            raise RunError(f"{str(run)!r} 不是 GGUF 底座上的普通 LoRA，力度调不了", "去掉 --strength")
+            raise RunError(
+                f"{str(run)!r} 不是 GGUF 底座上的普通 LoRA，力度调不了", "去掉 --strength"
+            )
         reporter.stage(f"合并成 llama.cpp 的文件（{quant}，只做一次）")
         if source is not None and lora is not None:
             _check_base(run, info, reporter, home)
-            merge(source, replace(lora, scale=lora.scale * strength), target, kept=kept, quant=quant, name=run.name)
+            merge(
+                source,
+                replace(lora, scale=lora.scale * strength),
+                target,
+                kept=kept,
+                quant=quant,
+                name=run.name,
+            )
         else:
             _export(run, target, quant)
         _clear_older(target)
     tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
-    return Served(model=target, tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
+    return Served(
+        model=target, tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format)
+    )
 
 
 def prepare_base(run: Path, reporter: Reporter, *, home: Path | None = None) -> Served:
@@ -108,17 +132,37 @@ def prepare_shared(
     home = home or custome_home()
     infos = [read_run(run) for run in runs]
     sets = [read_kept(run) for run in runs]
-    kept = None if any(one is None for one in sets) else tuple(sorted({token for one in sets for token in one or ()}))
+    kept = (
+        None
+        if any(one is None for one in sets)
+        else tuple(sorted({token for one in sets for token in one or ()}))
+    )
     base = home / FOLDER / f"base-{infos[0].base_fingerprint}-{_digest(str(kept).encode())}.gguf"
     places = [_place(run, info, "lora", home) for run, info in zip(runs, infos, strict=True)]
-    same = all(same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint) for info in infos)
+    same = all(
+        same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)
+        for info in infos
+    )
     if not (same and base.is_file() and (not adapters or all(place.is_file() for place in places))):
-        source = gguf_behind(infos[0].base_model, reporter, home=home)  # only now is the base needed
+        source = gguf_behind(
+            infos[0].base_model, reporter, home=home
+        )  # only now is the base needed
         loras = [read_lora(run) for run in runs]
-        wrong = next((run for run, info, lora in zip(runs, infos, loras, strict=True)
-                      if source is None or (adapters and lora is None) or not same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)), None)  # fmt: skip
+        wrong = next(
+            (
+                run
+                for run, info, lora in zip(runs, infos, loras, strict=True)
+                if source is None
+                or (adapters and lora is None)
+                or not same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)
+            ),
+            None,
+        )
         if source is None or wrong is not None:
-            raise RunError(f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）", "去掉 --shared-base，各合并成一个文件")  # fmt: skip
+            raise RunError(
+                f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）",
+                "去掉 --shared-base，各合并成一个文件",
+            )
         for run, info in zip(runs, infos, strict=True):
             _check_base(run, info, reporter, home)
         base.parent.mkdir(parents=True, exist_ok=True)
@@ -135,9 +179,14 @@ def prepare_shared(
         for run, info, one in zip(runs, infos, sets, strict=True)
     ]
     return [
-        Served(model=base, adapters=tuple(places) if adapters else (), tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format))
+        Served(
+            model=base,
+            adapters=tuple(places) if adapters else (),
+            tokenizer=tokenizer,
+            chat_format=open_format(tokenizer, info.chat_format),
+        )
         for tokenizer, info in zip(own, infos, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def trained_context(model: Path) -> int:
@@ -150,7 +199,9 @@ def trained_context(model: Path) -> int:
         head = read_head(model)
         return _number(head, f"{_text(head, 'general.architecture')}.context_length")
     except (OSError, ValueError, KeyError, struct.error) as error:
-        raise SourceError(f"{str(model)!r} 不是完整的 GGUF 文件：{error}", f"删掉重做：rm {model}") from error
+        raise SourceError(
+            f"{str(model)!r} 不是完整的 GGUF 文件：{error}", f"删掉重做：rm {model}"
+        ) from error
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
@@ -158,7 +209,9 @@ def trained_context(model: Path) -> int:
 
 def _stands_beside(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> bool:
     """Is an adapter better laid over its base than merged into it?"""
-    if _place(run, info, "lora", home).is_file() or _place(run, info, "q8_0", home).is_file():  # decided before
+    if (
+        _place(run, info, "lora", home).is_file() or _place(run, info, "q8_0", home).is_file()
+    ):  # decided before
         return not _place(run, info, "q8_0", home).is_file()
     source = gguf_behind(info.base_model, reporter, home=home)
     return source is not None and source.stat().st_size > LARGE_BYTES and read_lora(run) is not None
@@ -178,7 +231,9 @@ def _numbering(own: Sequence[int] | None, place_of: dict[int, int] | None) -> li
     return list(own) if place_of is None else [place_of[token] for token in own]
 
 
-def merge(source: Path, lora: Lora, target: Path, *, kept: Sequence[int] | None, quant: str, name: str) -> None:
+def merge(
+    source: Path, lora: Lora, target: Path, *, kept: Sequence[int] | None, quant: str, name: str
+) -> None:
     """Write `source` with the LoRA in its matrices; what it does not touch stays as it is stored."""
     head = read_head(source)
     infos = {info.name: info for info in head.tensors}
@@ -192,7 +247,13 @@ def merge(source: Path, lora: Lora, target: Path, *, kept: Sequence[int] | None,
         base = dequantize(rows.view(np.float32) if kind == GGMLQuantizationType.F32 else rows, kind)
         changed[place] = convert.stored(base + lora.scale * (high @ low), quant)
     target.parent.mkdir(parents=True, exist_ok=True)
-    rewrite_gguf(source, target, kept=kept, changed=changed, keys={"general.name": name, "general.file_type": convert.FILE_TYPES[quant]})  # fmt: skip
+    rewrite_gguf(
+        source,
+        target,
+        kept=kept,
+        changed=changed,
+        keys={"general.name": name, "general.file_type": convert.FILE_TYPES[quant]},
+    )
 
 
 def write_lora(lora: Lora, head: Head, target: Path, name: str) -> None:
@@ -201,7 +262,9 @@ def write_lora(lora: Lora, head: Head, target: Path, name: str) -> None:
     writer.add_type("adapter")
     writer.add_name(name)
     writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", float(lora.scale * lora.rank))  # llama.cpp scales by alpha / r
+    writer.add_float32(
+        "adapter.lora.alpha", float(lora.scale * lora.rank)
+    )  # llama.cpp scales by alpha / r
     for place, low, high in _placed(lora, head):
         writer.add_tensor(f"{place}.lora_a", np.ascontiguousarray(low, dtype=np.float16))
         writer.add_tensor(f"{place}.lora_b", np.ascontiguousarray(high, dtype=np.float16))
@@ -220,8 +283,12 @@ def _placed(lora: Lora, head: Head) -> list[tuple[str, np.ndarray, np.ndarray]]:
     for layer, (low, high) in lora.layers.items():
         place = place_of(f"{layer}.weight")
         if place is None:
-            raise ExportError(f"适配器的 {layer!r} 在 GGUF 的 {architecture} 里没有位置", "用 --engine local")
-        placed.append((place, low, convert.as_stored(architecture, f"{layer}.weight", high, config)))
+            raise ExportError(
+                f"适配器的 {layer!r} 在 GGUF 的 {architecture} 里没有位置", "用 --engine local"
+            )
+        placed.append(
+            (place, low, convert.as_stored(architecture, f"{layer}.weight", high, config))
+        )
     return placed
 
 
@@ -235,7 +302,9 @@ def _number(head: Head, key: str) -> int:
 
 def _check_base(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> None:
     """A base of the package index is pinned by its digest; any other must be the one the run was trained on."""
-    if shipped_name(info.base_model) is None and (told := other_base(run, info, resolve_base(info.base_model, reporter, home=home))):  # fmt: skip
+    if shipped_name(info.base_model) is None and (
+        told := other_base(run, info, resolve_base(info.base_model, reporter, home=home))
+    ):
         raise RunError(told, "把底座换回训练时的那份")
 
 
@@ -250,7 +319,11 @@ def _place(run: Path, info: RunInfo, quant: str, home: Path) -> Path:
     settings = run / ADAPTER_FILES[0]
     state = f"1 {info.base_fingerprint} {quant} {read_kept(run)}".encode() + weights.read_bytes()
     state += settings.read_bytes() if settings.is_file() else b""
-    return home / FOLDER / f"{run.name}-{_digest(str(run.resolve()).encode())[:6]}-{quant}-{_digest(state)}.gguf"
+    return (
+        home
+        / FOLDER
+        / f"{run.name}-{_digest(str(run.resolve()).encode())[:6]}-{quant}-{_digest(state)}.gguf"
+    )
 
 
 def _digest(data: bytes) -> str:
@@ -260,10 +333,24 @@ def _digest(data: bytes) -> str:
 def _export(run: Path, target: Path, quant: str) -> None:
     """`custome export` in a process of its own, whose memory goes away with it."""
     folder = target.with_suffix(".export")
-    command = [sys.executable, "-m", "custome", "export", str(run), "--to", "gguf", "--quant", quant, "-o", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "custome",
+        "export",
+        str(run),
+        "--to",
+        "gguf",
+        "--quant",
+        quant,
+        "-o",
+        str(folder),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith(("错误：", "怎么办："))] or [done.stderr[-200:]]  # fmt: skip
+        lines = [
+            line for line in done.stderr.splitlines() if line.startswith(("错误：", "怎么办："))
+        ] or [done.stderr[-200:]]
         raise ExportError(lines[0].removeprefix("错误："), "用 --engine local")
     written = next(folder.glob("*.gguf"))
     written.replace(target)

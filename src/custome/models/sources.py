@@ -52,7 +52,10 @@ def resolve_base(spec: str, reporter: Reporter, *, home: Path | None = None) -> 
     name = spec.removeprefix("hf:")
     if _HUB_ID.fullmatch(name) and not name.startswith("."):
         return _hugging_face(name)
-    raise InputError(f"找不到底座模型 {spec!r}：没有这个目录或文件", "可用：本地目录、.gguf 文件、hf:组织/模型、ms:组织/模型，或自带的：custome models")  # fmt: skip
+    raise InputError(
+        f"找不到底座模型 {spec!r}：没有这个目录或文件",
+        "可用：本地目录、.gguf 文件、hf:组织/模型、ms:组织/模型，或自带的：custome models",
+    )
 
 
 def _prepared(gguf: Path, target: Path, reporter: Reporter) -> Path:
@@ -97,10 +100,15 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "ice_text.model", "vocab.jso
 def check_folder(folder: Path) -> None:
     """Raise SourceError naming what a base model's folder lacks."""
     if not (folder / "config.json").is_file():
-        raise SourceError(f"目录 {str(folder)!r} 里没有 config.json，不是底座模型", f"看看里面有什么：ls {folder}；或用内置底座 --base-model embedded")  # fmt: skip
+        raise SourceError(
+            f"目录 {str(folder)!r} 里没有 config.json，不是底座模型",
+            f"看看里面有什么：ls {folder}；或用内置底座 --base-model embedded",
+        )
     indexes = [*folder.glob("*.safetensors.index.json"), *folder.glob("*.bin.index.json")]
     try:
-        maps = [json.loads(index.read_text(encoding="utf-8"))["weight_map"] for index in indexes[:1]]
+        maps = [
+            json.loads(index.read_text(encoding="utf-8"))["weight_map"] for index in indexes[:1]
+        ]
         shards = {shard for weight_map in maps for shard in weight_map.values()}
     except (ValueError, KeyError, AttributeError) as error:
         raise SourceError(
@@ -108,11 +116,19 @@ def check_folder(folder: Path) -> None:
         ) from error
     missing = sorted(shard for shard in shards if not (folder / shard).is_file())
     if missing:
-        raise SourceError(f"底座模型 {str(folder)!r} 缺少权重分片 {missing[0]!r}（共缺 {len(missing)} 个）", "重新下载缺少的分片，放进同一个目录")  # fmt: skip
+        raise SourceError(
+            f"底座模型 {str(folder)!r} 缺少权重分片 {missing[0]!r}（共缺 {len(missing)} 个）",
+            "重新下载缺少的分片，放进同一个目录",
+        )
     if not any((folder / name).is_file() for name in _TOKENIZERS):
-        raise SourceError(f"底座模型 {str(folder)!r} 里没有分词器", f"需要其中一个：{'、'.join(_TOKENIZERS)}；从同一个模型的页面下载")  # fmt: skip
+        raise SourceError(
+            f"底座模型 {str(folder)!r} 里没有分词器",
+            f"需要其中一个：{'、'.join(_TOKENIZERS)}；从同一个模型的页面下载",
+        )
     if not shards and not [*folder.glob("*.safetensors"), *folder.glob("*.bin")]:
-        raise SourceError(f"底座模型 {str(folder)!r} 里没有权重文件", "需要 model.safetensors（或分片加索引）")
+        raise SourceError(
+            f"底座模型 {str(folder)!r} 里没有权重文件", "需要 model.safetensors（或分片加索引）"
+        )
 
 
 def _ways_on(spec: str, reason: str) -> SourceError:
@@ -124,7 +140,13 @@ def _ways_on(spec: str, reason: str) -> SourceError:
 
 
 _WEIGHTS = (".safetensors", ".bin")
-_OTHERS = (".json", ".model", ".jinja", ".txt", ".py")  # fetched is not run: see loading.trust_code_in
+_OTHERS = (
+    ".json",
+    ".model",
+    ".jinja",
+    ".txt",
+    ".py",
+)  # fetched is not run: see loading.trust_code_in
 
 
 def _hugging_face(repo: str) -> Path:
@@ -135,13 +157,17 @@ def _hugging_face(repo: str) -> Path:
         with suppress(OSError, SourceError):  # never fetched, or not all of it
             patterns = [f"*{ending}" for ending in (weights, *_OTHERS)]
             folder = Path(
-                snapshot_download(repo, allow_patterns=patterns, ignore_patterns="*/*", local_files_only=True)
+                snapshot_download(
+                    repo, allow_patterns=patterns, ignore_patterns="*/*", local_files_only=True
+                )
             )
             check_folder(folder)
             return folder
     with _hub_trouble(f"hf:{repo}"):
         listed = HfApi().model_info(repo, files_metadata=True).siblings or []
-        wanted = _wanted_with_room({file.rfilename: file.size or 0 for file in listed}, Path(constants.HF_HUB_CACHE), repo)  # fmt: skip
+        wanted = _wanted_with_room(
+            {file.rfilename: file.size or 0 for file in listed}, Path(constants.HF_HUB_CACHE), repo
+        )
         folder = Path(snapshot_download(repo, allow_patterns=wanted))
     check_folder(folder)
     return folder
@@ -164,7 +190,9 @@ def _modelscope(repo: str) -> Path:
     with _hub_trouble(f"ms:{repo}"):
         listed = HubApi().get_model_files(repo, recursive=False)
         cache = Path(os.environ.get("MODELSCOPE_CACHE") or Path.home())
-        wanted = _wanted_with_room({file["Path"]: file.get("Size") or 0 for file in listed}, cache, repo)
+        wanted = _wanted_with_room(
+            {file["Path"]: file.get("Size") or 0 for file in listed}, cache, repo
+        )
         folder = Path(snapshot_download(repo, allow_patterns=wanted))
     check_folder(folder)
     return folder
@@ -177,10 +205,14 @@ def _hub_trouble(spec: str) -> Iterator[None]:
         yield
     except (DiskError, SourceError):
         raise
-    except Exception as error:  # the clients raise a dozen kinds; to the user they all mean "not to be had"
+    except (
+        Exception
+    ) as error:  # the clients raise a dozen kinds; to the user they all mean "not to be had"
         answered = getattr(getattr(error, "response", None), "status_code", None)
         absent = "没有这个仓库（名字写错了？），或者要先登录、同意它的条款"
-        raise _ways_on(spec, absent if answered in (401, 403, 404) else str(error) or type(error).__name__) from error
+        raise _ways_on(
+            spec, absent if answered in (401, 403, 404) else str(error) or type(error).__name__
+        ) from error
 
 
 def wanted_files(names: Collection[str]) -> list[str]:
@@ -211,7 +243,9 @@ def _wanted_with_room(sizes: dict[str, int], cache: Path, repo: str) -> list[str
 def other_base(run: Path, info: RunInfo, folder: Path) -> str:
     """What to say when a run was trained on another base than the one in `folder`; '' when it was this one."""
     here = fingerprint(folder)
-    if same_base(info.base_model, info.base_fingerprint, here) or info.base_fingerprint == former_fingerprint(folder):
+    if same_base(
+        info.base_model, info.base_fingerprint, here
+    ) or info.base_fingerprint == former_fingerprint(folder):
         return ""
     return f"{str(run)!r} 是在另一个底座上训练的（{info.base_model!r}，指纹 {info.base_fingerprint}；这个是 {here}）"
 
@@ -220,7 +254,11 @@ def same_base(base_model: str, one: str, other: str) -> bool:
     """Are two fingerprints of one base, which earlier releases may have called otherwise?"""
     known = find_known(base_model)
     names = known.former_fingerprints if known else ()
-    return one == other or (one in names and other not in names) or (other in names and one not in names)
+    return (
+        one == other
+        or (one in names and other not in names)
+        or (other in names and one not in names)
+    )
 
 
 def fingerprint(folder: Path) -> str:

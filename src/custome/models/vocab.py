@@ -64,8 +64,12 @@ def trim(tokenizer: Any, used: Iterable[int], rows: int) -> tuple[Any, Vocabular
         SourceError: the tokenizer is of a kind that cannot be cut.
     """
     data = _data(tokenizer)
-    kept = [number for number in choose(data, set(used)) if number < rows]  # some tokenizers know more than the model
-    return _rebuilt(tokenizer, trim_tokenizer(data, kept)), Vocabulary(kept=tuple(kept), before=rows)
+    kept = [
+        number for number in choose(data, set(used)) if number < rows
+    ]  # some tokenizers know more than the model
+    return _rebuilt(tokenizer, trim_tokenizer(data, kept)), Vocabulary(
+        kept=tuple(kept), before=rows
+    )
 
 
 def can_trim(tokenizer: Any) -> bool:
@@ -151,7 +155,11 @@ def trim_tokenizer(data: dict[str, Any], kept: Sequence[int]) -> dict[str, Any]:
     new_id = {old: new for new, old in enumerate(kept)}
     vocab = {token: new_id[old] for token, old in data["model"]["vocab"].items() if old in new_id}
     merges = [[a, b] for a, b in merges_of(data) if a in vocab and b in vocab and a + b in vocab]
-    added = [{**token, "id": new_id[token["id"]]} for token in data["added_tokens"] if token["id"] in new_id]
+    added = [
+        {**token, "id": new_id[token["id"]]}
+        for token in data["added_tokens"]
+        if token["id"] in new_id
+    ]
     return {
         **data,
         "model": {**data["model"], "vocab": vocab, "merges": merges},
@@ -179,7 +187,11 @@ def _rebuilt(tokenizer: Any, data: dict[str, Any]) -> Any:
         clean_up_tokenization_spaces=False,
         padding_side=tokenizer.padding_side,
         model_max_length=tokenizer.model_max_length,
-        **{name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)},
+        **{
+            name: str(token)
+            for name, token in tokenizer.special_tokens_map.items()
+            if isinstance(token, str)
+        },
     )
     smaller.chat_template = getattr(tokenizer, "chat_template", None)
     return smaller
@@ -208,7 +220,11 @@ def cut_embeddings(model: Any, kept: Sequence[int]) -> None:
     inputs.num_embeddings = len(kept)
     inputs.padding_idx = kept.index(padding) if padding in kept else None
     if head is not None:
-        weight = inputs.weight if tied else nn.Parameter(head.weight.detach()[rows].clone(), requires_grad=False)
+        weight = (
+            inputs.weight
+            if tied
+            else nn.Parameter(head.weight.detach()[rows].clone(), requires_grad=False)
+        )
         head.weight = weight
         head.out_features = len(kept)
     cut_config(model.config, kept)
@@ -234,7 +250,9 @@ def read_cut(folder: Path, kept: Sequence[int], rows: int) -> dict[str, Tensor] 
                 file.seek(start)
                 per_token = len(shape) == 2 and shape[0] == rows
                 weights[name] = (
-                    _rows(file, _TYPES[dtype], shape, wanted) if per_token else _read(file, _TYPES[dtype], shape)
+                    _rows(file, _TYPES[dtype], shape, wanted)
+                    if per_token
+                    else _read(file, _TYPES[dtype], shape)
                 )
     return weights
 

@@ -46,7 +46,13 @@ class Choice:
 
 
 def choose(
-    candidates: Mapping[str, Candidate], *, memory_bytes: float, rate: float, kind: str, minutes: float, chatting: bool
+    candidates: Mapping[str, Candidate],
+    *,
+    memory_bytes: float,
+    rate: float,
+    kind: str,
+    minutes: float,
+    chatting: bool,
 ) -> Choice:
     """The best of the candidates, which come best first.
 
@@ -60,12 +66,18 @@ def choose(
     for name, one in candidates.items():
         chat_bytes = one.file_bytes + CHATTING_BYTES
         if chat_bytes + LEFT_FREE_BYTES > memory_bytes:
-            told.append(f"{name} 聊天就要 {chat_bytes / 1e9:.1f} GB，空闲只有 {memory_bytes / 1e9:.1f} GB")
+            told.append(
+                f"{name} 聊天就要 {chat_bytes / 1e9:.1f} GB，空闲只有 {memory_bytes / 1e9:.1f} GB"
+            )
             continue
-        fixed = one.recipe.data.conversations == 0  # such a recipe keeps its steps, and is done before anybody chats
+        fixed = (
+            one.recipe.data.conversations == 0
+        )  # such a recipe keeps its steps, and is done before anybody chats
         step_s = step_seconds(one, rate, kind)
         needed = _training_bytes(one, kind) + (chat_bytes if chatting and not fixed else 0)
-        steps = one.recipe.train.steps if fixed else min(MOST, int((minutes * 60 - ASIDE_S) / step_s))
+        steps = (
+            one.recipe.train.steps if fixed else min(MOST, int((minutes * 60 - ASIDE_S) / step_s))
+        )
         if needed + LEFT_FREE_BYTES > memory_bytes:
             why = f"训练要 {needed / 1e9:.1f} GB，空闲 {memory_bytes / 1e9:.1f} GB，就用没微调的"
             return Choice(candidate=one, steps=0, why="；".join([*told, f"{name}：{why}"]))
@@ -83,7 +95,9 @@ def step_seconds(one: Candidate, rate: float, kind: str) -> float:
     """How long a step of the candidate's recipe takes."""
     tokens = one.recipe.train.batch_size * TOKENS_OF_A_CONVERSATION
     return (
-        tokens * make_plan(one.recipe, one.shape, "cpu").flop_per_token / (rate * 1e9 * share_of_rate(one.shape, kind))
+        tokens
+        * make_plan(one.recipe, one.shape, "cpu").flop_per_token
+        / (rate * 1e9 * share_of_rate(one.shape, kind))
     )
 
 

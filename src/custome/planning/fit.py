@@ -41,7 +41,9 @@ def read_bytes(text: str) -> int:
     return int(number * (1024 ** " KMGT".index(unit or " ") if binary else _UNITS[unit]))
 
 
-def fit(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"], memory_bytes: int) -> Fit:
+def fit(
+    recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"], memory_bytes: int
+) -> Fit:
     """The recipe with as few changes as it takes to stay under `memory_bytes`; `fits` tells whether that was possible."""
     room = memory_bytes * (1 - MARGIN)
     small, plan = recipe, make_plan(recipe, shape, device)
@@ -54,19 +56,34 @@ def fit(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"], memor
         shrunk = make_plan(candidate, shape, device)
         if shrunk.total < plan.total * 0.99:
             small, plan = candidate, shrunk
-    return Fit(recipe=small, plan=plan, changes=tuple(_changes(recipe, small)), fits=plan.total <= room)
+    return Fit(
+        recipe=small, plan=plan, changes=tuple(_changes(recipe, small)), fits=plan.total <= room
+    )
 
 
 def _changes(before: Recipe, after: Recipe) -> list[str]:
     """What is different, with its price."""
-    names = [METHOD_NAMES[type(r.method)] + "-" + getattr(r.method, "quantization", "") for r in (before, after)]
+    names = [
+        METHOD_NAMES[type(r.method)] + "-" + getattr(r.method, "quantization", "")
+        for r in (before, after)
+    ]
     pairs = [
-        ("micro_batch_size", before.train.micro_batch_size, after.train.micro_batch_size, "结果不变，慢一点"),
-        ("gradient_checkpointing", before.model.gradient_checkpointing, after.model.gradient_checkpointing, "结果不变，多算一遍前向"),
+        (
+            "micro_batch_size",
+            before.train.micro_batch_size,
+            after.train.micro_batch_size,
+            "结果不变，慢一点",
+        ),
+        (
+            "gradient_checkpointing",
+            before.model.gradient_checkpointing,
+            after.model.gradient_checkpointing,
+            "结果不变，多算一遍前向",
+        ),
         ("optimizer", before.train.optimizer, after.train.optimizer, "优化器状态小得多"),
         ("method", *[name.rstrip("-") for name in names], "底座压缩后训练"),
         ("cutoff_len", before.data.cutoff_len, after.data.cutoff_len, "太长的样本会被截短"),
-    ]  # fmt: skip
+    ]
     return [f"{name}：{old} → {new}（{price}）" for name, old, new, price in pairs if old != new]
 
 
@@ -87,7 +104,10 @@ def _smaller_optimizer(recipe: Recipe) -> Recipe:
         "adamw8bit": "adafactor",
         "muon": "adafactor",
     }
-    return replace(recipe, train=replace(recipe.train, optimizer=smaller.get(recipe.train.optimizer, "adafactor")))
+    return replace(
+        recipe,
+        train=replace(recipe.train, optimizer=smaller.get(recipe.train.optimizer, "adafactor")),
+    )
 
 
 def _fewer_bits(recipe: Recipe) -> Recipe:
@@ -95,7 +115,11 @@ def _fewer_bits(recipe: Recipe) -> Recipe:
     if type(method) is LoraConfig and not recipe.model.load_8bit:
         kept = {f.name: getattr(method, f.name) for f in dataclasses.fields(LoraConfig)}
         return replace(recipe, method=QloraConfig(**kept, quantization="int8"))
-    return replace(recipe, method=replace(method, quantization="nf4")) if isinstance(method, QloraConfig) else recipe
+    return (
+        replace(recipe, method=replace(method, quantization="nf4"))
+        if isinstance(method, QloraConfig)
+        else recipe
+    )
 
 
 def _shorter(recipe: Recipe) -> Recipe:

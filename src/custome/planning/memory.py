@@ -84,12 +84,16 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
     """What a run with this recipe takes at its peak."""
     method, train = recipe.method, recipe.train
     value = value_bytes(recipe, device)
-    vocab = min(shape.vocab, TRIMMED_VOCABULARY) if recipe.model.vocabulary == "auto" else shape.vocab
+    vocab = (
+        min(shape.vocab, TRIMMED_VOCABULARY) if recipe.model.vocabulary == "auto" else shape.vocab
+    )
     embeddings = vocab * shape.hidden * (1 if shape.tied else 2)
     linear = shape.layers * _layer_weights(shape)
     quantization = "int8" if recipe.model.load_8bit else getattr(method, "quantization", "none")
     weights = linear * (WEIGHT_BYTES.get(quantization) or value) + embeddings * value
-    masters = 4.0 if value < 4 else 0.0  # trained weights are fp32 beside the copies that are computed with
+    masters = (
+        4.0 if value < 4 else 0.0
+    )  # trained weights are fp32 beside the copies that are computed with
     kept_value = value
     if value < 4 and isinstance(method, (DoraConfig, *IN_PLACE)):
         kept_value = DORA_BYTES[device] if isinstance(method, DoraConfig) else MIXED_BYTES
@@ -113,14 +117,25 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
     logit_rows = min(tokens, max(1, CHUNK_LOGITS // vocab))
     logits = logit_rows * vocab * 4.0 * 2
     if quantization != "none":  # one dequantized matrix at a time, forwards and backwards
-        activations += 2 * shape.hidden * max(shape.intermediate, shape.heads * shape.head_dim) * value
+        activations += (
+            2 * shape.hidden * max(shape.intermediate, shape.heads * shape.head_dim) * value
+        )
     optimizer = trainable * OPTIMIZER_BYTES[train.optimizer]
     return Plan(
-        program=PROGRAM_BYTES[device], weights=weights + (masters * trainable if in_place else 0.0), adapter=0.0 if in_place else adapter * 4.0, gradients=trainable * 4.0,
-        optimizer=optimizer, activations=activations, logits=logits, allocator=ALLOCATOR[device] * (activations + logits),
-        loading=PROGRAM_BYTES[device] + weights + (linear + embeddings) * value if quantization != "none" and device == "cpu" else 0.0,
-        trainable=round(trainable), flop_per_token=_flop(recipe, shape, linear, embeddings / (1 if shape.tied else 2), adapter),
-    )  # fmt: skip
+        program=PROGRAM_BYTES[device],
+        weights=weights + (masters * trainable if in_place else 0.0),
+        adapter=0.0 if in_place else adapter * 4.0,
+        gradients=trainable * 4.0,
+        optimizer=optimizer,
+        activations=activations,
+        logits=logits,
+        allocator=ALLOCATOR[device] * (activations + logits),
+        loading=PROGRAM_BYTES[device] + weights + (linear + embeddings) * value
+        if quantization != "none" and device == "cpu"
+        else 0.0,
+        trainable=round(trainable),
+        flop_per_token=_flop(recipe, shape, linear, embeddings / (1 if shape.tied else 2), adapter),
+    )
 
 
 def value_bytes(recipe: Recipe, device: Literal["cpu", "cuda"]) -> float:
@@ -131,12 +146,17 @@ def value_bytes(recipe: Recipe, device: Literal["cpu", "cuda"]) -> float:
 
 def parameters(shape: ModelShape) -> int:
     """All weights of a base, norms left out."""
-    return shape.layers * _layer_weights(shape) + shape.vocab * shape.hidden * (1 if shape.tied else 2)
+    return shape.layers * _layer_weights(shape) + shape.vocab * shape.hidden * (
+        1 if shape.tied else 2
+    )
 
 
 def _layer_weights(shape: ModelShape) -> int:
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    return 2 * shape.hidden * (queries + keys) + (3 if shape.gated else 2) * shape.hidden * shape.intermediate
+    return (
+        2 * shape.hidden * (queries + keys)
+        + (3 if shape.gated else 2) * shape.hidden * shape.intermediate
+    )
 
 
 def _adapter_parameters(recipe: Recipe, shape: ModelShape) -> int:
@@ -145,10 +165,16 @@ def _adapter_parameters(recipe: Recipe, shape: ModelShape) -> int:
     if isinstance(method, LoraConfig):
         r = method.lora_r * (2 if isinstance(method, PissaConfig) else 1)
         r = method.adalora_start_r if isinstance(method, AdaLoraConfig) else r
-        sides = {"q_proj": (shape.hidden, queries), "k_proj": (shape.hidden, keys), "v_proj": (shape.hidden, keys),
-                 "o_proj": (queries, shape.hidden), "query_key_value": (shape.hidden, queries + 2 * keys),
-                 "gate_proj": (shape.hidden, shape.intermediate), "up_proj": (shape.hidden, shape.intermediate),
-                 "down_proj": (shape.intermediate, shape.hidden)}  # fmt: skip
+        sides = {
+            "q_proj": (shape.hidden, queries),
+            "k_proj": (shape.hidden, keys),
+            "v_proj": (shape.hidden, keys),
+            "o_proj": (queries, shape.hidden),
+            "query_key_value": (shape.hidden, queries + 2 * keys),
+            "gate_proj": (shape.hidden, shape.intermediate),
+            "up_proj": (shape.hidden, shape.intermediate),
+            "down_proj": (shape.intermediate, shape.hidden),
+        }
         everywhere = method.lora_targets == ("all-linear",)
         names = (
             [n for n in sides if n != "query_key_value"]
@@ -176,10 +202,16 @@ def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
     attention = (
         2 * queries + 2 * keys + ((queries + keys) if shape.qk_norm else 0)
     )  # q, k, v, out; before the norms of q and k
-    if not isinstance(method, (LoraConfig, *IN_PLACE)):  # frozen products need not know their inputs
+    if not isinstance(
+        method, (LoraConfig, *IN_PLACE)
+    ):  # frozen products need not know their inputs
         return inputs + attention + 3 * wide
-    products = 2 * shape.hidden + queries  # inputs of q, k, v; of gate and up; of the output projection
-    quantized = recipe.model.load_8bit or (isinstance(method, QloraConfig) and method.quantization == "int8")
+    products = (
+        2 * shape.hidden + queries
+    )  # inputs of q, k, v; of gate and up; of the output projection
+    quantized = recipe.model.load_8bit or (
+        isinstance(method, QloraConfig) and method.quantization == "int8"
+    )
     if type(method) in FUSED and not quantized and method.lora_dropout == 0:  # type: ignore[union-attr]
         return inputs + attention + products + 2 * wide
     kept = inputs + attention + products + 4 * wide  # also what the activation makes of gate and up
@@ -213,5 +245,7 @@ def _flop(recipe: Recipe, shape: ModelShape, linear: float, head: float, adapter
 def share_of_rate(shape: ModelShape, kind: str) -> float:
     """Of the measured rate of matrix products in a number type, what training reaches (benchmarks/training.py)."""
     if kind == "bf16":
-        return next(share for hidden, share in reversed(BF16_SHARES.items()) if shape.hidden >= hidden)
+        return next(
+            share for hidden, share in reversed(BF16_SHARES.items()) if shape.hidden >= hidden
+        )
     return 0.65 if kind == "fp32" else 0.5

@@ -19,7 +19,9 @@ def find_shape(base_model: str) -> ModelShape:
     """
     folder = Path(base_model).expanduser()
     if (folder / "config.json").is_file():
-        return read_shape(json.loads((folder / "config.json").read_text(encoding="utf-8")), base_model)
+        return read_shape(
+            json.loads((folder / "config.json").read_text(encoding="utf-8")), base_model
+        )
     if known := find_known(base_model):
         return known.shape
     shapes = known_models()
@@ -42,13 +44,20 @@ def read_shape(config: dict[str, Any], name: str) -> ModelShape:
         heads = config["num_attention_heads"]
         kind = str(config.get("model_type", ""))
         return ModelShape(
-            layers=config["num_hidden_layers"], hidden=config["hidden_size"], intermediate=config["intermediate_size"],
-            heads=heads, kv_heads=config.get("num_key_value_heads") or heads,
-            head_dim=config.get("head_dim") or config["hidden_size"] // heads, vocab=config["vocab_size"],
-            tied=bool(config.get("tie_word_embeddings", "gemma" in kind)), norms=4 if kind.startswith(("gemma2", "gemma3")) else 2,
-            qk_norm=kind.startswith(("gemma3", "qwen3")), gated=kind not in ("chatglm", "gpt2", "gpt_neox", "phi"),
-        )  # fmt: skip
+            layers=config["num_hidden_layers"],
+            hidden=config["hidden_size"],
+            intermediate=config["intermediate_size"],
+            heads=heads,
+            kv_heads=config.get("num_key_value_heads") or heads,
+            head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+            vocab=config["vocab_size"],
+            tied=bool(config.get("tie_word_embeddings", "gemma" in kind)),
+            norms=4 if kind.startswith(("gemma2", "gemma3")) else 2,
+            qk_norm=kind.startswith(("gemma3", "qwen3")),
+            gated=kind not in ("chatglm", "gpt2", "gpt_neox", "phi"),
+        )
     except KeyError as error:
         raise InputError(
-            f"{name!r} 的 config.json 里没有 {error.args[0]!r}", "换成表里的一个：custome plan --help"
+            f"{name!r} 的 config.json 里没有 {error.args[0]!r}",
+            "换成表里的一个：custome plan --help",
         ) from error

@@ -30,7 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import __version__
 from ..apps.cosplay.play import stage_of
 from ..engine.base import Cancel, OnPiece, check_options
-from ..errors import (  # fmt: skip
+from ..errors import (
     BusyError,
     CustomeError,
     EngineError,
@@ -44,7 +44,7 @@ from ..types import GenerateOptions, Reply, Request
 from .auth import Doorkeeper, Key, WrongKeyError
 from .catalogue import Catalogue, Found
 from .metrics import Metrics
-from .protocol import (  # fmt: skip
+from .protocol import (
     DONE,
     ChatRequest,
     ChunkWriter,
@@ -67,9 +67,14 @@ log = logging.getLogger(__name__)
 
 
 def create_app(
-    catalogue: Catalogue, doorkeeper: Doorkeeper, *, hosts: Sequence[str] = ("*",), cors: Sequence[str] = (),
-    largest_body: int = LARGEST_BODY, manageable: bool = True,
-) -> FastAPI:  # fmt: skip
+    catalogue: Catalogue,
+    doorkeeper: Doorkeeper,
+    *,
+    hosts: Sequence[str] = ("*",),
+    cors: Sequence[str] = (),
+    largest_body: int = LARGEST_BODY,
+    manageable: bool = True,
+) -> FastAPI:
     """The API of a catalogue.
 
     Args:
@@ -87,16 +92,29 @@ def create_app(
         yield
         app.state.ready = False
 
-    app = FastAPI(title="LLM Custome", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="LLM Custome",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+    )
     app.state.ready = True
     app.add_middleware(_BodyLimit, largest=largest_body, metrics=metrics)
     if cors:
-        app.add_middleware(CORSMiddleware, allow_origins=list(cors), allow_methods=["GET", "POST"], allow_headers=["*"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(cors),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+        )
     if "*" not in hosts:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     _errors(app)
 
-    async def enter(http: HttpRequest) -> AsyncIterator[None]:  # async: a plain one would cost two changes of thread
+    async def enter(
+        http: HttpRequest,
+    ) -> AsyncIterator[None]:  # async: a plain one would cost two changes of thread
         http.state.key = key = doorkeeper.check(http.headers.get("authorization"))
         with doorkeeper.inside(key):
             yield
@@ -106,7 +124,9 @@ def create_app(
     async def find(model: str, character: str | None) -> Found:
         if catalogue.at_hand(model):
             return catalogue.find(model, character)
-        return await asyncio.get_running_loop().run_in_executor(pool, catalogue.find, model, character)
+        return await asyncio.get_running_loop().run_in_executor(
+            pool, catalogue.find, model, character
+        )
 
     @api.post("/v1/chat/completions")
     async def chat_completions(body: ChatRequest, http: HttpRequest) -> Response:
@@ -114,7 +134,9 @@ def create_app(
         found = await find(body.model, body.character)
         check_options(found.engine, body.options())
         if body.scene is not None or found.speaker:
-            name, wanted = await asyncio.get_running_loop().run_in_executor(pool, _played, body, found)
+            name, wanted = await asyncio.get_running_loop().run_in_executor(
+                pool, _played, body, found
+            )
             if body.scene is not None:
                 body = body.model_copy(update={"model": f"{found.hosted.name}:{name}"})
             return await _answer(pool, http, body, wanted)
@@ -131,21 +153,43 @@ def create_app(
         """A text gone on with, as it is."""
         found = await find(body.model, None)
         check_options(found.engine, body.options())
-        return await _answer(pool, http, body, _plain(found, [Request(text=prompt) for prompt in body.prompts()], body))
+        return await _answer(
+            pool,
+            http,
+            body,
+            _plain(found, [Request(text=prompt) for prompt in body.prompts()], body),
+        )
 
     @api.post("/v1/embeddings")
     async def embeddings(body: EmbeddingRequest) -> Response:
         """Texts as vectors of length 1: the mean of the model's last hidden states."""
         found = await find(body.model, None)
-        vectors, spent = await asyncio.get_running_loop().run_in_executor(pool, _embedded, found, body.texts())
+        vectors, spent = await asyncio.get_running_loop().run_in_executor(
+            pool, _embedded, found, body.texts()
+        )
         coded = [_base64(v) for v in vectors] if body.encoding_format == "base64" else vectors
-        rows = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(coded)]
-        return JSONResponse({"object": "list", "model": body.model, "data": rows, "usage": {"prompt_tokens": spent, "total_tokens": spent}})  # fmt: skip
+        rows = [
+            {"object": "embedding", "index": index, "embedding": vector}
+            for index, vector in enumerate(coded)
+        ]
+        return JSONResponse(
+            {
+                "object": "list",
+                "model": body.model,
+                "data": rows,
+                "usage": {"prompt_tokens": spent, "total_tokens": spent},
+            }
+        )
 
     @api.get("/v1/models")
     async def models() -> Response:
         """Everything that can be asked for: runs, their bases, their people."""
-        return JSONResponse({"object": "list", "data": [_model(name, parent, catalogue) for name, parent in catalogue.names()]})  # fmt: skip
+        return JSONResponse(
+            {
+                "object": "list",
+                "data": [_model(name, parent, catalogue) for name, parent in catalogue.names()],
+            }
+        )
 
     @api.get("/v1/models/{model}")
     async def model(model: str) -> Response:
@@ -160,7 +204,10 @@ def create_app(
         if key is None and not manageable:
             raise HTTPException(403, "没有密钥、又对外开放的服务不能从外面加减适配器")
         if key is not None and not key.admin:
-            raise HTTPException(403, f"密钥 {key.name!r} 不能加减适配器；新建一个能的：custome keys add 名字 --admin")
+            raise HTTPException(
+                403,
+                f"密钥 {key.name!r} 不能加减适配器；新建一个能的：custome keys add 名字 --admin",
+            )
         await asyncio.get_running_loop().run_in_executor(pool, action, *arguments)
         return JSONResponse({"status": "ok", "models": [one.name for one in catalogue.hosted()]})
 
@@ -183,7 +230,9 @@ def create_app(
     async def ready() -> Response:
         """There is something to be asked."""
         able = bool(app.state.ready and catalogue.hosted())
-        return JSONResponse({"status": "ready" if able else "not ready"}, status_code=200 if able else 503)
+        return JSONResponse(
+            {"status": "ready" if able else "not ready"}, status_code=200 if able else 503
+        )
 
     @api.get("/metrics")
     async def prometheus() -> Response:
@@ -194,10 +243,18 @@ def create_app(
     return app
 
 
-async def _answer(pool: Executor, http: HttpRequest, body: ChatRequest | CompletionRequest, wanted: Sequence[Write]) -> Response:  # fmt: skip
+async def _answer(
+    pool: Executor,
+    http: HttpRequest,
+    body: ChatRequest | CompletionRequest,
+    wanted: Sequence[Write],
+) -> Response:
     """Have the replies written, and give them whole or piece by piece."""
     options, chat = body.options(), isinstance(body, ChatRequest)
-    reply_id, created = f"{'chatcmpl' if chat else 'cmpl'}-{secrets.token_hex(12)}", int(time.time())
+    reply_id, created = (
+        f"{'chatcmpl' if chat else 'cmpl'}-{secrets.token_hex(12)}",
+        int(time.time()),
+    )
     writing = Writing(pool, wanted)
     if not body.stream:
         replies = await writing.replies(http)
@@ -205,7 +262,15 @@ async def _answer(pool: Executor, http: HttpRequest, body: ChatRequest | Complet
             return Response(status_code=CLIENT_LEFT)
         write = chat_body if chat else completion_body
         return JSONResponse(
-            write(reply_id, created, body.model, replies, writing.tokens, options.logprobs is not None, body.choices())
+            write(
+                reply_id,
+                created,
+                body.model,
+                replies,
+                writing.tokens,
+                options.logprobs is not None,
+                body.choices(),
+            )
         )
     try:
         if not await writing.begin(http):
@@ -214,15 +279,20 @@ async def _answer(pool: Executor, http: HttpRequest, body: ChatRequest | Complet
     except BaseException:
         writing.stop()
         raise
-    writer = ChunkWriter(reply_id, created, body.model, chat=chat, with_logprobs=options.logprobs is not None)
+    writer = ChunkWriter(
+        reply_id, created, body.model, chat=chat, with_logprobs=options.logprobs is not None
+    )
     with_usage = body.stream_options is not None and body.stream_options.include_usage
     return StreamingResponse(
-        _events(writing, writer, len(wanted), body.choices() if with_usage else 0), media_type="text/event-stream",
+        _events(writing, writer, len(wanted), body.choices() if with_usage else 0),
+        media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )  # fmt: skip
+    )
 
 
-async def _events(writing: Writing, writer: ChunkWriter, choices: int, usage_of: int) -> AsyncIterator[bytes]:
+async def _events(
+    writing: Writing, writer: ChunkWriter, choices: int, usage_of: int
+) -> AsyncIterator[bytes]:
     try:
         for index in range(choices):
             if begin := writer.begin(index):
@@ -244,27 +314,46 @@ async def _events(writing: Writing, writer: ChunkWriter, choices: int, usage_of:
 
 def _seeded(options: GenerateOptions, number: int) -> GenerateOptions:
     """The options of one of several choices: each with a seed of its own."""
-    return options if options.seed is None or not number else replace(options, seed=options.seed + number)
+    return (
+        options
+        if options.seed is None or not number
+        else replace(options, seed=options.seed + number)
+    )
 
 
-def _plain(found: Found, requests: Sequence[Request], body: ChatRequest | CompletionRequest) -> list[Write]:
+def _plain(
+    found: Found, requests: Sequence[Request], body: ChatRequest | CompletionRequest
+) -> list[Write]:
     """Requests as they are, to nobody in particular."""
     options = body.options()
 
     def writer(request: Request, number: int) -> Write:
-        return lambda on_piece, cancel: found.engine.run(request, _seeded(options, number), on_piece, cancel)
+        return lambda on_piece, cancel: found.engine.run(
+            request, _seeded(options, number), on_piece, cancel
+        )
 
     return [writer(request, number) for request in requests for number in range(body.choices())]
 
 
 def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
     """(who answers, what writes each choice): somebody of a book, on the same stage as on the page."""
-    scene, stage, said = body.scene or SceneRequest(people=[found.speaker]), stage_of(found.hosted), body.said()
+    scene, stage, said = (
+        body.scene or SceneRequest(people=[found.speaker]),
+        stage_of(found.hosted),
+        body.said(),
+    )
     if scene.candidates > 1 and body.logprobs:
-        raise InputError("logprobs 和 scene.candidates 不能同用：几个候选里挑的那一个没有逐词的概率", "candidates 用 1，或去掉 logprobs")  # fmt: skip
+        raise InputError(
+            "logprobs 和 scene.candidates 不能同用：几个候选里挑的那一个没有逐词的概率",
+            "candidates 用 1，或去掉 logprobs",
+        )
     people = [stage.card(name).name for name in scene.people]
-    alone = people[0] if len(people) == 1 else ""  # who said what an assistant's message without a name says
-    said = [one if one.by_user else replace(one, name=stage.known_as(one.name) or alone) for one in said]
+    alone = (
+        people[0] if len(people) == 1 else ""
+    )  # who said what an assistant's message without a name says
+    said = [
+        one if one.by_user else replace(one, name=stage.known_as(one.name) or alone) for one in said
+    ]
     name, setting, options = (
         stage.next_speaker(people, said, scene.order, body.seed),
         body.setting(scene),
@@ -273,15 +362,24 @@ def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
     whole = body.scene is None and body.truncation != "auto"
     if whole and (left_out := stage.prompt(name, said, setting, options).left_out):
         raise LengthError(
-            f"对话太长，最早的 {left_out} 句放不下", "删掉一些历史，把 max_tokens 调小，或加 truncation: auto"
+            f"对话太长，最早的 {left_out} 句放不下",
+            "删掉一些历史，把 max_tokens 调小，或加 truncation: auto",
         )
 
     def writer(number: int) -> Write:
         def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
             # What was sent cannot be taken back, and of several the first is not always the one that is chosen.
             several = scene.candidates > 1
-            spoken = stage.speak(name, said, setting, _seeded(options, number), candidates=scene.candidates, among=people,
-                                 on_piece=None if several else on_piece, cancel=cancel)  # fmt: skip
+            spoken = stage.speak(
+                name,
+                said,
+                setting,
+                _seeded(options, number),
+                candidates=scene.candidates,
+                among=people,
+                on_piece=None if several else on_piece,
+                cancel=cancel,
+            )
             return spoken.reply
 
         return write
@@ -298,7 +396,13 @@ def _base64(vector: Sequence[float]) -> str:
 
 
 def _model(name: str, parent: str, catalogue: Catalogue) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": catalogue.created, "owned_by": "llm-custome", "parent": parent if parent != name else None}  # fmt: skip
+    return {
+        "id": name,
+        "object": "model",
+        "created": catalogue.created,
+        "owned_by": "llm-custome",
+        "parent": parent if parent != name else None,
+    }
 
 
 # -- errors ----------------------------------------------------------------------------------------------------------
@@ -314,28 +418,49 @@ _STATUS: list[tuple[type[CustomeError], int, str, str | None]] = [
     (SourceError, 400, "invalid_request_error", "bad_adapter"),
 ]
 _ERROR_ANSWERS: dict[int | str, dict[str, Any]] = {
-    status: {"description": words, "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}}}
-    for status, words in ((400, "bad request"), (401, "no or wrong key"), (403, "not for this key"), (404, "no such model"),
-                          (413, "body too large"), (429, "too many requests"), (503, "engine away"))
-}  # fmt: skip
+    status: {
+        "description": words,
+        "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
+    }
+    for status, words in (
+        (400, "bad request"),
+        (401, "no or wrong key"),
+        (403, "not for this key"),
+        (404, "no such model"),
+        (413, "body too large"),
+        (429, "too many requests"),
+        (503, "engine away"),
+    )
+}
 
 
-def _body(message: str, kind: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
+def _body(
+    message: str, kind: str, code: str | None = None, param: str | None = None
+) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 def _described(error: CustomeError) -> tuple[int, dict[str, Any], dict[str, str]]:
     """(status, body, headers) of an error of ours."""
     status, kind, code = next(
-        ((s, k, c) for cls, s, k, c in _STATUS if isinstance(error, cls)), (500, "server_error", None)
+        ((s, k, c) for cls, s, k, c in _STATUS if isinstance(error, cls)),
+        (500, "server_error", None),
     )
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return status, _body(f"{error.message}。{error.hint}" if error.hint else error.message, kind, code), headers
+    return (
+        status,
+        _body(f"{error.message}。{error.hint}" if error.hint else error.message, kind, code),
+        headers,
+    )
 
 
-_PROBLEMS = {"extra_forbidden": "不认识，或这里不支持这个参数", "missing": "缺少", "json_invalid": "请求不是 JSON"}
+_PROBLEMS = {
+    "extra_forbidden": "不认识，或这里不支持这个参数",
+    "missing": "缺少",
+    "json_invalid": "请求不是 JSON",
+}
 
 
 def _errors(app: FastAPI) -> None:
@@ -350,12 +475,17 @@ def _errors(app: FastAPI) -> None:
         param = ".".join(str(part) for part in first["loc"][1:]) or None
         told = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
         return JSONResponse(
-            _body(f"{param}：{told}" if param else told, "invalid_request_error", param=param), status_code=400
+            _body(f"{param}：{told}" if param else told, "invalid_request_error", param=param),
+            status_code=400,
         )
 
     @app.exception_handler(HTTPException)
     async def http(_: HttpRequest, error: HTTPException) -> Response:
-        return JSONResponse(_body(str(error.detail), "invalid_request_error"), status_code=error.status_code, headers=error.headers)  # fmt: skip
+        return JSONResponse(
+            _body(str(error.detail), "invalid_request_error"),
+            status_code=error.status_code,
+            headers=error.headers,
+        )
 
     @app.exception_handler(Exception)
     async def unexpected(_: HttpRequest, error: Exception) -> Response:
@@ -375,7 +505,10 @@ class _BodyLimit:
             return
         seen = 0
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        too_large = JSONResponse(_body(f"请求超过 {self._largest >> 20} MB", "invalid_request_error", "body_too_large"), status_code=413)  # fmt: skip
+        too_large = JSONResponse(
+            _body(f"请求超过 {self._largest >> 20} MB", "invalid_request_error", "body_too_large"),
+            status_code=413,
+        )
 
         async def limited() -> Message:
             nonlocal seen
@@ -397,4 +530,11 @@ class _BodyLimit:
         await self._app(scope, limited, counted)
 
 
-_COUNTED = {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models", "/v1/load_lora_adapter", "/v1/unload_lora_adapter"}  # fmt: skip
+_COUNTED = {
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/models",
+    "/v1/load_lora_adapter",
+    "/v1/unload_lora_adapter",
+}

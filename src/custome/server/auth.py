@@ -52,10 +52,14 @@ def read_keys(path: Path) -> list[Key]:
     try:
         return [Key(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError) as error:
-        raise InputError(f"密钥文件 {str(path)!r} 读不懂：{error}", f"删掉重建：rm {path}；custome keys add 名字") from error  # fmt: skip
+        raise InputError(
+            f"密钥文件 {str(path)!r} 读不懂：{error}", f"删掉重建：rm {path}；custome keys add 名字"
+        ) from error
 
 
-def add_key(path: Path, name: str, *, admin: bool = False, requests_per_minute: int = 0, concurrent: int = 0) -> str:
+def add_key(
+    path: Path, name: str, *, admin: bool = False, requests_per_minute: int = 0, concurrent: int = 0
+) -> str:
     """Make a key; the text returned is shown once and kept nowhere.
 
     Raises:
@@ -63,9 +67,17 @@ def add_key(path: Path, name: str, *, admin: bool = False, requests_per_minute: 
     """
     keys = read_keys(path)
     if name in {key.name for key in keys}:
-        raise InputError(f"已经有叫 {name!r} 的密钥", f"换一个名字，或先删掉：custome keys remove {name}")
+        raise InputError(
+            f"已经有叫 {name!r} 的密钥", f"换一个名字，或先删掉：custome keys remove {name}"
+        )
     text = PREFIX + secrets.token_urlsafe(32)
-    made = Key(name=name, sha256=_hash(text), admin=admin, requests_per_minute=requests_per_minute, concurrent=concurrent)  # fmt: skip
+    made = Key(
+        name=name,
+        sha256=_hash(text),
+        admin=admin,
+        requests_per_minute=requests_per_minute,
+        concurrent=concurrent,
+    )
     _write(path, [*keys, made])
     return text
 
@@ -120,7 +132,10 @@ class Doorkeeper:
         kind, _, text = (header or "").partition(" ")
         key = self.find(text.strip()) if kind.lower() == "bearer" else None
         if key is None:
-            raise WrongKeyError("没有给密钥" if not header else "密钥不对", "请求头：Authorization: Bearer sk-custome-…；新建：custome keys add 名字")  # fmt: skip
+            raise WrongKeyError(
+                "没有给密钥" if not header else "密钥不对",
+                "请求头：Authorization: Bearer sk-custome-…；新建：custome keys add 名字",
+            )
         return key
 
     @contextmanager
@@ -139,9 +154,17 @@ class Doorkeeper:
                 lately.popleft()
             if key.requests_per_minute and len(lately) >= key.requests_per_minute:
                 wait = int(61 - (now - lately[0]))
-                raise BusyError(f"密钥 {key.name!r} 一分钟最多 {key.requests_per_minute} 个请求", f"{wait} 秒后再来", retry_after_s=wait)  # fmt: skip
+                raise BusyError(
+                    f"密钥 {key.name!r} 一分钟最多 {key.requests_per_minute} 个请求",
+                    f"{wait} 秒后再来",
+                    retry_after_s=wait,
+                )
             if key.concurrent and self._inside[key.name] >= key.concurrent:
-                raise BusyError(f"密钥 {key.name!r} 同时最多 {key.concurrent} 个请求", "等前面的答完再来", retry_after_s=1)  # fmt: skip
+                raise BusyError(
+                    f"密钥 {key.name!r} 同时最多 {key.concurrent} 个请求",
+                    "等前面的答完再来",
+                    retry_after_s=1,
+                )
             lately.append(now)
             self._inside[key.name] += 1
         try:

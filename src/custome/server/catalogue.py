@@ -47,7 +47,11 @@ class Catalogue:
     """
 
     def __init__(
-        self, hosted: list[Hosted], *, open_run: Callable[[str, str], Hosted] | None = None, most_waiting: int = 64
+        self,
+        hosted: list[Hosted],
+        *,
+        open_run: Callable[[str, str], Hosted] | None = None,
+        most_waiting: int = 64,
     ) -> None:
         self._open_run, self._most_waiting = open_run, most_waiting
         self._lock = threading.Lock()
@@ -78,7 +82,10 @@ class Catalogue:
         """(name, the name it stands under) of everything that can be asked for."""
         names = []
         for one in self.hosted():
-            names += [(one.name, one.name), *((f"{one.name}:{person.name}", one.name) for person in one.people)]
+            names += [
+                (one.name, one.name),
+                *((f"{one.name}:{person.name}", one.name) for person in one.people),
+            ]
             if one.open_base is not None:
                 names.append((f"{one.name}:{BASE}", one.name))
         return names
@@ -97,19 +104,32 @@ class Catalogue:
         with self._lock:
             one = self._hosted.get(run)
         if one is None:
-            raise UnknownModelError(f"没有模型 {model!r}", self._like(run, [name for name, _ in self.names()]))
+            raise UnknownModelError(
+                f"没有模型 {model!r}", self._like(run, [name for name, _ in self.names()])
+            )
         people = one.people
         if person == BASE:
             one, person = self._base_of(one), ""
         person = character or person
         assert isinstance(one.engine, GatedEngine)
         if not person or not people:
-            first = cue_of(people[0], one.engine.kind) if people and one.engine.kind == "template" else ""
+            first = (
+                cue_of(people[0], one.engine.kind)
+                if people and one.engine.kind == "template"
+                else ""
+            )
             return Found(name=model, engine=one.engine, speaker=person or first, hosted=one)
         for known in people:
             if person in (known.name, known.cue):
-                return Found(name=model, engine=one.engine, speaker=cue_of(known, one.engine.kind), hosted=one)
-        raise UnknownModelError(f"模型 {run!r} 里没有人物 {person!r}", self._like(person, [p.name for p in people]))
+                return Found(
+                    name=model,
+                    engine=one.engine,
+                    speaker=cue_of(known, one.engine.kind),
+                    hosted=one,
+                )
+        raise UnknownModelError(
+            f"模型 {run!r} 里没有人物 {person!r}", self._like(person, [p.name for p in people])
+        )
 
     def load(self, path: str, name: str) -> None:
         """Serve one more run.
@@ -118,10 +138,14 @@ class Catalogue:
             InputError: the name is taken, or nothing can be added here.
         """
         if self._open_run is None:
-            raise InputError("这个服务不能再加适配器", "启动时给出：custome serve 运行目录 运行目录")
+            raise InputError(
+                "这个服务不能再加适配器", "启动时给出：custome serve 运行目录 运行目录"
+            )
         with self._opening:
             if name in {one.name for one in self.hosted()}:
-                raise InputError(f"名字 {name!r} 已经有了", "换一个 lora_name，或先 unload_lora_adapter")
+                raise InputError(
+                    f"名字 {name!r} 已经有了", "换一个 lora_name，或先 unload_lora_adapter"
+                )
             opened = self._gated(self._open_run(path, name))
             with self._lock:
                 self._hosted[name] = opened
@@ -146,9 +170,15 @@ class Catalogue:
             UnknownModelError: there is none of that name.
         """
         with self._lock:
-            removed = [one for one in (self._hosted.pop(name, None), self._bases.pop(f"{name}:{BASE}", None)) if one]
+            removed = [
+                one
+                for one in (self._hosted.pop(name, None), self._bases.pop(f"{name}:{BASE}", None))
+                if one
+            ]
         if not removed:
-            raise UnknownModelError(f"没有模型 {name!r}", self._like(name, [one.name for one in self.hosted()]))
+            raise UnknownModelError(
+                f"没有模型 {name!r}", self._like(name, [one.name for one in self.hosted()])
+            )
         for one in removed:
             threading.Thread(target=one.engine.close, daemon=True).start()
 
@@ -158,7 +188,9 @@ class Catalogue:
         def told(outcome: str, reply: Reply | None, first_s: float, whole_s: float) -> None:
             self.told(one.name, outcome, reply, first_s, whole_s)
 
-        return replace(one, engine=GatedEngine(one.engine, Gate(one.engine.slots, self._most_waiting), told))
+        return replace(
+            one, engine=GatedEngine(one.engine, Gate(one.engine.slots, self._most_waiting), told)
+        )
 
     def _base_of(self, one: Hosted) -> Hosted:
         name = f"{one.name}:{BASE}"
@@ -166,7 +198,9 @@ class Catalogue:
             if name not in self._bases:
                 if one.open_base is None:
                     raise UnknownModelError(f"没有模型 {name!r}", "它的底座不是 GGUF，单独拿不出来")
-                opened = self._gated(Hosted(name=name, engine=one.open_base(), people=one.people, folder=one.folder))
+                opened = self._gated(
+                    Hosted(name=name, engine=one.open_base(), people=one.people, folder=one.folder)
+                )
                 with self._lock:
                     self._bases[name] = opened
             return self._bases[name]

@@ -20,14 +20,37 @@ class Metrics:
     def __init__(self, catalogue: Catalogue) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Now(catalogue))
-        self._replies = Counter("custome_replies", "Replies, by what came of them", ["model", "outcome"], registry=self._registry)  # fmt: skip
-        self._tokens = Counter("custome_tokens", "Tokens read and written", ["model", "kind"], registry=self._registry)
-        self._first = Histogram("custome_first_piece_seconds", "Until the first piece", ["model"], buckets=SECONDS, registry=self._registry)  # fmt: skip
-        self._whole = Histogram("custome_reply_seconds", "Until the end", ["model"], buckets=SECONDS, registry=self._registry)  # fmt: skip
-        self._answers = Counter("custome_http_answers", "HTTP answers", ["path", "status"], registry=self._registry)
+        self._replies = Counter(
+            "custome_replies",
+            "Replies, by what came of them",
+            ["model", "outcome"],
+            registry=self._registry,
+        )
+        self._tokens = Counter(
+            "custome_tokens", "Tokens read and written", ["model", "kind"], registry=self._registry
+        )
+        self._first = Histogram(
+            "custome_first_piece_seconds",
+            "Until the first piece",
+            ["model"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._whole = Histogram(
+            "custome_reply_seconds",
+            "Until the end",
+            ["model"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._answers = Counter(
+            "custome_http_answers", "HTTP answers", ["path", "status"], registry=self._registry
+        )
         catalogue.told = self.told
 
-    def told(self, model: str, outcome: str, reply: Reply | None, first_s: float, whole_s: float) -> None:
+    def told(
+        self, model: str, outcome: str, reply: Reply | None, first_s: float, whole_s: float
+    ) -> None:
         self._replies.labels(model, outcome).inc()
         self._whole.labels(model).observe(whole_s)
         if first_s:
@@ -49,8 +72,12 @@ class _Now(Collector):
 
     def collect(self) -> Iterator[Metric]:
         running = GaugeMetricFamily("custome_running", "Replies being written", labels=["model"])
-        waiting = GaugeMetricFamily("custome_waiting", "Requests waiting for a slot", labels=["model"])
-        slots = GaugeMetricFamily("custome_slots", "Replies it writes at the same time", labels=["model"])
+        waiting = GaugeMetricFamily(
+            "custome_waiting", "Requests waiting for a slot", labels=["model"]
+        )
+        slots = GaugeMetricFamily(
+            "custome_slots", "Replies it writes at the same time", labels=["model"]
+        )
         for name, gate in self._catalogue.gates():
             running.add_metric([name], gate.running)
             waiting.add_metric([name], gate.waiting)

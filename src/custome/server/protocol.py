@@ -52,7 +52,11 @@ class ChatMessage(_Strict):
     annotations: None = None
 
     def text(self) -> str:
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return (
+            self.content
+            if isinstance(self.content, str)
+            else "".join(part.text for part in self.content)
+        )
 
 
 class JsonSchema(_Strict):
@@ -83,7 +87,9 @@ class ResponseFormat(_Strict):
     def schema_text(self) -> str:
         if self.type == "text":
             return ""
-        return json.dumps({"type": "object"} if self.json_schema is None else self.json_schema.schema_)
+        return json.dumps(
+            {"type": "object"} if self.json_schema is None else self.json_schema.schema_
+        )
 
 
 class StreamOptions(_Strict):
@@ -99,7 +105,11 @@ class Common(_Strict):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
-    stop: Annotated[str, Field(min_length=1, max_length=256)] | Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=16)] | None = None  # fmt: skip
+    stop: (
+        Annotated[str, Field(min_length=1, max_length=256)]
+        | Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=16)]
+        | None
+    ) = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
@@ -130,22 +140,42 @@ class Common(_Strict):
     def choices(self) -> int:
         return self.n or 1
 
-    def _options(self, *, logprobs: int | None, json_schema: str = "", most: int | None = None) -> GenerateOptions:
-        given = {name: getattr(self, name) for name in ("top_p", "top_k", "min_p", "repetition_penalty", "seed", "presence_penalty", "frequency_penalty", "strength")}  # fmt: skip
+    def _options(
+        self, *, logprobs: int | None, json_schema: str = "", most: int | None = None
+    ) -> GenerateOptions:
+        given = {
+            name: getattr(self, name)
+            for name in (
+                "top_p",
+                "top_k",
+                "min_p",
+                "repetition_penalty",
+                "seed",
+                "presence_penalty",
+                "frequency_penalty",
+                "strength",
+            )
+        }
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         temperature = DEFAULTS.temperature if self.temperature is None else self.temperature
         return GenerateOptions(
             **{name: value for name, value in given.items() if value is not None},
-            max_new_tokens=most or self.max_tokens or DEFAULTS.max_new_tokens, do_sample=temperature > 0,
-            temperature=temperature if temperature > 0 else DEFAULTS.temperature, stop=stop, logprobs=logprobs, json_schema=json_schema,
+            max_new_tokens=most or self.max_tokens or DEFAULTS.max_new_tokens,
+            do_sample=temperature > 0,
+            temperature=temperature if temperature > 0 else DEFAULTS.temperature,
+            stop=stop,
+            logprobs=logprobs,
+            json_schema=json_schema,
             grammar=self.grammar or "",
-        )  # fmt: skip
+        )
 
 
 class SceneRequest(_Strict):
     """Several people in one place, asked as a chat page would ask them: with their persona, their own lines, their lorebook."""
 
-    people: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=1, max_length=8)]
+    people: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=1, max_length=8)
+    ]
     order: Literal["named", "turn", "model"] = "named"
     """Who answers: who is addressed, everybody in turn, whoever the model gives the word to."""
     user: Annotated[str, Field(max_length=64)] = ""
@@ -193,7 +223,11 @@ class ChatRequest(Common):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ChatRequest:
-        if self.grammar and self.response_format is not None and self.response_format.type != "text":
+        if (
+            self.grammar
+            and self.response_format is not None
+            and self.response_format.type != "text"
+        ):
             raise ValueError("grammar 和 response_format 只能给一个")
         if self.top_logprobs is not None and not self.logprobs:
             raise ValueError("top_logprobs 要和 logprobs=true 一起用")
@@ -205,9 +239,14 @@ class ChatRequest(Common):
         """The conversation as a scene has it."""
         user = self.scene.user if self.scene else ""
         return [
-            Said(name=(m.name or user or GUEST) if m.role == "user" else (m.name or ""), text=m.text(), by_user=m.role == "user")
-            for m in self.messages if m.role in ("user", "assistant")
-        ]  # fmt: skip
+            Said(
+                name=(m.name or user or GUEST) if m.role == "user" else (m.name or ""),
+                text=m.text(),
+                by_user=m.role == "user",
+            )
+            for m in self.messages
+            if m.role in ("user", "assistant")
+        ]
 
     def setting(self, scene: SceneRequest) -> Setting:
         """How the scene is set; system messages are told beside the persona."""
@@ -224,8 +263,18 @@ class ChatRequest(Common):
 
     def request(self) -> Request:
         """As ours, to nobody in particular; a developer message is a system message."""
-        roles: dict[str, Literal["system", "user", "assistant"]] = {"developer": "system", "system": "system", "user": "user", "assistant": "assistant"}  # fmt: skip
-        return Request(messages=tuple(Message(role=roles[m.role], content=m.text(), name=m.name or "") for m in self.messages))  # fmt: skip
+        roles: dict[str, Literal["system", "user", "assistant"]] = {
+            "developer": "system",
+            "system": "system",
+            "user": "user",
+            "assistant": "assistant",
+        }
+        return Request(
+            messages=tuple(
+                Message(role=roles[m.role], content=m.text(), name=m.name or "")
+                for m in self.messages
+            )
+        )
 
 
 class CompletionRequest(Common):
@@ -264,7 +313,13 @@ class EmbeddingRequest(_Strict):
     """POST /v1/embeddings"""
 
     model: Annotated[str, Field(max_length=256)]
-    input: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)] | Annotated[list[Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]], Field(min_length=1, max_length=256)]  # fmt: skip
+    input: (
+        Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+        | Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]],
+            Field(min_length=1, max_length=256),
+        ]
+    )
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
     user: str | None = None
@@ -310,7 +365,13 @@ def chat_logprobs(tokens: Iterable[TokenChoice]) -> dict[str, Any]:
     def told(token: str, logprob: float) -> dict[str, Any]:
         return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8"))}
 
-    return {"content": [{**told(t.token, t.logprob), "top_logprobs": [told(*other) for other in t.alternatives]} for t in tokens], "refusal": None}  # fmt: skip
+    return {
+        "content": [
+            {**told(t.token, t.logprob), "top_logprobs": [told(*other) for other in t.alternatives]}
+            for t in tokens
+        ],
+        "refusal": None,
+    }
 
 
 def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
@@ -319,32 +380,67 @@ def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
         offsets.append(at)
         at += len(choice.token)
     return {
-        "tokens": [t.token for t in tokens], "token_logprobs": [t.logprob for t in tokens], "text_offset": offsets,
+        "tokens": [t.token for t in tokens],
+        "token_logprobs": [t.logprob for t in tokens],
+        "text_offset": offsets,
         "top_logprobs": [dict(t.alternatives) for t in tokens],
-    }  # fmt: skip
+    }
 
 
-def chat_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool, choices_each: int) -> dict[str, Any]:  # fmt: skip
+def chat_body(
+    reply_id: str,
+    created: int,
+    model: str,
+    replies: Sequence[Reply],
+    tokens: Sequence[Sequence[TokenChoice]],
+    with_logprobs: bool,
+    choices_each: int,
+) -> dict[str, Any]:
     choices = [
         {
-            "index": index, "finish_reason": finish_reason(reply),
+            "index": index,
+            "finish_reason": finish_reason(reply),
             "message": {"role": "assistant", "content": reply.text, "refusal": None},
             "logprobs": chat_logprobs(tokens[index]) if with_logprobs else None,
         }
         for index, reply in enumerate(replies)
-    ]  # fmt: skip
-    return {"id": reply_id, "object": "chat.completion", "created": created, "model": model, "choices": choices, "usage": usage(replies, choices_each)}  # fmt: skip
+    ]
+    return {
+        "id": reply_id,
+        "object": "chat.completion",
+        "created": created,
+        "model": model,
+        "choices": choices,
+        "usage": usage(replies, choices_each),
+    }
 
 
-def completion_body(reply_id: str, created: int, model: str, replies: Sequence[Reply], tokens: Sequence[Sequence[TokenChoice]], with_logprobs: bool, choices_each: int) -> dict[str, Any]:  # fmt: skip
+def completion_body(
+    reply_id: str,
+    created: int,
+    model: str,
+    replies: Sequence[Reply],
+    tokens: Sequence[Sequence[TokenChoice]],
+    with_logprobs: bool,
+    choices_each: int,
+) -> dict[str, Any]:
     choices = [
         {
-            "index": index, "finish_reason": finish_reason(reply), "text": reply.text,
+            "index": index,
+            "finish_reason": finish_reason(reply),
+            "text": reply.text,
             "logprobs": completion_logprobs(tokens[index]) if with_logprobs else None,
         }
         for index, reply in enumerate(replies)
-    ]  # fmt: skip
-    return {"id": reply_id, "object": "text_completion", "created": created, "model": model, "choices": choices, "usage": usage(replies, choices_each)}  # fmt: skip
+    ]
+    return {
+        "id": reply_id,
+        "object": "text_completion",
+        "created": created,
+        "model": model,
+        "choices": choices,
+        "usage": usage(replies, choices_each),
+    }
 
 
 class ChunkWriter:
@@ -354,9 +450,13 @@ class ChunkWriter:
         chat: chat.completion.chunk with a delta, or text_completion.
     """
 
-    def __init__(self, reply_id: str, created: int, model: str, *, chat: bool, with_logprobs: bool) -> None:
+    def __init__(
+        self, reply_id: str, created: int, model: str, *, chat: bool, with_logprobs: bool
+    ) -> None:
         kind = "chat.completion.chunk" if chat else "text_completion"
-        self._head = json.dumps({"id": reply_id, "object": kind, "created": created, "model": model}, ensure_ascii=False)[:-1]  # fmt: skip
+        self._head = json.dumps(
+            {"id": reply_id, "object": kind, "created": created, "model": model}, ensure_ascii=False
+        )[:-1]
         self._chat, self._with_logprobs = chat, with_logprobs
         self._said: dict[int, int] = {}
 
@@ -370,7 +470,22 @@ class ChunkWriter:
         return self._event(index, text[said:], tokens, None)
 
     def begin(self, index: int) -> bytes:
-        return self._data({"choices": [{"index": index, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}]}) if self._chat else b""  # fmt: skip
+        return (
+            self._data(
+                {
+                    "choices": [
+                        {
+                            "index": index,
+                            "delta": {"role": "assistant", "content": ""},
+                            "logprobs": None,
+                            "finish_reason": None,
+                        }
+                    ]
+                }
+            )
+            if self._chat
+            else b""
+        )
 
     def end(self, index: int, reply: Reply) -> bytes:
         rest = reply.text[self._said.get(index, 0) :]
@@ -380,7 +495,9 @@ class ChunkWriter:
     def usage(self, replies: Sequence[Reply], choices_each: int) -> bytes:
         return self._data({"choices": [], "usage": usage(replies, choices_each)})
 
-    def _event(self, index: int, text: str, tokens: Sequence[TokenChoice], finish: str | None) -> bytes:
+    def _event(
+        self, index: int, text: str, tokens: Sequence[TokenChoice], finish: str | None
+    ) -> bytes:
         told: Any = None
         if self._with_logprobs and tokens:
             told = chat_logprobs(tokens) if self._chat else completion_logprobs(tokens)
@@ -419,7 +536,9 @@ def fitted(request: Request, tokens: Callable[[Request], int], most: int) -> Req
         return request
     low, high = 0, len(starts) - 1
     if tokens(cut(high)) > most:
-        raise LengthError("最后一条消息自己就太长，没有历史可以删", "写短一些，或把 max_tokens 调小")
+        raise LengthError(
+            "最后一条消息自己就太长，没有历史可以删", "写短一些，或把 max_tokens 调小"
+        )
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if tokens(cut(middle)) <= most else (middle, high)

@@ -38,7 +38,9 @@ class Writing:
         """Nobody reads any more: stop within a token."""
         self._cancel.set()
         for future in self._futures:
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, and nobody to tell
+            future.add_done_callback(
+                lambda done: done.cancelled() or done.exception()
+            )  # seen, and nobody to tell
 
     async def begin(self, http: HttpRequest) -> bool:
         """Wait until something has been written, or was refused; False when the reader left before.

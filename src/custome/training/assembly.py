@@ -31,19 +31,34 @@ def set_up(base: Any, recipe: Recipe, pad_id: int) -> Batching:
     if recipe.model.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
     size = recipe.train.micro_batch_size
-    return Batching(micro_batch_size=size, pad_id=pad_id, row_tokens=size * recipe.data.cutoff_len if packs else 0)
+    return Batching(
+        micro_batch_size=size,
+        pad_id=pad_id,
+        row_tokens=size * recipe.data.cutoff_len if packs else 0,
+    )
 
 
 def can_pack(model: Any, method: Method) -> bool:
     """Virtual tokens come before every sample of its own, and some attentions are no plain causal one."""
     config = model.config.get_text_config()
-    plain = {"full_attention", "sliding_attention"}.issuperset(getattr(config, "layer_types", None) or [])
-    replaceable = getattr(model, "_supports_attention_backend", False) and getattr(model, "_supports_sdpa", False)
+    plain = {"full_attention", "sliding_attention"}.issuperset(
+        getattr(config, "layer_types", None) or []
+    )
+    replaceable = getattr(model, "_supports_attention_backend", False) and getattr(
+        model, "_supports_sdpa", False
+    )
     capped = getattr(config, "attn_logit_softcapping", None)
-    return not isinstance(method, PromptConfig | PrefixConfig) and bool(replaceable) and plain and not capped
+    return (
+        not isinstance(method, PromptConfig | PrefixConfig)
+        and bool(replaceable)
+        and plain
+        and not capped
+    )
 
 
-def make_trainable(base: Any, recipe: Recipe, *, steps: int, kept: tuple[int, ...] | None = None) -> Attached:
+def make_trainable(
+    base: Any, recipe: Recipe, *, steps: int, kept: tuple[int, ...] | None = None
+) -> Attached:
     """The recipe's method on a frozen base, with what computes faster in one piece; see methods.attach."""
     attached = attach(base, recipe.method, steps=steps, kept=kept)
     fastlora.install(attached.model)
@@ -53,20 +68,42 @@ def make_trainable(base: Any, recipe: Recipe, *, steps: int, kept: tuple[int, ..
 
 
 def make_learner(
-    attached: Attached, recipe: Recipe, batching: Batching, accelerator: Accelerator, reuse: Reuse | None = None, *, shares: bool = False
-) -> Learner:  # fmt: skip
+    attached: Attached,
+    recipe: Recipe,
+    batching: Batching,
+    accelerator: Accelerator,
+    reuse: Reuse | None = None,
+    *,
+    shares: bool = False,
+) -> Learner:
     """Loss and optimizer around an attached model; with `shares` its weights are shared out among the processes."""
     model, train = attached.model, recipe.train
     loss: Any = ReplyLoss(model, reuse)
     if shares:
-        sharding.shard(loss, decoder_layers(model), accelerator.device.type, accelerator.num_processes,
-                       offload=recipe.model.sharding == "fsdp_offload")  # fmt: skip
+        sharding.shard(
+            loss,
+            decoder_layers(model),
+            accelerator.device.type,
+            accelerator.num_processes,
+            offload=recipe.model.sharding == "fsdp_offload",
+        )
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    optimizer: Any = make_optimizer(train.optimizer, trainable, rate=train.learning_rate, weight_decay=train.weight_decay,
-                                    rate_of=attached.rate_of)  # fmt: skip
+    optimizer: Any = make_optimizer(
+        train.optimizer,
+        trainable,
+        rate=train.learning_rate,
+        weight_decay=train.weight_decay,
+        rate_of=attached.rate_of,
+    )
     if not shares:
         loss, optimizer = accelerator.prepare(loss, optimizer)
     return Learner(
-        accelerator=accelerator, loss=loss, model=model, optimizer=optimizer, batching=batching,
-        after_step=attached.after_step, penalty=attached.penalty, method_state=attached.state,
-    )  # fmt: skip
+        accelerator=accelerator,
+        loss=loss,
+        model=model,
+        optimizer=optimizer,
+        batching=batching,
+        after_step=attached.after_step,
+        penalty=attached.penalty,
+        method_state=attached.state,
+    )

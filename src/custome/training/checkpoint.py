@@ -71,7 +71,8 @@ class Checkpoints:
             return path
         with atomic_folder(path) as temporary:
             save_file(
-                {name: tensor.contiguous() for name, tensor in weights.items()}, temporary / "trainable.safetensors"
+                {name: tensor.contiguous() for name, tensor in weights.items()},
+                temporary / "trainable.safetensors",
             )
             torch.save(optimizer, temporary / "optimizer.pt")
             if method:
@@ -83,7 +84,11 @@ class Checkpoints:
         return path
 
     def load(
-        self, path: Path, model: Any, optimizer: torch.optim.Optimizer, load_method: Callable[[dict[str, Any]], None]
+        self,
+        path: Path,
+        model: Any,
+        optimizer: torch.optim.Optimizer,
+        load_method: Callable[[dict[str, Any]], None],
     ) -> Progress:
         """Put a checkpoint's state into model, optimizer and tuning method.
 
@@ -93,13 +98,18 @@ class Checkpoints:
         try:
             weights = load_file(path / "trainable.safetensors")
             parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
-            if {n: w.shape for n, w in weights.items()} != {n: p.shape for n, p in parameters.items()}:
+            if {n: w.shape for n, w in weights.items()} != {
+                n: p.shape for n, p in parameters.items()
+            }:
                 raise RunError(
-                    f"检查点 {str(path)!r} 是用别的微调设置存的", "用当初的配方接着训练，或换一个 --output-dir"
+                    f"检查点 {str(path)!r} 是用别的微调设置存的",
+                    "用当初的配方接着训练，或换一个 --output-dir",
                 )
             for name, parameter in parameters.items():
                 sharding.fill(parameter, weights[name])
-            optimizer.load_state_dict(torch.load(path / "optimizer.pt", weights_only=True, map_location="cpu"))
+            optimizer.load_state_dict(
+                torch.load(path / "optimizer.pt", weights_only=True, map_location="cpu")
+            )
             sharding.share_state(optimizer)
             if (path / "method.pt").is_file():
                 load_method(torch.load(path / "method.pt", weights_only=True, map_location="cpu"))
@@ -115,5 +125,6 @@ class Checkpoints:
             SafetensorError,
         ) as error:
             raise RunError(
-                f"检查点 {str(path)!r} 用不了：{error}", f"删掉它再接着训练，会用更早的一个：rm -r {path}"
+                f"检查点 {str(path)!r} 用不了：{error}",
+                f"删掉它再接着训练，会用更早的一个：rm -r {path}",
             ) from error

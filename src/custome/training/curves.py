@@ -17,15 +17,23 @@ def draw_curves(folder: Path) -> Path:
     figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
     panels = figure.subplots(2, 3).flat
     wanted = [
-        ("loss per reply token", ("loss", "valid_loss"), 1), ("learning rate", ("learning_rate",), 1),
-        ("gradient norm", ("grad_norm",), 1), ("tokens/s", ("tokens_per_s",), 1), ("peak memory, GB", ("peak_memory_bytes",), 1e-9),
+        ("loss per reply token", ("loss", "valid_loss"), 1),
+        ("learning rate", ("learning_rate",), 1),
+        ("gradient norm", ("grad_norm",), 1),
+        ("tokens/s", ("tokens_per_s",), 1),
+        ("peak memory, GB", ("peak_memory_bytes",), 1e-9),
         ("perplexity, general Chinese", ("probe_perplexity",), 1),
-    ]  # fmt: skip
+    ]
     for panel, (title, names, scale) in zip(panels, wanted, strict=True):
         for name in names:
             points = series.get(name, [])
             few = len(points) < 30
-            panel.plot([x for x, _ in points], [y * scale for _, y in points], marker="." if few else "", label=name)
+            panel.plot(
+                [x for x, _ in points],
+                [y * scale for _, y in points],
+                marker="." if few else "",
+                label=name,
+            )
         panel.set_title(title, fontsize=10)
         panel.set_xlabel("step", fontsize=8)
         panel.grid(alpha=0.3)

@@ -51,7 +51,9 @@ class EncodedSet:
 
     def renumbered(self, new_ids: Callable[[Iterable[int]], tuple[int, ...]]) -> EncodedSet:
         """The same examples in another numbering of the tokens."""
-        return replace(self, examples=[replace(example, ids=new_ids(example.ids)) for example in self.examples])
+        return replace(
+            self, examples=[replace(example, ids=new_ids(example.ids)) for example in self.examples]
+        )
 
 
 def encode_samples(
@@ -75,7 +77,9 @@ def encode_samples(
     return EncodedSet(examples=examples, cut=cut)
 
 
-def encode_text(novels: Sequence[tuple[str, str]], tokenizer: Any, *, cutoff_len: int) -> EncodedSet:
+def encode_text(
+    novels: Sequence[tuple[str, str]], tokenizer: Any, *, cutoff_len: int
+) -> EncodedSet:
     """(name, text) → stretches of `cutoff_len` tokens of running text, every token learnt."""
     examples = []
     start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
@@ -86,7 +90,11 @@ def encode_text(novels: Sequence[tuple[str, str]], tokenizer: Any, *, cutoff_len
         for at in range(0, len(ids), width):
             piece = (*start, *ids[at : at + width])
             if len(piece) > len(start) + 1:
-                examples.append(Example(ids=piece, replies=((0, len(piece)),), source=f"{name} 第 {at} 个 token 起"))
+                examples.append(
+                    Example(
+                        ids=piece, replies=((0, len(piece)),), source=f"{name} 第 {at} 个 token 起"
+                    )
+                )
     return EncodedSet(examples=examples, cut=0)
 
 
@@ -96,7 +104,9 @@ def lines_of_text(lines: Iterable[str], tokenizer: Any, cutoff_len: int, source:
     examples = []
     for number, line in enumerate(lines, 1):
         ids = [*start, *tokenizer(line, add_special_tokens=False).input_ids][:cutoff_len]
-        examples.append(Example(ids=tuple(ids), replies=((0, len(ids)),), source=f"{source}:{number}"))
+        examples.append(
+            Example(ids=tuple(ids), replies=((0, len(ids)),), source=f"{source}:{number}")
+        )
     return EncodedSet(examples=examples, cut=0)
 
 
@@ -104,7 +114,9 @@ def hold_out(encoded: EncodedSet, held_out: int, seed: int) -> tuple[EncodedSet,
     """(the rest, `held_out` of a fixed shuffle), a tenth at most."""
     order = np.random.default_rng(seed).permutation(len(encoded)).tolist()
     cut = len(order) - min(held_out, len(order) // 10)
-    rest, held = ([encoded.examples[i] for i in sorted(part)] for part in (order[:cut], order[cut:]))
+    rest, held = (
+        [encoded.examples[i] for i in sorted(part)] for part in (order[:cut], order[cut:])
+    )
     return EncodedSet(examples=rest, cut=encoded.cut), EncodedSet(examples=held, cut=0)
 
 
@@ -127,7 +139,9 @@ class BatchPlan:
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.lengths))
         if self.group_by_length:
             order = self._grouped(order, epoch)
-        chosen: list[int] = order[position * self.batch_size : (position + 1) * self.batch_size].tolist()
+        chosen: list[int] = order[
+            position * self.batch_size : (position + 1) * self.batch_size
+        ].tolist()
         return chosen
 
     def _grouped(self, order: np.ndarray, epoch: int) -> np.ndarray:
@@ -157,7 +171,9 @@ class TwoStages:
     def batch(self, step: int) -> list[int]:
         if step <= self.first_steps:
             return self.first.batch(step)
-        return [len(self.first.lengths) + index for index in self.second.batch(step - self.first_steps)]
+        return [
+            len(self.first.lengths) + index for index in self.second.batch(step - self.first_steps)
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +216,9 @@ class Batching:
     row_tokens: int = 0
     """Longest packed row; 0 pads instead."""
 
-    def divide(self, indices: Iterable[int], lengths: Sequence[int] | Mapping[int, int]) -> list[list[int]]:
+    def divide(
+        self, indices: Iterable[int], lengths: Sequence[int] | Mapping[int, int]
+    ) -> list[list[int]]:
         """Groups of samples, each for one forward pass."""
         if self.row_tokens:
             return fill_rows(list(indices), lengths, self.row_tokens)
@@ -210,7 +228,9 @@ class Batching:
         return pack(examples) if self.row_tokens else pad(examples, self.pad_id)
 
 
-def micro_batches(indices: Iterable[int], lengths: Sequence[int] | Mapping[int, int], size: int) -> list[list[int]]:
+def micro_batches(
+    indices: Iterable[int], lengths: Sequence[int] | Mapping[int, int], size: int
+) -> list[list[int]]:
     """A step's examples in groups of `size`, neighbours in length together, so that little is padded."""
     ordered = sorted(indices, key=lambda index: (lengths[index], index))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
@@ -241,7 +261,12 @@ def pack(examples: Sequence[Example]) -> Batch:
             labels[at + max(1, start) : at + end] = ids[at + max(1, start) : at + end]
         at += len(example.ids)
     positions = torch.cat([torch.arange(len(e.ids)) for e in examples])
-    return Batch(ids[None], labels[None], positions=positions[None], lengths=tuple(len(e.ids) for e in examples))
+    return Batch(
+        ids[None],
+        labels[None],
+        positions=positions[None],
+        lengths=tuple(len(e.ids) for e in examples),
+    )
 
 
 def data_fingerprint(*sets: EncodedSet) -> str:
@@ -249,6 +274,8 @@ def data_fingerprint(*sets: EncodedSet) -> str:
     digest = hashlib.sha256()
     for encoded in sets:
         for example in encoded.examples:
-            digest.update(np.asarray((*sum(example.replies, ()), *example.ids), dtype=np.int64).tobytes())
+            digest.update(
+                np.asarray((*sum(example.replies, ()), *example.ids), dtype=np.int64).tobytes()
+            )
         digest.update(b"|")
     return digest.hexdigest()[:16]

@@ -27,7 +27,14 @@ class FusedLora(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float, state: Any
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        a: Tensor,
+        b: Tensor,
+        scale: float,
+        state: Any,
     ) -> Tensor:
         rows = x.reshape(-1, x.shape[-1]).to(_kind(weight, state))  # (N, in)
         out, low = _product(rows, weight, bias, a, b, scale, state)
@@ -36,7 +43,9 @@ class FusedLora(torch.autograd.Function):
         return out.view(*x.shape[:-1], out.shape[-1])
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None, None]:
+    def backward(
+        ctx: Any, *upstream: Tensor
+    ) -> tuple[Tensor | None, None, None, Tensor, Tensor, None, None]:
         rows, low, weight, a, b = ctx.saved_tensors
         gradient = upstream[0].reshape(-1, upstream[0].shape[-1])  # (N, out)
         towards_x, towards_a, towards_b = _gradients(
@@ -62,7 +71,13 @@ def _kind(weight: Tensor, state: Any) -> torch.dtype:
 
 
 def _product(
-    rows: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float, state: Any
+    rows: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    a: Tensor,
+    b: Tensor,
+    scale: float,
+    state: Any,
 ) -> tuple[Tensor, Tensor]:
     """(output (N, out), rows Aᵀ (N, r)), both of the rows' type."""
     a, b, whole = a.to(rows.dtype), b.to(rows.dtype), dense(weight, state)
@@ -72,8 +87,17 @@ def _product(
 
 
 def _gradients(
-    gradient: Tensor, rows: Tensor, low: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float, state: Any, *, wants_x: bool
-) -> tuple[Tensor | None, Tensor, Tensor]:  # fmt: skip
+    gradient: Tensor,
+    rows: Tensor,
+    low: Tensor,
+    weight: Tensor,
+    a: Tensor,
+    b: Tensor,
+    scale: float,
+    state: Any,
+    *,
+    wants_x: bool,
+) -> tuple[Tensor | None, Tensor, Tensor]:
     """Gradients towards rows (N, in), A (r, in) and B (out, r), from the one towards the output (N, out)."""
     low_a, low_b = a.to(rows.dtype), b.to(rows.dtype)
     towards_low = (gradient @ low_b).mul_(scale)  # (N, r)
@@ -86,12 +110,19 @@ class FusedMlp(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, act: Callable[[Tensor], Tensor], scales: tuple[float, ...], states: tuple[Any, ...], *weights: Tensor
-    ) -> Tensor:  # fmt: skip
+        ctx: Any,
+        x: Tensor,
+        act: Callable[[Tensor], Tensor],
+        scales: tuple[float, ...],
+        states: tuple[Any, ...],
+        *weights: Tensor,
+    ) -> Tensor:
         """weights: W, A, B of gate, up and down."""
         rows = x.reshape(-1, x.shape[-1]).to(_kind(weights[0], states[0]))  # (N, D)
         (gate_w, gate_a, gate_b), (up_w, up_a, up_b), (down_w, down_a, down_b) = _triples(weights)
-        gate, gate_low = _product(rows, gate_w, None, gate_a, gate_b, scales[0], states[0])  # (N, F)
+        gate, gate_low = _product(
+            rows, gate_w, None, gate_a, gate_b, scales[0], states[0]
+        )  # (N, F)
         up, up_low = _product(rows, up_w, None, up_a, up_b, scales[1], states[1])
         wide = one_kernel(gated, gate)(act, gate, up)
         out, down_low = _product(wide, down_w, None, down_a, down_b, scales[2], states[2])
@@ -105,8 +136,12 @@ class FusedMlp(torch.autograd.Function):
         gate_layer, up_layer, (down_w, down_a, down_b) = _triples(weights)
         gradient = upstream[0].reshape(-1, upstream[0].shape[-1])  # (N, out)
         towards_low = (gradient @ down_b.to(gradient.dtype)).mul_(ctx.scales[2])  # (N, r)
-        towards_wide = (gradient @ dense(down_w, ctx.states[2])).addmm_(towards_low, down_a.to(gradient.dtype))
-        wide, towards_gate, towards_up = one_kernel(gated_gradients, gate)(ctx.act, gate, up, towards_wide)
+        towards_wide = (gradient @ dense(down_w, ctx.states[2])).addmm_(
+            towards_low, down_a.to(gradient.dtype)
+        )
+        wide, towards_gate, towards_up = one_kernel(gated_gradients, gate)(
+            ctx.act, gate, up, towards_wide
+        )
         del towards_wide
         down_a, down_b = towards_low.t() @ wide, (gradient.t() @ down_low).mul_(ctx.scales[2])
         del wide
@@ -117,8 +152,26 @@ class FusedMlp(torch.autograd.Function):
         from_up, up_a, up_b = _gradients(
             towards_up, rows, up_low, *up_layer, ctx.scales[1], ctx.states[1], wants_x=wants_x
         )
-        towards_x = from_gate.add_(from_up).view(ctx.shape) if from_gate is not None and from_up is not None else None
-        return towards_x, None, None, None, None, gate_a, gate_b, None, up_a, up_b, None, down_a, down_b
+        towards_x = (
+            from_gate.add_(from_up).view(ctx.shape)
+            if from_gate is not None and from_up is not None
+            else None
+        )
+        return (
+            towards_x,
+            None,
+            None,
+            None,
+            None,
+            gate_a,
+            gate_b,
+            None,
+            up_a,
+            up_b,
+            None,
+            down_a,
+            down_b,
+        )
 
 
 def gated(act: Callable[[Tensor], Tensor], gate: Tensor, up: Tensor) -> Tensor:
@@ -157,11 +210,16 @@ def install(model: nn.Module) -> int:
 
 
 def _is_gated_mlp(module: nn.Module) -> bool:
-    parts: list[Any] = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    parts: list[Any] = [
+        getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj")
+    ]
     linear = all(_qualifies(part) and part.get_base_layer().bias is None for part in parts)
-    return linear and callable(getattr(module, "act_fn", None)) and {name for name, _ in module.named_children()} <= {
-        "gate_proj", "up_proj", "down_proj", "act_fn"
-    }  # fmt: skip
+    return (
+        linear
+        and callable(getattr(module, "act_fn", None))
+        and {name for name, _ in module.named_children()}
+        <= {"gate_proj", "up_proj", "down_proj", "act_fn"}
+    )
 
 
 def _mlp_forward(module: Any, plain: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -170,7 +228,15 @@ def _mlp_forward(module: Any, plain: Callable[[Tensor], Tensor], x: Tensor) -> T
     if not all(names):
         return plain(x)
     pairs = list(zip(layers, names, strict=True))
-    weights = [w for layer, name in pairs for w in (layer.get_base_layer().weight, layer.lora_A[name].weight, layer.lora_B[name].weight)]  # fmt: skip
+    weights = [
+        w
+        for layer, name in pairs
+        for w in (
+            layer.get_base_layer().weight,
+            layer.lora_A[name].weight,
+            layer.lora_B[name].weight,
+        )
+    ]
     scales = tuple(layer.scaling[name] for layer, name in pairs)
     states = tuple(_state(layer) for layer in layers)
     fused: Tensor = FusedMlp.apply(x, module.act_fn, scales, states, *weights)
@@ -178,14 +244,22 @@ def _mlp_forward(module: Any, plain: Callable[[Tensor], Tensor], x: Tensor) -> T
 
 
 def _qualifies(layer: Any) -> bool:
-    if not isinstance(layer, LoraLayer) or not type(layer).__module__.startswith("peft.tuners.lora."):
+    if not isinstance(layer, LoraLayer) or not type(layer).__module__.startswith(
+        "peft.tuners.lora."
+    ):
         return False  # AdaLoRA's are LoRA layers by name, with other factors
     base, names = layer.get_base_layer(), list(layer.lora_A)
     plain = type(base) is nn.Linear and base.weight.dtype.is_floating_point
-    if not (plain or type(base).__name__ == "Linear4bit") or len(names) != 1 or base.weight.requires_grad:
+    if (
+        not (plain or type(base).__name__ == "Linear4bit")
+        or len(names) != 1
+        or base.weight.requires_grad
+    ):
         return False
     name = names[0]
-    whole = isinstance(layer.lora_dropout[name], nn.Identity) and not layer.use_dora.get(name, False)
+    whole = isinstance(layer.lora_dropout[name], nn.Identity) and not layer.use_dora.get(
+        name, False
+    )
     return whole and not layer.lora_bias.get(name, False) and name not in layer.lora_variant
 
 
@@ -203,12 +277,20 @@ def _active(layer: Any, x: Tensor) -> str:
     return name if x.dtype in known else ""
 
 
-def _forward(self: Any, plain: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def _forward(
+    self: Any, plain: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any
+) -> Tensor:
     name = _active(self, x)
     if not name or args or kwargs:
         return plain(x, *args, **kwargs)
     base = self.get_base_layer()
     fused: Tensor = FusedLora.apply(
-        x, base.weight, base.bias, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name], _state(self)
+        x,
+        base.weight,
+        base.bias,
+        self.lora_A[name].weight,
+        self.lora_B[name].weight,
+        self.scaling[name],
+        _state(self),
     )
     return fused

@@ -31,7 +31,11 @@ def install(model: nn.Module) -> int:
 def _on_cards(plain: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(plain)
     def rotated(q: Tensor, *others: Any, **more: Any) -> Any:
-        return one_kernel(plain, q)(q, *others, **more) if q.requires_grad else plain(q, *others, **more)
+        return (
+            one_kernel(plain, q)(q, *others, **more)
+            if q.requires_grad
+            else plain(q, *others, **more)
+        )
 
     rotated.plain = plain  # type: ignore[attr-defined]
     return rotated

@@ -80,9 +80,22 @@ from .watch import (
 )
 
 OWN_FILES = {
-    "recipe.yaml", "run.json", VALID_FILE, "metrics.jsonl", SAMPLES_FILE, CURVES_FILE, "tensorboard", "checkpoints",
-    WEIGHTS_FILE, VOCABULARY_FOLDER, *ADAPTER_FILES, STOP_FILE, PROCESS_FILE, "train.log", CAST_FOLDER,
-}  # fmt: skip
+    "recipe.yaml",
+    "run.json",
+    VALID_FILE,
+    "metrics.jsonl",
+    SAMPLES_FILE,
+    CURVES_FILE,
+    "tensorboard",
+    "checkpoints",
+    WEIGHTS_FILE,
+    VOCABULARY_FOLDER,
+    *ADAPTER_FILES,
+    STOP_FILE,
+    PROCESS_FILE,
+    "train.log",
+    CAST_FOLDER,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +109,16 @@ class TrainResult:
 
 
 def finetune(
-    recipe: Recipe, reporter: Reporter, *, resume: bool = False, home: Path | None = None,
-    stop: launch.StopRequest | None = None, everyday: Sequence[str] = (), introduce: Introduce | None = None,
+    recipe: Recipe,
+    reporter: Reporter,
+    *,
+    resume: bool = False,
+    home: Path | None = None,
+    stop: launch.StopRequest | None = None,
+    everyday: Sequence[str] = (),
+    introduce: Introduce | None = None,
     panel: Panel | None = None,
-) -> TrainResult:  # fmt: skip
+) -> TrainResult:
     """Fine-tune a base model as the recipe says; with `resume` go on from the newest checkpoint in the output folder.
 
     Args:
@@ -130,9 +149,16 @@ def finetune(
 
 
 def _finetune(
-    recipe: Recipe, reporter: Reporter, *, resume: bool, home: Path | None, stop: launch.StopRequest | None,
-    everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None,
-) -> TrainResult:  # fmt: skip
+    recipe: Recipe,
+    reporter: Reporter,
+    *,
+    resume: bool,
+    home: Path | None,
+    stop: launch.StopRequest | None,
+    everyday: Sequence[str],
+    introduce: Introduce | None,
+    panel: Panel | None,
+) -> TrainResult:
     recipe.check()
     _check_given(recipe, everyday, introduce, panel)
     remember_few_products()
@@ -165,10 +191,19 @@ def _finetune(
     )
     plan, steps = _plan(recipe, material)
     info = RunInfo(
-        status="running", base_model=recipe.model.base_model, base_fingerprint=fingerprint(base_folder),
-        chat_format=material.chat_format.name, data_fingerprint=material.fingerprint, seed=recipe.train.seed, steps=steps, compute_type=compute_type,
-        characters=material.people, data_files=data_files(recipe), versions=launch.versions(), started_in=str(Path.cwd()),
-    )  # fmt: skip
+        status="running",
+        base_model=recipe.model.base_model,
+        base_fingerprint=fingerprint(base_folder),
+        chat_format=material.chat_format.name,
+        data_fingerprint=material.fingerprint,
+        seed=recipe.train.seed,
+        steps=steps,
+        compute_type=compute_type,
+        characters=material.people,
+        data_files=data_files(recipe),
+        versions=launch.versions(),
+        started_in=str(Path.cwd()),
+    )
     if resume and has_run(folder):
         check_same(folder, info, recipe)
     if main:
@@ -176,12 +211,17 @@ def _finetune(
         write_text(folder / "recipe.yaml", config.dump(recipe))
         write_jsonl(folder / VALID_FILE, [sample_row(s) for s in valid_samples])
         write_run(folder, info)
-        take_cast(Path(recipe.data.train_path).parent, folder, canonical=recipe.data.names == "canonical")
+        take_cast(
+            Path(recipe.data.train_path).parent, folder, canonical=recipe.data.names == "canonical"
+        )
     accelerator.wait_for_everyone()
 
     if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
         material = trimmed(
-            material, token_rows(base_folder), reporter, panel.asked(material.chat_format.kind) if panel else ()
+            material,
+            token_rows(base_folder),
+            reporter,
+            panel.asked(material.chat_format.kind) if panel else (),
         )
     if main:
         write_vocabulary(folder, material.tokenizer, material.kept)
@@ -203,27 +243,51 @@ def _finetune(
         loss = trainer.mean_loss(learner, valid, metrics, "验证")
         forgotten = trainer.mean_loss(learner, material.probe.examples, NullReporter(), "")
         metrics.metrics(step, {"probe_perplexity": perplexity(forgotten)})
-        if accelerator.num_processes == 1:  # a model that is shared out cannot answer in one process
+        if (
+            accelerator.num_processes == 1
+        ):  # a model that is shared out cannot answer in one process
             with accelerator.autocast():
-                asked = [put_to(text, cue, material.chat_format.kind) for text, cue in material.asked]
-                replies = sample_replies(attached.model, material.tokenizer, material.chat_format, asked)
+                asked = [
+                    put_to(text, cue, material.chat_format.kind) for text, cue in material.asked
+                ]
+                replies = sample_replies(
+                    attached.model, material.tokenizer, material.chat_format, asked
+                )
             write_samples(folder, step, material.asked, replies)
             if panel is not None:
                 wanted = panel.asked(material.chat_format.kind)
                 with accelerator.autocast():
                     replies = sample_replies(
-                        attached.model, material.tokenizer, material.chat_format, wanted, LONGEST_REPLY
+                        attached.model,
+                        material.tokenizer,
+                        material.chat_format,
+                        wanted,
+                        LONGEST_REPLY,
                     )
                 metrics.metrics(step, panel.measure(replies))
         return loss
 
-    result = _run(recipe, folder, attached, batching, material.examples, plan, steps, look, accelerator, reporter,
-                  stop or launch.StopRequest(folder), resume=resume)  # fmt: skip
+    result = _run(
+        recipe,
+        folder,
+        attached,
+        batching,
+        material.examples,
+        plan,
+        steps,
+        look,
+        accelerator,
+        reporter,
+        stop or launch.StopRequest(folder),
+        resume=resume,
+    )
     if main:
         draw_curves(folder)  # only now: drawing takes memory of its own
     if result.status == "complete":
         accelerator.wait_for_everyone()
-        if not _shares(recipe, accelerator):  # one process alone cannot ask a model that is shared out
+        if not _shares(
+            recipe, accelerator
+        ):  # one process alone cannot ask a model that is shared out
             with accelerator.autocast():
                 change = adapters.check_adapter_works(attached.model, folder, prompt, base_logits)
             reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
@@ -235,10 +299,16 @@ def _finetune(
     return result
 
 
-def _check_given(recipe: Recipe, everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None) -> None:
+def _check_given(
+    recipe: Recipe, everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None
+) -> None:
     """What a recipe wants from above must have been handed in."""
-    wanted = (("replay", recipe.data.replay, everyday, "底座自己写的日常中文"), ("introduced", recipe.data.introduced, introduce, "语料里的人物"), ("conversations", recipe.data.conversations, introduce, "语料里的人物"),
-              ("persona_questions", recipe.checks.persona_questions, panel, "可问的人"))  # fmt: skip
+    wanted = (
+        ("replay", recipe.data.replay, everyday, "底座自己写的日常中文"),
+        ("introduced", recipe.data.introduced, introduce, "语料里的人物"),
+        ("conversations", recipe.data.conversations, introduce, "语料里的人物"),
+        ("persona_questions", recipe.checks.persona_questions, panel, "可问的人"),
+    )
     for name, value, given, what in wanted:
         if value and not given:
             hint = f"用 custome train 训练，它会备好（人物要 custome corpus build 做的语料）；或 --{name.replace('_', '-')} 0"
@@ -248,9 +318,14 @@ def _check_given(recipe: Recipe, everyday: Sequence[str], introduce: Introduce |
 def _where(recipe: Recipe, home: Path | None) -> tuple[str, ComputeType]:
     """(device, number type), the same in all processes."""
     device = pick_device(recipe.model.device)
-    compute_type = launch.agreed(device, lambda: training_type(device, recipe.model.compute_type, home))
+    compute_type = launch.agreed(
+        device, lambda: training_type(device, recipe.model.compute_type, home)
+    )
     if compute_type == "fp16" and recipe.model.sharding != "none":
-        raise InputError(f"fp16 不能和 sharding={recipe.model.sharding} 同用：缩放过的梯度没有人还原", "--compute-type bf16 或 fp32")  # fmt: skip
+        raise InputError(
+            f"fp16 不能和 sharding={recipe.model.sharding} 同用：缩放过的梯度没有人还原",
+            "--compute-type bf16 或 fp32",
+        )
     return device, compute_type
 
 
@@ -259,7 +334,11 @@ def _load(
 ) -> tuple[Any, Batching]:
     """The frozen base, set up the way its samples will be batched."""
     base = load_model(
-        base_folder, device, quantize=quantization(recipe), kept=material.kept, dtype=DTYPES[compute_type]
+        base_folder,
+        device,
+        quantize=quantization(recipe),
+        kept=material.kept,
+        dtype=DTYPES[compute_type],
     )
     return base, set_up(base, recipe, material.tokenizer.pad_token_id)
 
@@ -283,15 +362,23 @@ def _plan(recipe: Recipe, material: Material) -> tuple[Plan, int]:
     train = recipe.train
 
     def over(encoded: EncodedSet) -> BatchPlan:
-        return BatchPlan(lengths=[len(e.ids) for e in encoded.examples], batch_size=train.batch_size, seed=train.seed,
-                         group_by_length=train.group_by_length)  # fmt: skip
+        return BatchPlan(
+            lengths=[len(e.ids) for e in encoded.examples],
+            batch_size=train.batch_size,
+            seed=train.seed,
+            group_by_length=train.group_by_length,
+        )
 
     only: Plan = (plan := over(material.train if recipe.data.train_path else material.text))
     steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
     if recipe.data.replay:
         lengths = [len(e.ids) for e in material.replay.examples]
         size = max(1, round(recipe.data.replay * train.batch_size))
-        only = Mixed(main=plan, beside=BatchPlan(lengths=lengths, batch_size=size, seed=train.seed), first=len(material.train))  # fmt: skip
+        only = Mixed(
+            main=plan,
+            beside=BatchPlan(lengths=lengths, batch_size=size, seed=train.seed),
+            first=len(material.train),
+        )
     if recipe.data.train_path and material.text.examples:
         stages = TwoStages(first=over(material.text), first_steps=train.pretrain_steps, second=only)
         return stages, train.pretrain_steps + steps
@@ -299,20 +386,36 @@ def _plan(recipe: Recipe, material: Material) -> tuple[Plan, int]:
 
 
 def _run(
-    recipe: Recipe, folder: Path, attached: Attached, batching: Batching, examples: list[Example],
-    plan: Plan, steps: int, look: Callable[[trainer.Learner, int, Reporter], float], accelerator: Accelerator,
-    reporter: Reporter, stop: launch.StopRequest, *, resume: bool,
-) -> TrainResult:  # fmt: skip
+    recipe: Recipe,
+    folder: Path,
+    attached: Attached,
+    batching: Batching,
+    examples: list[Example],
+    plan: Plan,
+    steps: int,
+    look: Callable[[trainer.Learner, int, Reporter], float],
+    accelerator: Accelerator,
+    reporter: Reporter,
+    stop: launch.StopRequest,
+    *,
+    resume: bool,
+) -> TrainResult:
     """Build what the loop needs, run it, leave the best adapter in the folder."""
     train, checks, model = recipe.train, recipe.checks, attached.model
     shares = _shares(recipe, accelerator)
     reuse = _reuse(recipe, model, batching, examples, steps, folder, accelerator.num_processes)
     learner = make_learner(attached, recipe, batching, accelerator, reuse, shares=shares)
     rhythm = trainer.Rhythm(
-        steps=steps, max_grad_norm=train.max_grad_norm, seed=train.seed,
-        schedule=trainer.make_schedule(train.schedule, train.learning_rate, steps, train.warmup_steps),
-        eval_steps=checks.eval_steps, save_steps=checks.save_steps, patience=checks.patience,
-    )  # fmt: skip
+        steps=steps,
+        max_grad_norm=train.max_grad_norm,
+        seed=train.seed,
+        schedule=trainer.make_schedule(
+            train.schedule, train.learning_rate, steps, train.warmup_steps
+        ),
+        eval_steps=checks.eval_steps,
+        save_steps=checks.save_steps,
+        patience=checks.patience,
+    )
     checkpoints = Checkpoints(folder / "checkpoints", checks.keep_checkpoints)
     progress = Progress()
     newest = checkpoints.latest() if resume else None
@@ -323,11 +426,17 @@ def _run(
         )
 
     main = accelerator.is_main_process
-    metrics = FanOut([
-        reporter,
-        *([JsonlReporter(folder / "metrics.jsonl", progress.step if newest else -1)] if main else []),
-        launch.TrackerReporter(accelerator),
-    ])  # fmt: skip
+    metrics = FanOut(
+        [
+            reporter,
+            *(
+                [JsonlReporter(folder / "metrics.jsonl", progress.step if newest else -1)]
+                if main
+                else []
+            ),
+            launch.TrackerReporter(accelerator),
+        ]
+    )
     if main:
         keep_samples_until(folder, progress.step if newest else -1)
 
@@ -341,9 +450,17 @@ def _run(
     try:
         with launch.stop_on_signal(stop):
             progress = trainer.train(
-                learner, examples, plan, rhythm, checkpoints=checkpoints, progress=progress, stop=stop,
-                validate=lambda step: look(learner, step, metrics), save_best=save_best, reporter=metrics,
-            )  # fmt: skip
+                learner,
+                examples,
+                plan,
+                rhythm,
+                checkpoints=checkpoints,
+                progress=progress,
+                stop=stop,
+                validate=lambda step: look(learner, step, metrics),
+                save_best=save_best,
+                reporter=metrics,
+            )
     finally:
         metrics.close()
     early = bool(checks.patience) and progress.evals_without_gain >= checks.patience
@@ -356,19 +473,35 @@ def _run(
 
 
 def _reuse(
-    recipe: Recipe, model: Any, batching: Batching, examples: list[Example], steps: int, folder: Path, processes: int
+    recipe: Recipe,
+    model: Any,
+    batching: Batching,
+    examples: list[Example],
+    steps: int,
+    folder: Path,
+    processes: int,
 ) -> Reuse | None:
     """Remembers what frozen lower layers give, where that pays: several epochs, and room on the disk."""
     method, tokens = recipe.method, sum(len(e.ids) for e in examples)
     repeats = steps * recipe.train.batch_size > len(examples)
-    if not isinstance(method, FreezeConfig) or not batching.row_tokens or processes > 1 or not repeats:
+    if (
+        not isinstance(method, FreezeConfig)
+        or not batching.row_tokens
+        or processes > 1
+        or not repeats
+    ):
         return None
     backbone = split_head(model)[0]
     layers = getattr(backbone, "layers", [])
     room = shutil.disk_usage(folder).free
-    if not 0 < method.last_layers < len(layers) or tokens * backbone.config.hidden_size * 4 > room / 2:
+    if (
+        not 0 < method.last_layers < len(layers)
+        or tokens * backbone.config.hidden_size * 4 > room / 2
+    ):
         return None
-    return Reuse(backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp")
+    return Reuse(
+        backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp"
+    )
 
 
 def data_files(recipe: Recipe) -> dict[str, str]:
@@ -380,7 +513,11 @@ def data_files(recipe: Recipe) -> dict[str, str]:
 
 def _read(recipe: Recipe, path: str) -> list[Sample]:
     samples = read_samples(Path(path))
-    return [canonical_cues(sample) for sample in samples] if recipe.data.names == "canonical" else samples
+    return (
+        [canonical_cues(sample) for sample in samples]
+        if recipe.data.names == "canonical"
+        else samples
+    )
 
 
 def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
@@ -395,22 +532,30 @@ def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
         samples = with_main_characters(samples, recipe.data.main_characters)
     if recipe.data.valid_path:
         return samples, _read(recipe, recipe.data.valid_path)
-    held_out = min(recipe.data.val_set_size, len(samples) // 10)  # a small set is learnt from, not judged by
-    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(recipe.train.seed)).tolist()
+    held_out = min(
+        recipe.data.val_set_size, len(samples) // 10
+    )  # a small set is learnt from, not judged by
+    order = torch.randperm(
+        len(samples), generator=torch.Generator().manual_seed(recipe.train.seed)
+    ).tolist()
     cut = len(samples) - held_out
     return [samples[i] for i in sorted(order[:cut])], [samples[i] for i in sorted(order[cut:])]
 
 
 def _claim(folder: Path, resume: bool) -> None:
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"输出位置 {str(folder)!r} 是一个文件", "换一个目录：--output-dir runs/别的名字")
+        raise RunError(
+            f"输出位置 {str(folder)!r} 是一个文件", "换一个目录：--output-dir runs/别的名字"
+        )
     if has_run(folder) and not resume:
         raise RunError(
             f"输出目录 {str(folder)!r} 里已有一次训练（状态：{read_run(folder).status}）",
             f"接着训练加 --resume；另起一次换目录 --output-dir；不要了就删掉：rm -r {folder}",
         )
     foreign = (
-        [p.name for p in folder.iterdir() if p.name not in OWN_FILES and p.suffix != ".tmp"] if folder.is_dir() else []
+        [p.name for p in folder.iterdir() if p.name not in OWN_FILES and p.suffix != ".tmp"]
+        if folder.is_dir()
+        else []
     )
     if foreign and not has_run(folder):
         raise RunError(
@@ -423,11 +568,15 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
     """Raise RunError when a run cannot go on with this base, data or recipe, naming every key that differs."""
     before, filed = read_run(folder), config.load_recipe(folder / "recipe.yaml")
     bases = (before.base_fingerprint, info.base_fingerprint)
-    differing = [] if same_base(info.base_model, *bases) else [f"底座模型（{bases[0]} → {bases[1]}）"]
+    differing = (
+        [] if same_base(info.base_model, *bases) else [f"底座模型（{bases[0]} → {bases[1]}）"]
+    )
     if before.data_fingerprint != info.data_fingerprint:
         differing.append(f"数据（{before.data_fingerprint} → {info.data_fingerprint}）")
     if type(filed.method) is not type(recipe.method):
-        differing.append(f"method（{METHOD_NAMES[type(filed.method)]} → {METHOD_NAMES[type(recipe.method)]}）")
+        differing.append(
+            f"method（{METHOD_NAMES[type(filed.method)]} → {METHOD_NAMES[type(recipe.method)]}）"
+        )
     else:
         differing += _differing("method", filed.method, recipe.method)
     if isinstance(recipe.method, AdaLoraConfig):  # it plans its ranks by the length of the run
@@ -435,15 +584,24 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
     for section, keys in FIXED.items():
         differing += _differing(section, getattr(filed, section), getattr(recipe, section), keys)
     if differing:
-        raise RunError(f"{str(folder)!r} 当初的设置与现在的不同，接不上：" + "、".join(differing),
-                       f"用当初的配方：custome train --recipe {folder}/recipe.yaml --resume；或换一个 --output-dir")  # fmt: skip
+        raise RunError(
+            f"{str(folder)!r} 当初的设置与现在的不同，接不上：" + "、".join(differing),
+            f"用当初的配方：custome train --recipe {folder}/recipe.yaml --resume；或换一个 --output-dir",
+        )
 
 
 FIXED = {
     "data": ("cutoff_len", "replay", "introduced", "conversations"),
     "checks": ("persona_questions",),
     "model": ("vocabulary", "load_8bit"),
-    "train": ("seed", "batch_size", "pretrain_steps", "optimizer", "group_by_length", "weight_decay"),
+    "train": (
+        "seed",
+        "batch_size",
+        "pretrain_steps",
+        "optimizer",
+        "group_by_length",
+        "weight_decay",
+    ),
 }
 """Settings that a resumed run must share with the first one beside the method's; steps and learning rate may change."""
 

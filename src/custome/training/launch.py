@@ -33,7 +33,12 @@ def make_accelerator(device: str, folder: Path, compute_type: ComputeType) -> Ac
     _processes(device)
     AcceleratorState._reset_state()  # an earlier run of this process may have had another number type
     precision = "no" if compute_type == "fp32" else compute_type
-    return Accelerator(cpu=device == "cpu", mixed_precision=precision, log_with="tensorboard", project_dir=str(folder))
+    return Accelerator(
+        cpu=device == "cpu",
+        mixed_precision=precision,
+        log_with="tensorboard",
+        project_dir=str(folder),
+    )
 
 
 def agreed(device: str, decide: Callable[[], ComputeType]) -> ComputeType:
@@ -66,7 +71,9 @@ class TrackerReporter(NullReporter):
         self._accelerator.log(dict(values), step=step)
 
     def close(self) -> None:
-        for tracker in self._accelerator.trackers:  # end_training() would also take the processes' connection down
+        for tracker in (
+            self._accelerator.trackers
+        ):  # end_training() would also take the processes' connection down
             tracker.finish()
 
 
@@ -103,10 +110,15 @@ def announce(folder: Path) -> None:
     """
     other = training_process(folder)
     if other not in (None, os.getpid()):
-        raise RunError(f"{str(folder)!r} 正由进程 {other} 训练着", f"看它：custome watch {folder}；先停下它再接着训练")
+        raise RunError(
+            f"{str(folder)!r} 正由进程 {other} 训练着",
+            f"看它：custome watch {folder}；先停下它再接着训练",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STOP_FILE).unlink(missing_ok=True)
-    write_json(folder / PROCESS_FILE, {"pid": os.getpid(), "created": psutil.Process().create_time()})
+    write_json(
+        folder / PROCESS_FILE, {"pid": os.getpid(), "created": psutil.Process().create_time()}
+    )
 
 
 def leave(folder: Path) -> None:
@@ -146,7 +158,9 @@ def release_memory() -> None:
     gc.collect()
     give_back_freed()
     if sys.platform == "linux":
-        with suppress(OSError):  # https://docs.kernel.org/filesystems/proc.html: 5 resets the high-water mark
+        with suppress(
+            OSError
+        ):  # https://docs.kernel.org/filesystems/proc.html: 5 resets the high-water mark
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -178,5 +192,13 @@ def versions() -> dict[str, str]:
 
     from .. import __version__
 
-    modules: dict[str, Any] = {"torch": torch, "transformers": transformers, "peft": peft, "accelerate": accelerate}
-    return {"custome": __version__, **{name: module.__version__ for name, module in modules.items()}}
+    modules: dict[str, Any] = {
+        "torch": torch,
+        "transformers": transformers,
+        "peft": peft,
+        "accelerate": accelerate,
+    }
+    return {
+        "custome": __version__,
+        **{name: module.__version__ for name, module in modules.items()},
+    }

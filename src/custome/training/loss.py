@@ -43,7 +43,9 @@ class FrozenHeadCrossEntropy(torch.autograd.Function):
             total += (log_z - logits.gather(1, target)[:, 0]).sum()
             if gradient is not None:
                 probabilities = logits.sub_(log_z[:, None]).exp_()
-                probabilities.scatter_add_(1, target, torch.full_like(target, -1, dtype=torch.float32))
+                probabilities.scatter_add_(
+                    1, target, torch.full_like(target, -1, dtype=torch.float32)
+                )
                 gradient[rows] = probabilities.to(head.dtype) @ head
         ctx.gradient = gradient
         return total
@@ -63,7 +65,9 @@ def head_loss(hidden: Tensor, head: nn.Linear, labels: Tensor) -> Tensor:
         return F.cross_entropy(head(some).float(), wanted, reduction="sum")
 
     pieces = zip(hidden.split(chunk), labels.split(chunk), strict=True)
-    return torch.stack([checkpoint(part, some, wanted, use_reentrant=False) for some, wanted in pieces]).sum()
+    return torch.stack(
+        [checkpoint(part, some, wanted, use_reentrant=False) for some, wanted in pieces]
+    ).sum()
 
 
 class ReplyLoss(nn.Module):
@@ -75,14 +79,21 @@ class ReplyLoss(nn.Module):
         self.narrow = Narrow(split_head(model)[0])
 
     def forward(
-        self, ids: Tensor, labels: Tensor, mask: Tensor | None = None, positions: Tensor | None = None,
-        lengths: tuple[int, ...] | None = None, samples: tuple[int, ...] | None = None,
-    ) -> Tensor:  # fmt: skip
+        self,
+        ids: Tensor,
+        labels: Tensor,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+        lengths: tuple[int, ...] | None = None,
+        samples: tuple[int, ...] | None = None,
+    ) -> Tensor:
         """ids, labels, mask, positions (B, T); see data.Batch."""
         given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if lengths is not None:
             given |= {"position_ids": positions, "lengths": lengths}
-        shifted = F.pad(labels[:, 1:], (0, 1), value=IGNORED)  # what the token at each place should predict
+        shifted = F.pad(
+            labels[:, 1:], (0, 1), value=IGNORED
+        )  # what the token at each place should predict
         wanted = shifted != IGNORED
         targets = shifted[wanted]  # (N,)
         backbone, head = split_head(self.model)
@@ -105,7 +116,9 @@ class ReplyLoss(nn.Module):
 def _hidden_behind(model: Any, backbone: nn.Module, given: dict[str, Any]) -> Tensor:
     """The backbone's output when the whole model is called."""
     seen: list[Tensor] = []
-    hook = backbone.register_forward_hook(lambda module, args, output: seen.append(output.last_hidden_state))
+    hook = backbone.register_forward_hook(
+        lambda module, args, output: seen.append(output.last_hidden_state)
+    )
     try:
         model(**given, logits_to_keep=1)
     finally:
@@ -122,12 +135,25 @@ class Narrow:
 
     def __init__(self, backbone: Any) -> None:
         self._wanted: Tensor | None = None
-        last = backbone.layers[-1] if isinstance(getattr(backbone, "layers", None), nn.ModuleList) else None
-        found: list[Any] = [getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)]
-        if any(getattr(backbone.config, name, None) for name in ("num_experts", "num_local_experts")):
+        last = (
+            backbone.layers[-1]
+            if isinstance(getattr(backbone, "layers", None), nn.ModuleList)
+            else None
+        )
+        found: list[Any] = [
+            getattr(getattr(last, "self_attn", None), "o_proj", None),
+            getattr(last, "mlp", None),
+        ]
+        if any(
+            getattr(backbone.config, name, None) for name in ("num_experts", "num_local_experts")
+        ):
             return  # experts want whole batches
-        recomputes = any(getattr(module, "gradient_checkpointing", False) for module in backbone.modules())
-        for module in found if not recomputes and all(isinstance(part, nn.Module) for part in found) else []:
+        recomputes = any(
+            getattr(module, "gradient_checkpointing", False) for module in backbone.modules()
+        )
+        for module in (
+            found if not recomputes and all(isinstance(part, nn.Module) for part in found) else []
+        ):
             module.forward = functools.partial(self._rows_only, module.forward)
 
     @contextmanager
@@ -139,7 +165,9 @@ class Narrow:
         finally:
             self._wanted = None
 
-    def _rows_only(self, whole: Callable[..., Tensor], x: Tensor, *others: Any, **more: Any) -> Tensor:
+    def _rows_only(
+        self, whole: Callable[..., Tensor], x: Tensor, *others: Any, **more: Any
+    ) -> Tensor:
         if self._wanted is None or x.shape[:-1] != self._wanted.shape:
             return whole(x, *others, **more)
         some = whole(x[self._wanted][None], *others, **more)[0]  # (N, D)

@@ -19,7 +19,15 @@ from ..models.chat_format import ChatFormat, open_format, persona
 from ..models.loading import load_tokenizer
 from ..report import Reporter
 from ..types import Character, Request, Sample
-from .data import EncodedSet, Example, data_fingerprint, encode_samples, encode_text, hold_out, lines_of_text
+from .data import (
+    EncodedSet,
+    Example,
+    data_fingerprint,
+    encode_samples,
+    encode_text,
+    hold_out,
+    lines_of_text,
+)
 from .watch import probe_examples, put_to, questions
 
 Introduce = Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]
@@ -56,40 +64,67 @@ class Material:
 
     @property
     def fingerprint(self) -> str:
-        return data_fingerprint(self.train, self.valid, *(one for one in (self.text, self.replay) if one.examples))
+        return data_fingerprint(
+            self.train, self.valid, *(one for one in (self.text, self.replay) if one.examples)
+        )
 
 
 def encode(
-    recipe: Recipe, base_folder: Path, train_samples: list[Sample], valid_samples: list[Sample], novels: list[Novel],
-    everyday: Sequence[str], introduce: Introduce | None, reporter: Reporter,
-) -> Material:  # fmt: skip
+    recipe: Recipe,
+    base_folder: Path,
+    train_samples: list[Sample],
+    valid_samples: list[Sample],
+    novels: list[Novel],
+    everyday: Sequence[str],
+    introduce: Introduce | None,
+    reporter: Reporter,
+) -> Material:
     """Everything in the tokens of the full vocabulary."""
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
     chat_format = open_format(tokenizer, recipe.model.chat_format)
     if introduce is not None:
         train_samples, valid_samples = introduce(train_samples, valid_samples, chat_format.kind)
     if chat_format.kind == "template":
-        train_samples, valid_samples = ([_told_who(one) for one in some] for some in (train_samples, valid_samples))
+        train_samples, valid_samples = (
+            [_told_who(one) for one in some] for some in (train_samples, valid_samples)
+        )
     train, valid = (
-        encode_samples(samples, chat_format, cutoff_len=cutoff, whole_text=recipe.data.train_on_inputs, reporter=reporter, title=title)
+        encode_samples(
+            samples,
+            chat_format,
+            cutoff_len=cutoff,
+            whole_text=recipe.data.train_on_inputs,
+            reporter=reporter,
+            title=title,
+        )
         for samples, title in ((train_samples, "训练集"), (valid_samples, "验证集"))
-    )  # fmt: skip
+    )
     text = encode_text([(n.name, n.text) for n in novels], tokenizer, cutoff_len=cutoff)
     if not train_samples:
         text, valid = hold_out(text, recipe.data.val_set_size, recipe.train.seed)
     if not train.examples and not text.examples:
         raise DataError(
-            f"{', '.join(recipe.data.text_paths)!r} 里没有够练的文字", "换一本长一些的书，或减小 --cutoff-len"
+            f"{', '.join(recipe.data.text_paths)!r} 里没有够练的文字",
+            "换一本长一些的书，或减小 --cutoff-len",
         )
-    for note in (_describe(train, valid, text, cutoff), *_not_learnt(train_samples, len(valid), chat_format.kind)):
+    for note in (
+        _describe(train, valid, text, cutoff),
+        *_not_learnt(train_samples, len(valid), chat_format.kind),
+    ):
         reporter.note(note)
     spoken: list[Spoken] = []
     for sample in train_samples:
         spoken += [*sample.earlier, sample]
     return Material(
-        tokenizer=tokenizer, chat_format=chat_format, train=train, valid=valid, text=text,
-        probe=probe_examples(tokenizer, cutoff), replay=lines_of_text(everyday, tokenizer, cutoff, "底座写的日常中文"), people=tuple(characters(spoken)),
-    )  # fmt: skip
+        tokenizer=tokenizer,
+        chat_format=chat_format,
+        train=train,
+        valid=valid,
+        text=text,
+        probe=probe_examples(tokenizer, cutoff),
+        replay=lines_of_text(everyday, tokenizer, cutoff, "底座写的日常中文"),
+        people=tuple(characters(spoken)),
+    )
 
 
 def _told_who(sample: Sample) -> Sample:
@@ -98,39 +133,69 @@ def _told_who(sample: Sample) -> Sample:
     return sample if sample.front or not name else dataclasses.replace(sample, front=persona(name))
 
 
-def trimmed(material: Material, rows: int, reporter: Reporter, also: Sequence[Request] = ()) -> Material:
+def trimmed(
+    material: Material, rows: int, reporter: Reporter, also: Sequence[Request] = ()
+) -> Material:
     """The same in the tokens of a vocabulary cut to what it uses.
 
     Args:
         also: what will be asked beside its own questions.
     """
     sets = {name: getattr(material, name) for name in ("train", "valid", "text", "probe", "replay")}
-    used = {number for encoded in sets.values() for example in encoded.examples for number in example.ids}
+    used = {
+        number
+        for encoded in sets.values()
+        for example in encoded.examples
+        for number in example.ids
+    }
     own = [put_to(text, cue, material.chat_format.kind) for text, cue in material.asked]
     for request in (*own, *also):
         used.update(material.chat_format.prompt(request.messages, request.speaker))
     tokenizer, smaller = vocab.trim(material.tokenizer, used, rows)
-    reporter.note(f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上")
+    reporter.note(
+        f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
+    )
     return dataclasses.replace(
-        material, tokenizer=tokenizer, chat_format=open_format(tokenizer, material.chat_format.name), kept=smaller.kept,
+        material,
+        tokenizer=tokenizer,
+        chat_format=open_format(tokenizer, material.chat_format.name),
+        kept=smaller.kept,
         **{name: encoded.renumbered(smaller.renumbered) for name, encoded in sets.items()},
-    )  # fmt: skip
+    )
 
 
 def _not_learnt(samples: Sequence[Sample], held_out: int, kind: str) -> list[str]:
     """What of the rows is dropped or changed, by kind, for people to know."""
     counts = (
-        ("条的最后一句没有人回答，这一句学不到", sum(bool(sample.unanswered) for sample in samples)),
-        ("条的回答里有换行，小说体里连成一段", sum("\n" in sample.chat.strip() for sample in samples) if kind == "novel" else 0),
-    )  # fmt: skip
+        (
+            "条的最后一句没有人回答，这一句学不到",
+            sum(bool(sample.unanswered) for sample in samples),
+        ),
+        (
+            "条的回答里有换行，小说体里连成一段",
+            sum("\n" in sample.chat.strip() for sample in samples) if kind == "novel" else 0,
+        ),
+    )
     told = [f"{count:,} {what}" for what, count in counts if count]
-    return told if held_out or not samples else [*told, "样本太少，没有留出验证：不报验证损失，用最后一步的权重"]
+    return (
+        told
+        if held_out or not samples
+        else [*told, "样本太少，没有留出验证：不报验证损失，用最后一步的权重"]
+    )
 
 
-def _describe(train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int) -> str:
+def _describe(
+    train_set: EncodedSet, valid_set: EncodedSet, text_set: EncodedSet, cutoff_len: int
+) -> str:
     tokens = sum(len(e.ids) for e in train_set.examples)
     labelled = sum(e.labelled for e in train_set.examples)
     cut = train_set.cut + valid_set.cut
-    text = f"原文 {len(text_set):,} 段、{sum(len(e.ids) for e in text_set.examples):,} token；" if len(text_set) else ""
-    return text + (f"训练 {len(train_set):,} 条、验证 {len(valid_set):,} 条；{tokens:,} token，其中 {labelled:,} 计损失；"
-            f"超过 {cutoff_len} token 被截短的 {cut:,} 条")  # fmt: skip
+    text = (
+        f"原文 {len(text_set):,} 段、{sum(len(e.ids) for e in text_set.examples):,} token；"
+        if len(text_set)
+        else ""
+    )
+    return text + (
+        f"训练 {len(train_set):,} 条、验证 {len(valid_set):,} 条；{tokens:,} token，其中 {labelled:,} 计损失；"
+        f"超过 {cutoff_len} token 被截短的 {cut:,} 条"
+    )

@@ -57,8 +57,13 @@ def check_method(skeleton: nn.Module, method: Method) -> None:
         check_targets(skeleton, method.lora_targets, "--lora-targets")
     if isinstance(method, Ia3Config):
         check_targets(skeleton, method.ia3_targets, "--ia3-targets")
-    if isinstance(method, PromptConfig | PrefixConfig) and getattr(skeleton.config, "model_type", "") == "chatglm":
-        raise TrainingError("ChatGLM-6B 的位置由上文里的 [gMASK]、<sop> 定，虚拟词还接不上", "换 --method lora")
+    if (
+        isinstance(method, PromptConfig | PrefixConfig)
+        and getattr(skeleton.config, "model_type", "") == "chatglm"
+    ):
+        raise TrainingError(
+            "ChatGLM-6B 的位置由上文里的 [gMASK]、<sop> 定，虚拟词还接不上", "换 --method lora"
+        )
     layers = decoder_layers(skeleton)
     if isinstance(method, FreezeConfig) and method.last_layers > len(layers):
         raise TrainingError(
@@ -67,11 +72,14 @@ def check_method(skeleton: nn.Module, method: Method) -> None:
         )
     if isinstance(method, BitfitConfig) and not _names(skeleton, method):
         raise TrainingError(
-            "底座没有偏置（bias），BitFit 没有可练的", "连归一化一起练：--with-norms；或换方法：--method lora"
+            "底座没有偏置（bias），BitFit 没有可练的",
+            "连归一化一起练：--with-norms；或换方法：--method lora",
         )
 
 
-def attach(model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | None = None) -> Attached:
+def attach(
+    model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | None = None
+) -> Attached:
     """Make a frozen base trainable the way `method` says.
 
     Args:
@@ -86,17 +94,36 @@ def attach(model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | No
         case LoraConfig():
             ratio = method.lora_plus_ratio if isinstance(method, LoraPlusConfig) else 1.0
             return Attached(
-                model=get_peft_model(model, _lora(method)), rate_of=lambda name: ratio if ".lora_B." in name else 1.0
+                model=get_peft_model(model, _lora(method)),
+                rate_of=lambda name: ratio if ".lora_B." in name else 1.0,
             )
         case Ia3Config():
             behind = [
-                name for name in method.ia3_targets if name in ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")
+                name
+                for name in method.ia3_targets
+                if name in ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")
             ]
-            return Attached(model=get_peft_model(model, IA3Config(
-                target_modules=list(method.ia3_targets), feedforward_modules=behind, task_type="CAUSAL_LM")))  # fmt: skip
+            return Attached(
+                model=get_peft_model(
+                    model,
+                    IA3Config(
+                        target_modules=list(method.ia3_targets),
+                        feedforward_modules=behind,
+                        task_type="CAUSAL_LM",
+                    ),
+                )
+            )
         case PromptConfig():
-            return Attached(model=get_peft_model(model, PromptTuningConfig(
-                num_virtual_tokens=method.virtual_tokens, prompt_tuning_init=PromptTuningInit.RANDOM, task_type="CAUSAL_LM")))  # fmt: skip
+            return Attached(
+                model=get_peft_model(
+                    model,
+                    PromptTuningConfig(
+                        num_virtual_tokens=method.virtual_tokens,
+                        prompt_tuning_init=PromptTuningInit.RANDOM,
+                        task_type="CAUSAL_LM",
+                    ),
+                )
+            )
         case PrefixConfig():
             return _prefix(model, method)
         case FreezeConfig() | BitfitConfig() | FullConfig():
@@ -105,17 +132,27 @@ def attach(model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | No
                 parameter.requires_grad_(name in names)
                 if name in names:  # small steps would be lost in fewer bits
                     parameter.data = parameter.data.float()
-            return Attached(model=Retuned(model, names, kept if _embeddings_in(model, names) else None))
+            return Attached(
+                model=Retuned(model, names, kept if _embeddings_in(model, names) else None)
+            )
     raise TypeError(METHOD_NAMES[type(method)])
 
 
 def _lora(method: LoraConfig, **others: Any) -> PeftLora:
-    targets: Any = method.lora_targets[0] if method.lora_targets == ("all-linear",) else list(method.lora_targets)
+    targets: Any = (
+        method.lora_targets[0]
+        if method.lora_targets == ("all-linear",)
+        else list(method.lora_targets)
+    )
     settings = {"r": method.lora_r, "lora_alpha": method.lora_alpha, **others}
     return PeftLora(
-        lora_dropout=method.lora_dropout, target_modules=targets, task_type="CAUSAL_LM",
-        use_rslora=isinstance(method, RsLoraConfig), use_dora=isinstance(method, DoraConfig), **settings,
-    )  # fmt: skip
+        lora_dropout=method.lora_dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+        use_rslora=isinstance(method, RsLoraConfig),
+        use_dora=isinstance(method, DoraConfig),
+        **settings,
+    )
 
 
 def _pissa(model: Any, method: PissaConfig) -> Attached:
@@ -126,7 +163,11 @@ def _pissa(model: Any, method: PissaConfig) -> Attached:
     r = method.lora_r
     tuned = get_peft_model(model, _lora(method, r=2 * r, lora_alpha=2 * method.lora_alpha))
     for layer in [m for m in tuned.modules() if isinstance(m, LoraLayer)]:
-        a, b, scale = layer.lora_A["default"].weight, layer.lora_B["default"].weight, layer.scaling["default"]
+        a, b, scale = (
+            layer.lora_A["default"].weight,
+            layer.lora_B["default"].weight,
+            layer.scaling["default"],
+        )
         weight = layer.get_base_layer().weight.detach().float()
         u, s, v = torch.svd_lowrank(weight, q=min(r, *weight.shape), niter=method.pissa_iterations)
         root = (s / scale).sqrt()
@@ -138,16 +179,29 @@ def _pissa(model: Any, method: PissaConfig) -> Attached:
             b[:, r : r + n] = -u * root
         a.register_hook(lambda g, r=r: torch.cat([g[:r], torch.zeros_like(g[r:])]))
         b.register_hook(lambda g, r=r: torch.cat([g[:, :r], torch.zeros_like(g[:, r:])], dim=1))
-    return Attached(model=tuned, notes=(f"PiSSA：存下的适配器是秩 {2 * r} 的普通 LoRA，其中一半固定",))
+    return Attached(
+        model=tuned, notes=(f"PiSSA：存下的适配器是秩 {2 * r} 的普通 LoRA，其中一半固定",)
+    )
 
 
 def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
-    targets: Any = method.lora_targets[0] if method.lora_targets == ("all-linear",) else list(method.lora_targets)
+    targets: Any = (
+        method.lora_targets[0]
+        if method.lora_targets == ("all-linear",)
+        else list(method.lora_targets)
+    )
     settings = PeftAdaLora(
-        init_r=method.adalora_start_r, target_r=method.lora_r, lora_alpha=method.lora_alpha, lora_dropout=method.lora_dropout,
-        target_modules=targets, total_step=max(steps, 4), tinit=steps // 5, tfinal=max(1, steps // 3), deltaT=max(1, steps // 50),
+        init_r=method.adalora_start_r,
+        target_r=method.lora_r,
+        lora_alpha=method.lora_alpha,
+        lora_dropout=method.lora_dropout,
+        target_modules=targets,
+        total_step=max(steps, 4),
+        tinit=steps // 5,
+        tfinal=max(1, steps // 3),
+        deltaT=max(1, steps // 50),
         task_type="CAUSAL_LM",
-    )  # fmt: skip
+    )
     tuned = get_peft_model(model, settings)
     pairs = [p for name, p in tuned.named_parameters() if ".lora_A." in name or ".lora_B." in name]
 
@@ -163,12 +217,17 @@ def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
     scores = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 
     def state() -> dict[str, Any]:
-        return {**{name: getattr(allocator, name) for name in scores}, "rank_pattern": active.rank_pattern}
+        return {
+            **{name: getattr(allocator, name) for name in scores},
+            "rank_pattern": active.rank_pattern,
+        }
 
     def load_state(saved: dict[str, Any]) -> None:
         active.rank_pattern = saved["rank_pattern"]
         for name in scores:
-            setattr(allocator, name, {key: value.to(model.device) for key, value in saved[name].items()})
+            setattr(
+                allocator, name, {key: value.to(model.device) for key, value in saved[name].items()}
+            )
 
     return Attached(
         model=tuned,
@@ -184,9 +243,12 @@ def _prefix(model: Any, method: PrefixConfig) -> Attached:
     heads = shape.num_key_value_heads
     head_dim = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
     settings = PrefixTuningConfig(
-        num_virtual_tokens=method.virtual_tokens, token_dim=heads * head_dim, num_attention_heads=heads,
-        num_layers=shape.num_hidden_layers, task_type="CAUSAL_LM",
-    )  # fmt: skip
+        num_virtual_tokens=method.virtual_tokens,
+        token_dim=heads * head_dim,
+        num_attention_heads=heads,
+        num_layers=shape.num_hidden_layers,
+        task_type="CAUSAL_LM",
+    )
     return Attached(model=get_peft_model(model, settings))
 
 
@@ -199,7 +261,11 @@ def decoder_layers(model: Any) -> list[nn.Module]:
 def _names(model: Any, method: Method) -> tuple[str, ...]:
     """Parameters of the base an in-place method trains."""
     if isinstance(method, FreezeConfig):
-        chosen = {id(p) for layer in decoder_layers(model)[-method.last_layers :] for p in layer.parameters()}
+        chosen = {
+            id(p)
+            for layer in decoder_layers(model)[-method.last_layers :]
+            for p in layer.parameters()
+        }
         return tuple(name for name, p in model.named_parameters() if id(p) in chosen)
     if isinstance(method, BitfitConfig):
         norms = {
@@ -209,9 +275,10 @@ def _names(model: Any, method: Method) -> tuple[str, ...]:
             for p in m.parameters(recurse=False)
         }
         return tuple(
-            name for name, p in model.named_parameters()
+            name
+            for name, p in model.named_parameters()
             if name.endswith(".bias") or (method.with_norms and id(p) in norms)
-        )  # fmt: skip
+        )
     return tuple(name for name, _ in model.named_parameters())
 
 
@@ -222,5 +289,8 @@ def _embeddings_in(model: Any, names: tuple[str, ...]) -> bool:
 
 def count(model: nn.Module) -> tuple[int, int]:
     """(trainable, all) parameters; a 4-bit weight counts as what it stands for."""
-    sizes = [(p.numel() * (2 if type(p).__name__ == "Params4bit" else 1), p.requires_grad) for p in model.parameters()]
+    sizes = [
+        (p.numel() * (2 if type(p).__name__ == "Params4bit" else 1), p.requires_grad)
+        for p in model.parameters()
+    ]
     return sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)

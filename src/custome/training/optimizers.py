@@ -12,7 +12,12 @@ from ..errors import TrainingError
 
 
 def make_optimizer(
-    name: str, parameters: dict[str, nn.Parameter], *, rate: float, weight_decay: float, rate_of: Callable[[str], float]
+    name: str,
+    parameters: dict[str, nn.Parameter],
+    *,
+    rate: float,
+    weight_decay: float,
+    rate_of: Callable[[str], float],
 ) -> torch.optim.Optimizer:
     """An optimizer over named parameters.
 
@@ -28,7 +33,9 @@ def make_optimizer(
     scales: dict[float, list[nn.Parameter]] = {}
     for key, parameter in parameters.items():
         scales.setdefault(rate_of(key), []).append(parameter)
-    groups = [{"params": chosen, "scale": scale, "lr": rate * scale} for scale, chosen in scales.items()]
+    groups = [
+        {"params": chosen, "scale": scale, "lr": rate * scale} for scale, chosen in scales.items()
+    ]
     if name == "adafactor":
         return torch.optim.Adafactor(groups, lr=rate, weight_decay=weight_decay)
     if name == "adamw8bit":
@@ -36,12 +43,15 @@ def make_optimizer(
     return torch.optim.AdamW(groups, lr=rate, weight_decay=weight_decay)
 
 
-def _adamw8bit(groups: list[dict[str, Any]], rate: float, weight_decay: float) -> torch.optim.Optimizer:
+def _adamw8bit(
+    groups: list[dict[str, Any]], rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:
         raise TrainingError(
-            "adamw8bit 需要 bitsandbytes，没有装", "pip install 'llm-custome[8bit]'，或用 --optimizer adafactor"
+            "adamw8bit 需要 bitsandbytes，没有装",
+            "pip install 'llm-custome[8bit]'，或用 --optimizer adafactor",
         ) from error
     made: torch.optim.Optimizer = AdamW8bit(groups, lr=rate, weight_decay=weight_decay)
     return made
@@ -54,14 +64,22 @@ class Muon(torch.optim.Optimizer):
     its steps as long as AdamW's, so that one learning rate serves both.
     """
 
-    def __init__(self, parameters: dict[str, nn.Parameter], *, rate: float, weight_decay: float) -> None:
-        inside = [p for name, p in parameters.items() if p.ndim == 2 and "embed" not in name and "lm_head" not in name]
+    def __init__(
+        self, parameters: dict[str, nn.Parameter], *, rate: float, weight_decay: float
+    ) -> None:
+        inside = [
+            p
+            for name, p in parameters.items()
+            if p.ndim == 2 and "embed" not in name and "lm_head" not in name
+        ]
         chosen = {id(p) for p in inside}
         others = [p for p in parameters.values() if id(p) not in chosen]
         self.inner: list[torch.optim.Optimizer] = []
         if inside:
             self.inner.append(
-                torch.optim.Muon(inside, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+                torch.optim.Muon(
+                    inside, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+                )
             )
         if others:
             self.inner.append(torch.optim.AdamW(others, lr=rate, weight_decay=weight_decay))

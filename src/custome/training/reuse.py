@@ -29,7 +29,9 @@ class LowerStates:
     def __init__(self, lengths: Sequence[int], hidden_size: int, path: Path) -> None:
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
         self._known = [False] * len(lengths)
-        self._file: Any = np.memmap(path, dtype=np.float32, mode="w+", shape=(self._starts[-1], hidden_size))
+        self._file: Any = np.memmap(
+            path, dtype=np.float32, mode="w+", shape=(self._starts[-1], hidden_size)
+        )
         path.unlink()  # stays readable while it is open, and is gone after a crash
 
     def get(self, samples: Sequence[int]) -> Tensor | None:
@@ -44,7 +46,9 @@ class LowerStates:
         at = 0
         for i in samples:
             n = self._starts[i + 1] - self._starts[i]
-            self._file[self._starts[i] : self._starts[i + 1]] = states[0, at : at + n].float().cpu().numpy()
+            self._file[self._starts[i] : self._starts[i + 1]] = (
+                states[0, at : at + n].float().cpu().numpy()
+            )
             self._known[i] = True
             at += n
 
@@ -81,7 +85,9 @@ class SplitBackbone(nn.Module):
         seen: list[Tensor] = []
         with self._only("lower"):
             hook = self.backbone.layers[-1].register_forward_hook(
-                lambda module, args, output: seen.append(output[0] if isinstance(output, tuple) else output)
+                lambda module, args, output: seen.append(
+                    output[0] if isinstance(output, tuple) else output
+                )
             )
             try:
                 self.backbone(**given)
@@ -110,5 +116,7 @@ class Reuse:
             states = self._split.lower(**given)
             self._states.put(samples, states)
         weight = next(self._split.backbone.parameters())
-        out: Tensor = self._split.upper(states.to(weight.device, weight.dtype), **given).last_hidden_state
+        out: Tensor = self._split.upper(
+            states.to(weight.device, weight.dtype), **given
+        ).last_hidden_state
         return out

@@ -15,7 +15,9 @@ from torch.distributed.fsdp import CPUOffloadPolicy, OffloadPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
-def shard(loss: nn.Module, layers: list[nn.Module], device: str, processes: int, *, offload: bool) -> None:
+def shard(
+    loss: nn.Module, layers: list[nn.Module], device: str, processes: int, *, offload: bool
+) -> None:
     """Share out the parameters of `loss`, layer by layer, in place.
 
     Args:
@@ -46,7 +48,9 @@ def fill(parameter: Tensor, value: Tensor) -> None:
 def _like(value: Tensor, parameter: Tensor) -> Tensor:
     if not isinstance(parameter, DTensor) or isinstance(value, DTensor):
         return value
-    return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)
+    return distribute_tensor(
+        value.to(parameter.device), parameter.device_mesh, parameter.placements
+    )
 
 
 def share_state(optimizer: Any) -> None:

@@ -64,7 +64,12 @@ def make_schedule(kind: str, peak: float, steps: int, warmup_steps: int) -> Sche
         if step <= warmup:
             return peak * step / warmup
         left = (steps + 1 - step) / (steps + 1 - warmup)  # 1 → 0
-        return peak * {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left)}[kind]
+        return (
+            peak
+            * {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left)}[
+                kind
+            ]
+        )
 
     return rate
 
@@ -94,29 +99,55 @@ def train(
     stopping = False
     while progress.step < rhythm.steps and not stopping and not _exhausted(progress, rhythm):
         step, started = progress.step + 1, time.monotonic()
-        loss, tokens, grad_norm = _one_step(learner, examples, plan.batch(step), step, rhythm, checkpoints)
+        loss, tokens, grad_norm = _one_step(
+            learner, examples, plan.batch(step), step, rhythm, checkpoints
+        )
         seconds = time.monotonic() - started
-        progress = dataclasses.replace(progress, step=step, tokens_seen=progress.tokens_seen + tokens,
-                                       train_seconds=progress.train_seconds + seconds)  # fmt: skip
+        progress = dataclasses.replace(
+            progress,
+            step=step,
+            tokens_seen=progress.tokens_seen + tokens,
+            train_seconds=progress.train_seconds + seconds,
+        )
         memory = peak_memory_bytes(learner.accelerator.device.type)
-        reporter.metrics(step, {"loss": loss, "grad_norm": grad_norm, "learning_rate": rhythm.schedule(step),
-                                "tokens_per_s": tokens / seconds, "peak_memory_bytes": memory})  # fmt: skip
+        reporter.metrics(
+            step,
+            {
+                "loss": loss,
+                "grad_norm": grad_norm,
+                "learning_rate": rhythm.schedule(step),
+                "tokens_per_s": tokens / seconds,
+                "peak_memory_bytes": memory,
+            },
+        )
         reporter.progress(
-            "训练", step, rhythm.steps, f"损失 {loss:.3f} · {tokens / seconds:.0f} tok/s · {memory / 1e9:.1f} GB"
+            "训练",
+            step,
+            rhythm.steps,
+            f"损失 {loss:.3f} · {tokens / seconds:.0f} tok/s · {memory / 1e9:.1f} GB",
         )
         if step == rhythm.steps or (rhythm.eval_steps and step % rhythm.eval_steps == 0):
             progress = _look_up(validate, save_best, progress, reporter)
             if _exhausted(progress, rhythm):
                 reporter.note(f"验证损失连续 {rhythm.patience} 次没有变好，在第 {step} 步提前结束")
         stopping = _anybody(learner.accelerator, stop.wanted)
-        if step % rhythm.save_steps == 0 or step == rhythm.steps or stopping or _exhausted(progress, rhythm):
+        if (
+            step % rhythm.save_steps == 0
+            or step == rhythm.steps
+            or stopping
+            or _exhausted(progress, rhythm)
+        ):
             _save(learner, checkpoints, progress)
     return progress
 
 
 def _save(learner: Learner, checkpoints: Checkpoints, progress: Progress) -> None:
-    weights = sharding.whole({n: p.detach() for n, p in learner.model.named_parameters() if p.requires_grad})
-    optimizer = sharding.whole(learner.optimizer.state_dict())  # all processes take part in putting shards together
+    weights = sharding.whole(
+        {n: p.detach() for n, p in learner.model.named_parameters() if p.requires_grad}
+    )
+    optimizer = sharding.whole(
+        learner.optimizer.state_dict()
+    )  # all processes take part in putting shards together
     if learner.accelerator.is_main_process:
         checkpoints.save(weights, optimizer, progress, learner.method_state())
     learner.accelerator.wait_for_everyone()
@@ -126,7 +157,9 @@ def _anybody(accelerator: Accelerator, wanted: bool) -> bool:
     """Has any process been asked to stop? All must leave after the same step."""
     if accelerator.num_processes == 1:
         return wanted
-    return bool(accelerator.reduce(torch.tensor(float(wanted), device=accelerator.device), "sum") > 0)
+    return bool(
+        accelerator.reduce(torch.tensor(float(wanted), device=accelerator.device), "sum") > 0
+    )
 
 
 def _exhausted(progress: Progress, rhythm: Rhythm) -> bool:
@@ -134,7 +167,10 @@ def _exhausted(progress: Progress, rhythm: Rhythm) -> bool:
 
 
 def _look_up(
-    validate: Callable[[int], float], save_best: Callable[[Progress], None], progress: Progress, reporter: Reporter
+    validate: Callable[[int], float],
+    save_best: Callable[[Progress], None],
+    progress: Progress,
+    reporter: Reporter,
 ) -> Progress:
     loss = validate(progress.step)
     reporter.metrics(progress.step, {"valid_loss": loss})
@@ -148,12 +184,19 @@ def _look_up(
     if better:
         save_best(progress)
     if not math.isnan(loss):
-        reporter.note(f"第 {progress.step} 步：验证损失 {loss:.3f}" + ("（最好，已存）" if better else ""))
+        reporter.note(
+            f"第 {progress.step} 步：验证损失 {loss:.3f}" + ("（最好，已存）" if better else "")
+        )
     return progress
 
 
 def _one_step(
-    learner: Learner, examples: Sequence[Example], batch: list[int], step: int, rhythm: Rhythm, checkpoints: Checkpoints
+    learner: Learner,
+    examples: Sequence[Example],
+    batch: list[int],
+    step: int,
+    rhythm: Rhythm,
+    checkpoints: Checkpoints,
 ) -> tuple[float, int, float]:
     """One optimizer step; the loss is the mean over all labelled tokens of the batch, however it is divided.
 
@@ -168,7 +211,9 @@ def _one_step(
     parts = _my_parts(learner, batch, lengths)
     for number, (part, weight) in enumerate(parts, 1):
         rows = (
-            learner.batching.collate([examples[i] for i in part])._replace(samples=tuple(part)).to(accelerator.device)
+            learner.batching.collate([examples[i] for i in part])
+            ._replace(samples=tuple(part))
+            .to(accelerator.device)
         )
         with accelerator.no_sync(learner.loss) if number < len(parts) else nullcontext():
             with accelerator.autocast():
@@ -183,8 +228,12 @@ def _one_step(
             if accelerator.device.type == "cpu":
                 give_back_freed()
         total += loss.detach()
-    grad_norm = float(sharding.whole(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm)))
-    if not math.isfinite(grad_norm) and accelerator.scaler is None:  # an fp16 scaler skips such a step and goes on
+    grad_norm = float(
+        sharding.whole(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm))
+    )
+    if (
+        not math.isfinite(grad_norm) and accelerator.scaler is None
+    ):  # an fp16 scaler skips such a step and goes on
         raise _not_finite("梯度", step, [examples[i].source for i in batch], checkpoints)
     for group in learner.optimizer.param_groups:
         group["lr"] = rhythm.schedule(step) * group.get("scale", 1.0)
@@ -206,14 +255,18 @@ def _my_parts(
     rank, world = learner.accelerator.process_index, learner.accelerator.num_processes
     divided = [learner.batching.divide(indices[r::world], lengths) for r in range(world)]
     passes = max(map(len, divided))
-    return [(part, 1.0) for part in divided[rank]] + [([indices[0]], 0.0)] * (passes - len(divided[rank]))
+    return [(part, 1.0) for part in divided[rank]] + [([indices[0]], 0.0)] * (
+        passes - len(divided[rank])
+    )
 
 
 def _trainable(model: Any) -> list[torch.nn.Parameter]:
     return [p for p in model.parameters() if p.requires_grad]
 
 
-def _not_finite(what: str, step: int, sources: list[str], checkpoints: Checkpoints) -> TrainingError:
+def _not_finite(
+    what: str, step: int, sources: list[str], checkpoints: Checkpoints
+) -> TrainingError:
     shown = "、".join(sources[:4]) + (f" 等 {len(sources)} 条" if len(sources) > 4 else "")
     return TrainingError(
         f"第 {step} 步的{what}不是有限数；样本：{shown}；最后一个好的检查点：{str(checkpoints.latest())!r}",
@@ -222,7 +275,9 @@ def _not_finite(what: str, step: int, sources: list[str], checkpoints: Checkpoin
 
 
 @torch.no_grad()
-def mean_loss(learner: Learner, examples: Sequence[Example], reporter: Reporter, title: str) -> float:
+def mean_loss(
+    learner: Learner, examples: Sequence[Example], reporter: Reporter, title: str
+) -> float:
     """Mean loss a token over `examples` (nan without any), shared among the processes."""
     if not examples:
         return math.nan
@@ -235,6 +290,8 @@ def mean_loss(learner: Learner, examples: Sequence[Example], reporter: Reporter,
     loss = accelerator.unwrap_model(learner.loss)
     for done, (part, weight) in enumerate(parts, 1):
         with accelerator.autocast():
-            total += weight * loss(*learner.batching.collate([examples[i] for i in part]).to(accelerator.device))
+            total += weight * loss(
+                *learner.batching.collate([examples[i] for i in part]).to(accelerator.device)
+            )
         reporter.progress(title, done, len(parts))
     return float(accelerator.reduce(total, "sum")) / sum(e.labelled for e in examples)

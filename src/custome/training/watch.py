@@ -50,7 +50,11 @@ class Panel(Protocol):
 
 
 def sample_replies(
-    model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[Request], longest: int = LONGEST_SAMPLE
+    model: Any,
+    tokenizer: Any,
+    chat_format: ChatFormat,
+    asked: Sequence[Request],
+    longest: int = LONGEST_SAMPLE,
 ) -> list[str]:
     """Greedy replies of at most `longest` tokens, so many in one batch."""
     return [
@@ -61,23 +65,35 @@ def sample_replies(
 
 
 @torch.no_grad()
-def _batch(model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[Request], longest: int) -> list[str]:
+def _batch(
+    model: Any, tokenizer: Any, chat_format: ChatFormat, asked: Sequence[Request], longest: int
+) -> list[str]:
     prompts = [chat_format.prompt(request.messages, request.speaker) for request in asked]
     ids, mask = padded(prompts, tokenizer.pad_token_id, model.device, left=True)
     was_training = model.training
     model.eval()
     out = model.generate(
-        input_ids=ids, attention_mask=mask, max_new_tokens=longest, do_sample=False,
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=longest,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
     model.train(was_training)
     return [
-        chat_format.reply(text) for text in tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+        chat_format.reply(text)
+        for text in tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
     ]
 
 
-def write_samples(folder: Path, step: int, asked: Sequence[tuple[str, str]], replies: Sequence[str]) -> None:
-    rows = [{"question": q, "speaker": who, "reply": reply} for (q, who), reply in zip(asked, replies, strict=True)]
+def write_samples(
+    folder: Path, step: int, asked: Sequence[tuple[str, str]], replies: Sequence[str]
+) -> None:
+    rows = [
+        {"question": q, "speaker": who, "reply": reply}
+        for (q, who), reply in zip(asked, replies, strict=True)
+    ]
     with (folder / SAMPLES_FILE).open("a", encoding="utf-8") as out:
         out.write(json.dumps({"step": step, "replies": rows}, ensure_ascii=False) + "\n")
 
@@ -86,7 +102,9 @@ def keep_samples_until(folder: Path, step: int) -> None:
     """Forget the samples behind `step`: a resumed run writes them again."""
     path = folder / SAMPLES_FILE
     if path.is_file():
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last line break is half a line
+        lines = path.read_text(encoding="utf-8").split("\n")[
+            :-1
+        ]  # what follows the last line break is half a line
         write_text(path, "".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
 
 

@@ -28,7 +28,14 @@ from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
 from .seal import seal_png, strip, thumbnail
 
-TRIOS = (("刘备", "曹操", "孙权"), ("刘备", "关羽", "张飞"), ("诸葛亮", "荀彧", "周瑜"), ("孙悟空", "猪八戒", "唐僧"), ("贾宝玉", "林黛玉", "薛宝钗"), ("宋江", "李逵", "武松"))  # fmt: skip
+TRIOS = (
+    ("刘备", "曹操", "孙权"),
+    ("刘备", "关羽", "张飞"),
+    ("诸葛亮", "荀彧", "周瑜"),
+    ("孙悟空", "猪八戒", "唐僧"),
+    ("贾宝玉", "林黛玉", "薛宝钗"),
+    ("宋江", "李逵", "武松"),
+)
 """Scenes of three in one click: the original project's, and one of each other classic."""
 Shown = list[dict[str, str]]
 
@@ -37,9 +44,12 @@ def show(chat: Chat) -> Shown:
     """A conversation as the chat component's messages, one a turn; with several people each says who they are."""
     speakers = {turn.name for turn in chat.turns if not turn.by_user}
     return [
-        {"role": "user" if turn.by_user else "assistant", "content": as_text(_named(turn, len(speakers) > 1)) or "…"}
+        {
+            "role": "user" if turn.by_user else "assistant",
+            "content": as_text(_named(turn, len(speakers) > 1)) or "…",
+        }
         for turn in chat.turns
-    ]  # fmt: skip
+    ]
 
 
 _TAG = re.compile(r"([<&])(?=[A-Za-z/!?#])")
@@ -57,12 +67,18 @@ def _named(turn: Turn, several: bool) -> str:
 
 def _portrait(raw: dict[str, Any]) -> str:
     """The picture a card came with."""
-    return str(((raw.get("data") or {}).get("extensions") or {}).get("custome", {}).get("portrait") or "")
+    return str(
+        ((raw.get("data") or {}).get("extensions") or {}).get("custome", {}).get("portrait") or ""
+    )
 
 
 def versions_of(chat: Chat) -> str:
     last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
-    return f"第 {last.chosen + 1}/{len(last.versions)} 版" if last is not None and len(last.versions) > 1 else ""
+    return (
+        f"第 {last.chosen + 1}/{len(last.versions)} 版"
+        if last is not None and len(last.versions) > 1
+        else ""
+    )
 
 
 def _warn(error: Exception) -> None:
@@ -90,8 +106,30 @@ def _kindly(event: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-_EVENTS = ("swipe_back", "edit", "select", "drop", "bring_back", "digested", "arrive", "begin", "open", "remove", "branch_off", "load",
-           "greeted", "written", "name_it", "listed", "after", "people", "meet", "card_in", "card_away", "looked")  # fmt: skip
+_EVENTS = (
+    "swipe_back",
+    "edit",
+    "select",
+    "drop",
+    "bring_back",
+    "digested",
+    "arrive",
+    "begin",
+    "open",
+    "remove",
+    "branch_off",
+    "load",
+    "greeted",
+    "written",
+    "name_it",
+    "listed",
+    "after",
+    "people",
+    "meet",
+    "card_in",
+    "card_away",
+    "looked",
+)
 """Events that write no reply; those that do give the words back when nobody answers."""
 
 
@@ -125,10 +163,23 @@ class ChatEvents:
             strength,
         ) = parts[:count]
         sample, temperature, top_p, top_k, penalty, beams, tokens = parts[count:]
-        scene = Scene(people=tuple(people or ()), order=order, answers=int(answers), candidates=int(candidates), user=user.strip(),
-                      user_persona=persona.strip(), note=note.strip(), summary=summary.strip(), as_of=int(as_of), as_speech=as_speech,
-                      examples=int(examples), persona=told, regex=regex, manner=manner,
-                      strength=strength)  # fmt: skip
+        scene = Scene(
+            people=tuple(people or ()),
+            order=order,
+            answers=int(answers),
+            candidates=int(candidates),
+            user=user.strip(),
+            user_persona=persona.strip(),
+            note=note.strip(),
+            summary=summary.strip(),
+            as_of=int(as_of),
+            as_speech=as_speech,
+            examples=int(examples),
+            persona=told,
+            regex=regex,
+            manner=manner,
+            strength=strength,
+        )
         return scene, GenerateOptions(
             do_sample=sample,
             temperature=temperature,
@@ -139,7 +190,9 @@ class ChatEvents:
             max_new_tokens=int(tokens),
         )
 
-    def submit(self, text: str, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+    def submit(
+        self, text: str, tab: Tab, model: str, request: gr.Request, *parts: Any
+    ) -> Iterator[tuple[Any, ...]]:
         if not text.strip():
             yield (gr.skip(),) * 6
             return
@@ -152,20 +205,37 @@ class ChatEvents:
             there = self.play.store_has(asked)
             words = "" if there and self.play.ends_answered(asked, text) else text
             kept = asked if there else dataclasses.replace(tab, chat="")
-            yield words, *(self.as_it_is(kept) if there or isinstance(error, InputError) else (gr.skip(),) * 5)
+            yield (
+                words,
+                *(
+                    self.as_it_is(kept)
+                    if there or isinstance(error, InputError)
+                    else (gr.skip(),) * 5
+                ),
+            )
             _warn(error)
 
-    def again(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+    def again(
+        self, tab: Tab, model: str, request: gr.Request, *parts: Any
+    ) -> Iterator[tuple[Any, ...]]:
         yield from self._grow(
-            tab, lambda scene, options: self.play.again(tab, _key(request), model, scene, options), parts
+            tab,
+            lambda scene, options: self.play.again(tab, _key(request), model, scene, options),
+            parts,
         )
 
-    def more(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+    def more(
+        self, tab: Tab, model: str, request: gr.Request, *parts: Any
+    ) -> Iterator[tuple[Any, ...]]:
         yield from self._grow(
-            tab, lambda scene, options: self.play.go_on(tab, _key(request), model, scene, options), parts
+            tab,
+            lambda scene, options: self.play.go_on(tab, _key(request), model, scene, options),
+            parts,
         )
 
-    def swipe_on(self, tab: Tab, model: str, request: gr.Request, *parts: Any) -> Iterator[tuple[Any, ...]]:
+    def swipe_on(
+        self, tab: Tab, model: str, request: gr.Request, *parts: Any
+    ) -> Iterator[tuple[Any, ...]]:
         """The next version; behind the last one a new one is written."""
         last = self._last(tab)
         if last is not None and last.chosen + 1 < len(last.versions):
@@ -175,7 +245,10 @@ class ChatEvents:
             yield from self.again(tab, model, request, *parts)
 
     def _grow(
-        self, tab: Tab, write: Callable[[Scene, GenerateOptions], Iterator[Grown]], parts: Sequence[Any]
+        self,
+        tab: Tab,
+        write: Callable[[Scene, GenerateOptions], Iterator[Grown]],
+        parts: Sequence[Any],
     ) -> Iterator[tuple[Any, ...]]:
         if not tab.chat:
             yield (gr.skip(),) * 5
@@ -212,7 +285,9 @@ class ChatEvents:
         turn, chat = self._at(tab, event.index), self.play.chat(tab)
         if turn is not None:
             # The component takes off blanks around what it shows.
-            if inspect.cleandoc(as_text(turn.text)) not in inspect.cleandoc(str(event.previous_value)):
+            if inspect.cleandoc(as_text(turn.text)) not in inspect.cleandoc(
+                str(event.previous_value)
+            ):
                 raise InputError("这段对话在别的标签页里改过了", "看看现在的样子，再改")
             several = len({one.name for one in chat.turns if not one.by_user}) > 1
             words = str(event.value).replace("\u200b", "")
@@ -239,7 +314,9 @@ class ChatEvents:
         if tab.chat:
             self.play.store.bring_back(tab.chat, tab.owner)
             return *self.as_it_is(tab), *(gr.skip(),) * (len(SCENE_PARTS) + 7)
-        return self._whole(dataclasses.replace(tab, chat=self.play.store.bring_back_latest(tab.owner)), search)
+        return self._whole(
+            dataclasses.replace(tab, chat=self.play.store.bring_back_latest(tab.owner)), search
+        )
 
     def digested(self, tab: Tab, model: str, request: gr.Request) -> Any:
         return self.play.sum_up_now(tab, _key(request), model) if tab.chat else gr.skip()
@@ -274,11 +351,18 @@ class ChatEvents:
 
     def load(self, tab: Tab, raw: bytes | None, search: str, model: str) -> tuple[Any, ...]:
         try:
-            title, turns = transcript.read((raw or b"").decode("utf-8-sig", errors="replace"), "选中的文件", GUEST)
+            title, turns = transcript.read(
+                (raw or b"").decode("utf-8-sig", errors="replace"), "选中的文件", GUEST
+            )
             people = dict.fromkeys(turn.name for turn in turns if turn.name and not turn.by_user)
             known = set(self._people(tab, model))
-            scene = Scene(people=tuple(name for name in people if name in known), candidates=self._several(model))
-            made = self.play.store.begin(tab.owner, title or turns[0].text[:18], model=model, settings=vars(scene))
+            scene = Scene(
+                people=tuple(name for name in people if name in known),
+                candidates=self._several(model),
+            )
+            made = self.play.store.begin(
+                tab.owner, title or turns[0].text[:18], model=model, settings=vars(scene)
+            )
             self.play.store.fill(made, tab.owner, turns)
             tab = dataclasses.replace(tab, chat=made)
         except CustomeError as error:
@@ -300,14 +384,21 @@ class ChatEvents:
 
     def listed(self, tab: Tab, search: str) -> Any:
         found = self.play.store.chats(tab.owner, search)
-        return gr.update(choices=[(f"{one.title}（{one.turns}）", one.id) for one in found], value=tab.chat or None)
+        return gr.update(
+            choices=[(f"{one.title}（{one.turns}）", one.id) for one in found],
+            value=tab.chat or None,
+        )
 
     def after(self, tab: Tab, search: str, summary: str) -> tuple[Any, ...]:
         """Behind a reply: the list, the title, the summary, unless somebody is writing one."""
         chat = self.play.chat(tab)
         told = chat.settings
         mine = summary.strip() not in ("", told.get("made"), told.get("made_before"))
-        return self.listed(tab, search), chat.title, gr.skip() if mine else str(told.get("summary") or "")
+        return (
+            self.listed(tab, search),
+            chat.title,
+            gr.skip() if mine else str(told.get("summary") or ""),
+        )
 
     # -- people ------------------------------------------------------------------------------------------------------
 
@@ -323,7 +414,9 @@ class ChatEvents:
 
     def _trios(self, tab: Tab, model: str) -> Any:
         known = set(self._people(tab, model))
-        return gr.update(choices=["、".join(trio) for trio in TRIOS if known.issuperset(trio)], value=None)
+        return gr.update(
+            choices=["、".join(trio) for trio in TRIOS if known.issuperset(trio)], value=None
+        )
 
     def meet(self, tab: Tab, model: str, chosen: list[str]) -> tuple[str, str]:
         """Who is there: their faces and cards."""
@@ -339,11 +432,18 @@ class ChatEvents:
         except CustomeError:
             return []
 
-    def card_in(self, tab: Tab, raw: bytes | None, model: str, chosen: list[str]) -> tuple[Any, Any]:
+    def card_in(
+        self, tab: Tab, raw: bytes | None, model: str, chosen: list[str]
+    ) -> tuple[Any, Any]:
         card = read_card(raw or b"", "选中的文件")
         picture = raw if raw and raw.startswith(SIGNATURE) else b""
         self.play.import_card(tab, card, thumbnail(picture), picture)
-        gr.Info(as_text(f"{card.name} 来了" + ("；点“请他先说”，用卡里的开场白开始" if card.greetings else "")))
+        gr.Info(
+            as_text(
+                f"{card.name} 来了"
+                + ("；点“请他先说”，用卡里的开场白开始" if card.greetings else "")
+            )
+        )
         names = self._people(tab, model)
         return gr.update(choices=names, value=[*(chosen or []), card.name][-8:]), _card_page(card)
 
@@ -379,7 +479,9 @@ class ChatEvents:
     # -- what is shown -----------------------------------------------------------------------------------------------
 
     def _last(self, tab: Tab) -> Turn | None:
-        return next((turn for turn in reversed(self.play.chat(tab).turns) if not turn.by_user), None)
+        return next(
+            (turn for turn in reversed(self.play.chat(tab).turns) if not turn.by_user), None
+        )
 
     def _at(self, tab: Tab, index: Any) -> Turn | None:
         place = index[0] if isinstance(index, (list, tuple)) else index
@@ -406,18 +508,32 @@ class ChatEvents:
             tab = dataclasses.replace(tab, chat="")
             chat = self.play.chat(tab)
         if chat.model and chat.model not in self.play.models():
-            gr.Warning(as_text(f"这段对话原来的模型 {chat.model!r} 已经不在了；话都在，可以换一个模型接着说"))
+            gr.Warning(
+                as_text(
+                    f"这段对话原来的模型 {chat.model!r} 已经不在了；话都在，可以换一个模型接着说"
+                )
+            )
         model = self._model_of(tab)
         names = self._people(tab, model)
         fresh = Scene(people=tuple(names[:1]), candidates=self._several(model))
         scene = scene_from(chat.settings) if chat.id else fresh
         people = [name for name in scene.people if name in names]
-        parts = [gr.update(choices=names, value=people), *(getattr(scene, name) for name in SCENE_PARTS)]
+        parts = [
+            gr.update(choices=names, value=people),
+            *(getattr(scene, name) for name in SCENE_PARTS),
+        ]
         return (
-            *_seen(tab, Grown(chat=chat)), chat.title, None, gr.update(value="删除最后一句"),
-            gr.update(choices=self.play.models(), value=model or None) if fresh_models else model or None, *parts,
-            self.meet(tab, model, people)[0], self.listed(tab, search),
-        )  # fmt: skip
+            *_seen(tab, Grown(chat=chat)),
+            chat.title,
+            None,
+            gr.update(value="删除最后一句"),
+            gr.update(choices=self.play.models(), value=model or None)
+            if fresh_models
+            else model or None,
+            *parts,
+            self.meet(tab, model, people)[0],
+            self.listed(tab, search),
+        )
 
 
 SCENE_PARTS = (
@@ -456,7 +572,11 @@ def _card_page(card: Card) -> str:
         ("例句", card.examples),
     ]
     body = "".join(f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in told if text)
-    book = f"<dt>世界书</dt><dd>{len(card.book.entries)} 条</dd>" if card.book and card.book.entries else ""
+    book = (
+        f"<dt>世界书</dt><dd>{len(card.book.entries)} 条</dd>"
+        if card.book and card.book.entries
+        else ""
+    )
     return f"<h4>{html.escape(card.name)}</h4><dl>{body}{book}</dl>"
 
 

@@ -73,7 +73,9 @@ class _Page:
     def build(self) -> gr.Blocks:
         first = next(iter(self.play.models()), None)
         with gr.Blocks(
-            title=f"{first or '与书中人对话'} · 大模型定制化", analytics_enabled=False, fill_height=True
+            title=f"{first or '与书中人对话'} · 大模型定制化",
+            analytics_enabled=False,
+            fill_height=True,
         ) as page:
             self.tab: gr.State = gr.State(Tab(owner=""))
             self.selected: gr.State = gr.State(None)
@@ -113,18 +115,36 @@ class _Page:
             self.remove_chat = gr.Button("删除", size="sm", elem_id="remove_chat")
         with gr.Row():
             self.form = gr.Dropdown(
-                list(transcript.FORMS), value="jsonl", show_label=False, container=False, elem_id="form", min_width=80
+                list(transcript.FORMS),
+                value="jsonl",
+                show_label=False,
+                container=False,
+                elem_id="form",
+                min_width=80,
             )
             self.export = gr.Button("导出", size="sm", elem_id="save")
         self.load_file = gr.UploadButton(
-            "导入对话", size="sm", file_types=[".jsonl", ".json", ".txt", ".md"], type="binary", elem_id="load"
+            "导入对话",
+            size="sm",
+            file_types=[".jsonl", ".json", ".txt", ".md"],
+            type="binary",
+            elem_id="load",
         )
 
     def _talk(self) -> None:
         self.faces = gr.HTML("", elem_id="faces")
-        self.chat = gr.Chatbot(elem_id="chat", show_label=False, editable="all", height="48vh", render_markdown=False, buttons=["copy"],
-                               feedback_options=None, layout="bubble", group_consecutive_messages=False,
-                               placeholder="选人物，说一句话。几个人可以同时在场；不选人物就自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：")  # fmt: skip
+        self.chat = gr.Chatbot(
+            elem_id="chat",
+            show_label=False,
+            editable="all",
+            height="48vh",
+            render_markdown=False,
+            buttons=["copy"],
+            feedback_options=None,
+            layout="bubble",
+            group_consecutive_messages=False,
+            placeholder="选人物，说一句话。几个人可以同时在场；不选人物就自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：",
+        )
         with gr.Row():
             self.person = gr.Dropdown(
                 [],
@@ -156,9 +176,15 @@ class _Page:
         with gr.Row(elem_id="more_buttons"):
             self.older = gr.Button("◀", elem_id="older", size="sm", scale=0, min_width=40)
             self.newer = gr.Button("▶", elem_id="newer", size="sm", scale=0, min_width=40)
-            self.branch = gr.Button("从这里分支", elem_id="branch", size="sm", scale=0, min_width=90)
-            self.delete = gr.Button("删除最后一句", elem_id="delete", size="sm", scale=0, min_width=90)
-            self.undelete = gr.Button("找回删掉的", elem_id="undelete", size="sm", scale=0, min_width=90)
+            self.branch = gr.Button(
+                "从这里分支", elem_id="branch", size="sm", scale=0, min_width=90
+            )
+            self.delete = gr.Button(
+                "删除最后一句", elem_id="delete", size="sm", scale=0, min_width=90
+            )
+            self.undelete = gr.Button(
+                "找回删掉的", elem_id="undelete", size="sm", scale=0, min_width=90
+            )
             self.version = gr.Markdown("", elem_id="version")
         self.status = gr.Markdown("", elem_id="status")
 
@@ -173,30 +199,57 @@ class _Page:
                 label="谁来答",
                 elem_id="order",
             )
-            self.answers = gr.Slider(1, 8, _SCENE.answers, step=1, label="每次几个人答", elem_id="answers")
-            self.user = gr.Textbox("", label="你是谁", placeholder=GUEST, elem_id="user", max_lines=1)
+            self.answers = gr.Slider(
+                1, 8, _SCENE.answers, step=1, label="每次几个人答", elem_id="answers"
+            )
+            self.user = gr.Textbox(
+                "", label="你是谁", placeholder=GUEST, elem_id="user", max_lines=1
+            )
             self.user_persona = gr.Textbox("", label="你的来历", lines=2, elem_id="user_persona")
             self.as_of = gr.Slider(
-                0, CHAPTERS, 0, step=1, label="故事讲到第几回", elem_id="as_of", info="0 是全书；之后的事他还不知道"
+                0,
+                CHAPTERS,
+                0,
+                step=1,
+                label="故事讲到第几回",
+                elem_id="as_of",
+                info="0 是全书；之后的事他还不知道",
             )
             self.as_speech = gr.Checkbox(
-                True, label="我写的是一句话", elem_id="as_speech", info="不勾：当作旁白，像小说那样往下写"
+                True,
+                label="我写的是一句话",
+                elem_id="as_speech",
+                info="不勾：当作旁白，像小说那样往下写",
             )
         with gr.Tab("记忆", elem_id="memory_tab"):
-            self.note = gr.Textbox("", label="作者注", lines=2, elem_id="note", info="紧挨着最后一句给模型看")
+            self.note = gr.Textbox(
+                "", label="作者注", lines=2, elem_id="note", info="紧挨着最后一句给模型看"
+            )
             self.summary = gr.Textbox(
-                "", label="前情提要", lines=5, elem_id="summary", info="放不下的旧话会自动归到这里；可以改"
+                "",
+                label="前情提要",
+                lines=5,
+                elem_id="summary",
+                info="放不下的旧话会自动归到这里；可以改",
             )
             self.digest = gr.Button("整理前情", size="sm", elem_id="digest")
         with gr.Tab("人物", elem_id="people_tab"):
             self.card = gr.HTML("", elem_id="card")
             self.card_file = gr.UploadButton(
-                "导入人物卡（PNG、JSON）", size="sm", file_types=[".png", ".json"], type="binary", elem_id="card_file"
+                "导入人物卡（PNG、JSON）",
+                size="sm",
+                file_types=[".png", ".json"],
+                type="binary",
+                elem_id="card_file",
             )
             with gr.Row():
                 self.card_png = gr.Button("导出 PNG", size="sm", elem_id="card_png", min_width=90)
-                self.card_json = gr.Button("导出 JSON", size="sm", elem_id="card_json", min_width=90)
-                self.card_away = gr.Button("删掉导入的卡", size="sm", elem_id="card_away", min_width=90)
+                self.card_json = gr.Button(
+                    "导出 JSON", size="sm", elem_id="card_json", min_width=90
+                )
+                self.card_away = gr.Button(
+                    "删掉导入的卡", size="sm", elem_id="card_away", min_width=90
+                )
             self.regex = gr.Checkbox(
                 _SCENE.regex,
                 label="世界书关键词可以是正则",
@@ -216,26 +269,66 @@ class _Page:
                 elem_id="candidates",
                 info="一次写几个，挑最像、最切题的；写的时候看见的是第一个",
             )
-            self.examples = gr.Slider(0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples")
+            self.examples = gr.Slider(
+                0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples"
+            )
             self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
             self.manner = gr.Slider(
-                0, 1.5, _SCENE.manner, step=0.05, label="口吻多重", elem_id="manner",
-                info="写的时候，他自己的用词更容易出现的程度", visible=bool(engine and "leanings" in engine.supports),
-            )  # fmt: skip
+                0,
+                1.5,
+                _SCENE.manner,
+                step=0.05,
+                label="口吻多重",
+                elem_id="manner",
+                info="写的时候，他自己的用词更容易出现的程度",
+                visible=bool(engine and "leanings" in engine.supports),
+            )
             self.strength = gr.Slider(
-                0, 2, _SCENE.strength, step=0.1, label="学得多深", elem_id="strength",
-                info="学到的东西用几分：0 是底座，1 是学到的", visible=bool(engine and "strength" in engine.supports),
-            )  # fmt: skip
+                0,
+                2,
+                _SCENE.strength,
+                step=0.1,
+                label="学得多深",
+                elem_id="strength",
+                info="学到的东西用几分：0 是底座，1 是学到的",
+                visible=bool(engine and "strength" in engine.supports),
+            )
             drawn = drawn_by(engine.kind if engine else "novel", several > 1)
             self.sampling: list[Any] = [
-                gr.Checkbox(_DEFAULTS.do_sample, label="采样 Do sample", elem_id="do_sample", info="关掉：每次取最可能的词，答案固定"),
+                gr.Checkbox(
+                    _DEFAULTS.do_sample,
+                    label="采样 Do sample",
+                    elem_id="do_sample",
+                    info="关掉：每次取最可能的词，答案固定",
+                ),
                 gr.Slider(0.1, 2.0, drawn.temperature, step=0.05, label="温度 Temperature"),
                 gr.Slider(0.1, 1.0, drawn.top_p, step=0.05, label="Top p"),
                 gr.Slider(0, 200, drawn.top_k, step=1, label="Top k"),
-                gr.Slider(1.0, 2.0, drawn.repetition_penalty, step=0.05, label="重复惩罚 Repetition penalty"),
-                gr.Slider(1, 8, _DEFAULTS.num_beams, step=1, label="束宽 Beams", info="大于 1 时写完才一次显示", visible=bool(engine and "num_beams" in engine.supports)),
-                gr.Slider(8, 1024, _DEFAULTS.max_new_tokens, step=8, label="最多写多少 token", elem_id="max_tokens"),
-            ]  # fmt: skip
+                gr.Slider(
+                    1.0,
+                    2.0,
+                    drawn.repetition_penalty,
+                    step=0.05,
+                    label="重复惩罚 Repetition penalty",
+                ),
+                gr.Slider(
+                    1,
+                    8,
+                    _DEFAULTS.num_beams,
+                    step=1,
+                    label="束宽 Beams",
+                    info="大于 1 时写完才一次显示",
+                    visible=bool(engine and "num_beams" in engine.supports),
+                ),
+                gr.Slider(
+                    8,
+                    1024,
+                    _DEFAULTS.max_new_tokens,
+                    step=8,
+                    label="最多写多少 token",
+                    elem_id="max_tokens",
+                ),
+            ]
 
     # -- wiring ------------------------------------------------------------------------------------------------------
 
@@ -247,12 +340,35 @@ class _Page:
             "concurrency_id": "engine",
             "show_progress": "minimal",
         }
-        self.scene_parts = [self.person, self.order, self.answers, self.candidates, self.user, self.user_persona, self.note, self.summary,
-                            self.as_of, self.as_speech, self.examples, self.persona, self.regex, self.manner,
-                            self.strength]  # fmt: skip
+        self.scene_parts = [
+            self.person,
+            self.order,
+            self.answers,
+            self.candidates,
+            self.user,
+            self.user_persona,
+            self.note,
+            self.summary,
+            self.as_of,
+            self.as_speech,
+            self.examples,
+            self.persona,
+            self.regex,
+            self.manner,
+            self.strength,
+        ]
         setup = [self.tab, self.model, *self.scene_parts, *self.sampling]
         seen = [self.tab, self.remembered, self.chat, self.version, self.status]
-        whole = [*seen, self.title, self.selected, self.delete, self.model, *self.scene_parts, self.faces, self.chats]
+        whole = [
+            *seen,
+            self.title,
+            self.selected,
+            self.delete,
+            self.model,
+            *self.scene_parts,
+            self.faces,
+            self.chats,
+        ]
         on: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
 
         answers = [
@@ -265,7 +381,12 @@ class _Page:
             self.digest.click(do.digested, [self.tab, self.model], [self.summary], **generating),
         ]
         for done in answers:
-            done.then(do.after, [self.tab, self.search, self.summary], [self.chats, self.title, self.summary], **on)
+            done.then(
+                do.after,
+                [self.tab, self.search, self.summary],
+                [self.chats, self.title, self.summary],
+                **on,
+            )
         stopped = self.stop.click(do.stop_it, None, None, queue=False, cancels=answers)
         stopped.then(do.end, concurrency_limit=None).then(do.as_it_is, [self.tab], seen, **on)
         self.older.click(do.end, concurrency_limit=None).then(do.swipe_back, [self.tab], seen, **on)
@@ -274,7 +395,9 @@ class _Page:
         self.delete.click(do.end, concurrency_limit=None).then(
             do.drop, [self.tab, self.selected], [*seen, self.selected, self.delete], **on
         )
-        self.undelete.click(do.end, concurrency_limit=None).then(do.bring_back, [self.tab, self.search], whole, **on)
+        self.undelete.click(do.end, concurrency_limit=None).then(
+            do.bring_back, [self.tab, self.search], whole, **on
+        )
         self.greet.click(do.end, concurrency_limit=None).then(
             do.greeted, [self.tab, self.search, *setup[1:]], whole, **on
         )
@@ -282,10 +405,18 @@ class _Page:
         self.branch.click(do.end, concurrency_limit=None).then(
             do.branch_off, [self.tab, self.selected, self.search], whole, **on
         )
-        self.new.click(do.end, concurrency_limit=None).then(do.begin, [self.tab, self.search], whole, **on)
-        self.chat.clear(do.end, concurrency_limit=None).then(do.begin, [self.tab, self.search], whole, **on)
-        self.remove_chat.click(do.end, concurrency_limit=None).then(do.remove, [self.tab, self.search], whole, **on)
-        self.chats.input(do.end, concurrency_limit=None).then(do.open, [self.tab, self.chats, self.search], whole, **on)
+        self.new.click(do.end, concurrency_limit=None).then(
+            do.begin, [self.tab, self.search], whole, **on
+        )
+        self.chat.clear(do.end, concurrency_limit=None).then(
+            do.begin, [self.tab, self.search], whole, **on
+        )
+        self.remove_chat.click(do.end, concurrency_limit=None).then(
+            do.remove, [self.tab, self.search], whole, **on
+        )
+        self.chats.input(do.end, concurrency_limit=None).then(
+            do.open, [self.tab, self.chats, self.search], whole, **on
+        )
         self.load_file.upload(do.end, concurrency_limit=None).then(
             do.load, [self.tab, self.load_file, self.search, self.model], whole, **on
         )
@@ -297,24 +428,37 @@ class _Page:
             None, [self.download], None, js=_DOWNLOAD
         )
 
-        self.model.change(do.people, [self.tab, self.model, self.person], [self.person, self.trio], **on)
-        self.person.change(do.meet, [self.tab, self.model, self.person], [self.faces, self.card], **on)
-        self.trio.input(lambda trio: trio.split("、") if trio else gr.skip(), [self.trio], [self.person], **on)
+        self.model.change(
+            do.people, [self.tab, self.model, self.person], [self.person, self.trio], **on
+        )
+        self.person.change(
+            do.meet, [self.tab, self.model, self.person], [self.faces, self.card], **on
+        )
+        self.trio.input(
+            lambda trio: trio.split("、") if trio else gr.skip(), [self.trio], [self.person], **on
+        )
         self.look.click(do.looked, [self.text, *setup], [self.prompt], **on)
         self.card_file.upload(
-            do.card_in, [self.tab, self.card_file, self.model, self.person], [self.person, self.card], **on
+            do.card_in,
+            [self.tab, self.card_file, self.model, self.person],
+            [self.person, self.card],
+            **on,
         )
         for button, form in ((self.card_png, "png"), (self.card_json, "json")):
-            button.click(do.card_out(form), [self.tab, self.model, self.person], [self.download], **on).then(
-                None, [self.download], None, js=_DOWNLOAD
-            )
-        self.card_away.click(do.card_away, [self.tab, self.model, self.person], [self.person, self.card], **on)
+            button.click(
+                do.card_out(form), [self.tab, self.model, self.person], [self.download], **on
+            ).then(None, [self.download], None, js=_DOWNLOAD)
+        self.card_away.click(
+            do.card_away, [self.tab, self.model, self.person], [self.person, self.card], **on
+        )
         self.dark.click(None, None, None, js=_DARK)
         page.unload(do.stop_it)
 
 
 def build_chat_page(
-    hosted: Callable[[], Sequence[Hosted]], store: Store | Path, told: Callable[[], str] | None = None
+    hosted: Callable[[], Sequence[Hosted]],
+    store: Store | Path,
+    told: Callable[[], str] | None = None,
 ) -> gr.Blocks:
     """The page for what is being served; `hosted` is asked anew each time a tab is opened.
 

@@ -41,12 +41,25 @@ def open_page(
     page.queue(max_size=MOST_WAITING)
     try:
         _, address, public = page.launch(
-            server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=True,
-            ssr_mode=False, css=_css(), theme=_theme(), auth=check, auth_message=_LOGIN if check else None, footer_links=[], run_history=False, max_file_size=LARGEST_FILE,
-        )  # fmt: skip
+            server_name=host,
+            server_port=port,
+            share=share,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=True,
+            ssr_mode=False,
+            css=_css(),
+            theme=_theme(),
+            auth=check,
+            auth_message=_LOGIN if check else None,
+            footer_links=[],
+            run_history=False,
+            max_file_size=LARGEST_FILE,
+        )
     except Exception as error:  # gradio asks its own address through any proxy that is set, and fails in a dozen ways
         raise ServeError(
-            f"{what}打不开：{error}", "设了代理的话，让本机不走代理：export no_proxy=127.0.0.1,localhost"
+            f"{what}打不开：{error}",
+            "设了代理的话，让本机不走代理：export no_proxy=127.0.0.1,localhost",
         ) from error
     say(f"{what}已打开：{address}" + (f"　公网：{public}" if public else ""))
     if host not in ("127.0.0.1", "localhost", "::1"):
@@ -60,7 +73,9 @@ def open_page(
     return str(address)
 
 
-def mount_page(app: Any, page: gr.Blocks, check: Callable[[str, str], bool] | None) -> Callable[[], None]:
+def mount_page(
+    app: Any, page: gr.Blocks, check: Callable[[str, str], bool] | None
+) -> Callable[[], None]:
     """Put the page at the root of an API's application; what is returned lets go of open tabs, which would hold up a shutdown.
 
     Args:
@@ -68,9 +83,18 @@ def mount_page(app: Any, page: gr.Blocks, check: Callable[[str, str], bool] | No
     """
     page.queue(max_size=MOST_WAITING)
     gr.mount_gradio_app(
-        app, page, path="/", auth=check, auth_message=_LOGIN if check else None, ssr_mode=False, css=_css(),
-        theme=_theme(), footer_links=[], max_file_size=LARGEST_FILE, show_error=True,
-    )  # fmt: skip
+        app,
+        page,
+        path="/",
+        auth=check,
+        auth_message=_LOGIN if check else None,
+        ssr_mode=False,
+        css=_css(),
+        theme=_theme(),
+        footer_links=[],
+        max_file_size=LARGEST_FILE,
+        show_error=True,
+    )
     mounted: Any = next(route.app for route in app.routes if isinstance(route, Mount))
     return lambda: mounted.stop_event.set()
 

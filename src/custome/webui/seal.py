@@ -31,9 +31,11 @@ def seal_svg(name: str) -> str:
         f'<text x="{x}" y="{y}" font-size="{size}" text-anchor="middle" dominant-baseline="central" fill="#fffaf0">{html.escape(letter)}</text>'
         for letter, (x, y) in zip(letters, places, strict=False)
     )
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" role="img" aria-label="{html.escape(name)}">'
-            f'<rect x="2" y="2" width="60" height="60" rx="7" fill="{ink}"/><rect x="5.5" y="5.5" width="53" height="53" rx="5" fill="none" stroke="#fffaf0" stroke-width="1.5"/>'
-            f'<g font-family="KaiTi, STKaiti, Kaiti SC, Noto Serif CJK SC, serif">{cut}</g></svg>')  # fmt: skip
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" role="img" aria-label="{html.escape(name)}">'
+        f'<rect x="2" y="2" width="60" height="60" rx="7" fill="{ink}"/><rect x="5.5" y="5.5" width="53" height="53" rx="5" fill="none" stroke="#fffaf0" stroke-width="1.5"/>'
+        f'<g font-family="KaiTi, STKaiti, Kaiti SC, Noto Serif CJK SC, serif">{cut}</g></svg>'
+    )
 
 
 def seal_url(name: str) -> str:

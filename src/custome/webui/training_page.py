@@ -53,7 +53,11 @@ def _seconds_left(series: Series, step: int, steps: int) -> float:
 
 
 def frame(series: Series, names: dict[str, str], scale: float) -> pd.DataFrame:
-    rows = [(step, value * scale, label) for name, label in names.items() for step, value in series.get(name, [])]
+    rows = [
+        (step, value * scale, label)
+        for name, label in names.items()
+        for step, value in series.get(name, [])
+    ]
     return pd.DataFrame(rows, columns=["步", "值", "线"])
 
 
@@ -79,18 +83,31 @@ def build_training_page(run: TrainingRun) -> gr.Blocks:
                 for title, names, _ in _PLOTS[start : start + 3]:
                     several = "线" if len(names) > 1 else None
                     plots.append(
-                        gr.LinePlot(x="步", y="值", color=several, title=title, height=240, y_title="", x_title="步")
+                        gr.LinePlot(
+                            x="步",
+                            y="值",
+                            color=several,
+                            title=title,
+                            height=240,
+                            y_title="",
+                            x_title="步",
+                        )
                     )
         gr.Markdown("**每次验证时的回答**（问题相同，最新的在上）")
-        table = gr.Dataframe(headers=["步", "问", "谁", "答"], elem_id="samples", wrap=True, interactive=False)
+        table = gr.Dataframe(
+            headers=["步", "问", "谁", "答"], elem_id="samples", wrap=True, interactive=False
+        )
 
         def refresh() -> list[Any]:
             series = run.series()
             status = run.status()
             return [
-                headline(run, series), gr.update(interactive=status == "running"), gr.update(interactive=status == "stopped"),
-                *(frame(series, names, scale) for _, names, scale in _PLOTS), sample_rows(run.samples()),
-            ]  # fmt: skip
+                headline(run, series),
+                gr.update(interactive=status == "running"),
+                gr.update(interactive=status == "stopped"),
+                *(frame(series, names, scale) for _, names, scale in _PLOTS),
+                sample_rows(run.samples()),
+            ]
 
         def ask_to_stop() -> None:
             run.stop()

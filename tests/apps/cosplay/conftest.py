@@ -34,7 +34,9 @@ def postgresql() -> Iterator[str]:
     data, port = folder / "data", free()
 
     def run(*words: str) -> None:
-        subprocess.run([str(programs / words[0]), *words[1:]], check=True, capture_output=True, cwd="/", **user)  # type: ignore[call-overload]
+        subprocess.run(
+            [str(programs / words[0]), *words[1:]], check=True, capture_output=True, cwd="/", **user
+        )  # type: ignore[call-overload]
 
     run("initdb", "-D", str(data), "-A", "trust", "-U", "custome", "-E", "UTF8", "--no-sync")
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
@@ -47,7 +49,11 @@ def postgresql() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     """Opens the same empty store, as often as wanted."""
-    where = str(tmp_path / "chats.db") if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    where = (
+        str(tmp_path / "chats.db")
+        if request.param == "sqlite"
+        else request.getfixturevalue("postgresql")
+    )
     opened: list[Store] = []
 
     def open_() -> Store:

@@ -14,14 +14,24 @@ def names(book: Lorebook, *texts: str, **options):
     return [one.entry.name for one in recall(book, texts, **options)]
 
 
-PLACES = Lorebook(scan_depth=2, entries=(
-    Entry(keys=("荆州", "襄阳"), content="在江北", name="荆州", order=2),
-    Entry(keys=("孔明", "诸葛亮"), content="号卧龙", name="孔明", order=1, chapter=36),
-    Entry(keys=("AI",), content="x", name="拉丁", order=3),
-    Entry(keys=("马",), secondary_keys=("赤兔", "的卢"), selective=True, content="x", name="名马", order=4),
-    Entry(keys=("无",), constant=True, content="x", name="常驻", order=0),
-    Entry(keys=("荆州",), enabled=False, content="x", name="关着", order=5),
-))  # fmt: skip
+PLACES = Lorebook(
+    scan_depth=2,
+    entries=(
+        Entry(keys=("荆州", "襄阳"), content="在江北", name="荆州", order=2),
+        Entry(keys=("孔明", "诸葛亮"), content="号卧龙", name="孔明", order=1, chapter=36),
+        Entry(keys=("AI",), content="x", name="拉丁", order=3),
+        Entry(
+            keys=("马",),
+            secondary_keys=("赤兔", "的卢"),
+            selective=True,
+            content="x",
+            name="名马",
+            order=4,
+        ),
+        Entry(keys=("无",), constant=True, content="x", name="常驻", order=0),
+        Entry(keys=("荆州",), enabled=False, content="x", name="关着", order=5),
+    ),
+)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +64,13 @@ def test_why_an_entry_fired_is_told():
 
 
 def test_expressions_are_off_unless_asked_for():
-    book = Lorebook(entries=(
-        Entry(keys=("/曹(操|丕)/",), content="x", name="式"), Entry(keys=("曹.",), use_regex=True, content="x", name="明说"),
-        Entry(keys=("/(/",), use_regex=True, content="x", name="坏的"),
-    ))  # fmt: skip
+    book = Lorebook(
+        entries=(
+            Entry(keys=("/曹(操|丕)/",), content="x", name="式"),
+            Entry(keys=("曹.",), use_regex=True, content="x", name="明说"),
+            Entry(keys=("/(/",), use_regex=True, content="x", name="坏的"),
+        )
+    )
     assert names(book, "曹操") == [] and names(book, "曹操", regex=True) == ["式", "明说"]
 
 
@@ -65,7 +78,8 @@ def test_the_budget_leaves_out_what_matters_least():
     fired = recall(
         Lorebook(
             entries=tuple(
-                Entry(keys=("x",), content=c * 10, name=c, priority=p) for c, p in (("甲", 1), ("乙", 9), ("丙", 5))
+                Entry(keys=("x",), content=c * 10, name=c, priority=p)
+                for c, p in (("甲", 1), ("乙", 9), ("丙", 5))
             )
         ),
         ["x"],
@@ -91,7 +105,9 @@ def test_world_files_with_an_object_of_entries_are_read():
         "x",
     )
     assert (book.entries[0].keys, book.entries[0].order, book.entries[0].name) == (("酒",), 7, "酒")
-    assert [replace(e, rest={}) for e in read_book(dump_book(PLACES), "x").entries] == list(PLACES.entries)
+    assert [replace(e, rest={}) for e in read_book(dump_book(PLACES), "x").entries] == list(
+        PLACES.entries
+    )
 
 
 @pytest.mark.parametrize("raw", [None, [], {"entries": [1]}, {"entries": [{"keys": [1]}]}])

@@ -26,7 +26,9 @@ SCENE, OPTIONS, KEY = Scene(people=("甲",)), GenerateOptions(max_new_tokens=128
 
 
 def play_of(engine: ScriptedEngine, folder: Path) -> Play:
-    return Play(lambda: [Hosted(name="m", engine=engine, people=PEOPLE)], Store(folder / "chats.db"))
+    return Play(
+        lambda: [Hosted(name="m", engine=engine, people=PEOPLE)], Store(folder / "chats.db")
+    )
 
 
 def say(play: Play, tab: Tab, words: str, scene: Scene = SCENE) -> Tab:
@@ -44,9 +46,14 @@ def test_going_on_fits_whatever_the_room(tmp_path: Path):
     for room in range(600, 1_000, 29):
         engine = ScriptedEngine([reply])
         engine.max_context = room
-        Stage(engine, Company(Cast()), {"甲": Card(name="甲")}).go_on("甲", said, Setting(), OPTIONS)
+        Stage(engine, Company(Cast()), {"甲": Card(name="甲")}).go_on(
+            "甲", said, Setting(), OPTIONS
+        )
         asked = engine.requests[-1].text
-        assert asked.endswith(f"甲曰：“{reply}") and room * 0.6 < len(asked) + OPTIONS.max_new_tokens <= room
+        assert (
+            asked.endswith(f"甲曰：“{reply}")
+            and room * 0.6 < len(asked) + OPTIONS.max_new_tokens <= room
+        )
 
 
 def test_half_a_reply_of_an_engine_that_goes_away_is_kept_with_its_question(tmp_path: Path):
@@ -69,11 +76,17 @@ def test_several_candidates_are_seen_growing_and_kept_while_they_are_written(tmp
     seen: list[str] = []
     stage = Stage(engine, Company(Cast()), {"甲": Card(name="甲")})
     said = [Said(name="客", text="在么？", by_user=True)]
-    stage.speak("甲", said, Setting(), OPTIONS, candidates=2, on_piece=lambda piece: seen.append(piece.text))
+    stage.speak(
+        "甲", said, Setting(), OPTIONS, candidates=2, on_piece=lambda piece: seen.append(piece.text)
+    )
     assert seen[:3] == ["先", "先写", "先写的"] and seen[-1] == "先写的这一句。"
     stop = Cancel()
-    spoken = stage.speak("甲", said, Setting(), OPTIONS, candidates=2, on_piece=lambda _: stop.set(), cancel=stop)
-    assert spoken.reply.text == "先" and spoken.reply.finish_reason == "cancelled"  # what was seen stays
+    spoken = stage.speak(
+        "甲", said, Setting(), OPTIONS, candidates=2, on_piece=lambda _: stop.set(), cancel=stop
+    )
+    assert (
+        spoken.reply.text == "先" and spoken.reply.finish_reason == "cancelled"
+    )  # what was seen stays
 
 
 def test_a_summary_is_not_wiped_out_when_less_is_left_out_than_it_tells(tmp_path: Path):
@@ -85,7 +98,12 @@ def test_a_summary_is_not_wiped_out_when_less_is_left_out_than_it_tells(tmp_path
     play.sum_up_now(tab, KEY, "m")
     assert play.chat(tab).settings["summed"] == 14
     for number in range(3):
-        tab = say(play, tab, f"又{number}问：" + "如何？" * 12, Scene(people=("甲",), summary="前情：说定了。"))
+        tab = say(
+            play,
+            tab,
+            f"又{number}问：" + "如何？" * 12,
+            Scene(people=("甲",), summary="前情：说定了。"),
+        )
         assert play.chat(tab).settings["summary"] == "前情：说定了。"
 
 
@@ -119,11 +137,17 @@ def test_a_removed_conversation_comes_back_the_latest_first(tmp_path: Path):
 
 def test_a_card_speaks_first_and_its_other_greetings_are_versions(tmp_path: Path):
     play = play_of(ScriptedEngine(["好。"]), tmp_path)
-    card = Card(name="掌柜", greeting="{{user}}，住店么？", rest={"alternate_greetings": ["打烊了。", 3, ""]})
+    card = Card(
+        name="掌柜",
+        greeting="{{user}}，住店么？",
+        rest={"alternate_greetings": ["打烊了。", 3, ""]},
+    )
     play.import_card(Tab(owner="x"), card)
     tab = play.greet(Tab(owner="x"), "m", Scene(people=("掌柜", "甲"), user="鲁肃"))
     (turn,) = play.chat(tab).turns
-    assert turn.versions == ("鲁肃，住店么？", "打烊了。") and not turn.by_user and turn.name == "掌柜"
+    assert (
+        turn.versions == ("鲁肃，住店么？", "打烊了。") and not turn.by_user and turn.name == "掌柜"
+    )
     with pytest.raises(InputError, match="没有开场白"):
         play.greet(Tab(owner="x"), "m", SCENE)
     list(play.again(tab, KEY, "m", Scene(people=("掌柜",)), OPTIONS))
@@ -134,13 +158,23 @@ def test_a_card_speaks_first_and_its_other_greetings_are_versions(tmp_path: Path
 def test_examples_and_orders_of_a_card_are_read_and_can_be_looked_at(kind):
     engine = ScriptedEngine([])
     engine.kind = kind
-    card = Card(name="掌柜", cue="掌柜", reminder="别忘了算账。",
-                examples="<START>\n{{user}}: 有房么？\n{{char}}: 三钱一夜。\n<START>\n" + "长" * 400)  # fmt: skip
-    prompt = write_prompt(engine, card, [Said(name="客", text="住店。", by_user=True)], Setting(), room=1_000)
+    card = Card(
+        name="掌柜",
+        cue="掌柜",
+        reminder="别忘了算账。",
+        examples="<START>\n{{user}}: 有房么？\n{{char}}: 三钱一夜。\n<START>\n" + "长" * 400,
+    )
+    prompt = write_prompt(
+        engine, card, [Said(name="客", text="住店。", by_user=True)], Setting(), room=1_000
+    )
     told = "\n".join(message.content for message in prompt.request.messages)
     titles = [part.title for part in prompt.parts]
     assert titles.count("例句") == 1 and "长长长" not in told  # a quarter of the room at most
-    assert ("客曰：“有房么？”掌柜曰：“三钱一夜。”" if kind == "novel" else "客: 有房么？\n掌柜: 三钱一夜。") in told
+    assert (
+        "客曰：“有房么？”掌柜曰：“三钱一夜。”"
+        if kind == "novel"
+        else "客: 有房么？\n掌柜: 三钱一夜。"
+    ) in told
     assert ("叮嘱" in titles) == ("别忘了算账。" in told) == (kind == "template")
 
 
@@ -168,5 +202,8 @@ def test_the_picture_a_card_came_in_goes_out_with_it(tmp_path: Path):
     play.import_card(Tab(owner="x"), Card(name="掌柜"), picture=out.getvalue())
     kept = play.store.picture("x", "掌柜")
     again = write_png(Card(name="掌柜", description="新"), kept)
-    assert Image.open(io.BytesIO(again)).size == (300, 200) and read_card(again, "x").description == "新"
+    assert (
+        Image.open(io.BytesIO(again)).size == (300, 200)
+        and read_card(again, "x").description == "新"
+    )
     assert play.store.picture("x", "别人") == b""

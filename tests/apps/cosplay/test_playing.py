@@ -37,13 +37,27 @@ def line(speaker: str, text: str, chapter: int = 1, asked: str = "如何？") ->
 
 def person(name: str, cue: str, *aliases: str) -> Portrait:
     return Portrait(
-        name=name, cue=cue, utterances=20, aliases=aliases, chapters=3, speaks_to=(("乙", 4),), openings=("呔",)
+        name=name,
+        cue=cue,
+        utterances=20,
+        aliases=aliases,
+        chapters=3,
+        speaks_to=(("乙", 4),),
+        openings=("呔",),
     )
 
 
-LINES = (line("甲", "俺老甲的板斧哪里去了？", 2), line("甲", "俺只要吃酒。", 4), line("乙", "小生这厢有礼。", 2), line("乙", "小生正要读书。", 6),
-         line("甲", "俺便去厮杀！", 8, "敌兵来了怎么办？"), line("乙", "小生不敢。", 8, "敌兵来了怎么办？"))  # fmt: skip
-COMPANY = Company(Cast(people=(person("甲", "老甲", "铁牛儿"), person("乙", "乙", "秀才")), lines=LINES))
+LINES = (
+    line("甲", "俺老甲的板斧哪里去了？", 2),
+    line("甲", "俺只要吃酒。", 4),
+    line("乙", "小生这厢有礼。", 2),
+    line("乙", "小生正要读书。", 6),
+    line("甲", "俺便去厮杀！", 8, "敌兵来了怎么办？"),
+    line("乙", "小生不敢。", 8, "敌兵来了怎么办？"),
+)
+COMPANY = Company(
+    Cast(people=(person("甲", "老甲", "铁牛儿"), person("乙", "乙", "秀才")), lines=LINES)
+)
 
 
 def reply(text: str, finish: str = "stop") -> Reply:
@@ -53,10 +67,16 @@ def reply(text: str, finish: str = "stop") -> Reply:
 # -- from the book -----------------------------------------------------------------------------------------------------
 
 STORY = (
-    ("{b}夜走青石镇", "{b}连夜到青石镇，曰：“小人怕{word}得很。”{a}曰：“俺在此，怕甚{word}！俺有金背刀。”"),
-    ("{a}初到山东", "却说那{a}，字元直，身长八尺，使一口金背刀。{a}来到青石镇，曰：“俺是{a}，要吃{word}。”{b}曰：“客官请坐，小店有{word}。”\n"
-                    "{a}往青石镇里去。{b}曰：“客官从{word}来？”{a}曰：“俺从东边{word}来。”"),
-)  # fmt: skip
+    (
+        "{b}夜走青石镇",
+        "{b}连夜到青石镇，曰：“小人怕{word}得很。”{a}曰：“俺在此，怕甚{word}！俺有金背刀。”",
+    ),
+    (
+        "{a}初到山东",
+        "却说那{a}，字元直，身长八尺，使一口金背刀。{a}来到青石镇，曰：“俺是{a}，要吃{word}。”{b}曰：“客官请坐，小店有{word}。”\n"
+        "{a}往青石镇里去。{b}曰：“客官从{word}来？”{a}曰：“俺从东边{word}来。”",
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +97,11 @@ def test_a_corpus_knows_its_cast_without_hand_work(corpus: Path):
     company = open_company(corpus)
     assert company.names[:2] == ["张大牛", "李小二"]
     card = company.card("张大牛")
-    assert "身长八尺" in card.description and "（第1回）" in card.description and "自称“俺”" in card.description
+    assert (
+        "身长八尺" in card.description
+        and "（第1回）" in card.description
+        and "自称“俺”" in card.description
+    )
     assert card.examples.startswith("<START>\n{{user}}: ") and card.novel == "演义"
     book = card.book
     assert book is not None
@@ -89,7 +113,13 @@ def test_a_corpus_knows_its_cast_without_hand_work(corpus: Path):
 
 
 def test_what_was_held_out_is_in_nobodys_lines(corpus: Path):
-    held_out = {(row["chapter"], row["chat"].strip("“”")) for part in ("valid", "test") for row in map(json.loads, (corpus / f"{part}.jsonl").read_text(encoding="utf-8").splitlines())}  # fmt: skip
+    held_out = {
+        (row["chapter"], row["chat"].strip("“”"))
+        for part in ("valid", "test")
+        for row in map(
+            json.loads, (corpus / f"{part}.jsonl").read_text(encoding="utf-8").splitlines()
+        )
+    }
     units = {chapter for chapter, _ in held_out}
     assert held_out and not units & {one.chapter for one in read_cast(corpus).lines}
     learnt = [
@@ -115,7 +145,9 @@ def test_a_run_that_learnt_canonical_names_is_asked_by_them(tmp_path: Path):
         run.mkdir()
         assert take_cast(tmp_path, run, canonical=canonical)
         assert (
-            Stage(ScriptedEngine([]), open_company(run)).prompt("铁牛儿", TALK, Setting(), OPTIONS).request.speaker
+            Stage(ScriptedEngine([]), open_company(run))
+            .prompt("铁牛儿", TALK, Setting(), OPTIONS)
+            .request.speaker
             == cue
         )
 
@@ -132,21 +164,35 @@ def test_a_scene_is_learnt_as_it_will_be_played(kind):
         line("甲", "敌兵何在？来了便好。", 3),
         line("丙", "在下丙某某。", 3),
     )
-    company = Company(Cast(people=(person("甲", "老甲"), person("乙", "乙"), person("丙", "丙")), lines=lines))
+    company = Company(
+        Cast(people=(person("甲", "老甲"), person("乙", "乙"), person("丙", "丙")), lines=lines)
+    )
     asked = Exchange(context="乙曰：", chat="“敌兵来了怎么办？”", speaker="乙")
-    sample = Sample(context="甲大怒曰：", chat="“敌兵来了俺便去杀。”", earlier=(asked,), speaker="甲")
-    few = Sample(context="丙曰：", chat="“在下丙某某。”", speaker="丙")  # of whom nothing else is known
-    *many, other = rehearsed([sample] * 40 + [few], company, share=0.5, novel=kind == "novel", seed=1)
+    sample = Sample(
+        context="甲大怒曰：", chat="“敌兵来了俺便去杀。”", earlier=(asked,), speaker="甲"
+    )
+    few = Sample(
+        context="丙曰：", chat="“在下丙某某。”", speaker="丙"
+    )  # of whom nothing else is known
+    *many, other = rehearsed(
+        [sample] * 40 + [few], company, share=0.5, novel=kind == "novel", seed=1
+    )
     changed = [one for one in many if one is not sample]
     assert other is few and 10 < len(changed) < 30
     engine = ScriptedEngine([])
     engine.kind = kind
     unseen = Company(
-        Cast(people=(person("甲", "老甲"),), lines=tuple(one for one in lines if one.text != "敌兵来了俺便去杀。"))
+        Cast(
+            people=(person("甲", "老甲"),),
+            lines=tuple(one for one in lines if one.text != "敌兵来了俺便去杀。"),
+        )
     )
     said = [Said(name="客", text="敌兵来了怎么办？", by_user=True)]
     front, *question = Stage(engine, unseen).prompt("甲", said, Setting(), OPTIONS).request.messages
-    assert all("敌兵来了俺便去杀" not in one.front + one.context and one.chat == sample.chat for one in changed)
+    assert all(
+        "敌兵来了俺便去杀" not in one.front + one.context and one.chat == sample.chat
+        for one in changed
+    )
     as_guest = [one for one in changed if not one.earlier]
     assert 0 < len(as_guest) < len(changed) and all(
         one.earlier == sample.earlier for one in changed if one not in as_guest
@@ -154,7 +200,9 @@ def test_a_scene_is_learnt_as_it_will_be_played(kind):
     if kind == "novel":
         assert {one.front + one.context for one in as_guest} == {f"{front.content}老甲曰："}
     else:
-        assert {(one.front, one.context) for one in as_guest} == {(front.content, question[-1].content)}
+        assert {(one.front, one.context) for one in as_guest} == {
+            (front.content, question[-1].content)
+        }
 
 
 def test_anybody_is_found_by_any_name_and_nobody_else():
@@ -178,8 +226,18 @@ def test_nobody_is_told_today_what_they_will_be_called_tomorrow():
         line("甲", "朕封你做丞相，丙何在？", 9, "甲大王如何？"),
         line("丙", "臣在。", 9),
     ]
-    own += [line("甲", f"朕说第{n}句。", 9) for n in range(9)] + [line("甲", f"俺说第{n}句。", 1) for n in range(9)]
-    king = Portrait(name="甲", cue="甲", utterances=20, aliases=("老甲", "甲大王"), chapters=3, speaks_to=(("丙", 4),), openings=("朕", "俺"))  # fmt: skip
+    own += [line("甲", f"朕说第{n}句。", 9) for n in range(9)] + [
+        line("甲", f"俺说第{n}句。", 1) for n in range(9)
+    ]
+    king = Portrait(
+        name="甲",
+        cue="甲",
+        utterances=20,
+        aliases=("老甲", "甲大王"),
+        chapters=3,
+        speaks_to=(("丙", 4),),
+        openings=("朕", "俺"),
+    )
     company = Company(Cast(people=(king, person("丙", "丙")), lines=tuple(own)))
     early, late = company.card("甲", 5).description, company.card("甲").description
     assert (
@@ -207,8 +265,14 @@ def test_ones_own_words_are_leant_to_and_everybodys_are_not():
         and "去了" not in lean
         and "怪哉" not in lean
     )
-    assert dict(Voices(lines, ["甲", "乙"]).leanings("甲", 1.0))["俺"] == pytest.approx(2 * lean["俺"], abs=0.002)
-    assert Voices(lines, ["甲", "乙"]).leanings("丙", 0.5) == () == Voices(lines, ["甲", "乙"]).leanings("甲", 0)
+    assert dict(Voices(lines, ["甲", "乙"]).leanings("甲", 1.0))["俺"] == pytest.approx(
+        2 * lean["俺"], abs=0.002
+    )
+    assert (
+        Voices(lines, ["甲", "乙"]).leanings("丙", 0.5)
+        == ()
+        == Voices(lines, ["甲", "乙"]).leanings("甲", 0)
+    )
 
 
 def test_a_person_speaks_in_their_own_words_where_the_engine_can():
@@ -229,7 +293,9 @@ def test_a_person_speaks_in_their_own_words_where_the_engine_can():
     assert engine.options.leanings == ()  # nobody knows how a stranger talks
     engine.kind = "template"
     Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
-    assert dict(engine.options.leanings)["俺"] > 0 < engine.options.dry_multiplier  # and does not go round in circles
+    assert (
+        dict(engine.options.leanings)["俺"] > 0 < engine.options.dry_multiplier
+    )  # and does not go round in circles
     engine.kind = "novel"
     Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
     assert engine.options.dry_multiplier == 0
@@ -242,7 +308,9 @@ def test_the_candidate_that_is_shown_sounds_right_says_something_new_and_is_whol
     voices = Voices([(one.speaker, one.text) for one in LINES * 2], ["甲", "乙"])
 
     def best(*texts: str, before=(), question="如何是好？"):
-        return weigh([reply(text) for text in texts], "甲", question, voices=voices, before=before)[0].text
+        return weigh([reply(text) for text in texts], "甲", question, voices=voices, before=before)[
+            0
+        ].text
 
     assert best("小生不敢当此。", "俺自去厮杀！") == "俺自去厮杀！"
     assert best("俺自去厮杀！", "俺要吃酒去。", before=["俺自去厮杀！"]) == "俺要吃酒去。"
@@ -251,8 +319,14 @@ def test_the_candidate_that_is_shown_sounds_right_says_something_new_and_is_whol
     assert cut[0].text == "小生不敢当此。" and not cut[1].complete
     worn = Worn(["此事如何是好", "如何是好啊", "这如何是好"] * 3 + ["水泊里芦花白了"])
     assert worn.of("如何是好") > 2 and worn.of("芦花白了") == 0
-    assert weigh([reply("如何是好啊。"), reply("芦花白了。")], "甲", "", worn=worn)[0].text == "芦花白了。"
-    assert weigh([reply("俺要吃酒去。"), reply("俺的板斧在此。")], "甲", "板斧何在？")[0].text == "俺的板斧在此。"
+    assert (
+        weigh([reply("如何是好啊。"), reply("芦花白了。")], "甲", "", worn=worn)[0].text
+        == "芦花白了。"
+    )
+    assert (
+        weigh([reply("俺要吃酒去。"), reply("俺的板斧在此。")], "甲", "板斧何在？")[0].text
+        == "俺的板斧在此。"
+    )
 
 
 # -- prompts -----------------------------------------------------------------------------------------------------------
@@ -272,14 +346,23 @@ TALK = (
 
 def test_for_a_novel_it_is_prose_up_to_the_cue():
     prompt = write_prompt(
-        ScriptedEngine([]), CARD, TALK, Setting(user="客", note="夜深了", summary="前文。", persona=True), room=500
+        ScriptedEngine([]),
+        CARD,
+        TALK,
+        Setting(user="客", note="夜深了", summary="前文。", persona=True),
+        room=500,
     )
     assert (
         prompt.request.messages[0].content
         == "甲是好汉。梁山在水泊里。前文。客问老甲曰：“梁山何在？”乙曰：“不知。”夜深了。客问老甲曰：“你说呢？”"
     )
-    assert prompt.request.speaker == "老甲" and [part.title for part in prompt.parts][:2] == ["人物", "世界书：梁山"]
-    raw = write_prompt(ScriptedEngine([]), CARD, TALK[:1], Setting(as_speech=False, persona=False), room=500)
+    assert prompt.request.speaker == "老甲" and [part.title for part in prompt.parts][:2] == [
+        "人物",
+        "世界书：梁山",
+    ]
+    raw = write_prompt(
+        ScriptedEngine([]), CARD, TALK[:1], Setting(as_speech=False, persona=False), room=500
+    )
     assert raw.request.messages[0].content == "梁山在水泊里。梁山何在？"
 
 
@@ -296,8 +379,13 @@ def test_for_an_instruct_model_it_is_a_system_message_and_turns():
     mine = (*TALK[:1], Said(name="甲", text="在水泊。"), *TALK[2:])
     begun = (Said(name="甲", text="来者何人？"), *TALK[:1], Said(name="甲", text="在水泊。"))
     told = write_prompt(engine, CARD, begun, Setting(), room=500).request.messages[1:]
-    assert [message.role for message in told] == ["user", "assistant"] * 2 + ["user"]  # what strict templates insist on
-    assert [message.role for message in write_prompt(engine, CARD, mine, Setting(), room=500).request.messages] == [
+    assert [message.role for message in told] == ["user", "assistant"] * 2 + [
+        "user"
+    ]  # what strict templates insist on
+    assert [
+        message.role
+        for message in write_prompt(engine, CARD, mine, Setting(), room=500).request.messages
+    ] == [
         "system",
         "user",
         "assistant",
@@ -325,7 +413,11 @@ def test_what_does_not_fit_is_left_out_from_the_oldest_end():
         ([("客", "秀才，你说。")], "named", "乙"),
         ([("客", "铁牛儿和秀才谁先？")], "named", "甲"),
         ([("客", "谁来？"), ("甲", "俺来。"), ("客", "还有呢？")], "turn", "乙"),
-        ([("客", "谁来？"), ("甲", "俺来。"), ("乙", "小生也来。"), ("客", "再来？")], "turn", "甲"),
+        (
+            [("客", "谁来？"), ("甲", "俺来。"), ("乙", "小生也来。"), ("客", "再来？")],
+            "turn",
+            "甲",
+        ),
         ([("甲", "秀才，看打！")], "model", "乙"),
         ([("甲", "看打！")], "model", "乙"),  # who spoke last is not asked for
     ],
@@ -336,12 +428,23 @@ def test_whose_turn_it_is(said, order, expected):
     assert stage.next_speaker(["甲", "乙"], turns, order) == expected
 
 
-THREE = Company(Cast(people=(person("甲", "老甲"), person("乙", "秀才"), person("丙", "掌柜")), lines=LINES))
+THREE = Company(
+    Cast(people=(person("甲", "老甲"), person("乙", "秀才"), person("丙", "掌柜")), lines=LINES)
+)
 
 
-@pytest.mark.parametrize(("kind", "written", "next_one"), [
-    ("novel", "掌柜曰：“秀才莫慌。”", "丙"), ("template", "秀才", "乙"), ("template", "不知道", "乙"), ("novel", "", "乙")])  # fmt: skip
-def test_the_model_gives_the_word_and_where_it_names_nobody_they_take_turns(kind, written, next_one):
+@pytest.mark.parametrize(
+    ("kind", "written", "next_one"),
+    [
+        ("novel", "掌柜曰：“秀才莫慌。”", "丙"),
+        ("template", "秀才", "乙"),
+        ("template", "不知道", "乙"),
+        ("novel", "", "乙"),
+    ],
+)
+def test_the_model_gives_the_word_and_where_it_names_nobody_they_take_turns(
+    kind, written, next_one
+):
     engine = ScriptedEngine([written])
     engine.kind = kind
     said = [
@@ -351,7 +454,9 @@ def test_the_model_gives_the_word_and_where_it_names_nobody_they_take_turns(kind
     ]
     assert Stage(engine, THREE).next_speaker(["甲", "乙", "丙"], said, "model") == next_one
     (asked,) = engine.requests
-    assert (asked.text or asked.messages[0].content).startswith("客曰：“谁来？”丙曰：“且坐。”甲曰：“看打！”")
+    assert (asked.text or asked.messages[0].content).startswith(
+        "客曰：“谁来？”丙曰：“且坐。”甲曰：“看打！”"
+    )
 
 
 def test_an_empty_scene_is_said():
@@ -360,7 +465,10 @@ def test_an_empty_scene_is_said():
 
 
 def test_what_no_longer_fits_is_summed_up_by_a_model_that_follows_orders():
-    said = [Said(name="客" if n % 2 else "甲", text=f"第{n}句，" * 30, by_user=bool(n % 2)) for n in range(60)]
+    said = [
+        Said(name="客" if n % 2 else "甲", text=f"第{n}句，" * 30, by_user=bool(n % 2))
+        for n in range(60)
+    ]
     engine = ScriptedEngine(["前情：两人说定明日出兵。"])
     assert (
         Stage(engine, COMPANY).summary(said).startswith("前情：") and not engine.requests
@@ -379,7 +487,9 @@ def test_what_no_longer_fits_is_summed_up_by_a_model_that_follows_orders():
 
 def test_several_candidates_are_weighed_and_shown_as_one():
     engine = ScriptedEngine(["小生不敢。", "俺自去厮杀！", "小生有礼了。"])
-    spoken = Stage(engine, COMPANY).speak("甲", TALK[:1], Setting(), OPTIONS, candidates=3, among=["甲", "乙"])
+    spoken = Stage(engine, COMPANY).speak(
+        "甲", TALK[:1], Setting(), OPTIONS, candidates=3, among=["甲", "乙"]
+    )
     assert spoken.reply.text == "俺自去厮杀！" and len(spoken.weighed) == 3
 
 
@@ -391,13 +501,20 @@ def test_the_summary_grows_with_what_is_left_out_until_the_user_writes_one(tmp_p
     engine = ScriptedEngine(["好。" * 40])
     engine.kind, engine.max_context = kind, 500
     store = Store(tmp_path / "chats.db")
-    play = Play(lambda: [Hosted(name="m", engine=engine, people=(Character(name="甲", cue="甲"),))], store)
+    play = Play(
+        lambda: [Hosted(name="m", engine=engine, people=(Character(name="甲", cue="甲"),))], store
+    )
     tab, summaries = Tab(owner="x"), []
     for number in range(12):
         made = store.read(tab.chat, "x").settings["summary"] if tab.chat else ""
         summaries.append(made)
         *_, (tab, _) = play.say(
-            tab, "k", f"第{number}问：" + "如何？" * 12, "m", Scene(people=("甲",), summary=made), OPTIONS
+            tab,
+            "k",
+            f"第{number}问：" + "如何？" * 12,
+            "m",
+            Scene(people=("甲",), summary=made),
+            OPTIONS,
         )
     written = [
         request
@@ -409,7 +526,9 @@ def test_the_summary_grows_with_what_is_left_out_until_the_user_writes_one(tmp_p
         assert len(set(summaries)) > 6 and not written
     else:
         assert 2 <= len(written) <= 5  # as slow as a reply: not at every turn
-    *_, (tab, _) = play.say(tab, "k", "再问？", "m", Scene(people=("甲",), summary="我写的前情。"), OPTIONS)
+    *_, (tab, _) = play.say(
+        tab, "k", "再问？", "m", Scene(people=("甲",), summary="我写的前情。"), OPTIONS
+    )
     assert store.read(tab.chat, "x").settings["summary"] == "我写的前情。"
 
 
@@ -450,15 +569,20 @@ def test_files_round_trip(form):
 
 
 def test_sillytavern_and_our_old_files_are_read():
-    rows = [{"user_name": "You", "character_name": "A", "create_date": "x", "chat_metadata": {}},
-            {"name": "You", "is_user": True, "is_system": False, "mes": "hi", "extra": {}},
-            {"name": "A", "is_user": False, "mes": "改过", "swipes": ["a", "b"], "swipe_id": 1}]  # fmt: skip
+    rows = [
+        {"user_name": "You", "character_name": "A", "create_date": "x", "chat_metadata": {}},
+        {"name": "You", "is_user": True, "is_system": False, "mes": "hi", "extra": {}},
+        {"name": "A", "is_user": False, "mes": "改过", "swipes": ["a", "b"], "swipe_id": 1},
+    ]
     _, turns = read("".join(json.dumps(row) + "\n" for row in rows), "x", "客")
     assert [(t.name, t.text, t.by_user, t.versions) for t in turns] == [
         ("You", "hi", True, ("hi",)),
         ("A", "改过", False, ("a", "改过")),
     ]
-    old = {"format": "custome-conversation-1", "turns": [{"user": "问", "speaker": "甲", "reply": "答"}]}
+    old = {
+        "format": "custome-conversation-1",
+        "turns": [{"user": "问", "speaker": "甲", "reply": "答"}],
+    }
     assert [turn.text for turn in read(json.dumps(old), "x", "客")[1]] == ["问", "答"]
 
 

@@ -98,7 +98,10 @@ def test_a_branch_has_its_own_life(store, chat):
     turns = store.read(chat, ME).turns
     copy = store.branch(chat, ME, turns[0].id)
     store.say(copy, ME, "刘备", "甚好。", by_user=False)
-    assert texts(store, copy) == ["今夜月色如何？", "甚好。"] and texts(store, chat) == ["今夜月色如何？", "月明星稀。"]
+    assert texts(store, copy) == ["今夜月色如何？", "甚好。"] and texts(store, chat) == [
+        "今夜月色如何？",
+        "月明星稀。",
+    ]
     assert store.read(copy, ME).parent == chat
     with pytest.raises(InputError, match="没有第"):
         store.branch(chat, ME, 10**6)
@@ -106,8 +109,12 @@ def test_a_branch_has_its_own_life(store, chat):
 
 def test_nobody_sees_what_is_somebody_elses(store, chat):
     assert store.chats(YOU) == []
-    for call in (lambda: store.read(chat, YOU), lambda: store.rename(chat, YOU, "x"), lambda: store.remove(chat, YOU),
-                 lambda: store.say(chat, YOU, "", "x", by_user=True)):  # fmt: skip
+    for call in (
+        lambda: store.read(chat, YOU),
+        lambda: store.rename(chat, YOU, "x"),
+        lambda: store.remove(chat, YOU),
+        lambda: store.say(chat, YOU, "", "x", by_user=True),
+    ):
         with pytest.raises(InputError, match="没有这段对话"):
             call()
     mine = store.begin(YOU, "我的")
@@ -119,7 +126,9 @@ def test_listed_searched_and_renamed(store, chat):
     other = store.begin(ME, "赤壁")
     store.say(other, ME, "客", "东风何时来？", by_user=True)
     assert [one.title for one in store.chats(ME)] == ["赤壁", "初见"]
-    assert [one.title for one in store.chats(ME, "月明")] == ["初见"] and store.chats(ME, "%") == store.chats(ME)
+    assert [one.title for one in store.chats(ME, "月明")] == ["初见"] and store.chats(
+        ME, "%"
+    ) == store.chats(ME)
     store.rename(other, ME, "  借东风 ")
     assert [one.title for one in store.chats(ME, "东风")] == ["借东风"]
     with pytest.raises(InputError, match="空的"):
@@ -152,7 +161,9 @@ def test_killed_in_the_middle_it_loses_the_tail_at_most(open_store, times):
     )
     said = 0
     for number in range(times):
-        talker = subprocess.Popen([sys.executable, "-c", script, str(said)], stdout=subprocess.PIPE, text=True)
+        talker = subprocess.Popen(
+            [sys.executable, "-c", script, str(said)], stdout=subprocess.PIPE, text=True
+        )
         assert talker.stdout is not None and talker.stdout.readline() == "ready\n"
         talker.stdout.readline()
         time.sleep(0.003 * number)
@@ -215,4 +226,7 @@ def test_a_read_only_file_is_said(tmp_path: Path):
 def test_a_database_that_is_away_is_said_without_its_password():
     with pytest.raises(StoreError) as caught:
         Store("postgresql+psycopg://custome:geheim@127.0.0.1:9/nobody")
-    assert "127.0.0.1:9" in caught.value.message and "geheim" not in caught.value.message + caught.value.hint
+    assert (
+        "127.0.0.1:9" in caught.value.message
+        and "geheim" not in caught.value.message + caught.value.hint
+    )

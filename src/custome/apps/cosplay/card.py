@@ -21,8 +21,15 @@ from .lorebook import Lorebook, dump_book, read_book
 LONGEST_TEXT = 20_000
 """Characters of one field of a card."""
 LARGEST_FILE = 16_000_000
-_FIELDS = {"description": "description", "personality": "personality", "scenario": "scenario", "first_mes": "greeting",
-           "mes_example": "examples", "system_prompt": "system", "post_history_instructions": "reminder"}  # fmt: skip
+_FIELDS = {
+    "description": "description",
+    "personality": "personality",
+    "scenario": "scenario",
+    "first_mes": "greeting",
+    "mes_example": "examples",
+    "system_prompt": "system",
+    "post_history_instructions": "reminder",
+}
 """Field of the specification → field of a Card."""
 
 
@@ -68,19 +75,23 @@ def read_card(data: bytes, where: str) -> Card:
     """
     if len(data) > LARGEST_FILE:
         raise InputError(
-            f"{where!r} 有 {len(data) / 1e6:.0f} MB，超过 {LARGEST_FILE // 1_000_000} MB", "人物卡一般不到 1 MB；换一张"
+            f"{where!r} 有 {len(data) / 1e6:.0f} MB，超过 {LARGEST_FILE // 1_000_000} MB",
+            "人物卡一般不到 1 MB；换一张",
         )
     if data.startswith(png.SIGNATURE):
         texts = png.read_texts(data, where)
         packed = texts.get("ccv3") or texts.get("chara")
         if packed is None:
             raise InputError(
-                f"{where!r} 是图片，里面没有人物卡", "要带 chara 或 ccv3 的 PNG，从 SillyTavern 一类的软件导出"
+                f"{where!r} 是图片，里面没有人物卡",
+                "要带 chara 或 ccv3 的 PNG，从 SillyTavern 一类的软件导出",
             )
         try:
             data = base64.b64decode(packed, validate=False)
         except (binascii.Error, ValueError) as error:
-            raise DataError(f"{where}: 图片里的人物卡不是 base64：{error}", "重新导出这张卡") from error
+            raise DataError(
+                f"{where}: 图片里的人物卡不是 base64：{error}", "重新导出这张卡"
+            ) from error
     try:
         raw = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
@@ -91,16 +102,25 @@ def read_card(data: bytes, where: str) -> Card:
 def card_from(raw: Any, where: str) -> Card:
     """A card from its JSON value."""
     data = raw.get("data", raw) if isinstance(raw, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str) or not data["name"].strip():
-        raise DataError(f"{where}: 没有名字（name），不是人物卡", '至少要有 {"name": …, "description": …}')
+    if (
+        not isinstance(data, dict)
+        or not isinstance(data.get("name"), str)
+        or not data["name"].strip()
+    ):
+        raise DataError(
+            f"{where}: 没有名字（name），不是人物卡", '至少要有 {"name": …, "description": …}'
+        )
     texts = {}
     for theirs, ours in _FIELDS.items():
         value = data.get(theirs) or ""
         if not isinstance(value, str):
-            raise DataError(f"{where}: {theirs} 应是文字，这里是 {type(value).__name__}", "改正后再导入")
+            raise DataError(
+                f"{where}: {theirs} 应是文字，这里是 {type(value).__name__}", "改正后再导入"
+            )
         if len(value) > LONGEST_TEXT:
             raise DataError(
-                f"{where}: {theirs} 有 {len(value):,} 字，最多 {LONGEST_TEXT:,}", "删短后再导入；长的资料放进世界书"
+                f"{where}: {theirs} 有 {len(value):,} 字，最多 {LONGEST_TEXT:,}",
+                "删短后再导入；长的资料放进世界书",
             )
         texts[ours] = value
     extensions = _object(data.get("extensions"))
@@ -109,10 +129,17 @@ def card_from(raw: Any, where: str) -> Card:
     book = read_book(data["character_book"], where) if data.get("character_book") else None
     known = {"name", "character_book", *_FIELDS}
     return Card(
-        name=data["name"].strip()[:80], **texts, cue=str(own.get("cue") or ""), novel=str(own.get("novel") or ""),
-        aliases=tuple(str(name) for name in aliases) if isinstance(aliases, list) else (), book=book,
-        rest={**{key: value for key, value in data.items() if key not in known}, "extensions": extensions},
-    )  # fmt: skip
+        name=data["name"].strip()[:80],
+        **texts,
+        cue=str(own.get("cue") or ""),
+        novel=str(own.get("novel") or ""),
+        aliases=tuple(str(name) for name in aliases) if isinstance(aliases, list) else (),
+        book=book,
+        rest={
+            **{key: value for key, value in data.items() if key not in known},
+            "extensions": extensions,
+        },
+    )
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -124,9 +151,16 @@ def dump_card(card: Card, version: int = 3) -> dict[str, Any]:
     extensions = dict(card.rest.get("extensions") or {})
     extensions["custome"] = {"cue": card.cue, "aliases": list(card.aliases), "novel": card.novel}
     data = {
-        "creator": "", "creator_notes": "", "character_version": "", "tags": [], "alternate_greetings": [], **card.rest,
-        "name": card.name, **{theirs: getattr(card, ours) for theirs, ours in _FIELDS.items()}, "extensions": extensions,
-    }  # fmt: skip
+        "creator": "",
+        "creator_notes": "",
+        "character_version": "",
+        "tags": [],
+        "alternate_greetings": [],
+        **card.rest,
+        "name": card.name,
+        **{theirs: getattr(card, ours) for theirs, ours in _FIELDS.items()},
+        "extensions": extensions,
+    }
     if card.book is not None:
         data["character_book"] = dump_book(card.book)
     if version == 3:
@@ -160,7 +194,12 @@ def write_png(card: Card, picture: bytes, where: str = "头像") -> bytes:
 
 def filled(text: str, card: Card, user: str) -> str:
     """With {{char}} and {{user}} replaced; any other braces are text."""
-    for braces, name in (("{{char}}", card.name), ("{{user}}", user), ("<BOT>", card.name), ("<USER>", user)):
+    for braces, name in (
+        ("{{char}}", card.name),
+        ("{{user}}", user),
+        ("<BOT>", card.name),
+        ("<USER>", user),
+    ):
         text = (
             text.replace(braces, name).replace(braces.upper(), name)
             if braces.startswith("{")

@@ -26,7 +26,9 @@ BY_RANK = ("朕", "孤", "臣", "妾", "奴家", "小人", "小可", "在下")
 TOLD = 4
 """Sentences of the book in a persona."""
 EXAMPLES = 4
-_TO_A_STRANGER = re.compile(r"^.{0,8}(?:何人|是谁|那里来|哪里来|何事|何干|请坐|有何见教|高姓大名|姓甚名谁)")
+_TO_A_STRANGER = re.compile(
+    r"^.{0,8}(?:何人|是谁|那里来|哪里来|何事|何干|请坐|有何见教|高姓大名|姓甚名谁)"
+)
 _KINDS = {"person": 30, "event": 20, "thing": 15, "place": 10}
 """Kind of lore → priority in the lorebook."""
 
@@ -76,9 +78,19 @@ class Company:
         for person in self._people.values():
             if name in person.aliases or name == person.cue:
                 return person.name
-        every = [*others, *(called for person in self._people.values() for called in (person.name, *person.aliases))]
+        every = [
+            *others,
+            *(
+                called
+                for person in self._people.values()
+                for called in (person.name, *person.aliases)
+            ),
+        ]
         close = difflib.get_close_matches(name, every, n=1, cutoff=0.3)
-        raise InputError(f"没有人叫 {name!r}", f"是不是 {close[0]!r}？" if close else f"有：{'、'.join([*others, *self.names][:12])}")  # fmt: skip
+        raise InputError(
+            f"没有人叫 {name!r}",
+            f"是不是 {close[0]!r}？" if close else f"有：{'、'.join([*others, *self.names][:12])}",
+        )
 
     def knows(self, name: str) -> bool:
         """Is anybody called so?"""
@@ -107,10 +119,16 @@ class Company:
         """
         person, novel = self._people[name], self.novel(name)
         return Card(
-            name=name, cue=person.cue, aliases=person.aliases, novel=novel, description=self._persona(person, as_of, told),
-            greeting=self._greeting(name, as_of), examples=self._examples(name, as_of), book=self.lorebook(novel),
+            name=name,
+            cue=person.cue,
+            aliases=person.aliases,
+            novel=novel,
+            description=self._persona(person, as_of, told),
+            greeting=self._greeting(name, as_of),
+            examples=self._examples(name, as_of),
+            book=self.lorebook(novel),
             rest={"tags": [self._title(novel)] if novel else [], "creator_notes": "由语料自动整理"},
-        )  # fmt: skip
+        )
 
     def _lorebook(self, novel: str) -> Lorebook:
         """Every fact its own entry, known from its chapter on."""
@@ -121,17 +139,33 @@ class Company:
                 by_chapter[fact.chapter].append(fact)
             for chapter, facts in by_chapter.items():
                 told = "".join(fact.text for fact in facts)
-                entries.append(Entry(keys=lore.keys, name=f"{lore.name}（第{chapter}回）", content=told if lore.kind != "event" else f"第{chapter}回：{told}。",
-                                     chapter=chapter, priority=_KINDS[lore.kind], order=100 + len(entries)))  # fmt: skip
+                entries.append(
+                    Entry(
+                        keys=lore.keys,
+                        name=f"{lore.name}（第{chapter}回）",
+                        content=told if lore.kind != "event" else f"第{chapter}回：{told}。",
+                        chapter=chapter,
+                        priority=_KINDS[lore.kind],
+                        order=100 + len(entries),
+                    )
+                )
         return Lorebook(name=self._title(novel), entries=tuple(entries))
 
     def _voices(self, names: tuple[str, ...]) -> Voices:
         """Tells `names` apart; learnt from the even chapters, so that the odd ones can judge it."""
         return Voices(
-            ((line.speaker, line.text) for name in names for line in self.lines(name) if not line.chapter % 2), names
+            (
+                (line.speaker, line.text)
+                for name in names
+                for line in self.lines(name)
+                if not line.chapter % 2
+            ),
+            names,
         )
 
-    def _leanings(self, name: str, names: tuple[str, ...], strength: float) -> tuple[tuple[str, float], ...]:
+    def _leanings(
+        self, name: str, names: tuple[str, ...], strength: float
+    ) -> tuple[tuple[str, float], ...]:
         """The words that are `name`'s rather than those of the others of `names`."""
         return self.voices(names).leanings(name, strength)
 
@@ -160,14 +194,21 @@ class Company:
             f"，又称{called}。" if called else "。",
         ]
         facts = next(
-            (lore.facts for lore in self._lore[novel] if lore.kind == "person" and lore.name == person.name), ()
+            (
+                lore.facts
+                for lore in self._lore[novel]
+                if lore.kind == "person" and lore.name == person.name
+            ),
+            (),
         )
         known_facts = [fact for fact in facts if told and (as_of is None or fact.chapter <= as_of)]
         parts += [f"{fact.text}（第{fact.chapter}回）" for fact in known_facts[:TOLD]]
         if self_called := self._self(own, novel):
             parts.append(f"自称“{self_called}”。")
         begins = [
-            words for words in person.openings if known is None or any(line.text.startswith(words) for line in own)
+            words
+            for words in person.openings
+            if known is None or any(line.text.startswith(words) for line in own)
         ]
         if begins:
             parts.append(f"开口常说“{'”“'.join(begins[:3])}”。")
@@ -180,12 +221,21 @@ class Company:
         own, every = "".join(line.text for line in lines), self._said_in(novel)
         seen = {word: own.count(word) for word in (*SELVES, *BY_RANK)}
         often = sum(seen.values()) / 2
-        words = [word for word, count in seen.items() if count >= 3 and (word not in BY_RANK or count >= often)]
-        more = {word: seen[word] ** 1.5 / (every.count(word) + 1) * len(every) / len(own) for word in words}
+        words = [
+            word
+            for word, count in seen.items()
+            if count >= 3 and (word not in BY_RANK or count >= often)
+        ]
+        more = {
+            word: seen[word] ** 1.5 / (every.count(word) + 1) * len(every) / len(own)
+            for word in words
+        }
         return max(more, key=more.__getitem__, default="")
 
     def _told_in(self, novel: str) -> str:
-        return "".join(line.text for lines in self._lines.values() for line in lines if line.novel == novel)
+        return "".join(
+            line.text for lines in self._lines.values() for line in lines if line.novel == novel
+        )
 
     def _lines_by(self, name: str, as_of: int | None) -> Sequence[Line]:
         return [line for line in self.lines(name) if as_of is None or line.chapter <= as_of]
@@ -193,20 +243,33 @@ class Company:
     def _told_by(self, novel: str, as_of: int) -> str:
         """Everything said in a book up to a chapter, and by whom."""
         told = [self._lines_by(name, as_of) for name in self._people if self.novel(name) == novel]
-        return "\n".join(part for lines in told for line in lines for part in (line.speaker, line.asked, line.text))
+        return "\n".join(
+            part
+            for lines in told
+            for line in lines
+            for part in (line.speaker, line.asked, line.text)
+        )
 
     def _greeting(self, name: str, as_of: int | None) -> str:
         lines = [line.text for line in self._lines_by(name, as_of)]
         fitting = [text for text in lines if _TO_A_STRANGER.search(text) and 5 <= len(text) <= 40]
-        return min(fitting, key=len) if fitting else next((text for text in lines if 8 <= len(text) <= 30), "")
+        return (
+            min(fitting, key=len)
+            if fitting
+            else next((text for text in lines if 8 <= len(text) <= 30), "")
+        )
 
     def _examples(self, name: str, as_of: int | None) -> str:
         """Lines that are answers, from all over the book."""
         answers = [
-            line for line in self._lines_by(name, as_of) if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"
+            line
+            for line in self._lines_by(name, as_of)
+            if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"
         ]
         chosen = answers[:: max(1, len(answers) // EXAMPLES)][:EXAMPLES]
-        return "\n".join(f"<START>\n{{{{user}}}}: {line.asked}\n{{{{char}}}}: {line.text}" for line in chosen)
+        return "\n".join(
+            f"<START>\n{{{{user}}}}: {line.asked}\n{{{{char}}}}: {line.text}" for line in chosen
+        )
 
 
 @functools.lru_cache(maxsize=16)

@@ -73,9 +73,15 @@ class Weighed:
 
 
 def weigh(
-    candidates: Sequence[Reply], name: str, question: str, *, voices: Voices | None = None, worn: Worn | None = None,
-    before: Sequence[str] = (), weights: Weights | None = None,
-) -> list[Weighed]:  # fmt: skip
+    candidates: Sequence[Reply],
+    name: str,
+    question: str,
+    *,
+    voices: Voices | None = None,
+    worn: Worn | None = None,
+    before: Sequence[str] = (),
+    weights: Weights | None = None,
+) -> list[Weighed]:
     """Candidates, best first.
 
     Args:
@@ -96,9 +102,21 @@ def weigh(
             + weights.point * point
             + weights.length * min(len(reply.text), weights.enough)
         )
-        score -= weights.loops * loops(reply.text) + weights.worn * used + UNFIT * ((again >= ALIKE) + (not complete))
+        score -= (
+            weights.loops * loops(reply.text)
+            + weights.worn * used
+            + UNFIT * ((again >= ALIKE) + (not complete))
+        )
         weighed.append(
-            Weighed(text=reply.text, score=score, voice=voice, point=point, again=again, worn=used, complete=complete)
+            Weighed(
+                text=reply.text,
+                score=score,
+                voice=voice,
+                point=point,
+                again=again,
+                worn=used,
+                complete=complete,
+            )
         )
     return sorted(weighed, key=lambda one: -one.score)
 
@@ -114,7 +132,9 @@ class Worn:
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(pairs(text))
-        self._logs = {pair: math.log1p(count) for pair, count in counts.items() if count >= WORN_FROM}
+        self._logs = {
+            pair: math.log1p(count) for pair, count in counts.items() if count >= WORN_FROM
+        }
 
     def of(self, text: str) -> float:
         """Mean log of how many of the texts have a pair of its characters; 0 for words nobody uses."""

@@ -84,7 +84,9 @@ def _shipped(name: str) -> tuple[Answered, ...]:
     return tuple(Answered(row["asked"], tuple(row["said"])) for row in rows)
 
 
-def conversations(company: Company, count: int, *, seed: int, people: int, own: float = OWN) -> list[Sample]:
+def conversations(
+    company: Company, count: int, *, seed: int, people: int, own: float = OWN
+) -> list[Sample]:
     """`count` conversations of the `people` most talkative, everybody about as often.
 
     Args:
@@ -107,11 +109,23 @@ def questions_of(samples: Sequence[Sample], company: Company) -> list[Sample]:
     found = []
     for sample in samples:
         before = sample.earlier[-1].chat.strip("“”") if sample.earlier else ""
-        if before[-1:] not in ("？", "?") or sample.earlier[-1].speaker == sample.speaker or not company.lines(sample.speaker):  # fmt: skip
+        if (
+            before[-1:] not in ("？", "?")
+            or sample.earlier[-1].speaker == sample.speaker
+            or not company.lines(sample.speaker)
+        ):
             continue
         card = company.card(sample.speaker, told=False)
         shown = [line.text for line in company.own_lines(card.name).typical(Setting.examples)]
-        found.append(replace(sample, context=before, earlier=(), mention=card.cue, front=system_text(card, GUEST, shown)))  # fmt: skip
+        found.append(
+            replace(
+                sample,
+                context=before,
+                earlier=(),
+                mention=card.cue,
+                front=system_text(card, GUEST, shown),
+            )
+        )
     return found
 
 
@@ -121,7 +135,10 @@ def shown(company: Company, name: str, count: int) -> list[Exchange]:
     called = company.calls_self(name) or _SELF
     manner = manner_of(company, name)
     some = answers()[:: max(1, len(answers()) // max(1, count))][:count]
-    said = [(WHO, f"{called}便是{name}。"), *((one.asked, manner.answer(one, called)) for one in some)]
+    said = [
+        (WHO, f"{called}便是{name}。"),
+        *((one.asked, manner.answer(one, called)) for one in some),
+    ]
     return [Exchange(context=asked, chat=text, speaker=name) for asked, text in said]
 
 
@@ -130,9 +147,13 @@ class _Player:
 
     def __init__(self, company: Company, name: str, dice: random.Random) -> None:
         self._company, self._card, self._dice = company, company.card(name, told=False), dice
-        book = [other for other in company.names if company.novel(other) == company.novel(name)][:OTHERS]
+        book = [other for other in company.names if company.novel(other) == company.novel(name)][
+            :OTHERS
+        ]
         self._others = [other for other in book if other != name and len(other) > 1]
-        self._friends = [other for other in company.talks_to(name) if other in self._others][:FRIENDS]
+        self._friends = [other for other in company.talks_to(name) if other in self._others][
+            :FRIENDS
+        ]
         lines = [line for line in company.lines(name) if _is_answer(line)]
         self.able = len(lines) >= LEAST_LINES
         self._manner = manner_of(company, name)
@@ -156,11 +177,19 @@ class _Player:
         """Who they are and who they are not; questions whose slots nothing fills are passed over."""
         card = self._card
         called = [alias for alias in card.aliases[:NAMES] if len(alias) > 1]
-        slots = {"名": card.name if len(card.name) > 1 else "", "号": _one(self._dice, called),
-                 "旁人": _one(self._dice, self._others), "熟人": _one(self._dice, self._friends)}  # fmt: skip
+        slots = {
+            "名": card.name if len(card.name) > 1 else "",
+            "号": _one(self._dice, called),
+            "旁人": _one(self._dice, self._others),
+            "熟人": _one(self._dice, self._friends),
+        }
         for _ in introductions():
             asked = next(self._who)
-            if all(name for slot, name in slots.items() if f"{{{slot}}}" in asked.asked + "".join(asked.said)):
+            if all(
+                name
+                for slot, name in slots.items()
+                if f"{{{slot}}}" in asked.asked + "".join(asked.said)
+            ):
                 said = self._manner.answer(asked, self._company.calls_self(card.name))
                 return _put_in(asked.asked, slots), _put_in(said, slots)
         return self._of_today()
@@ -176,10 +205,18 @@ class _Player:
         said = {text for _, text in turns}
         shown = [line.text for line in self._lines_shown if line.text not in said]
         shown = self._dice.sample(shown, min(Setting.examples, len(shown)))
-        exchanges = [Exchange(context=asked, chat=text, speaker=self._card.name) for asked, text in turns]
+        exchanges = [
+            Exchange(context=asked, chat=text, speaker=self._card.name) for asked, text in turns
+        ]
         *earlier, last = exchanges
-        return Sample(context=last.context, chat=last.chat, earlier=tuple(earlier), speaker=self._card.name,
-                      mention=self._card.cue, front=system_text(self._card, GUEST, shown))  # fmt: skip
+        return Sample(
+            context=last.context,
+            chat=last.chat,
+            earlier=tuple(earlier),
+            speaker=self._card.name,
+            mention=self._card.cue,
+            front=system_text(self._card, GUEST, shown),
+        )
 
 
 def _one(dice: random.Random, names: Sequence[str]) -> str:
@@ -201,7 +238,11 @@ def _is_answer(line: Line) -> bool:
     """Does a line of the book answer a question, by itself and in a few words? What asks back, or is asked at length about what
     went before, makes no sense outside of its scene."""
     question, answer = line.asked, line.text
-    alone = question[-1:] in ("？", "?") and question[:1] not in "，。、；" and len(question) <= LONGEST_QUESTION
+    alone = (
+        question[-1:] in ("？", "?")
+        and question[:1] not in "，。、；"
+        and len(question) <= LONGEST_QUESTION
+    )
     return alone and SHORTEST <= len(answer) <= LONGEST and answer[-1:] not in ("？", "?")
 
 
@@ -238,15 +279,21 @@ class Manner:
         score = 0.0
         for character, count in characters.items():
             share = (everybody[character] + _PRIOR) / (size + _PRIOR * len(everybody))
-            score += count * math.log((self._own[character] + 100 * share) / (self._size + 100) / share)
+            score += count * math.log(
+                (self._own[character] + 100 * share) / (self._size + 100) / share
+            )
         return score / max(1, characters.total())
 
 
 def manner_of(company: Company, name: str) -> Manner:
     """Somebody's, beside the main people of all the books."""
     if company not in _USUAL:
-        everybody = [Manner([line.text for line in company.lines(other)]) for other in company.names[:OTHERS]]
-        _USUAL[company] = [statistics.fmean(one.suits(manner) for one in everybody) for manner in _manners()]
+        everybody = [
+            Manner([line.text for line in company.lines(other)]) for other in company.names[:OTHERS]
+        ]
+        _USUAL[company] = [
+            statistics.fmean(one.suits(manner) for one in everybody) for manner in _manners()
+        ]
     return Manner([line.text for line in company.lines(name)], _USUAL[company])
 
 
@@ -256,12 +303,17 @@ _USUAL: weakref.WeakKeyDictionary[Company, list[float]] = weakref.WeakKeyDiction
 @functools.cache
 def _manners() -> tuple[Counter[str], ...]:
     """The characters of all answers in each manner."""
-    return tuple(Counter(_without_slots("".join(said))) for said in zip(*(one.said for one in answers()), strict=True))
+    return tuple(
+        Counter(_without_slots("".join(said)))
+        for said in zip(*(one.said for one in answers()), strict=True)
+    )
 
 
 @functools.cache
 def _everybody() -> tuple[Counter[str], int]:
-    counts = Counter(_without_slots("".join(text for answered in answers() for text in answered.said)))
+    counts = Counter(
+        _without_slots("".join(text for answered in answers() for text in answered.said))
+    )
     return counts, counts.total()
 
 

@@ -63,7 +63,9 @@ class Fired:
     why: str
 
 
-def recall(book: Lorebook, texts: Sequence[str], *, as_of: int | None = None, regex: bool = False) -> list[Fired]:
+def recall(
+    book: Lorebook, texts: Sequence[str], *, as_of: int | None = None, regex: bool = False
+) -> list[Fired]:
     """Entries whose keys are said in the last `scan_depth` texts, in the book's order.
 
     Args:
@@ -76,9 +78,20 @@ def recall(book: Lorebook, texts: Sequence[str], *, as_of: int | None = None, re
         if not entry.enabled or (as_of is not None and entry.chapter > as_of):
             continue
         key = "" if entry.constant else _said(entry, entry.keys, said, regex)
-        second = _said(entry, entry.secondary_keys, said, regex) if entry.selective and entry.secondary_keys else ""
+        second = (
+            _said(entry, entry.secondary_keys, said, regex)
+            if entry.selective and entry.secondary_keys
+            else ""
+        )
         if entry.constant or (key and (second or not (entry.selective and entry.secondary_keys))):
-            found.append(Fired(entry=entry, why="常驻" if entry.constant else f"说到“{key}”" + (f"和“{second}”" if second else "")))  # fmt: skip
+            found.append(
+                Fired(
+                    entry=entry,
+                    why="常驻"
+                    if entry.constant
+                    else f"说到“{key}”" + (f"和“{second}”" if second else ""),
+                )
+            )
     return found
 
 
@@ -110,35 +123,62 @@ def read_book(raw: Any, where: str) -> Lorebook:
         entries = list(entries.values())
     if not isinstance(entries, list):
         raise DataError(
-            f"{where}: 世界书里没有 entries", "需要 V2/V3 人物卡里的 character_book，或 SillyTavern 的世界书文件"
+            f"{where}: 世界书里没有 entries",
+            "需要 V2/V3 人物卡里的 character_book，或 SillyTavern 的世界书文件",
         )
     known = {"entries", "name", "scan_depth", "token_budget"}
     return Lorebook(
-        entries=tuple(_read_entry(row, f"{where} 第 {number} 条") for number, row in enumerate(entries, 1)),
-        name=str(raw.get("name") or ""), scan_depth=_number(raw.get("scan_depth"), SCAN_DEPTH),
-        token_budget=_number(raw.get("token_budget"), BUDGET), rest={k: v for k, v in raw.items() if k not in known},
-    )  # fmt: skip
+        entries=tuple(
+            _read_entry(row, f"{where} 第 {number} 条") for number, row in enumerate(entries, 1)
+        ),
+        name=str(raw.get("name") or ""),
+        scan_depth=_number(raw.get("scan_depth"), SCAN_DEPTH),
+        token_budget=_number(raw.get("token_budget"), BUDGET),
+        rest={k: v for k, v in raw.items() if k not in known},
+    )
 
 
 def _read_entry(row: Any, where: str) -> Entry:
     if not isinstance(row, dict):
         raise DataError(f"{where}: 应是一个对象，这里是 {type(row).__name__}", "改正后再导入")
-    used = {"keys", "key", "secondary_keys", "keysecondary", "content", "name", "comment", "selective", "constant", "enabled",
-            "disable", "insertion_order", "order", "priority", "use_regex"}  # fmt: skip
+    used = {
+        "keys",
+        "key",
+        "secondary_keys",
+        "keysecondary",
+        "content",
+        "name",
+        "comment",
+        "selective",
+        "constant",
+        "enabled",
+        "disable",
+        "insertion_order",
+        "order",
+        "priority",
+        "use_regex",
+    }
     given: Any = row.get("extensions")
     extensions: dict[str, Any] = given if isinstance(given, dict) else {}
     given = extensions.get("custome")
     own: dict[str, Any] = given if isinstance(given, dict) else {}
     return Entry(
-        keys=_words(row.get("keys", row.get("key")), where), content=str(row.get("content") or ""),
+        keys=_words(row.get("keys", row.get("key")), where),
+        content=str(row.get("content") or ""),
         name=str(row.get("name") or row.get("comment") or ""),
         secondary_keys=_words(row.get("secondary_keys", row.get("keysecondary")), where),
-        selective=bool(row.get("selective")), constant=bool(row.get("constant")),
+        selective=bool(row.get("selective")),
+        constant=bool(row.get("constant")),
         enabled=bool(row.get("enabled", not row.get("disable", False))),
-        order=_number(row.get("insertion_order", row.get("order")), 100), priority=_number(row.get("priority"), 10),
-        use_regex=bool(row.get("use_regex")), chapter=_number(own.get("chapter"), 0),
-        rest={**{key: value for key, value in row.items() if key not in used}, "extensions": extensions},
-    )  # fmt: skip
+        order=_number(row.get("insertion_order", row.get("order")), 100),
+        priority=_number(row.get("priority"), 10),
+        use_regex=bool(row.get("use_regex")),
+        chapter=_number(own.get("chapter"), 0),
+        rest={
+            **{key: value for key, value in row.items() if key not in used},
+            "extensions": extensions,
+        },
+    )
 
 
 def dump_book(book: Lorebook) -> dict[str, Any]:
@@ -148,22 +188,44 @@ def dump_book(book: Lorebook) -> dict[str, Any]:
         extensions = dict(entry.rest.get("extensions") or {})
         if entry.chapter:
             extensions["custome"] = {"chapter": entry.chapter}
-        entries.append({
-            "id": number, **entry.rest, "keys": list(entry.keys), "secondary_keys": list(entry.secondary_keys), "selective": entry.selective,
-            "content": entry.content, "name": entry.name, "comment": entry.name, "constant": entry.constant, "enabled": entry.enabled,
-            "insertion_order": entry.order, "priority": entry.priority, "use_regex": entry.use_regex,
-            "case_sensitive": False, "position": entry.rest.get("position") or "before_char", "extensions": extensions,
-        })  # fmt: skip
+        entries.append(
+            {
+                "id": number,
+                **entry.rest,
+                "keys": list(entry.keys),
+                "secondary_keys": list(entry.secondary_keys),
+                "selective": entry.selective,
+                "content": entry.content,
+                "name": entry.name,
+                "comment": entry.name,
+                "constant": entry.constant,
+                "enabled": entry.enabled,
+                "insertion_order": entry.order,
+                "priority": entry.priority,
+                "use_regex": entry.use_regex,
+                "case_sensitive": False,
+                "position": entry.rest.get("position") or "before_char",
+                "extensions": extensions,
+            }
+        )
     return {
-        "extensions": {}, "recursive_scanning": False, **book.rest, "name": book.name, "scan_depth": book.scan_depth,
-        "token_budget": book.token_budget, "entries": entries,
-    }  # fmt: skip
+        "extensions": {},
+        "recursive_scanning": False,
+        **book.rest,
+        "name": book.name,
+        "scan_depth": book.scan_depth,
+        "token_budget": book.token_budget,
+        "entries": entries,
+    }
 
 
 def within(fired: Sequence[Fired], budget: int, count: Any) -> list[Fired]:
     """Those that fit into `budget` tokens, the ones of low priority left out first, in their order."""
     kept, used = set(), 0
-    for place in sorted(range(len(fired)), key=lambda place: (not fired[place].entry.constant, -fired[place].entry.priority, place)):  # fmt: skip
+    for place in sorted(
+        range(len(fired)),
+        key=lambda place: (not fired[place].entry.constant, -fired[place].entry.priority, place),
+    ):
         size = count(fired[place].entry.content)
         if used + size <= budget:
             used += size
@@ -182,7 +244,9 @@ def _words(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _number(value: Any, default: int) -> int:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    number = (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    )
     return int(value) if number else default
 
 

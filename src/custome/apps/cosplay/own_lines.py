@@ -37,7 +37,9 @@ class OwnLines:
                 self._postings[gram].append((place, count))
         self._mean = sum(self._sizes) / max(1, len(self._sizes))
 
-    def nearest(self, question: str, count: int, *, novel: str = "", as_of: int | None = None) -> list[Line]:
+    def nearest(
+        self, question: str, count: int, *, novel: str = "", as_of: int | None = None
+    ) -> list[Line]:
         """The `count` lines that suit a question best, best first.
 
         Args:
@@ -48,7 +50,12 @@ class OwnLines:
             postings = self._postings.get(gram, ())
             weight = math.log(1 + (len(self._lines) - len(postings) + 0.5) / (len(postings) + 0.5))
             for place, seen in postings:
-                scores[place] += weight * seen * (K1 + 1) / (seen + K1 * (1 - B + B * self._sizes[place] / self._mean))  # type: ignore[assignment]
+                scores[place] += (
+                    weight
+                    * seen
+                    * (K1 + 1)
+                    / (seen + K1 * (1 - B + B * self._sizes[place] / self._mean))
+                )  # type: ignore[assignment]
         found: list[Line] = []
         for place, _ in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])):
             line = self._lines[place]

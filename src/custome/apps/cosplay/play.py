@@ -76,10 +76,18 @@ class Scene:
     @property
     def setting(self) -> Setting:
         return Setting(
-            user=self.user, user_persona=self.user_persona, note=self.note, summary=self.summary, as_of=self.as_of or None,
-            as_speech=self.as_speech, examples=self.examples, persona=self.persona, regex=self.regex, manner=self.manner,
+            user=self.user,
+            user_persona=self.user_persona,
+            note=self.note,
+            summary=self.summary,
+            as_of=self.as_of or None,
+            as_speech=self.as_speech,
+            examples=self.examples,
+            persona=self.persona,
+            regex=self.regex,
+            manner=self.manner,
             strength=self.strength,
-        )  # fmt: skip
+        )
 
 
 def scene_from(values: Mapping[str, Any]) -> Scene:
@@ -149,7 +157,9 @@ class Play:
     def model(self, name: str) -> Hosted:
         known = {one.name: one for one in self._hosted()}
         if name not in known:
-            raise InputError(f"模型 {name!r} 已经不在了；这段对话还在", f"换一个模型：{'、'.join(known)}")
+            raise InputError(
+                f"模型 {name!r} 已经不在了；这段对话还在", f"换一个模型：{'、'.join(known)}"
+            )
         return known[name]
 
     def stage(self, model: str, owner: str) -> Stage:
@@ -186,17 +196,23 @@ class Play:
         if fresh:
             tab = replace(
                 tab,
-                chat=self.store.begin(tab.owner, words.strip()[:TITLE] or "新对话", model=model, settings=vars(scene)),
+                chat=self.store.begin(
+                    tab.owner, words.strip()[:TITLE] or "新对话", model=model, settings=vars(scene)
+                ),
             )
         else:
             self._keep(tab, scene, model)
         self.running.end(key)
-        asked = self.store.say(tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True)
+        asked = self.store.say(
+            tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True
+        )
         answered = False
         try:
             yield tab, self._grown(tab)
             with self.running.generation(key) as cancel:
-                for _ in range(max(1, scene.answers) if scene.people and not ends_with_cue(words) else 1):
+                for _ in range(
+                    max(1, scene.answers) if scene.people and not ends_with_cue(words) else 1
+                ):
                     if cancel.is_set():
                         break
                     name = self._next(stage, tab, scene, words)
@@ -210,7 +226,9 @@ class Play:
                     self.store.remove(tab.chat, tab.owner)
             raise
 
-    def again(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[Grown]:
+    def again(
+        self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
+    ) -> Iterator[Grown]:
         """Another version of the last reply."""
         self.running.end(key)  # what is still being written gets its end first
         chat = self.chat(tab)
@@ -223,7 +241,9 @@ class Play:
                     yield from self._answer(tab, cancel, stage, name, scene, options)
                 return
             number = self.store.another(tab.chat, tab.owner, last.id)
-            yield from self._answer(tab, cancel, stage, last.name, scene, options, into=(last.id, number))
+            yield from self._answer(
+                tab, cancel, stage, last.name, scene, options, into=(last.id, number)
+            )
 
     def greet(self, tab: Tab, model: str, scene: Scene) -> Tab:
         """A new conversation that the people of a scene begin, in the words of their cards; the others of a card are versions.
@@ -239,7 +259,8 @@ class Play:
                 turns.append(Turn(id=0, name=card.name, by_user=False, versions=words))
         if not turns:
             raise InputError(
-                f"{'、'.join(scene.people) or '没有选人物'}：没有开场白", "自己先说一句，或换一个有开场白的人物"
+                f"{'、'.join(scene.people) or '没有选人物'}：没有开场白",
+                "自己先说一句，或换一个有开场白的人物",
             )
         chat = self.store.begin(tab.owner, turns[0].text[:TITLE], model=model, settings=vars(scene))
         self.store.fill(chat, tab.owner, turns)
@@ -254,10 +275,14 @@ class Play:
         settings = chat.settings
         if settings.get("summary") == settings.get("made"):
             settings = {key: value for key, value in settings.items() if key not in _MADE}
-        copy = self.store.branch(tab.chat, tab.owner, turn if turn in ids else ids[-1], settings=settings)
+        copy = self.store.branch(
+            tab.chat, tab.owner, turn if turn in ids else ids[-1], settings=settings
+        )
         return replace(tab, chat=copy)
 
-    def go_on(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[Grown]:
+    def go_on(
+        self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
+    ) -> Iterator[Grown]:
         """More of the last reply."""
         self.running.end(key)
         chat = self.chat(tab)
@@ -268,17 +293,30 @@ class Play:
 
             def write(on_piece: OnPiece) -> Reply:
                 said = said_of(chat.turns)
-                return stage.go_on(last.name, said, scene.setting, options, on_piece=on_piece, cancel=cancel)
+                return stage.go_on(
+                    last.name, said, scene.setting, options, on_piece=on_piece, cancel=cancel
+                )
 
             yield from self._written(tab, cancel, last.id, last.chosen, last.text, write, stage)
 
-    def for_user(self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions) -> Iterator[str]:
+    def for_user(
+        self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
+    ) -> Iterator[str]:
         """What the user might say, as it is written."""
         stage = self.stage(model, tab.owner)
         chat = self.chat(tab)
         with self.running.generation(key) as cancel:
-            pieces = _pieces(lambda on_piece: stage.speak_for_user(
-                said_of(chat.turns), scene.setting, options, scene.people, on_piece=on_piece, cancel=cancel), cancel)  # fmt: skip
+            pieces = _pieces(
+                lambda on_piece: stage.speak_for_user(
+                    said_of(chat.turns),
+                    scene.setting,
+                    options,
+                    scene.people,
+                    on_piece=on_piece,
+                    cancel=cancel,
+                ),
+                cancel,
+            )
             for piece in pieces:
                 yield piece.text
 
@@ -289,20 +327,39 @@ class Play:
         return stage.next_speaker(scene.people, said_of(self.chat(tab).turns), scene.order)
 
     def _answer(
-        self, tab: Tab, cancel: Cancel, stage: Stage, name: str, scene: Scene, options: GenerateOptions,
+        self,
+        tab: Tab,
+        cancel: Cancel,
+        stage: Stage,
+        name: str,
+        scene: Scene,
+        options: GenerateOptions,
         into: tuple[int, int] | None = None,
-    ) -> Iterator[Grown]:  # fmt: skip
+    ) -> Iterator[Grown]:
         """One reply, written into a new turn or into a version of one that is there."""
         turns = self.chat(tab).turns
         said = said_of([turn for turn in turns if into is None or turn.id != into[0]])
-        turn, number = into or (self.store.say(tab.chat, tab.owner, name, "", by_user=False, finished=False), 0)
+        turn, number = into or (
+            self.store.say(tab.chat, tab.owner, name, "", by_user=False, finished=False),
+            0,
+        )
         spoken: list[Spoken] = []
 
         def write(on_piece: OnPiece) -> Reply:
             if not name:
                 return stage.engine.run(_as_prose(said, stage), options, on_piece, cancel)
-            spoken.append(stage.speak(name, said, scene.setting, options, candidates=scene.candidates, among=scene.people,
-                                      on_piece=on_piece, cancel=cancel))  # fmt: skip
+            spoken.append(
+                stage.speak(
+                    name,
+                    said,
+                    scene.setting,
+                    options,
+                    candidates=scene.candidates,
+                    among=scene.people,
+                    on_piece=on_piece,
+                    cancel=cancel,
+                )
+            )
             return spoken[0].reply
 
         yield from self._written(tab, cancel, turn, number, "", write, stage)
@@ -324,7 +381,9 @@ class Play:
         chat = self.chat(tab)
 
         def keep(finished: bool, told: dict[str, Any] | None = None) -> None:
-            self.store.write(tab.chat, tab.owner, turn, head + text, finished=finished, told=told, number=number)
+            self.store.write(
+                tab.chat, tab.owner, turn, head + text, finished=finished, told=told, number=number
+            )
 
         try:
             for piece in _pieces(write, cancel):
@@ -332,7 +391,10 @@ class Play:
                 if piece.reply is not None and (text or head):
                     finished = True
                     keep(True, _how(piece.reply))
-                    yield Grown(chat=self.chat(tab), told=_told(piece.reply, now - started, stage.engine.max_context))
+                    yield Grown(
+                        chat=self.chat(tab),
+                        told=_told(piece.reply, now - started, stage.engine.max_context),
+                    )
                 if piece.reply is not None:
                     continue
                 if now - kept >= KEEP_EVERY_S:
@@ -342,7 +404,9 @@ class Play:
                     shown = now
                     yield Grown(chat=_with(chat, turn, head + text))
         finally:
-            if not finished and (text or head):  # stopped, the tab closed, or the engine gone: nothing more will come
+            if not finished and (
+                text or head
+            ):  # stopped, the tab closed, or the engine gone: nothing more will come
                 keep(True)
             elif not finished:
                 self.store.drop_version(tab.chat, tab.owner, turn, number)
@@ -357,7 +421,9 @@ class Play:
         if not left or kept.get("summary", "") not in ("", made):
             return
         prose, more = stage.engine.kind == "novel", len(left) - summed
-        if made and (more == 0 if prose else more < stage.sums_up_every):  # fewer where turns were deleted
+        if made and (
+            more == 0 if prose else more < stage.sums_up_every
+        ):  # fewer where turns were deleted
             return
         if prose or not made:
             self._keep_summary(tab, made, stage.digest(left), len(left) if prose else 0)
@@ -378,7 +444,9 @@ class Play:
         with self.running.generation(key) as cancel:
             summary = stage.summary(said, cancel=cancel)
         if not cancel.is_set() and summary:
-            self._keep_summary(tab, str(self.chat(tab).settings.get("summary") or ""), summary, len(said))
+            self._keep_summary(
+                tab, str(self.chat(tab).settings.get("summary") or ""), summary, len(said)
+            )
         return summary
 
     def _keep_summary(self, tab: Tab, before: str, summary: str, turns: int) -> None:
@@ -388,7 +456,13 @@ class Play:
             self.store.set(
                 tab.chat,
                 tab.owner,
-                settings={**now, "summary": summary, "made": summary, "made_before": before, "summed": turns},
+                settings={
+                    **now,
+                    "summary": summary,
+                    "made": summary,
+                    "made_before": before,
+                    "summed": turns,
+                },
             )
 
     def _keep(self, tab: Tab, scene: Scene, model: str) -> None:
@@ -411,13 +485,17 @@ class Play:
     def ends_answered(self, tab: Tab, words: str) -> bool:
         """Is what was said in the conversation, with an answer?"""
         turns = self.chat(tab).turns
-        asked = next((place for place in reversed(range(len(turns))) if turns[place].by_user), len(turns))
+        asked = next(
+            (place for place in reversed(range(len(turns))) if turns[place].by_user), len(turns)
+        )
         return asked + 1 < len(turns) and turns[asked].text == words.strip()
 
     def _grown(self, tab: Tab) -> Grown:
         return Grown(chat=self.chat(tab))
 
-    def prompt(self, tab: Tab, model: str, scene: Scene, options: GenerateOptions, words: str) -> Prompt:
+    def prompt(
+        self, tab: Tab, model: str, scene: Scene, options: GenerateOptions, words: str
+    ) -> Prompt:
         """What the model would read if `words` were said now."""
         stage, said = self.stage(model, tab.owner), said_of(self.chat(tab).turns)
         if words.strip():
@@ -425,9 +503,13 @@ class Play:
         if ends_with_cue(words) or not scene.people:
             request = _as_prose(said, stage)
             text = request.messages[0].content
-            part = Part(title="原文", text=text, tokens=stage.engine.count_tokens(text), why="自己写了提示")
+            part = Part(
+                title="原文", text=text, tokens=stage.engine.count_tokens(text), why="自己写了提示"
+            )
             return Prompt(request=request, parts=(part,) if text else ())
-        return stage.prompt(stage.next_speaker(scene.people, said, scene.order), said, scene.setting, options)
+        return stage.prompt(
+            stage.next_speaker(scene.people, said, scene.order), said, scene.setting, options
+        )
 
     def import_card(self, tab: Tab, card: Card, portrait: str = "", picture: bytes = b"") -> None:
         """Keep somebody the user brought along.
@@ -446,12 +528,16 @@ class Play:
 def stage_of(one: Hosted, own: Mapping[str, Card] | None = None) -> Stage:
     """A model with everybody it can be: of its book, of its data, and cards brought along."""
     company = open_company(one.folder)
-    plain = {p.name: Card(name=p.name, cue=p.cue) for p in one.people if p.name not in company.names}
+    plain = {
+        p.name: Card(name=p.name, cue=p.cue) for p in one.people if p.name not in company.names
+    }
     return Stage(one.engine, company, {**plain, **(own or {})})
 
 
 def said_of(turns: Sequence[Turn]) -> list[Said]:
-    return [Said(name=turn.name, text=turn.text, by_user=turn.by_user) for turn in turns if turn.text]
+    return [
+        Said(name=turn.name, text=turn.text, by_user=turn.by_user) for turn in turns if turn.text
+    ]
 
 
 def _with(chat: Chat, turn: int, text: str) -> Chat:
@@ -498,7 +584,11 @@ def _as_prose(said: Sequence[Said], stage: Stage) -> Request:
         words = one.text if one.by_user else f"“{one.text}”"
         told.append(words if one.by_user or not one.name else f"{one.name}曰：{words}")
     text = "".join(told)
-    return Request(messages=(Message(role="user", content=normalise(text) if stage.engine.kind == "novel" else text),))
+    return Request(
+        messages=(
+            Message(role="user", content=normalise(text) if stage.engine.kind == "novel" else text),
+        )
+    )
 
 
 def _how(reply: Reply) -> dict[str, Any]:
@@ -511,4 +601,6 @@ def _how(reply: Reply) -> dict[str, Any]:
 
 def _told(reply: Reply, seconds: float, context: int) -> str:
     used = reply.prompt_tokens + reply.completion_tokens
-    return f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
+    return (
+        f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
+    )

@@ -44,7 +44,10 @@ def with_texts(data: bytes, texts: dict[str, bytes], where: str) -> bytes:
     for kind, body in _chunks(data, where):
         keyword = body.partition(b"\0")[0].decode("latin-1").lower()
         if kind == b"IEND":
-            out += [_chunk(b"tEXt", name.encode("latin-1") + b"\0" + text) for name, text in texts.items()]
+            out += [
+                _chunk(b"tEXt", name.encode("latin-1") + b"\0" + text)
+                for name, text in texts.items()
+            ]
         if kind not in (b"tEXt", b"zTXt", b"iTXt") or keyword not in texts:
             out.append(_chunk(kind, body))
     return b"".join(out)
@@ -58,7 +61,9 @@ def _chunks(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
         (size,), kind = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
         body, check = data[at + 8 : at + 8 + size], data[at + 8 + size : at + 12 + size]
         if len(body) < size or check != struct.pack(">I", zlib.crc32(kind + body)):
-            raise InputError(f"{where!r} 是损坏的 PNG（第 {at} 字节的 {kind!r} 块）", "重新下载或重新导出这张卡")
+            raise InputError(
+                f"{where!r} 是损坏的 PNG（第 {at} 字节的 {kind!r} 块）", "重新下载或重新导出这张卡"
+            )
         yield kind, body
         at, ended = at + 12 + size, kind == b"IEND"
     if not ended:
@@ -74,11 +79,15 @@ def _unpacked(data: bytes, where: str) -> bytes:
     try:
         text = unpacker.decompress(data, LARGEST_TEXT + 1)
     except zlib.error as error:
-        raise InputError(f"{where!r} 里的文字解不开：{error}", "重新下载或重新导出这张卡") from error
+        raise InputError(
+            f"{where!r} 里的文字解不开：{error}", "重新下载或重新导出这张卡"
+        ) from error
     if len(text) > LARGEST_TEXT:
         raise _too_large(where)
     return text
 
 
 def _too_large(where: str) -> InputError:
-    return InputError(f"{where!r} 里的文字超过 {LARGEST_TEXT // 1_000_000} MB", "人物卡一般几 KB；换一张")
+    return InputError(
+        f"{where!r} 里的文字超过 {LARGEST_TEXT // 1_000_000} MB", "人物卡一般几 KB；换一张"
+    )

@@ -95,9 +95,16 @@ class Prompt:
 
 
 def write_prompt(
-    engine: Engine, card: Card, said: Sequence[Said], setting: Setting, *, room: int, lines: OwnLines | None = None,
-    book: Lorebook | None = None, lessons: Sequence[Exchange] = (),
-) -> Prompt:  # fmt: skip
+    engine: Engine,
+    card: Card,
+    said: Sequence[Said],
+    setting: Setting,
+    *,
+    room: int,
+    lines: OwnLines | None = None,
+    book: Lorebook | None = None,
+    lessons: Sequence[Exchange] = (),
+) -> Prompt:
     """The prompt for `card`'s next reply.
 
     Args:
@@ -111,7 +118,9 @@ def write_prompt(
     user = setting.user or GUEST
     said = [replace(one, text=normalise(one.text)) for one in said] if novel else said
     latest = [one.text for one in said]
-    question = next((one.text for one in reversed(said) if one.by_user), latest[-1] if latest else "")
+    question = next(
+        (one.text for one in reversed(said) if one.by_user), latest[-1] if latest else ""
+    )
     parts: list[Part] = []
 
     def add(title: str, text: str, why: str = "") -> None:
@@ -125,8 +134,12 @@ def write_prompt(
     add("系统消息", setting.told)
     if setting.user_persona:
         add("你的角色", setting.user_persona if novel else f"对方是{user}：{setting.user_persona}")
-    fired = recall(book or card.book or Lorebook(), latest, as_of=setting.as_of, regex=setting.regex)
-    for memory in within(fired, (book or card.book or Lorebook()).token_budget, engine.count_tokens):
+    fired = recall(
+        book or card.book or Lorebook(), latest, as_of=setting.as_of, regex=setting.regex
+    )
+    for memory in within(
+        fired, (book or card.book or Lorebook()).token_budget, engine.count_tokens
+    ):
         add(f"世界书：{memory.entry.name}", filled(memory.entry.content, card, user), memory.why)
     examples: list[Line] = []
     if lines and setting.examples and novel:
@@ -140,13 +153,17 @@ def write_prompt(
             f"第{line.chapter}回，答“{line.asked[-20:]}”",
         )
     for example in examples_of(card, user, novel) if setting.examples and lines is None else ():
-        if engine.count_tokens(example) <= room // EXAMPLES_SHARE - sum(p.tokens for p in parts if p.title == "例句"):
+        if engine.count_tokens(example) <= room // EXAMPLES_SHARE - sum(
+            p.tokens for p in parts if p.title == "例句"
+        ):
             add("例句", example, "人物卡里的")
     add("前情", setting.summary)
     head = list(parts)
     # These two stand right before the reply; a model that writes prose is not told what to do.
-    last = [(title, filled(text, card, user).strip()) for title, text in
-            (("作者注", setting.note), *([] if novel else [("叮嘱", card.reminder)]))]  # fmt: skip
+    last = [
+        (title, filled(text, card, user).strip())
+        for title, text in (("作者注", setting.note), *([] if novel else [("叮嘱", card.reminder)]))
+    ]
     for title, text in last:
         add(title, text)
     notes = [text for _, text in last if text]
@@ -165,7 +182,9 @@ def write_prompt(
     while True:
         told = said[len(said) - len(turns) :]
         whole = len(told) == len(said)
-        request = _request(card, told, [part.text for part in head], notes, user, setting, novel, whole, lessons)
+        request = _request(
+            card, told, [part.text for part in head], notes, user, setting, novel, whole, lessons
+        )
         if len(turns) <= 1 or engine.prompt_tokens(request) <= room:
             break
         del turns[0]  # what stands between the parts was more than was left free
@@ -180,7 +199,11 @@ def write_prompt(
 def persona_of(card: Card, user: str, novel: bool) -> str:
     """Who the character is, for a model that reads it; for one that follows orders how to answer as well, unless the card
     says that itself."""
-    told = [filled(text, card, user) for text in (card.description, card.personality, card.scenario) if text.strip()]
+    told = [
+        filled(text, card, user)
+        for text in (card.description, card.personality, card.scenario)
+        if text.strip()
+    ]
     if novel:
         return "".join(told)
     orders = filled(card.system, card, user) or persona(card.name, user)
@@ -189,7 +212,9 @@ def persona_of(card: Card, user: str, novel: bool) -> str:
 
 def system_text(card: Card, user: str, own: Sequence[str]) -> str:
     """What an instruct model is told before a conversation, where nothing else comes to mind: who it is and how they talk."""
-    return "\n".join([persona_of(card, user, novel=False), *(own_line(card, text, novel=False) for text in own)])
+    return "\n".join(
+        [persona_of(card, user, novel=False), *(own_line(card, text, novel=False) for text in own)]
+    )
 
 
 def examples_of(card: Card, user: str, novel: bool) -> list[str]:
@@ -199,7 +224,10 @@ def examples_of(card: Card, user: str, novel: bool) -> list[str]:
         lines = [line.strip() for line in block.strip().splitlines() if line.strip()]
         said = [_EXAMPLE.match(line) for line in lines]
         if novel:
-            lines = [f"{s[1]}曰：“{s[2].strip('“”')}”" if s else line for line, s in zip(lines, said, strict=True)]
+            lines = [
+                f"{s[1]}曰：“{s[2].strip('“”')}”" if s else line
+                for line, s in zip(lines, said, strict=True)
+            ]
         if lines:
             told.append(("" if novel else "\n").join(lines))
     return told
@@ -211,7 +239,9 @@ def asked_of(user: str, card: Card, text: str) -> str:
 
 
 VIEW = "你怎么看？"
-_ASKS = re.compile(r"[吗呢么谁哪几何]|怎么|怎样|什么|为啥|多少|还是|是否|能不能|会不会|要不要|可否|可曾|莫非|岂")
+_ASKS = re.compile(
+    r"[吗呢么谁哪几何]|怎么|怎样|什么|为啥|多少|还是|是否|能不能|会不会|要不要|可否|可曾|莫非|岂"
+)
 _ENDS = "。！？；…，、：”’」）.!?~～"
 
 
@@ -255,7 +285,8 @@ def _request(
         for note in notes:
             spoken.insert(max(0, len(spoken) - 1), note if note[-1:] in "。！？”" else f"{note}。")
         return Request(
-            messages=(Message(role="user", content="".join([*head, *spoken])),), speaker=card.cue or card.name
+            messages=(Message(role="user", content="".join([*head, *spoken])),),
+            speaker=card.cue or card.name,
         )
     # Strict templates want one system message, then questions and answers in turn, a question first and last.
     messages: list[Message] = []

@@ -18,14 +18,18 @@ ASKED_AS_GUEST = 0.5
 """Share of the introduced samples that are cut down to one question, asked as the user's are."""
 
 
-def rehearsed(samples: Sequence[Sample], company: Company, *, share: float, novel: bool, seed: int) -> list[Sample]:
+def rehearsed(
+    samples: Sequence[Sample], company: Company, *, share: float, novel: bool, seed: int
+) -> list[Sample]:
     """The samples, `share` of them with who answers in front, where the book tells enough of them.
 
     Args:
         novel: for a model that writes prose; else for one that is told in a system message.
     """
     dice = random.Random(seed)
-    return [_introduced(one, company, novel, dice) if dice.random() < share else one for one in samples]
+    return [
+        _introduced(one, company, novel, dice) if dice.random() < share else one for one in samples
+    ]
 
 
 def _introduced(sample: Sample, company: Company, novel: bool, dice: random.Random) -> Sample:
@@ -37,10 +41,19 @@ def _introduced(sample: Sample, company: Company, novel: bool, dice: random.Rand
         if sample.earlier and sample.earlier[-1].speaker != sample.speaker
         else Exchange(context="", chat="")
     )
-    asked, within = _bare(before.chat), {_bare(sample.chat), *(_bare(one.chat) for one in sample.earlier)}
+    asked, within = (
+        _bare(before.chat),
+        {_bare(sample.chat), *(_bare(one.chat) for one in sample.earlier)},
+    )
     lines, most = company.own_lines(card.name), EXAMPLES + len(within)
-    near = lines.nearest(asked or sample.context, most, novel=card.novel) if novel else lines.typical(most)
-    shown = [own_line(card, line.text, novel) for line in near if line.text not in within][:EXAMPLES]
+    near = (
+        lines.nearest(asked or sample.context, most, novel=card.novel)
+        if novel
+        else lines.typical(most)
+    )
+    shown = [own_line(card, line.text, novel) for line in near if line.text not in within][
+        :EXAMPLES
+    ]
     if len(shown) < EXAMPLES:
         return sample
     front = ("" if novel else "\n").join([persona_of(card, GUEST, novel), *shown])

@@ -59,7 +59,9 @@ class Stage:
         cards: characters beside them, or instead of those of the same name.
     """
 
-    def __init__(self, engine: Engine, company: Company, cards: Mapping[str, Card] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, company: Company, cards: Mapping[str, Card] | None = None
+    ) -> None:
         self.engine, self.company = engine, company
         self._cards = dict(cards or {})
 
@@ -91,7 +93,12 @@ class Stage:
             return name
 
     def prompt(
-        self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, begun: str = ""
+        self,
+        name: str,
+        said: Sequence[Said],
+        setting: Setting,
+        options: GenerateOptions,
+        begun: str = "",
     ) -> Prompt:
         """What the model reads before `name` speaks.
 
@@ -106,7 +113,13 @@ class Stage:
             said = [one if one.by_user else replace(one, name=self._cue(one.name)) for one in said]
         room = self.engine.max_context - options.max_new_tokens - self.engine.count_tokens(begun)
         return write_prompt(
-            self.engine, card, said, setting, room=room, lines=lines, lessons=self._lessons(card.name, setting)
+            self.engine,
+            card,
+            said,
+            setting,
+            room=room,
+            lines=lines,
+            lessons=self._lessons(card.name, setting),
         )
 
     def _lessons(self, name: str, setting: Setting) -> Sequence[Exchange]:
@@ -116,9 +129,17 @@ class Stage:
         return shown(self.company, name, setting.examples)
 
     def speak(
-        self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, *, candidates: int = 1,
-        among: Sequence[str] = (), on_piece: OnPiece | None = None, cancel: Cancel | None = None,
-    ) -> Spoken:  # fmt: skip
+        self,
+        name: str,
+        said: Sequence[Said],
+        setting: Setting,
+        options: GenerateOptions,
+        *,
+        candidates: int = 1,
+        among: Sequence[str] = (),
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
+    ) -> Spoken:
         """`name`'s next reply; the best of `candidates`.
 
         Args:
@@ -138,14 +159,22 @@ class Stage:
         before = [one.text for one in said if not one.by_user][-HEARD:] + list(prompt.own)
         question = normalise(next((one.text for one in reversed(said) if one.by_user), ""))
         voices = self.company.voices(rivals) if self.company.lines(card.name) else None
-        weighed = weigh(replies, card.name, question, voices=voices, worn=self.company.worn(), before=before)
+        weighed = weigh(
+            replies, card.name, question, voices=voices, worn=self.company.worn(), before=before
+        )
         best = next(reply for reply in replies if reply.text == weighed[0].text)
         return Spoken(name=card.name, reply=best, prompt=prompt, weighed=tuple(weighed))
 
     def go_on(
-        self, name: str, said: Sequence[Said], setting: Setting, options: GenerateOptions, *, on_piece: OnPiece | None = None,
+        self,
+        name: str,
+        said: Sequence[Said],
+        setting: Setting,
+        options: GenerateOptions,
+        *,
+        on_piece: OnPiece | None = None,
         cancel: Cancel | None = None,
-    ) -> Reply:  # fmt: skip
+    ) -> Reply:
         """More of the last reply, which was cut off or is to be longer; the reply's text is only what is new."""
         *before, last = said
         if self.engine.kind == "novel":
@@ -158,19 +187,33 @@ class Stage:
         return self.engine.run(request, options, on_piece, cancel)
 
     def speak_for_user(
-        self, said: Sequence[Said], setting: Setting, options: GenerateOptions, names: Sequence[str], *,
-        on_piece: OnPiece | None = None, cancel: Cancel | None = None,
-    ) -> Reply:  # fmt: skip
+        self,
+        said: Sequence[Said],
+        setting: Setting,
+        options: GenerateOptions,
+        names: Sequence[str],
+        *,
+        on_piece: OnPiece | None = None,
+        cancel: Cancel | None = None,
+    ) -> Reply:
         """What the user might say next."""
         user = setting.user or GUEST
         me = Card(name=user, cue=user, description=setting.user_persona)
-        turned = [replace(one, by_user=False, name=user if one.by_user else one.name) for one in said]
+        turned = [
+            replace(one, by_user=False, name=user if one.by_user else one.name) for one in said
+        ]
         prompt = write_prompt(
-            self.engine, me, turned, replace(setting, user=next(iter(names), ""), user_persona="", examples=0), room=self.engine.max_context - options.max_new_tokens
-        )  # fmt: skip
+            self.engine,
+            me,
+            turned,
+            replace(setting, user=next(iter(names), ""), user_persona="", examples=0),
+            room=self.engine.max_context - options.max_new_tokens,
+        )
         return self.engine.run(prompt.request, options, on_piece, cancel)
 
-    def next_speaker(self, names: Sequence[str], said: Sequence[Said], order: Order, seed: int | None = None) -> str:
+    def next_speaker(
+        self, names: Sequence[str], said: Sequence[Said], order: Order, seed: int | None = None
+    ) -> str:
         """Who answers now.
 
         Raises:
@@ -179,16 +222,27 @@ class Stage:
         if not names:
             raise InputError("场景里还没有人", "先选人物")
         last = said[-1] if said else None
-        called = [name for name in names if last is not None and self._is_called(name, last.text) and last.name != name]
+        called = [
+            name
+            for name in names
+            if last is not None and self._is_called(name, last.text) and last.name != name
+        ]
         if called and last is not None:
             return min(called, key=lambda name: min(at for at in self._places(name, last.text)))
         others = [name for name in names if last is None or last.name != name] or list(names)
-        given = self._given_the_word(others, said) if order == "model" and len(others) > 1 and said else ""
+        given = (
+            self._given_the_word(others, said)
+            if order == "model" and len(others) > 1 and said
+            else ""
+        )
         if given:
             return given
         if order != "named" or len(others) == 1 or last is None:
             spoken = [one.name for one in said if not one.by_user]
-            return min(others, key=lambda name: (spoken[::-1].index(name) if name in spoken else len(spoken)) * -1)
+            return min(
+                others,
+                key=lambda name: (spoken[::-1].index(name) if name in spoken else len(spoken)) * -1,
+            )
         return random.Random(seed if seed is not None else len(said)).choice(others)
 
     def digest(self, said: Sequence[Said]) -> str:
@@ -221,8 +275,12 @@ class Stage:
         while len(said) > 1 and self.engine.prompt_tokens(request) > room:
             said = said[len(said) // 4 + 1 :]
             request = _to_sum_up(said, before)
-        reply = self.engine.run(request, GenerateOptions(do_sample=False, max_new_tokens=LONGEST_SUMMARY), None, cancel)
-        return f"前情：{written}" if (written := reply.text.strip().removeprefix("前情：")) else told
+        reply = self.engine.run(
+            request, GenerateOptions(do_sample=False, max_new_tokens=LONGEST_SUMMARY), None, cancel
+        )
+        return (
+            f"前情：{written}" if (written := reply.text.strip().removeprefix("前情：")) else told
+        )
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -245,16 +303,24 @@ class Stage:
             options = replace(options, strength=setting.strength)
         if self.engine.kind == "template" and "dry_multiplier" in self.engine.supports:
             options = replace(options, dry_multiplier=ROUND_IN_CIRCLES)
-        if not setting.manner or "leanings" not in self.engine.supports or not self.company.lines(name):
+        if (
+            not setting.manner
+            or "leanings" not in self.engine.supports
+            or not self.company.lines(name)
+        ):
             return options
         return replace(options, leanings=self.company.leanings(name, rivals, setting.manner))
 
-    def _ended(self, options: GenerateOptions, said: Sequence[Said], setting: Setting) -> GenerateOptions:
+    def _ended(
+        self, options: GenerateOptions, said: Sequence[Said], setting: Setting
+    ) -> GenerateOptions:
         """An instruct model must not go on with the others' lines."""
         if self.engine.kind == "novel" or "stop" not in self.engine.supports:
             return options
         names = dict.fromkeys([setting.user or "", *(one.name for one in said)])
-        return replace(options, stop=(*options.stop, *(f"\n{name}：" for name in names if name))[:8])
+        return replace(
+            options, stop=(*options.stop, *(f"\n{name}：" for name in names if name))[:8]
+        )
 
     def _is_called(self, name: str, text: str) -> bool:
         return bool(self._places(name, text))
@@ -273,7 +339,8 @@ class Stage:
         instruct model's answer to who speaks next. '' where it names nobody."""
         called = {name: self.card(name).cue or name for name in names}
         text = "".join(
-            f"{one.name or ''}{'曰：“' + one.text + '”' if one.name else one.text}" for one in said[-LOOKED_AT:]
+            f"{one.name or ''}{'曰：“' + one.text + '”' if one.name else one.text}"
+            for one in said[-LOOKED_AT:]
         )
         options = GenerateOptions(max_new_tokens=12, do_sample=False)
         if "grammar" in self.engine.supports:
@@ -292,4 +359,6 @@ class Stage:
 def _to_sum_up(said: Sequence[Said], before: str) -> Request:
     told = "\n".join(f"{one.name or '叙述'}：{one.text}" for one in said if one.text)
     order = "把下面的对话写成一段前情，两百字以内：谁做了什么、说定了什么、还有什么没有做。只写前情，不要评论。"
-    return Request(messages=(Message(role="user", content="\n\n".join(filter(None, (order, before, told)))),))
+    return Request(
+        messages=(Message(role="user", content="\n\n".join(filter(None, (order, before, told)))),)
+    )

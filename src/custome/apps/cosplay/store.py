@@ -175,23 +175,42 @@ class Store:
     ) -> str:
         """A new conversation; returns its id."""
         now = time.time()
-        chat = _Chat(id=uuid.uuid4().hex, owner=owner, title=title[:LONGEST_TITLE], model=model, settings=settings or {},
-                     parent=parent, created=now, updated=now)  # fmt: skip
+        chat = _Chat(
+            id=uuid.uuid4().hex,
+            owner=owner,
+            title=title[:LONGEST_TITLE],
+            model=model,
+            settings=settings or {},
+            parent=parent,
+            created=now,
+            updated=now,
+        )
         with self._session() as session:
             session.add(chat)
             return chat.id
 
     def chats(self, owner: str, search: str = "", limit: int = 200) -> list[ChatInfo]:
         """An owner's conversations, the latest first; with `search` those in whose title or text it stands."""
-        turns = select(func.count()).where(_Turn.chat == _Chat.id, _Turn.deleted.is_(None)).scalar_subquery()
+        turns = (
+            select(func.count())
+            .where(_Turn.chat == _Chat.id, _Turn.deleted.is_(None))
+            .scalar_subquery()
+        )
         query = select(_Chat, turns).where(_Chat.owner == owner, _Chat.deleted.is_(None))
         if search.strip():
             wanted = f"%{search.strip().replace('%', '').replace('_', '')}%"
-            inside = select(_Turn.chat).join(_Version, _Version.turn == _Turn.id).where(_Version.text.like(wanted), _Turn.deleted.is_(None))  # fmt: skip
+            inside = (
+                select(_Turn.chat)
+                .join(_Version, _Version.turn == _Turn.id)
+                .where(_Version.text.like(wanted), _Turn.deleted.is_(None))
+            )
             query = query.where(_Chat.title.like(wanted) | _Chat.id.in_(inside))
         with self._session() as session:
             rows = session.execute(query.order_by(_Chat.updated.desc()).limit(limit)).all()
-            return [ChatInfo(id=chat.id, title=chat.title, updated=chat.updated, turns=count) for chat, count in rows]
+            return [
+                ChatInfo(id=chat.id, title=chat.title, updated=chat.updated, turns=count)
+                for chat, count in rows
+            ]
 
     def read(self, chat: str, owner: str) -> Chat:
         """A conversation, whole.
@@ -201,22 +220,37 @@ class Store:
         """
         with self._session() as session:
             found = self._own(session, chat, owner)
-            turns = session.scalars(select(_Turn).where(_Turn.chat == chat, _Turn.deleted.is_(None)).order_by(_Turn.place, _Turn.id)).all()  # fmt: skip
+            turns = session.scalars(
+                select(_Turn)
+                .where(_Turn.chat == chat, _Turn.deleted.is_(None))
+                .order_by(_Turn.place, _Turn.id)
+            ).all()
             versions: dict[int, list[_Version]] = {turn.id: [] for turn in turns}
             query = select(_Version).where(_Version.turn.in_(versions)).order_by(_Version.number)
             for version in session.scalars(query):
                 versions[version.turn].append(version)
             return Chat(
-                id=found.id, title=found.title, model=found.model, settings=dict(found.settings), parent=found.parent,
+                id=found.id,
+                title=found.title,
+                model=found.model,
+                settings=dict(found.settings),
+                parent=found.parent,
                 turns=tuple(_as_turn(turn, versions[turn.id]) for turn in turns),
-            )  # fmt: skip
+            )
 
     def rename(self, chat: str, owner: str, title: str) -> None:
         if not title.strip():
             raise InputError("对话的名字是空的", "写一个名字")
         self._change(chat, owner, title=title.strip()[:LONGEST_TITLE])
 
-    def set(self, chat: str, owner: str, *, settings: dict[str, Any] | None = None, model: str | None = None) -> None:
+    def set(
+        self,
+        chat: str,
+        owner: str,
+        *,
+        settings: dict[str, Any] | None = None,
+        model: str | None = None,
+    ) -> None:
         """Other settings, or another model."""
         changed: dict[str, Any] = {"settings": settings} if settings is not None else {}
         self._change(chat, owner, **changed, **({"model": model} if model is not None else {}))
@@ -232,7 +266,11 @@ class Store:
                 found.deleted = None
                 return
             latest = session.scalar(select(func.max(_Turn.deleted)).where(_Turn.chat == chat))
-            session.execute(update(_Turn).where(_Turn.chat == chat, _Turn.deleted == latest).values(deleted=None))
+            session.execute(
+                update(_Turn)
+                .where(_Turn.chat == chat, _Turn.deleted == latest)
+                .values(deleted=None)
+            )
 
     def bring_back_latest(self, owner: str) -> str:
         """Undo the latest `remove`; returns the conversation's id, '' where there is none."""
@@ -244,7 +282,9 @@ class Store:
             found.deleted = None
             return found.id
 
-    def branch(self, chat: str, owner: str, turn: int, *, settings: dict[str, Any] | None = None) -> str:
+    def branch(
+        self, chat: str, owner: str, turn: int, *, settings: dict[str, Any] | None = None
+    ) -> str:
         """A copy of a conversation up to and with one of its turns.
 
         Args:
@@ -255,7 +295,9 @@ class Store:
         if turn not in places:
             raise InputError(f"这段对话里没有第 {turn} 句", "它可能已经删了")
         kept = whole.settings if settings is None else settings
-        copy = self.begin(owner, f"{whole.title} · 分支", model=whole.model, settings=kept, parent=chat)
+        copy = self.begin(
+            owner, f"{whole.title} · 分支", model=whole.model, settings=kept, parent=chat
+        )
         self.fill(copy, owner, whole.turns[: places.index(turn) + 1])
         return copy
 
@@ -265,15 +307,28 @@ class Store:
             self._own(session, chat, owner)
             start = self._next_place(session, chat)
             for place, turn in enumerate(turns, start):
-                row = _Turn(chat=chat, place=place, name=turn.name, by_user=turn.by_user, chosen=turn.chosen)
+                row = _Turn(
+                    chat=chat, place=place, name=turn.name, by_user=turn.by_user, chosen=turn.chosen
+                )
                 session.add(row)
                 session.flush()
-                session.add_all(_Version(turn=row.id, number=number, text=words, finished=True, told={}, created=time.time())
-                                for number, words in enumerate(turn.versions))  # fmt: skip
+                session.add_all(
+                    _Version(
+                        turn=row.id,
+                        number=number,
+                        text=words,
+                        finished=True,
+                        told={},
+                        created=time.time(),
+                    )
+                    for number, words in enumerate(turn.versions)
+                )
 
     # -- characters somebody brought along ----------------------------------------------------------------------------
 
-    def keep_card(self, owner: str, name: str, content: dict[str, Any], picture: bytes = b"") -> None:
+    def keep_card(
+        self, owner: str, name: str, content: dict[str, Any], picture: bytes = b""
+    ) -> None:
         """Keep a character card (its JSON) and the picture it came in under its name, in place of an older one."""
         with self._session() as session:
             session.merge(_Card(owner=owner, name=name, content=content))
@@ -298,14 +353,27 @@ class Store:
 
     # -- turns -------------------------------------------------------------------------------------------------------
 
-    def say(self, chat: str, owner: str, name: str, words: str, *, by_user: bool, finished: bool = True) -> int:
+    def say(
+        self, chat: str, owner: str, name: str, words: str, *, by_user: bool, finished: bool = True
+    ) -> int:
         """Add a turn at the end; returns its id. With `finished` False it is being written."""
         with self._session() as session:
             found = self._own(session, chat, owner)
-            turn = _Turn(chat=chat, place=self._next_place(session, chat), name=name, by_user=by_user)
+            turn = _Turn(
+                chat=chat, place=self._next_place(session, chat), name=name, by_user=by_user
+            )
             session.add(turn)
             session.flush()
-            session.add(_Version(turn=turn.id, number=0, text=words, finished=finished, told={}, created=time.time()))
+            session.add(
+                _Version(
+                    turn=turn.id,
+                    number=0,
+                    text=words,
+                    finished=finished,
+                    told={},
+                    created=time.time(),
+                )
+            )
             found.updated = time.time()
             return turn.id
 
@@ -314,14 +382,25 @@ class Store:
         with self._session() as session:
             row = self._turn(session, chat, owner, turn)
             number = session.scalar(select(func.count()).where(_Version.turn == turn)) or 0
-            session.add(_Version(turn=turn, number=number, text="", finished=False, told={}, created=time.time()))
+            session.add(
+                _Version(
+                    turn=turn, number=number, text="", finished=False, told={}, created=time.time()
+                )
+            )
             row.chosen = number
             return number
 
     def write(
-        self, chat: str, owner: str, turn: int, words: str, *, finished: bool, told: dict[str, Any] | None = None,
+        self,
+        chat: str,
+        owner: str,
+        turn: int,
+        words: str,
+        *,
+        finished: bool,
+        told: dict[str, Any] | None = None,
         number: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """What a version of a turn says now.
 
         Args:
@@ -331,10 +410,16 @@ class Store:
         with self._session() as session:
             row = self._turn(session, chat, owner, turn)
             changed: dict[str, Any] = {
-                "text": words, "finished": finished, **({"told": told} if told is not None else {})
-            }  # fmt: skip
+                "text": words,
+                "finished": finished,
+                **({"told": told} if told is not None else {}),
+            }
             which = row.chosen if number is None else number
-            session.execute(update(_Version).where(_Version.turn == turn, _Version.number == which).values(**changed))
+            session.execute(
+                update(_Version)
+                .where(_Version.turn == turn, _Version.number == which)
+                .values(**changed)
+            )
             if finished:
                 session.execute(update(_Chat).where(_Chat.id == chat).values(updated=time.time()))
 
@@ -342,7 +427,9 @@ class Store:
         """Take back a version nothing was written into, for good; a turn left without any goes as well."""
         with self._session() as session:
             row = self._turn(session, chat, owner, turn)
-            session.execute(delete(_Version).where(_Version.turn == turn, _Version.number == number))
+            session.execute(
+                delete(_Version).where(_Version.turn == turn, _Version.number == number)
+            )
             left = session.scalar(select(func.max(_Version.number)).where(_Version.turn == turn))
             if left is None:
                 session.delete(row)
@@ -368,13 +455,19 @@ class Store:
         with self._session() as session:
             row = self._turn(session, chat, owner, turn)
             where = (_Turn.place >= row.place) if following else (_Turn.id == turn)
-            session.execute(update(_Turn).where(_Turn.chat == chat, where).values(deleted=time.time()))
+            session.execute(
+                update(_Turn).where(_Turn.chat == chat, where).values(deleted=time.time())
+            )
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        with self._guarded(), Session(self._database, expire_on_commit=False) as session, session.begin():
+        with (
+            self._guarded(),
+            Session(self._database, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
@@ -389,7 +482,9 @@ class Store:
     def _own(self, session: Session, chat: str, owner: str, deleted_too: bool = False) -> _Chat:
         found = session.get(_Chat, chat)
         if found is None or found.owner != owner or (found.deleted is not None and not deleted_too):
-            raise InputError(f"没有这段对话：{chat!r}", "它可能已经删了，或是别人的；从列表里另选一段")
+            raise InputError(
+                f"没有这段对话：{chat!r}", "它可能已经删了，或是别人的；从列表里另选一段"
+            )
         return found
 
     def _turn(self, session: Session, chat: str, owner: str, turn: int) -> _Turn:
@@ -411,8 +506,14 @@ class Store:
 
 def _as_turn(turn: _Turn, versions: Sequence[_Version]) -> Turn:
     chosen = min(turn.chosen, max(0, len(versions) - 1))
-    return Turn(id=turn.id, name=turn.name, by_user=turn.by_user, versions=tuple(v.text for v in versions), chosen=chosen,
-                finished=not versions or versions[chosen].finished)  # fmt: skip
+    return Turn(
+        id=turn.id,
+        name=turn.name,
+        by_user=turn.by_user,
+        versions=tuple(v.text for v in versions),
+        chosen=chosen,
+        finished=not versions or versions[chosen].finished,
+    )
 
 
 def _careful(database: Database) -> None:

@@ -29,7 +29,11 @@ def written(turns: Sequence[Turn], form: Form, title: str, user: str) -> str:
     if form == "jsonl":
         others = [turn.name for turn in turns if not turn.by_user]
         rows: list[dict[str, Any]] = [
-            {"user_name": user, "character_name": others[0] if others else "", "chat_metadata": {"title": title}}
+            {
+                "user_name": user,
+                "character_name": others[0] if others else "",
+                "chat_metadata": {"title": title},
+            }
         ]
         for turn in turns:
             rows.append(
@@ -66,7 +70,9 @@ def read(text: str, where: str, user: str) -> tuple[str, list[Turn]]:
     else:
         title, turns = _read_text(text, where, user)
     if len(turns) > MOST_TURNS:
-        raise InputError(f"{where!r} 有 {len(turns):,} 句，最多 {MOST_TURNS:,}", "分成几个文件再导入")
+        raise InputError(
+            f"{where!r} 有 {len(turns):,} 句，最多 {MOST_TURNS:,}", "分成几个文件再导入"
+        )
     return title, turns
 
 
@@ -86,13 +92,20 @@ def _read_json(text: str, where: str) -> tuple[str, list[Turn]]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise DataError(
-                f"{where}:{number}: 不是合法的 JSON：{error}", "需要 SillyTavern 的 .jsonl，或本页导出的文件"
+                f"{where}:{number}: 不是合法的 JSON：{error}",
+                "需要 SillyTavern 的 .jsonl，或本页导出的文件",
             ) from error
         if not isinstance(row, dict):
-            raise DataError(f"{where}:{number}: 一行应是一个对象", "需要 SillyTavern 的 .jsonl，或本页导出的文件")
+            raise DataError(
+                f"{where}:{number}: 一行应是一个对象",
+                "需要 SillyTavern 的 .jsonl，或本页导出的文件",
+            )
         if "mes" not in row:
             if turns or not {"user_name", "character_name", "chat_metadata"} & set(row):
-                raise DataError(f"{where}:{number}: 没有 mes，不是对话", "需要 SillyTavern 的 .jsonl，或本页导出的文件")
+                raise DataError(
+                    f"{where}:{number}: 没有 mes，不是对话",
+                    "需要 SillyTavern 的 .jsonl，或本页导出的文件",
+                )
             about = row.get("chat_metadata")
             title = str(about.get("title") or "") if isinstance(about, dict) else ""
             continue
@@ -108,21 +121,31 @@ def _turn(row: dict[str, Any], where: str) -> Turn:
     if not isinstance(row["mes"], str) or not all(isinstance(text, str) for text in versions):
         raise DataError(f"{where}: mes 和 swipes 应是文字", "改正后再导入")
     if max(map(len, versions)) > LONGEST:
-        raise DataError(f"{where}: 这一句有 {max(map(len, versions)):,} 字，最多 {LONGEST:,}", "删短后再导入")
+        raise DataError(
+            f"{where}: 这一句有 {max(map(len, versions)):,} 字，最多 {LONGEST:,}", "删短后再导入"
+        )
     swiped = row.get("swipe_id")
     chosen = swiped if isinstance(swiped, int) and 0 <= swiped < len(versions) else 0
     if versions[chosen] != row["mes"]:  # edited after it was swiped
         versions[chosen] = row["mes"]
     return Turn(
-        id=0, name=str(row.get("name") or ""), by_user=bool(row.get("is_user")), versions=tuple(versions), chosen=chosen
+        id=0,
+        name=str(row.get("name") or ""),
+        by_user=bool(row.get("is_user")),
+        versions=tuple(versions),
+        chosen=chosen,
     )
 
 
 def _our_old_form(rows: Sequence[Any], where: str) -> list[Turn]:
     turns = []
     for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("user", "speaker", "reply")):
-            raise DataError(f"{where} 第 {number} 轮: user、speaker、reply 都应是文字", "需要本页导出的文件")
+        if not isinstance(row, dict) or not all(
+            isinstance(row.get(key), str) for key in ("user", "speaker", "reply")
+        ):
+            raise DataError(
+                f"{where} 第 {number} 轮: user、speaker、reply 都应是文字", "需要本页导出的文件"
+            )
         turns.append(Turn(id=0, name="客", by_user=True, versions=(row["user"],)))
         if row["reply"]:
             turns.append(Turn(id=0, name=row["speaker"], by_user=False, versions=(row["reply"],)))
@@ -132,7 +155,9 @@ def _our_old_form(rows: Sequence[Any], where: str) -> list[Turn]:
 def _read_text(text: str, where: str, user: str) -> tuple[str, list[Turn]]:
     lines = text.splitlines()
     title = ""
-    if len(lines) > 2 and (signed := _USER.match(lines[2])):  # ours: a title, even where it looks like somebody's words
+    if len(lines) > 2 and (
+        signed := _USER.match(lines[2])
+    ):  # ours: a title, even where it looks like somebody's words
         title, user, lines = lines[0].lstrip("# ").strip(), signed[1], lines[3:]
     elif not (_LINE.match(lines[0]) or _HEADING.match(lines[0])):
         title, lines = lines[0].lstrip("# ").strip(), lines[1:]
@@ -143,10 +168,15 @@ def _read_text(text: str, where: str, user: str) -> tuple[str, list[Turn]]:
             turns.append(Turn(id=0, name=found[1], by_user=found[1] == user, versions=(found[2],)))
         elif line.startswith("    ") and turns:
             turns[-1] = Turn(
-                id=0, name=turns[-1].name, by_user=turns[-1].by_user, versions=(f"{turns[-1].text}\n{line[4:]}",)
+                id=0,
+                name=turns[-1].name,
+                by_user=turns[-1].by_user,
+                versions=(f"{turns[-1].text}\n{line[4:]}",),
             )
         elif line.strip():
             turns.append(Turn(id=0, name="", by_user=False, versions=(line,)))
     if not any(turn.name for turn in turns):
-        raise DataError(f"{where!r} 里看不出谁说了什么", "每句写成“某某：……”；也认得 SillyTavern 的 .jsonl")
+        raise DataError(
+            f"{where!r} 里看不出谁说了什么", "每句写成“某某：……”；也认得 SillyTavern 的 .jsonl"
+        )
     return title, turns

@@ -207,7 +207,7 @@ class Check:
             learner = assembly.make_learner(attached, recipe, batching, accelerator)
             clock = Clock(self.device)
             examples = samples(ROWS * batching.row_tokens, config.vocab_size)
-            rhythm = trainer.Rhythm(
+            loop = trainer.LoopConfig(
                 steps=self.options.steps + 2,
                 max_grad_norm=1.0,
                 seed=1,
@@ -220,7 +220,7 @@ class Check:
                 learner,
                 examples,
                 BatchPlan(lengths=[len(e.ids) for e in examples], batch_size=len(examples), seed=1),
-                rhythm,
+                loop,
                 validate=lambda step: float("nan"),
                 save_best=lambda progress: None,
                 checkpoints=Unsaved(Path(name), 1),

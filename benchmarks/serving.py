@@ -27,8 +27,8 @@ from pathlib import Path
 
 import psutil
 
+from custome.models.gguf_cache import prepare, prepare_shared
 from custome.models.run_folder import read_run
-from custome.models.served import prepare, prepare_shared
 from custome.models.sources import gguf_behind
 from custome.ports import free_port
 from custome.report import ConsoleReporter, NullReporter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from custome.known import chat_templates
+from custome.model_catalog import chat_templates
 from tiny import make_tiny_tokenizer
 
 

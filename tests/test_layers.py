@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "custome"
 LEVEL = {
     "errors": 0,
     "types": 0,
-    "known": 0.5,
+    "model_catalog": 0.5,
     "files": 1,
     "ports": 1,
     "report": 1.2,  # L1 in itself: config and resources use report and files

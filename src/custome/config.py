@@ -20,7 +20,7 @@ import yaml
 
 from .errors import InputError, RecipeError
 from .files import read_text
-from .known import chat_templates
+from .model_catalog import chat_templates
 
 
 @dataclass(frozen=True, kw_only=True)

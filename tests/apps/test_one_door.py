@@ -16,11 +16,11 @@ from custome.apps.cosplay.store import Store
 from custome.cli import evaluate
 from custome.cli.terminal_chat import terminal_chat
 from custome.corpus.cast import Cast, Line, read_cast, write_cast
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.models.chat_format import novel_text, open_format
 from custome.server.app import create_app
-from custome.server.auth import Doorkeeper
+from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.types import Character, GenerateOptions, Portrait
 
@@ -59,7 +59,7 @@ def test_every_door_leads_to_the_same_prompt(
     engine = ScriptedEngine()
     engine.kind = kind
     people = tuple(Character(name=one.name, cue=one.cue) for one in read_cast(run).people)
-    hosted = Hosted(name="m", engine=engine, people=people, folder=run)
+    hosted = ServedModel(name="m", engine=engine, people=people, folder=run)
     play = Play(lambda: [hosted], Store(tmp_path / "chats.db"))
     replies = {}
 
@@ -72,7 +72,7 @@ def test_every_door_leads_to_the_same_prompt(
     replies["terminal"] = (
         play.store.read(play.store.chats("terminal")[0].id, "terminal").turns[-1].text
     )
-    with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
+    with TestClient(create_app(Catalogue([hosted]), KeyAuth([]))) as client:
         body = {
             "model": "m:曹操",
             "messages": [{"role": "user", "content": WORDS}],
@@ -102,13 +102,13 @@ def test_over_the_api_the_assistants_own_words_stay_its_own(how: dict, run: Path
     engine = ScriptedEngine()
     engine.kind, engine.supports = "template", engine.supports | {"logprobs"}
     people = tuple(Character(name=one.name, cue=one.cue) for one in read_cast(run).people)
-    hosted = Hosted(name="m", engine=engine, people=people, folder=run)
+    hosted = ServedModel(name="m", engine=engine, people=people, folder=run)
     talk = [
         {"role": "user", "content": "在么？"},
         {"role": "assistant", "content": "在。"},
         {"role": "user", "content": "粮草何在？"},
     ]
-    with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
+    with TestClient(create_app(Catalogue([hosted]), KeyAuth([]))) as client:
         answer = client.post(
             "/v1/chat/completions",
             json={**how, "messages": [{"role": "system", "content": "夜深了。"}, *talk]},
@@ -131,14 +131,14 @@ def test_over_the_api_the_assistants_own_words_stay_its_own(how: dict, run: Path
 
 def test_the_base_of_a_run_knows_its_people_too(run: Path):
     engine, base = ScriptedEngine(), ScriptedEngine()
-    hosted = Hosted(
+    hosted = ServedModel(
         name="m",
         engine=engine,
         people=(Character(name="曹操", cue="操"),),
         folder=run,
         open_base=lambda: base,
     )
-    with TestClient(create_app(Catalogue([hosted]), Doorkeeper([]))) as client:
+    with TestClient(create_app(Catalogue([hosted]), KeyAuth([]))) as client:
         body = {
             "model": "m:base",
             "character": "曹操",

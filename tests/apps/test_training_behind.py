@@ -12,7 +12,7 @@ import pytest
 
 from custome import config
 from custome.apps.training_behind import TrainingBehind
-from custome.engine.base import Cancel, Hosted
+from custome.engine.base import Cancel, ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.models.run_folder import read_run
 from custome.server.catalogue import Catalogue
@@ -89,7 +89,7 @@ def test_the_tuned_model_takes_the_place_of_the_untuned_one_without_a_lost_word(
         ScriptedEngine(["慢慢说完这一句话。"], delay_s=0.05),
         ScriptedEngine(["我来了。"]),
     )
-    catalogue = Catalogue([Hosted(name="三国", engine=untuned)])
+    catalogue = Catalogue([ServedModel(name="三国", engine=untuned)])
     request, replies = Request(messages=(Message(role="user", content="在么？"),)), []
     ask = threading.Thread(
         target=lambda: replies.append(
@@ -99,7 +99,7 @@ def test_the_tuned_model_takes_the_place_of_the_untuned_one_without_a_lost_word(
     ask.start()
     wait_for(catalogue.busy)
     held = catalogue.find("三国", None).engine
-    catalogue.replace(Hosted(name="三国", engine=tuned))
+    catalogue.replace(ServedModel(name="三国", engine=tuned))
     assert (
         held.run(request, GenerateOptions()).text == "我来了。"
     )  # whoever had looked it up before

@@ -17,12 +17,12 @@ from chat_tab import answers, ask, meet, open_tab, pick, questions, tab_of
 from custome.apps.cosplay.card import Card, read_card, write_png
 from custome.apps.cosplay.lorebook import Entry, Lorebook
 from custome.apps.cosplay.store import Store
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character
+from custome.webui.avatar import seal_png
 from custome.webui.chat_page import build_chat_page
 from custome.webui.launch import open_page
-from custome.webui.seal import seal_png
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +50,7 @@ def serving(engine: ScriptedEngine, tmp_path: Path) -> Iterator[Callable[..., st
         for page in open_pages:
             page.close()
         models = [
-            Hosted(name=name, engine=engine, people=PEOPLE) for name in names or ("scripted",)
+            ServedModel(name=name, engine=engine, people=PEOPLE) for name in names or ("scripted",)
         ]
         open_pages.append(build_chat_page(lambda: models, tmp_path / "chats.db"))
         return open_page(
@@ -288,7 +288,7 @@ def test_conversations_are_listed_searched_renamed_deleted_and_survive_the_serve
 def test_when_the_last_model_is_gone_conversations_can_still_be_read(
     browser: Browser, engine: ScriptedEngine, tmp_path: Path
 ):
-    models = [Hosted(name="only", engine=engine, people=PEOPLE)]
+    models = [ServedModel(name="only", engine=engine, people=PEOPLE)]
     page = build_chat_page(lambda: list(models), tmp_path / "chats.db")
     address = open_page(
         page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False
@@ -550,7 +550,7 @@ def test_a_trained_run_answers(browser: Browser, request: pytest.FixtureRequest,
         home=Path(request.config.getoption("--home")),
     )
     page = build_chat_page(
-        lambda: [Hosted(name="run", engine=engine, people=tuple(people), folder=Path(folder))],
+        lambda: [ServedModel(name="run", engine=engine, people=tuple(people), folder=Path(folder))],
         tmp_path / "chats.db",
     )
     address = open_page(

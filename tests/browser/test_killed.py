@@ -30,10 +30,10 @@ SERVER = f"""
 import sys
 from pathlib import Path
 from custome.apps.cosplay.store import Store
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.server.app import create_app
-from custome.server.auth import Doorkeeper
+from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.types import Character
 from custome.webui.chat_page import build_chat_page
@@ -41,8 +41,8 @@ from custome.webui.launch import mount_page
 import uvicorn
 
 engine = ScriptedEngine([{REPLY!r}], delay_s={DELAY_S})
-catalogue = Catalogue([Hosted(name="三国", engine=engine, people=(Character(name="曹操", cue="曹操", utterances=9),))])
-app = create_app(catalogue, Doorkeeper([]))
+catalogue = Catalogue([ServedModel(name="三国", engine=engine, people=(Character(name="曹操", cue="曹操", utterances=9),))])
+app = create_app(catalogue, KeyAuth([]))
 mount_page(app, build_chat_page(catalogue.hosted, Store(sys.argv[1])), None)
 uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
 """

@@ -15,15 +15,15 @@ import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from chat_tab import answers, ask, meet, open_tab, pick, tab_of
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.remote import RemoteEngine
 from custome.engine.scripted import ScriptedEngine
+from custome.models.gguf_cache import prepare
 from custome.models.run_folder import read_run
-from custome.models.served import prepare
 from custome.ports import free_port
 from custome.report import NullReporter
 from custome.server.app import create_app
-from custome.server.auth import Doorkeeper, add_key, read_keys
+from custome.server.auth import KeyAuth, add_key, read_keys
 from custome.server.catalogue import Catalogue
 from custome.types import Character
 from custome.webui.chat_page import build_chat_page
@@ -50,11 +50,11 @@ class Echo(ScriptedEngine):
 
 @contextmanager
 def serving(
-    doorkeeper: Doorkeeper, chats: Path, hosted: list[Hosted] | None = None
+    doorkeeper: KeyAuth, chats: Path, hosted: list[ServedModel] | None = None
 ) -> Iterator[str]:
     hosted = hosted or [
-        Hosted(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE),
-        Hosted(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR),
+        ServedModel(name="三国", engine=Echo(delay_s=0.05, slots=4), people=THREE),
+        ServedModel(name="红楼", engine=Echo(delay_s=0.05, slots=4), people=FOUR),
     ]
     catalogue = Catalogue(hosted)
     check = None if doorkeeper.open else lambda _, text: doorkeeper.find(text) is not None
@@ -95,7 +95,7 @@ def new_tab(browser: Browser, address: str) -> Page:
 def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(
     browser: Browser, tmp_path: Path
 ):
-    with serving(Doorkeeper([]), tmp_path) as address:
+    with serving(KeyAuth([]), tmp_path) as address:
         first, second = new_tab(browser, address), new_tab(browser, address)
         meet(first, "诸葛亮")
         pick(second, "红楼")
@@ -140,7 +140,7 @@ def test_two_people_two_characters_at_the_same_time_and_stop_frees_the_slot(
 
 def test_with_keys_the_page_asks_for_one(browser: Browser, tmp_path: Path):
     text = add_key(tmp_path / "keys.json", "小王")
-    with serving(Doorkeeper(read_keys(tmp_path / "keys.json")), tmp_path) as address:
+    with serving(KeyAuth(read_keys(tmp_path / "keys.json")), tmp_path) as address:
         page = browser.new_context(locale="zh-CN").new_page()
         page.goto(address)
         fields = page.locator("input")
@@ -159,9 +159,9 @@ def test_the_engine_behind_is_killed_the_page_says_so_and_recovers(
     llama = Llama(prepare(run, NullReporter(), home=run.parents[1] / "home").model)
     engine = RemoteEngine(llama.url, "any", kind="novel")
     with serving(
-        Doorkeeper([]),
+        KeyAuth([]),
         tmp_path,
-        [Hosted(name="east", engine=engine, people=read_run(run).characters)],
+        [ServedModel(name="east", engine=engine, people=read_run(run).characters)],
     ) as address:
         page = new_tab(browser, address)
         tab_of(page, "生成")

@@ -12,7 +12,7 @@ from custome import resources
 from custome.cli import models
 from custome.cli.app import main
 from custome.config import find_recipe, load_recipe
-from custome.known import shipped_models, shipped_name
+from custome.model_catalog import shipped_models, shipped_name
 from custome.resources import catalogue
 
 

@@ -11,7 +11,7 @@ from custome.apps.cosplay.card import Card, write_json
 from custome.apps.cosplay.play import Play, Scene
 from custome.apps.cosplay.store import Store
 from custome.cli.terminal_chat import terminal_chat
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character, GenerateOptions
 
@@ -30,7 +30,8 @@ def typed(
         engine, left = ScriptedEngine(replies), list(lines)
         engine.max_context = context
         play = Play(
-            lambda: [Hosted(name="m", engine=engine, people=PEOPLE)], Store(tmp_path / "chats.db")
+            lambda: [ServedModel(name="m", engine=engine, people=PEOPLE)],
+            Store(tmp_path / "chats.db"),
         )
         monkeypatch.setattr("builtins.input", lambda _: left.pop(0) if left else "/退出")
         assert terminal_chat(play, "m", ["曹操"], Scene(), GenerateOptions()) == 0

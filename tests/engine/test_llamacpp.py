@@ -17,7 +17,7 @@ from custome.engine.base import Cancel, check_options
 from custome.engine.llamacpp import POOL, LlamaCppEngine, LlamaServer
 from custome.engine.local import open_local
 from custome.errors import InputError, LengthError, RunError, SourceError
-from custome.models import served
+from custome.models import gguf_cache
 from custome.report import NullReporter
 from custome.types import GenerateOptions, Message, Piece, Request
 
@@ -33,7 +33,7 @@ def ask(thing: str, speaker: str = "张三") -> Request:
 def engines(gguf_runs: dict[str, Path]) -> dict[str, LlamaCppEngine]:
     made = {}
     for name, run in gguf_runs.items():
-        one = served.prepare(run, NullReporter(), quant="f16", home=run.parents[1] / "home")
+        one = gguf_cache.prepare(run, NullReporter(), quant="f16", home=run.parents[1] / "home")
         made[name] = LlamaCppEngine(
             LlamaServer(one.model, slots=4), one.tokenizer, one.chat_format, name
         )
@@ -218,7 +218,7 @@ def test_beside_busy_processes_a_reply_waits_its_turn_and_no_longer(engines):
 def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):
     runs = list(gguf_runs.values())
     home = runs[0].parents[1] / "home"
-    both = served.prepare_shared(runs, NullReporter(), home=home)
+    both = gguf_cache.prepare_shared(runs, NullReporter(), home=home)
     assert both[0].model == both[1].model
     server = LlamaServer(both[0].model, both[0].adapters, slots=4)
     shared = [
@@ -228,7 +228,7 @@ def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):
     base = LlamaCppEngine(server, both[0].tokenizer, both[0].chat_format, "base")
     alone = []
     for run in runs:
-        (one,) = served.prepare_shared([run], NullReporter(), home=home)
+        (one,) = gguf_cache.prepare_shared([run], NullReporter(), home=home)
         alone.append(
             LlamaCppEngine(
                 LlamaServer(one.model, one.adapters, slots=1),
@@ -253,7 +253,7 @@ def test_one_base_two_adapters_interleaved_as_each_alone(engines, gguf_runs):
 def test_strength_of_a_request_leads_from_the_base_to_what_was_learnt(gguf_runs):
     run = gguf_runs["east"]
     home = run.parents[1] / "home"
-    (one,) = served.prepare_shared([run], NullReporter(), home=home)
+    (one,) = gguf_cache.prepare_shared([run], NullReporter(), home=home)
     server = LlamaServer(one.model, one.adapters, slots=1)
     base, tuned = (
         LlamaCppEngine(server, one.tokenizer, one.chat_format, "z", adapter=which)
@@ -285,7 +285,7 @@ def test_runs_that_cannot_share_are_named(gguf_runs, tmp_path):
         text.replace('"base_fingerprint": "', '"base_fingerprint": "f'), encoding="utf-8"
     )
     with pytest.raises(RunError, match="other"):
-        served.prepare_shared([run, other], NullReporter(), home=run.parents[1] / "home")
+        gguf_cache.prepare_shared([run, other], NullReporter(), home=run.parents[1] / "home")
 
 
 def test_a_damaged_file_is_named(tmp_path):

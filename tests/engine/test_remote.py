@@ -13,7 +13,7 @@ import pytest
 from custome.engine.base import Cancel
 from custome.engine.remote import RemoteEngine
 from custome.errors import BusyError, EngineError, InputError, LengthError
-from custome.models import served
+from custome.models import gguf_cache
 from custome.report import NullReporter
 from custome.types import GenerateOptions, Message, Request
 from llama_server import Llama
@@ -23,13 +23,13 @@ GREEDY = GenerateOptions(do_sample=False, max_new_tokens=24, repetition_penalty=
 
 
 @pytest.fixture(scope="module")
-def served_run(gguf_runs: dict[str, Path]) -> served.Served:
+def served_run(gguf_runs: dict[str, Path]) -> gguf_cache.CachedGguf:
     run = gguf_runs["east"]
-    return served.prepare(run, NullReporter(), quant="f16", home=run.parents[1] / "home")
+    return gguf_cache.prepare(run, NullReporter(), quant="f16", home=run.parents[1] / "home")
 
 
 @pytest.fixture(scope="module")
-def llama(served_run: served.Served) -> Iterator[Llama]:
+def llama(served_run: gguf_cache.CachedGguf) -> Iterator[Llama]:
     server = Llama(served_run.model)
     yield server
     server.kill()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from custome.known import chat_templates, known_models
+from custome.model_catalog import all_models, chat_templates
 from custome.models.chat_format import open_format
 from custome.types import Exchange, Message, Sample
 from template_tokenizer import tokenizer_for
@@ -38,7 +38,7 @@ GOLDEN = {
 
 def test_there_is_a_golden_string_for_every_template_and_every_model_has_one_of_them():
     assert set(GOLDEN) == set(chat_templates())
-    assert {model.chat_format for model in known_models().values()} <= {
+    assert {model.chat_format for model in all_models().values()} <= {
         "novel",
         "template",
         *GOLDEN,

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from custome.errors import SourceError
-from custome.known import shipped_models
+from custome.model_catalog import shipped_models
 from custome.models import convert
 from custome.models.gguf import POINTER, gguf_of, point_to
 from custome.models.loading import load_model

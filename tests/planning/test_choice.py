@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from custome.config import find_recipe, load_recipe
-from custome.known import shipped_models
+from custome.model_catalog import shipped_models
 from custome.planning.choice import FEWEST, MOST, Candidate, choose
 
 GB = 1e9

@@ -21,7 +21,7 @@ from custome.config import (
     TrainConfig,
 )
 from custome.errors import InputError
-from custome.known import known_models
+from custome.model_catalog import all_models
 from custome.planning.fit import fit, read_bytes
 from custome.planning.memory import make_plan, parameters
 from custome.planning.shapes import find_shape, read_shape
@@ -59,7 +59,7 @@ def test_a_folders_config_gives_the_models_own_count(tmp_path: Path, kind: str):
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_a_plan_that_adds_up(name: str):
     recipe = dataclasses.replace(RECIPE, method=METHODS[name]())
-    for shape in (known.shape for known in known_models().values()):
+    for shape in (known.shape for known in all_models().values()):
         plan = make_plan(recipe, shape, "cuda")
         parts = [
             getattr(plan, f.name)

@@ -16,14 +16,14 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from custome.engine.base import Cancel, Hosted
+from custome.engine.base import Cancel, ServedModel
 from custome.engine.gate import Gate, GatedEngine
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import BusyError, InputError, UnknownModelError
 from custome.models.chat_format import open_format
 from custome.ports import free_port
 from custome.server.app import create_app
-from custome.server.auth import Doorkeeper, add_key, read_keys, remove_key
+from custome.server.auth import KeyAuth, add_key, read_keys, remove_key
 from custome.server.catalogue import Catalogue
 from custome.types import Character, GenerateOptions, Message, Piece, Reply, Request
 from tiny import make_tiny_tokenizer
@@ -34,9 +34,9 @@ PEOPLE = (Character(name="张三", cue="张三", utterances=1),)
 
 def api(engine: ScriptedEngine, keys=(), most_waiting: int = 64) -> TestClient:
     catalogue = Catalogue(
-        [Hosted(name="run", engine=engine, people=PEOPLE)], most_waiting=most_waiting
+        [ServedModel(name="run", engine=engine, people=PEOPLE)], most_waiting=most_waiting
     )
-    return TestClient(create_app(catalogue, Doorkeeper(list(keys))))
+    return TestClient(create_app(catalogue, KeyAuth(list(keys))))
 
 
 def test_a_full_queue_says_when_to_come_back():
@@ -90,9 +90,9 @@ def test_a_client_that_leaves_frees_its_slot_within_a_token(how: str):
     engine = ScriptedEngine(
         ["一" * 400], delay_s=5.0 if how == "before the first word" else 0.05, slots=1
     )
-    catalogue = Catalogue([Hosted(name="run", engine=engine, people=PEOPLE)])
+    catalogue = Catalogue([ServedModel(name="run", engine=engine, people=PEOPLE)])
     ((_, gate),) = catalogue.gates()
-    with running(create_app(catalogue, Doorkeeper([]))) as port:
+    with running(create_app(catalogue, KeyAuth([]))) as port:
         body = json.dumps({**ASK, "stream": how == "streaming", "max_tokens": 400}).encode()
         connection = socket.create_connection(("127.0.0.1", port))
         connection.sendall(
@@ -165,7 +165,7 @@ def test_one_choice_that_says_nothing_does_not_keep_the_loop_busy():
 
 def test_a_model_that_is_removed_finishes_what_it_writes_and_refuses_what_comes():
     catalogue = Catalogue(
-        [Hosted(name="run", engine=ScriptedEngine(["一二三"], delay_s=0.1), people=PEOPLE)]
+        [ServedModel(name="run", engine=ScriptedEngine(["一二三"], delay_s=0.1), people=PEOPLE)]
     )
     found = catalogue.find("run", None)
     replies = []
@@ -186,10 +186,10 @@ def test_a_model_that_is_removed_finishes_what_it_writes_and_refuses_what_comes(
 
 def test_nobody_adds_adapters_to_an_open_server_that_others_reach():
     catalogue = Catalogue(
-        [Hosted(name="run", engine=ScriptedEngine(), people=PEOPLE)],
+        [ServedModel(name="run", engine=ScriptedEngine(), people=PEOPLE)],
         open_run=lambda path, name: pytest.fail("opened"),
     )
-    client = TestClient(create_app(catalogue, Doorkeeper([]), manageable=False))
+    client = TestClient(create_app(catalogue, KeyAuth([]), manageable=False))
     assert (
         client.post("/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": "x"}).status_code
         == 403
@@ -239,7 +239,7 @@ def test_only_an_admin_adds_adapters(tmp_path: Path):
 
 def test_at_the_same_time(tmp_path: Path):
     key = read_keys(tmp_path / "keys.json") or add_key(tmp_path / "keys.json", "a", concurrent=1)
-    door = Doorkeeper(read_keys(tmp_path / "keys.json"))
+    door = KeyAuth(read_keys(tmp_path / "keys.json"))
     found = door.find(str(key))
     with door.inside(found), pytest.raises(BusyError), door.inside(found):
         pass

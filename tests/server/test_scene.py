@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.server.app import create_app
-from custome.server.auth import Doorkeeper
+from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.types import Character
 
@@ -33,7 +33,7 @@ def three():
     )
     engine = ScriptedEngine()
     with TestClient(
-        create_app(Catalogue([Hosted(name="m", engine=engine, people=people)]), Doorkeeper([]))
+        create_app(Catalogue([ServedModel(name="m", engine=engine, people=people)]), KeyAuth([]))
     ) as client:
         yield client
 

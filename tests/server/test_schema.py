@@ -5,22 +5,24 @@ from __future__ import annotations
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import InputError
 from custome.server.app import create_app
-from custome.server.auth import Doorkeeper
+from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.types import Character
 
 
-def _never(path: str, name: str) -> Hosted:
+def _never(path: str, name: str) -> ServedModel:
     raise InputError("这里不加", "")
 
 
 PEOPLE = (Character(name="张三", cue="张三", utterances=1),)
-CATALOGUE = Catalogue([Hosted(name="run", engine=ScriptedEngine(), people=PEOPLE)], open_run=_never)
-schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(CATALOGUE, Doorkeeper([])))
+CATALOGUE = Catalogue(
+    [ServedModel(name="run", engine=ScriptedEngine(), people=PEOPLE)], open_run=_never
+)
+schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(CATALOGUE, KeyAuth([])))
 
 
 @schema.parametrize()

@@ -295,17 +295,17 @@ def test_reused_lower_layers_change_nothing(
     bases: dict[str, Path], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Three epochs with and without: the same weights, and the lower layers were asked once a sample."""
+    from custome.training import activation_cache
     from custome.training import finetune as main_path
-    from custome.training import reuse
 
     asked: list[int] = []
-    real = reuse.SplitBackbone.lower
+    real = activation_cache.SplitBackbone.lower
 
     def counted(self, **given):
         asked.append(given["input_ids"].shape[1])
         return real(self, **given)
 
-    monkeypatch.setattr(reuse.SplitBackbone, "lower", counted)
+    monkeypatch.setattr(activation_cache.SplitBackbone, "lower", counted)
     options = {
         "steps": 24,
         "batch_size": 8,

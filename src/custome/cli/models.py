@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from ..config import nearest, shipped_recipe
 from ..errors import InputError
-from ..known import KnownModel, shipped_models, shipped_name
+from ..model_catalog import ModelEntry, shipped_models, shipped_name
 from ..planning.memory import make_plan
 from ..report import ConsoleReporter
 from ..resources import catalogue, custome_home, fetch, take_file, where
@@ -55,7 +55,7 @@ def models_list(argv: list[str]) -> int:
     return 0
 
 
-def _row(name: str, known: KnownModel) -> list[str]:
+def _row(name: str, known: ModelEntry) -> list[str]:
     resource, path = catalogue()[name], where(name)
     size = path.stat().st_size if path.is_file() else sum(wheel.bytes for wheel in resource.wheels)
     training = make_plan(

@@ -13,8 +13,8 @@ from tyro.conf import arg
 
 from .. import config
 from ..config import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig, Recipe
-from ..known import find_known, known_models
 from ..machine import read_rates
+from ..model_catalog import all_models, find_model
 from ..planning.fit import Fit, fit, read_bytes
 from ..planning.memory import GB, Plan, make_plan, share_of_rate
 from ..planning.shapes import find_shape
@@ -57,7 +57,7 @@ def plan(argv: list[str]) -> int:
         reporter.table("", *overview(recipe, device))
         return 0
     shape = find_shape(flags.base or recipe.model.base_model)
-    if known := find_known(flags.base or recipe.model.base_model):
+    if known := find_model(flags.base or recipe.model.base_model):
         reporter.note(
             f"许可：{known.licence}；对话：{known.chat_format}；LoRA 通常加在：{'、'.join(known.lora_targets)}"
         )
@@ -174,7 +174,7 @@ def overview(recipe: Recipe, device: Literal["cpu", "cuda"]) -> tuple[list[str],
     """Every base of the list with its memory at full, 8 and 4 bits, and with full training."""
     header = ["底座（GB）", "lora", "重算", "int8", "nf4", "nf4重算", "full"]
     rows = []
-    for name, known in known_models().items():
+    for name, known in all_models().items():
         cells = [name.split("/")[-1]]
         for method, checkpointing in _COLUMNS:
             model = dataclasses.replace(recipe.model, gradient_checkpointing=checkpointing)

@@ -18,7 +18,7 @@ from .. import config
 from ..config import Recipe
 from ..errors import RunError
 from ..files import write_text
-from ..known import find_known, shipped_models, shipped_name
+from ..model_catalog import find_model, shipped_models, shipped_name
 from ..planning.choice import Candidate, Choice, choose
 from ..report import ConsoleReporter
 from ..resources import catalogue, where
@@ -132,7 +132,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
 
 def follows_orders(base_model: str) -> bool:
     """Is a base one for conversations? By the list of known ones, else by what lies in its folder; nothing is fetched."""
-    if known := find_known(base_model):
+    if known := find_model(base_model):
         return known.chat_format != "novel"
     folder = Path(base_model).expanduser()
     settings = folder / "tokenizer_config.json"

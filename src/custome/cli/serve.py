@@ -83,13 +83,13 @@ def who_may(flags: Serve) -> Any:
     Raises:
         ServeError: others could reach it, and there is no key.
     """
-    from ..server.auth import Doorkeeper, read_keys
+    from ..server.auth import KeyAuth, read_keys
 
     if flags.keys and not Path(flags.keys).is_file():
         raise InputError(
             f"没有密钥文件 {flags.keys!r}", f"新建：custome keys add 名字 --keys {flags.keys}"
         )
-    doorkeeper = Doorkeeper(read_keys(keys_path(flags.keys)))
+    doorkeeper = KeyAuth(read_keys(keys_path(flags.keys)))
     if (flags.host not in LOOPBACK or flags.share) and doorkeeper.open and not flags.allow_open:
         raise ServeError(
             f"{'--share' if flags.share else repr(flags.host)} 不只本机能到，现在又没有密钥",
@@ -279,7 +279,7 @@ def vllm_command(flags: ServeVllm) -> list[str]:
     Raises:
         RunError, InputError: no runs, different bases, or something other than a plain LoRA.
     """
-    from ..known import shipped_name
+    from ..model_catalog import shipped_name
     from ..models.lora_file import read_lora
     from ..models.run_folder import check_adapter, read_run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..config import ModelConfig
-from ..engine.base import Engine, Hosted
+from ..engine.base import Engine, ServedModel
 from ..errors import ExportError, InputError
 from ..files import read_text
 from ..models.run_folder import check_adapter, has_run, read_run
@@ -57,8 +57,8 @@ class ModelFlags:
 class Opened:
     """What a command answers with."""
 
-    hosted: list[Hosted]
-    open_run: Callable[[str, str], Hosted] | None = None
+    hosted: list[ServedModel]
+    open_run: Callable[[str, str], ServedModel] | None = None
     """(path, name) → one more."""
 
 
@@ -84,7 +84,7 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
     if flags.shared_base:
         return _shared([Path(run) for run in runs], names, flags, reporter)
 
-    def open_run(run: str, name: str) -> Hosted:
+    def open_run(run: str, name: str) -> ServedModel:
         check_run(Path(run))
         return _open(Path(run), name, flags, reporter)
 
@@ -156,7 +156,7 @@ def _people(run: Path) -> Any:
     return read_run(run).characters if has_run(run) else ()
 
 
-def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
+def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> ServedModel:
     engine = choose_engine(str(run), flags)
     reporter.stage(f"载入 {name}（{engine}）")
     if engine == "llamacpp":
@@ -166,14 +166,14 @@ def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted
             if flags.engine != "auto":
                 raise
             reporter.note(f"写给 llama.cpp 的文件核对不过，改用 transformers：{error.message}")
-    return Hosted(
+    return ServedModel(
         name=name, engine=open_local_engine(run, flags, reporter), people=_people(run), folder=run
     )
 
 
-def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> Hosted:
+def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> ServedModel:
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
-    from ..models.served import prepare, prepare_base
+    from ..models.gguf_cache import prepare, prepare_base
     from ..models.sources import gguf_behind
 
     served = prepare(run, reporter, quant=flags.quant, strength=flags.strength)
@@ -192,7 +192,7 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
         )
 
     has_base = bool(served.adapters) or gguf_behind(read_run(run).base_model, reporter) is not None
-    return Hosted(
+    return ServedModel(
         name=name,
         engine=engine,
         people=_people(run),
@@ -201,7 +201,7 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
     )
 
 
-def host_base(model: ModelConfig, name: str, corpus: Path, reporter: Reporter) -> Hosted:
+def host_base(model: ModelConfig, name: str, corpus: Path, reporter: Reporter) -> ServedModel:
     """A bare base model that plays the people of a corpus."""
     from ..corpus.cast import read_cast
 
@@ -209,7 +209,7 @@ def host_base(model: ModelConfig, name: str, corpus: Path, reporter: Reporter) -
         Character(name=one.name, cue=one.cue, utterances=one.utterances)
         for one in read_cast(corpus).people
     )
-    return Hosted(name=name, engine=open_base(model, reporter), people=people, folder=corpus)
+    return ServedModel(name=name, engine=open_base(model, reporter), people=people, folder=corpus)
 
 
 def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
@@ -268,7 +268,7 @@ def _shared(
     runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, reporter: Reporter
 ) -> Opened:
     from ..engine.llamacpp import LlamaCppEngine, LlamaServer
-    from ..models.served import Served, prepare_shared
+    from ..models.gguf_cache import CachedGguf, prepare_shared
 
     reporter.stage(f"载入 {'、'.join(names)}（llamacpp，共用底座）")
     served = prepare_shared(runs, reporter)
@@ -276,7 +276,7 @@ def _shared(
     hosted = []
     for number, (name, run, one) in enumerate(zip(names, runs, served, strict=True)):
 
-        def engine(adapter: int | None, name: str = name, one: Served = one) -> Engine:
+        def engine(adapter: int | None, name: str = name, one: CachedGguf = one) -> Engine:
             return LlamaCppEngine(
                 server,
                 one.tokenizer,
@@ -287,7 +287,7 @@ def _shared(
             )
 
         hosted.append(
-            Hosted(
+            ServedModel(
                 name=name,
                 engine=engine(number),
                 people=_people(run),
@@ -311,7 +311,7 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
     )
     return Opened(
         hosted=[
-            Hosted(
+            ServedModel(
                 name=name_of(runs[0]) if runs else engine.name.split("/")[-1],
                 engine=engine,
                 people=people,

@@ -106,7 +106,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hosted:
+class ServedModel:
     """A model that is being served."""
 
     name: str

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from ..errors import EngineError, InputError, LengthError, SourceError
 from ..machine import share_the_cores
 from ..models.chat_format import CLOSE, ChatFormat, plain_prompt
+from ..models.gguf_cache import trained_context
 from ..models.plain_tokenizer import PlainTokenizer
-from ..models.served import trained_context
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
 from .base import COMMON, Cancel, OnPiece, all_the_same, as_stream, remembered_biases, run_all
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import RunError, TrainingError
 from ..files import disk_errors, flush
-from .retuned import Retuned, load_retuned
+from .partial_weights import PartialWeights, load_partial_weights
 from .run_folder import ADAPTER_FILES, OLD_ADAPTER_FILE, WEIGHTS_FILE
 
 
@@ -65,14 +65,14 @@ def save_adapter(model: Any, folder: Path, state: dict[str, Tensor] | None = Non
 
 def trained_state(model: Any) -> dict[str, Tensor]:
     """What save_adapter would write, by the names it expects in `state`."""
-    if isinstance(model, Retuned):
+    if isinstance(model, PartialWeights):
         return model.state()
     return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 
 def saved_files(model: Any) -> tuple[str, ...]:
     """The files save_adapter writes for this model."""
-    return (WEIGHTS_FILE,) if isinstance(model, Retuned) else ADAPTER_FILES
+    return (WEIGHTS_FILE,) if isinstance(model, PartialWeights) else ADAPTER_FILES
 
 
 def load_adapter(model: Any, folder: Path, name: str = "default") -> Any:
@@ -83,7 +83,7 @@ def load_adapter(model: Any, folder: Path, name: str = "default") -> Any:
     """
     try:
         if (folder / WEIGHTS_FILE).is_file():
-            return load_retuned(model, folder)
+            return load_partial_weights(model, folder)
         if isinstance(model, PeftModel):
             model.load_adapter(str(folder), adapter_name=name)
             return model.eval()
@@ -125,7 +125,7 @@ def check_adapter_works(model: Any, folder: Path, ids: list[int], base_logits: T
         raise TrainingError(
             f"适配器 {str(folder)!r} 是空的", "这是程序的错误，请带着 run.json 报告"
         )
-    if isinstance(model, Retuned):
+    if isinstance(model, PartialWeights):
         model.load_weights(saved)
     else:
         active = model.peft_config["default"]

@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol
 from jinja2 import TemplateError
 
 from ..errors import InputError
-from ..known import chat_templates
+from ..model_catalog import chat_templates
 from ..types import Exchange, Message, Sample
 
 OPEN, CLOSE = "“", "”"

@@ -24,18 +24,18 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from ..config import load_recipe
 from ..errors import ExportError, InputError, RunError, SourceError
 from ..files import atomic_folder, write_text
-from ..known import find_known
+from ..model_catalog import find_model
 from ..report import Reporter
 from ..types import Message, Sample
 from . import chatglm, convert, proof
 from .adapters import load_adapter
 from .chat_format import ChatFormat, open_format
 from .gguf import read_head, rewrite_gguf
+from .gguf_cache import write_lora
 from .loading import load_config, load_model, load_tokenizer, trust_code_in
 from .lora_file import read_lora
-from .retuned import Retuned
+from .partial_weights import PartialWeights
 from .run_folder import VOCABULARY_FOLDER, RunInfo, check_adapter, read_kept, read_run
-from .served import write_lora
 from .sources import gguf_behind, other_base, resolve_base
 
 Target = Literal["hf", "gguf", "ollama", "adapter-gguf"]
@@ -239,7 +239,7 @@ def is_text(tokenizer: Any, token: int) -> bool:
 
 def changed_names(model: Any) -> set[str]:
     """Names of the base's weights that a run changed."""
-    if isinstance(model, Retuned):
+    if isinstance(model, PartialWeights):
         return set(model.state())
     names = set()
     for name, module in model.get_base_model().named_modules():
@@ -250,7 +250,7 @@ def changed_names(model: Any) -> set[str]:
 
 def merged(model: Any) -> Any:
     """The base with what was learnt in its own weights; `model` is used up."""
-    return model.get_base_model() if isinstance(model, Retuned) else model.merge_and_unload()
+    return model.get_base_model() if isinstance(model, PartialWeights) else model.merge_and_unload()
 
 
 def merged_tensors(source: Source, model: Any, quant: str) -> dict[str, convert.Stored]:
@@ -352,7 +352,7 @@ def model_card(source: Source, to: Target, quant: str, agreement: proof.Agreemen
         if isinstance(results.get(key), float)
     ]
     people = "、".join(person.name for person in info.characters[:12]) or "—"
-    known = find_known(info.base_model)
+    known = find_model(info.base_model)
     licence = known.licence if known else "见底座模型的许可"
     data = (
         "\n".join(f"- {part}：SHA-256 {digest}" for part, digest in info.data_files.items())

@@ -1,6 +1,6 @@
 """Where a base model comes from: any way of naming one → a complete local folder.
 
-    qwen2.5-coder-1.5b  a base of the list that the package index has (known.py); `embedded` is the oldest of them
+    qwen2.5-coder-1.5b  a base of the list that the package index has (model_catalog.py); `embedded` is the oldest of them
     path/to/folder      a folder with config.json, weights and tokenizer
     path/to/file.gguf   weights are read from it as they are stored
     hf:org/name         Hugging Face (HF_ENDPOINT names a mirror; org/name alone means the same)
@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import DiskError, InputError, SourceError
-from ..known import find_known, shipped_name
+from ..model_catalog import find_model, shipped_name
 from ..report import Reporter
 from ..resources import custome_home, fetch, sha256_of
 from .convert import ARCHITECTURES
@@ -252,7 +252,7 @@ def other_base(run: Path, info: RunInfo, folder: Path) -> str:
 
 def same_base(base_model: str, one: str, other: str) -> bool:
     """Are two fingerprints of one base, which earlier releases may have called otherwise?"""
-    known = find_known(base_model)
+    known = find_model(base_model)
     names = known.former_fingerprints if known else ()
     return (
         one == other

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..known import find_known, known_models
+from ..model_catalog import all_models, find_model
 from ..types import ModelShape
 
 
@@ -22,9 +22,9 @@ def find_shape(base_model: str) -> ModelShape:
         return read_shape(
             json.loads((folder / "config.json").read_text(encoding="utf-8")), base_model
         )
-    if known := find_known(base_model):
+    if known := find_model(base_model):
         return known.shape
-    shapes = known_models()
+    shapes = all_models()
     start = base_model.lower().split("/")[-1].split("-")[0][:4]
     alike = [name for name in shapes if start in name.lower()]
     raise InputError(

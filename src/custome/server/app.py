@@ -41,7 +41,7 @@ from ..errors import (
     UnknownModelError,
 )
 from ..types import GenerateOptions, Reply, Request
-from .auth import Doorkeeper, Key, WrongKeyError
+from .auth import Key, KeyAuth, WrongKeyError
 from .catalogue import Catalogue, Found
 from .metrics import Metrics
 from .protocol import (
@@ -68,7 +68,7 @@ log = logging.getLogger(__name__)
 
 def create_app(
     catalogue: Catalogue,
-    doorkeeper: Doorkeeper,
+    doorkeeper: KeyAuth,
     *,
     hosts: Sequence[str] = ("*",),
     cors: Sequence[str] = (),

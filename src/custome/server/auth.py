@@ -100,7 +100,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-class Doorkeeper:
+class KeyAuth:
     """Who may come in, and how often. Without keys everybody may do everything."""
 
     def __init__(self, keys: list[Key]) -> None:

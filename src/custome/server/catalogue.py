@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ..apps.cosplay.card import cue_of
-from ..engine.base import Hosted
+from ..engine.base import ServedModel
 from ..engine.gate import Gate, GatedEngine
 from ..errors import InputError, UnknownModelError
 from ..types import Reply
@@ -34,7 +34,7 @@ class Found:
     engine: GatedEngine
     speaker: str
     """Cue of the character who answers, '' for nobody in particular."""
-    hosted: Hosted
+    hosted: ServedModel
     """What it belongs to."""
 
 
@@ -48,17 +48,17 @@ class Catalogue:
 
     def __init__(
         self,
-        hosted: list[Hosted],
+        hosted: list[ServedModel],
         *,
-        open_run: Callable[[str, str], Hosted] | None = None,
+        open_run: Callable[[str, str], ServedModel] | None = None,
         most_waiting: int = 64,
     ) -> None:
         self._open_run, self._most_waiting = open_run, most_waiting
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         """Models are opened one after the other, and no model twice."""
-        self._hosted: dict[str, Hosted] = {}
-        self._bases: dict[str, Hosted] = {}
+        self._hosted: dict[str, ServedModel] = {}
+        self._bases: dict[str, ServedModel] = {}
         self.created = int(time.time())
         self.told: Told = lambda *_: None
         for one in hosted:
@@ -66,7 +66,7 @@ class Catalogue:
                 raise InputError(f"两个模型都叫 {one.name!r}", "换一个名字")
             self._hosted[one.name] = self._gated(one)
 
-    def hosted(self) -> list[Hosted]:
+    def hosted(self) -> list[ServedModel]:
         """What is served now, each behind its gate."""
         with self._lock:
             return list(self._hosted.values())
@@ -150,7 +150,7 @@ class Catalogue:
             with self._lock:
                 self._hosted[name] = opened
 
-    def replace(self, one: Hosted) -> None:
+    def replace(self, one: ServedModel) -> None:
         """Serve a model in the place of the one of the same name; replies that the other is writing are finished first."""
         fresh = self._gated(one)
         with self._lock:
@@ -184,7 +184,7 @@ class Catalogue:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _gated(self, one: Hosted) -> Hosted:
+    def _gated(self, one: ServedModel) -> ServedModel:
         def told(outcome: str, reply: Reply | None, first_s: float, whole_s: float) -> None:
             self.told(one.name, outcome, reply, first_s, whole_s)
 
@@ -192,14 +192,16 @@ class Catalogue:
             one, engine=GatedEngine(one.engine, Gate(one.engine.slots, self._most_waiting), told)
         )
 
-    def _base_of(self, one: Hosted) -> Hosted:
+    def _base_of(self, one: ServedModel) -> ServedModel:
         name = f"{one.name}:{BASE}"
         with self._opening:
             if name not in self._bases:
                 if one.open_base is None:
                     raise UnknownModelError(f"没有模型 {name!r}", "它的底座不是 GGUF，单独拿不出来")
                 opened = self._gated(
-                    Hosted(name=name, engine=one.open_base(), people=one.people, folder=one.folder)
+                    ServedModel(
+                        name=name, engine=one.open_base(), people=one.people, folder=one.folder
+                    )
                 )
                 with self._lock:
                     self._bases[name] = opened

@@ -9,12 +9,12 @@ from accelerate import Accelerator
 from ..config import Method, PrefixConfig, PromptConfig, Recipe
 from ..models.loading import Quantization
 from . import fastlora, fastnorm, fastrope, sharding
+from .activation_cache import ActivationCache
 from .data import Batching
 from .loss import ReplyLoss
 from .methods import Attached, attach, decoder_layers
 from .optimizers import make_optimizer
 from .packing import ATTENTION
-from .reuse import Reuse
 from .trainer import Learner
 
 
@@ -72,13 +72,13 @@ def make_learner(
     recipe: Recipe,
     batching: Batching,
     accelerator: Accelerator,
-    reuse: Reuse | None = None,
+    cache: ActivationCache | None = None,
     *,
     shares: bool = False,
 ) -> Learner:
     """Loss and optimizer around an attached model; with `shares` its weights are shared out among the processes."""
     model, train = attached.model, recipe.train
-    loss: Any = ReplyLoss(model, reuse)
+    loss: Any = ReplyLoss(model, cache)
     if shares:
         sharding.shard(
             loss,

@@ -54,6 +54,7 @@ from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
 from ..types import Sample
 from . import launch, sharding, trainer
+from .activation_cache import ActivationCache
 from .assembly import make_learner, make_trainable, quantization, set_up
 from .checkpoint import Checkpoints, Progress
 from .curves import CURVES_FILE, draw_curves
@@ -66,9 +67,8 @@ from .data import (
     Plan,
     TwoStages,
 )
-from .material import Introduce, Material, encode, trimmed
+from .encoded_data import EncodedData, Introduce, encode, trimmed
 from .methods import Attached, check_method, count
-from .reuse import Reuse
 from .watch import (
     LONGEST_REPLY,
     Panel,
@@ -179,7 +179,7 @@ def _finetune(
         base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
     trust_code_in(base_folder, recipe.model.trust_remote_code, recipe.model.base_model)
     check_method(skeleton(base_folder), recipe.method)
-    material = encode(
+    encoded_data = encode(
         recipe,
         base_folder,
         train_samples,
@@ -189,17 +189,17 @@ def _finetune(
         introduce,
         reporter,
     )
-    plan, steps = _plan(recipe, material)
+    plan, steps = _plan(recipe, encoded_data)
     info = RunInfo(
         status="running",
         base_model=recipe.model.base_model,
         base_fingerprint=fingerprint(base_folder),
-        chat_format=material.chat_format.name,
-        data_fingerprint=material.fingerprint,
+        chat_format=encoded_data.chat_format.name,
+        data_fingerprint=encoded_data.fingerprint,
         seed=recipe.train.seed,
         steps=steps,
         compute_type=compute_type,
-        characters=material.people,
+        characters=encoded_data.people,
         data_files=data_files(recipe),
         versions=launch.versions(),
         started_in=str(Path.cwd()),
@@ -216,51 +216,52 @@ def _finetune(
         )
     accelerator.wait_for_everyone()
 
-    if recipe.model.vocabulary == "auto" and vocab.can_trim(material.tokenizer):
-        material = trimmed(
-            material,
+    if recipe.model.vocabulary == "auto" and vocab.can_trim(encoded_data.tokenizer):
+        encoded_data = trimmed(
+            encoded_data,
             token_rows(base_folder),
             reporter,
-            panel.asked(material.chat_format.kind) if panel else (),
+            panel.asked(encoded_data.chat_format.kind) if panel else (),
         )
     if main:
-        write_vocabulary(folder, material.tokenizer, material.kept)
+        write_vocabulary(folder, encoded_data.tokenizer, encoded_data.kept)
     launch.release_memory()
     reporter.stage(f"载入底座模型（{device}，{compute_type}）")
-    base, batching = _load(recipe, base_folder, device, compute_type, material)
+    base, batching = _load(recipe, base_folder, device, compute_type, encoded_data)
     launch.give_back_freed()
-    first = material.examples[-1]
+    first = encoded_data.examples[-1]
     prompt = list(first.ids[: first.replies[0][0] or 1])
     with accelerator.autocast():
         base_logits = adapters.last_logits(base, prompt)
     launch.seed_step(recipe.train.seed, 0)
-    attached = make_trainable(base, recipe, steps=steps, kept=material.kept)
+    attached = make_trainable(base, recipe, steps=steps, kept=encoded_data.kept)
     _report_trainable(attached, recipe.method, reporter)
 
     def look(learner: trainer.Learner, step: int, metrics: Reporter) -> float:
         """Validation loss; beside it what the run forgets and how it answers."""
-        valid = material.valid.examples[: recipe.checks.eval_samples or None]
+        valid = encoded_data.valid.examples[: recipe.checks.eval_samples or None]
         loss = trainer.mean_loss(learner, valid, metrics, "验证")
-        forgotten = trainer.mean_loss(learner, material.probe.examples, NullReporter(), "")
+        forgotten = trainer.mean_loss(learner, encoded_data.probe.examples, NullReporter(), "")
         metrics.metrics(step, {"probe_perplexity": perplexity(forgotten)})
         if (
             accelerator.num_processes == 1
         ):  # a model that is shared out cannot answer in one process
             with accelerator.autocast():
                 asked = [
-                    put_to(text, cue, material.chat_format.kind) for text, cue in material.asked
+                    put_to(text, cue, encoded_data.chat_format.kind)
+                    for text, cue in encoded_data.asked
                 ]
                 replies = sample_replies(
-                    attached.model, material.tokenizer, material.chat_format, asked
+                    attached.model, encoded_data.tokenizer, encoded_data.chat_format, asked
                 )
-            write_samples(folder, step, material.asked, replies)
+            write_samples(folder, step, encoded_data.asked, replies)
             if panel is not None:
-                wanted = panel.asked(material.chat_format.kind)
+                wanted = panel.asked(encoded_data.chat_format.kind)
                 with accelerator.autocast():
                     replies = sample_replies(
                         attached.model,
-                        material.tokenizer,
-                        material.chat_format,
+                        encoded_data.tokenizer,
+                        encoded_data.chat_format,
                         wanted,
                         LONGEST_REPLY,
                     )
@@ -272,7 +273,7 @@ def _finetune(
         folder,
         attached,
         batching,
-        material.examples,
+        encoded_data.examples,
         plan,
         steps,
         look,
@@ -330,17 +331,21 @@ def _where(recipe: Recipe, home: Path | None) -> tuple[str, ComputeType]:
 
 
 def _load(
-    recipe: Recipe, base_folder: Path, device: str, compute_type: ComputeType, material: Material
+    recipe: Recipe,
+    base_folder: Path,
+    device: str,
+    compute_type: ComputeType,
+    encoded_data: EncodedData,
 ) -> tuple[Any, Batching]:
     """The frozen base, set up the way its samples will be batched."""
     base = load_model(
         base_folder,
         device,
         quantize=quantization(recipe),
-        kept=material.kept,
+        kept=encoded_data.kept,
         dtype=DTYPES[compute_type],
     )
-    return base, set_up(base, recipe, material.tokenizer.pad_token_id)
+    return base, set_up(base, recipe, encoded_data.tokenizer.pad_token_id)
 
 
 def _report_trainable(attached: Attached, method: Method, reporter: Reporter) -> None:
@@ -357,8 +362,8 @@ def _shares(recipe: Recipe, accelerator: Accelerator) -> bool:
     return recipe.model.sharding != "none" and accelerator.num_processes > 1
 
 
-def _plan(recipe: Recipe, material: Material) -> tuple[Plan, int]:
-    """(which of the material's examples make up which step, how many steps)."""
+def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[Plan, int]:
+    """(which of the encoded_data's examples make up which step, how many steps)."""
     train = recipe.train
 
     def over(encoded: EncodedSet) -> BatchPlan:
@@ -369,18 +374,20 @@ def _plan(recipe: Recipe, material: Material) -> tuple[Plan, int]:
             group_by_length=train.group_by_length,
         )
 
-    only: Plan = (plan := over(material.train if recipe.data.train_path else material.text))
+    only: Plan = (plan := over(encoded_data.train if recipe.data.train_path else encoded_data.text))
     steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
     if recipe.data.replay:
-        lengths = [len(e.ids) for e in material.replay.examples]
+        lengths = [len(e.ids) for e in encoded_data.replay.examples]
         size = max(1, round(recipe.data.replay * train.batch_size))
         only = Mixed(
             main=plan,
             beside=BatchPlan(lengths=lengths, batch_size=size, seed=train.seed),
-            first=len(material.train),
+            first=len(encoded_data.train),
         )
-    if recipe.data.train_path and material.text.examples:
-        stages = TwoStages(first=over(material.text), first_steps=train.pretrain_steps, second=only)
+    if recipe.data.train_path and encoded_data.text.examples:
+        stages = TwoStages(
+            first=over(encoded_data.text), first_steps=train.pretrain_steps, second=only
+        )
         return stages, train.pretrain_steps + steps
     return only, steps
 
@@ -403,9 +410,9 @@ def _run(
     """Build what the loop needs, run it, leave the best adapter in the folder."""
     train, checks, model = recipe.train, recipe.checks, attached.model
     shares = _shares(recipe, accelerator)
-    reuse = _reuse(recipe, model, batching, examples, steps, folder, accelerator.num_processes)
-    learner = make_learner(attached, recipe, batching, accelerator, reuse, shares=shares)
-    rhythm = trainer.Rhythm(
+    cache = _cache(recipe, model, batching, examples, steps, folder, accelerator.num_processes)
+    learner = make_learner(attached, recipe, batching, accelerator, cache, shares=shares)
+    loop = trainer.LoopConfig(
         steps=steps,
         max_grad_norm=train.max_grad_norm,
         seed=train.seed,
@@ -453,7 +460,7 @@ def _run(
                 learner,
                 examples,
                 plan,
-                rhythm,
+                loop,
                 checkpoints=checkpoints,
                 progress=progress,
                 stop=stop,
@@ -472,7 +479,7 @@ def _run(
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
 
 
-def _reuse(
+def _cache(
     recipe: Recipe,
     model: Any,
     batching: Batching,
@@ -480,7 +487,7 @@ def _reuse(
     steps: int,
     folder: Path,
     processes: int,
-) -> Reuse | None:
+) -> ActivationCache | None:
     """Remembers what frozen lower layers give, where that pays: several epochs, and room on the disk."""
     method, tokens = recipe.method, sum(len(e.ids) for e in examples)
     repeats = steps * recipe.train.batch_size > len(examples)
@@ -499,7 +506,7 @@ def _reuse(
         or tokens * backbone.config.hidden_size * 4 > room / 2
     ):
         return None
-    return Reuse(
+    return ActivationCache(
         backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp"
     )
 

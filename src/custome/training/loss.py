@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..models.loading import has_plain_head, split_head
-from .reuse import Reuse
+from .activation_cache import ActivationCache
 
 IGNORED = -100
 CHUNK_LOGITS = 2**25
@@ -73,9 +73,9 @@ def head_loss(hidden: Tensor, head: nn.Linear, labels: Tensor) -> Tensor:
 class ReplyLoss(nn.Module):
     """A batch → summed loss over labelled tokens. A module, so that it can be distributed."""
 
-    def __init__(self, model: Any, reuse: Reuse | None = None) -> None:
+    def __init__(self, model: Any, cache: ActivationCache | None = None) -> None:
         super().__init__()
-        self.model, self._reuse = model, reuse
+        self.model, self._cache = model, cache
         self.narrow = Narrow(split_head(model)[0])
 
     def forward(
@@ -104,9 +104,9 @@ class ReplyLoss(nn.Module):
             return F.cross_entropy(logits[wanted].float(), targets, reduction="sum")
         if prompts:  # virtual tokens are peft's business, and come before ours
             hidden = _hidden_behind(self.model, backbone, given)[:, -ids.shape[1] :]
-        elif self._reuse is not None and samples is not None:
+        elif self._cache is not None and samples is not None:
             with self.narrow.to(wanted):
-                hidden = self._reuse.hidden(samples, **given)
+                hidden = self._cache.hidden(samples, **given)
         else:
             with self.narrow.to(wanted):
                 hidden = backbone(**given).last_hidden_state  # (B, T, D)

@@ -31,7 +31,7 @@ from ..config import (
 )
 from ..errors import TrainingError
 from ..models.adapters import check_targets
-from ..models.retuned import Retuned
+from ..models.partial_weights import PartialWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ def attach(
                 if name in names:  # small steps would be lost in fewer bits
                     parameter.data = parameter.data.float()
             return Attached(
-                model=Retuned(model, names, kept if _embeddings_in(model, names) else None)
+                model=PartialWeights(model, names, kept if _embeddings_in(model, names) else None)
             )
     raise TypeError(METHOD_NAMES[type(method)])
 

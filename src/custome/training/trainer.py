@@ -44,7 +44,7 @@ class Learner:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rhythm:
+class LoopConfig:
     """How long, how big, and when to look up."""
 
     steps: int
@@ -78,7 +78,7 @@ def train(
     learner: Learner,
     examples: Sequence[Example],
     plan: Plan,
-    rhythm: Rhythm,
+    loop: LoopConfig,
     *,
     validate: Callable[[int], float],
     save_best: Callable[[Progress], None],
@@ -97,10 +97,10 @@ def train(
         reporter.metrics(0, {"valid_loss": progress.base_loss})
         _save(learner, checkpoints, progress)
     stopping = False
-    while progress.step < rhythm.steps and not stopping and not _exhausted(progress, rhythm):
+    while progress.step < loop.steps and not stopping and not _exhausted(progress, loop):
         step, started = progress.step + 1, time.monotonic()
         loss, tokens, grad_norm = _one_step(
-            learner, examples, plan.batch(step), step, rhythm, checkpoints
+            learner, examples, plan.batch(step), step, loop, checkpoints
         )
         seconds = time.monotonic() - started
         progress = dataclasses.replace(
@@ -115,7 +115,7 @@ def train(
             {
                 "loss": loss,
                 "grad_norm": grad_norm,
-                "learning_rate": rhythm.schedule(step),
+                "learning_rate": loop.schedule(step),
                 "tokens_per_s": tokens / seconds,
                 "peak_memory_bytes": memory,
             },
@@ -123,19 +123,19 @@ def train(
         reporter.progress(
             "训练",
             step,
-            rhythm.steps,
+            loop.steps,
             f"损失 {loss:.3f} · {tokens / seconds:.0f} tok/s · {memory / 1e9:.1f} GB",
         )
-        if step == rhythm.steps or (rhythm.eval_steps and step % rhythm.eval_steps == 0):
+        if step == loop.steps or (loop.eval_steps and step % loop.eval_steps == 0):
             progress = _look_up(validate, save_best, progress, reporter)
-            if _exhausted(progress, rhythm):
-                reporter.note(f"验证损失连续 {rhythm.patience} 次没有变好，在第 {step} 步提前结束")
+            if _exhausted(progress, loop):
+                reporter.note(f"验证损失连续 {loop.patience} 次没有变好，在第 {step} 步提前结束")
         stopping = _anybody(learner.accelerator, stop.wanted)
         if (
-            step % rhythm.save_steps == 0
-            or step == rhythm.steps
+            step % loop.save_steps == 0
+            or step == loop.steps
             or stopping
-            or _exhausted(progress, rhythm)
+            or _exhausted(progress, loop)
         ):
             _save(learner, checkpoints, progress)
     return progress
@@ -162,8 +162,8 @@ def _anybody(accelerator: Accelerator, wanted: bool) -> bool:
     )
 
 
-def _exhausted(progress: Progress, rhythm: Rhythm) -> bool:
-    return bool(rhythm.patience) and progress.evals_without_gain >= rhythm.patience
+def _exhausted(progress: Progress, loop: LoopConfig) -> bool:
+    return bool(loop.patience) and progress.evals_without_gain >= loop.patience
 
 
 def _look_up(
@@ -195,7 +195,7 @@ def _one_step(
     examples: Sequence[Example],
     batch: list[int],
     step: int,
-    rhythm: Rhythm,
+    loop: LoopConfig,
     checkpoints: Checkpoints,
 ) -> tuple[float, int, float]:
     """One optimizer step; the loss is the mean over all labelled tokens of the batch, however it is divided.
@@ -203,7 +203,7 @@ def _one_step(
     Returns (loss, tokens computed, gradient norm).
     """
     accelerator = learner.accelerator
-    seed_step(rhythm.seed, step, accelerator.process_index)
+    seed_step(loop.seed, step, accelerator.process_index)
     learner.model.train()
     lengths = {index: len(examples[index].ids) for index in batch}
     labelled = max(1, sum(examples[index].labelled for index in batch))
@@ -229,14 +229,14 @@ def _one_step(
                 give_back_freed()
         total += loss.detach()
     grad_norm = float(
-        sharding.whole(accelerator.clip_grad_norm_(_trainable(learner.model), rhythm.max_grad_norm))
+        sharding.whole(accelerator.clip_grad_norm_(_trainable(learner.model), loop.max_grad_norm))
     )
     if (
         not math.isfinite(grad_norm) and accelerator.scaler is None
     ):  # an fp16 scaler skips such a step and goes on
         raise _not_finite("梯度", step, [examples[i].source for i in batch], checkpoints)
     for group in learner.optimizer.param_groups:
-        group["lr"] = rhythm.schedule(step) * group.get("scale", 1.0)
+        group["lr"] = loop.schedule(step) * group.get("scale", 1.0)
     learner.optimizer.step()
     if not getattr(learner.optimizer, "step_was_skipped", False):
         learner.after_step(step)  # AdaLoRA reads gradients here

@@ -26,7 +26,7 @@ from ..apps.cosplay.prompt import GUEST, Prompt
 from ..apps.cosplay.store import Chat, Turn
 from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
-from .seal import seal_png, strip, thumbnail
+from .avatar import seal_png, strip, thumbnail
 
 TRIOS = (
     ("刘备", "曹操", "孙权"),

@@ -17,7 +17,7 @@ from ..apps.cosplay.choosing import drawn as drawn_by
 from ..apps.cosplay.play import Play, Scene, Tab
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.store import Store
-from ..engine.base import Engine, Hosted
+from ..engine.base import Engine, ServedModel
 from ..types import GenerateOptions
 from .chat_events import ChatEvents
 
@@ -456,7 +456,7 @@ class _Page:
 
 
 def build_chat_page(
-    hosted: Callable[[], Sequence[Hosted]],
+    hosted: Callable[[], Sequence[ServedModel]],
     store: Store | Path,
     told: Callable[[], str] | None = None,
 ) -> gr.Blocks:

@@ -16,7 +16,7 @@ from custome.apps.cosplay.prompt import Said, Setting, write_prompt
 from custome.apps.cosplay.stage import Stage
 from custome.apps.cosplay.store import Store
 from custome.corpus.cast import Cast
-from custome.engine.base import Cancel, Hosted
+from custome.engine.base import Cancel, ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import EngineError, InputError
 from custome.types import Character, GenerateOptions, Piece
@@ -27,7 +27,7 @@ SCENE, OPTIONS, KEY = Scene(people=("甲",)), GenerateOptions(max_new_tokens=128
 
 def play_of(engine: ScriptedEngine, folder: Path) -> Play:
     return Play(
-        lambda: [Hosted(name="m", engine=engine, people=PEOPLE)], Store(folder / "chats.db")
+        lambda: [ServedModel(name="m", engine=engine, people=PEOPLE)], Store(folder / "chats.db")
     )
 
 

@@ -22,7 +22,7 @@ from custome.apps.cosplay.transcript import read, written
 from custome.corpus.build import build
 from custome.corpus.cast import Cast, Line, read_cast, take_cast, write_cast
 from custome.corpus.voices import Voices
-from custome.engine.base import Hosted
+from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import DataError, InputError
 from custome.report import NullReporter
@@ -502,7 +502,8 @@ def test_the_summary_grows_with_what_is_left_out_until_the_user_writes_one(tmp_p
     engine.kind, engine.max_context = kind, 500
     store = Store(tmp_path / "chats.db")
     play = Play(
-        lambda: [Hosted(name="m", engine=engine, people=(Character(name="甲", cue="甲"),))], store
+        lambda: [ServedModel(name="m", engine=engine, people=(Character(name="甲", cue="甲"),))],
+        store,
     )
     tab, summaries = Tab(owner="x"), []
     for number in range(12):
@@ -539,11 +540,13 @@ def test_when_nobody_can_answer_it_is_as_if_nothing_had_been_said(tmp_path: Path
 
     store = Store(tmp_path / "chats.db")
     people = (Character(name="甲", cue="甲"),)
-    play = Play(lambda: [Hosted(name="m", engine=Broken([]), people=people)], store)
+    play = Play(lambda: [ServedModel(name="m", engine=Broken([]), people=people)], store)
     with pytest.raises(InputError, match="坏了"):
         list(play.say(Tab(owner="x"), "k", "在么？", "m", Scene(people=("甲",)), OPTIONS))
     assert store.chats("x") == []
-    works = Play(lambda: [Hosted(name="m", engine=ScriptedEngine(["在。"]), people=people)], store)
+    works = Play(
+        lambda: [ServedModel(name="m", engine=ScriptedEngine(["在。"]), people=people)], store
+    )
     *_, (tab, grown) = works.say(Tab(owner="x"), "k", "在么？", "m", Scene(people=("甲",)), OPTIONS)
     assert [turn.text for turn in grown.chat.turns] == ["在么？", "在。"]
     with pytest.raises(InputError, match="坏了"):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ...engine.base import Cancel, Hosted, OnPiece
+from ...engine.base import Cancel, OnPiece, ServedModel
 from ...errors import CustomeError, InputError
 from ...models.chat_format import ends_with_cue, normalise
 from ...types import GenerateOptions, Message, Piece, Reply, Request
@@ -145,7 +145,7 @@ class Play:
         store: where conversations are kept.
     """
 
-    def __init__(self, hosted: Callable[[], Sequence[Hosted]], store: Store) -> None:
+    def __init__(self, hosted: Callable[[], Sequence[ServedModel]], store: Store) -> None:
         self._hosted, self.store = hosted, store
         self.running = Running()
 
@@ -154,7 +154,7 @@ class Play:
     def models(self) -> list[str]:
         return [one.name for one in self._hosted()]
 
-    def model(self, name: str) -> Hosted:
+    def model(self, name: str) -> ServedModel:
         known = {one.name: one for one in self._hosted()}
         if name not in known:
             raise InputError(
@@ -525,7 +525,7 @@ class Play:
         self.store.keep_card(tab.owner, card.name, raw, picture)
 
 
-def stage_of(one: Hosted, own: Mapping[str, Card] | None = None) -> Stage:
+def stage_of(one: ServedModel, own: Mapping[str, Card] | None = None) -> Stage:
     """A model with everybody it can be: of its book, of its data, and cards brought along."""
     company = open_company(one.folder)
     plain = {

@@ -102,7 +102,7 @@ class SplitBackbone(nn.Module):
             return self.backbone(inputs_embeds=states, **given)
 
 
-class Reuse:
+class ActivationCache:
     """Both together: a backbone's output for packed samples, the lower layers asked once a sample."""
 
     def __init__(self, backbone: Any, upper: int, lengths: Sequence[int], path: Path) -> None:

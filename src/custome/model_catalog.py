@@ -12,7 +12,7 @@ from .types import ModelShape
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnownModel:
+class ModelEntry:
     """A base model of the list."""
 
     shape: ModelShape
@@ -32,22 +32,22 @@ class KnownModel:
 
 
 @functools.lru_cache(maxsize=1)
-def known_models() -> dict[str, KnownModel]:
+def all_models() -> dict[str, ModelEntry]:
     """Base models by name."""
     return {name: _known(row) for name, row in _read("models").items()}
 
 
-def _known(row: dict[str, Any]) -> KnownModel:
+def _known(row: dict[str, Any]) -> ModelEntry:
     told: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
     }
     told["shape"] = ModelShape(**row["shape"])
-    return KnownModel(**told)
+    return ModelEntry(**told)
 
 
-def shipped_models() -> dict[str, KnownModel]:
+def shipped_models() -> dict[str, ModelEntry]:
     """The bases that need no hub, the smallest first: their parts are in data/resources.json under the same name."""
-    return {name: model for name, model in known_models().items() if model.resource}
+    return {name: model for name, model in all_models().items() if model.resource}
 
 
 def shipped_name(base_model: str) -> str | None:
@@ -58,10 +58,10 @@ def shipped_name(base_model: str) -> str | None:
     return None
 
 
-def find_known(base_model: str) -> KnownModel | None:
+def find_model(base_model: str) -> ModelEntry | None:
     """The entry for a base model named as in a recipe: with or without hf: or ms:, with or without its organisation."""
     wanted = base_model.removeprefix("hf:").removeprefix("ms:").lower()
-    for name, model in known_models().items():
+    for name, model in all_models().items():
         if wanted in (name.lower(), name.split("/")[-1].lower(), *model.aliases):
             return model
     return None

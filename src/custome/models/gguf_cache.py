@@ -23,7 +23,7 @@ from gguf.quants import dequantize
 
 from ..errors import ExportError, RunError, SourceError
 from ..files import atomic_file
-from ..known import shipped_name
+from ..model_catalog import shipped_name
 from ..report import Reporter
 from ..resources import custome_home
 from . import convert
@@ -49,7 +49,7 @@ more, since every byte is read again for every token: that costs what was learnt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class CachedGguf:
     """What an engine opens."""
 
     model: Path
@@ -67,7 +67,7 @@ def prepare(
     quant: str = "auto",
     strength: float = 1.0,
     home: Path | None = None,
-) -> Served:
+) -> CachedGguf:
     """A run merged into one file; with `auto` its adapter beside a large base.
 
     Args:
@@ -107,12 +107,12 @@ def prepare(
             _export(run, target, quant)
         _clear_older(target)
     tokenizer = PlainTokenizer(_tokenizer_folder(run, info, reporter, home))
-    return Served(
+    return CachedGguf(
         model=target, tokenizer=tokenizer, chat_format=open_format(tokenizer, info.chat_format)
     )
 
 
-def prepare_base(run: Path, reporter: Reporter, *, home: Path | None = None) -> Served:
+def prepare_base(run: Path, reporter: Reporter, *, home: Path | None = None) -> CachedGguf:
     """The base of a run without what was learnt.
 
     Raises:
@@ -123,7 +123,7 @@ def prepare_base(run: Path, reporter: Reporter, *, home: Path | None = None) -> 
 
 def prepare_shared(
     runs: Sequence[Path], reporter: Reporter, *, home: Path | None = None, adapters: bool = True
-) -> list[Served]:
+) -> list[CachedGguf]:
     """Runs on one base beside each other: the same base file for all, each with its adapter's place in `adapters`.
 
     Raises:
@@ -179,7 +179,7 @@ def prepare_shared(
         for run, info, one in zip(runs, infos, sets, strict=True)
     ]
     return [
-        Served(
+        CachedGguf(
             model=base,
             adapters=tuple(places) if adapters else (),
             tokenizer=tokenizer,

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from custome.config import RsLoraConfig
-from custome.models import served
+from custome.models import gguf_cache
 from custome.models.export import export
 from custome.models.gguf import read_head
 from custome.models.run_folder import read_kept
@@ -59,7 +59,7 @@ def test_merged_by_numpy_as_by_peft(tmp_path: Path):
     )
     finetune(recipe, NullReporter())
     export(tmp_path / "run", "gguf", tmp_path / "out", NullReporter(), quant="f32")
-    ours = tensors(served.prepare(tmp_path / "run", NullReporter(), quant="f32").model)
+    ours = tensors(gguf_cache.prepare(tmp_path / "run", NullReporter(), quant="f32").model)
     theirs = tensors(tmp_path / "out" / "run-f32.gguf")
     assert ours.keys() == theirs.keys()
     for name, values in theirs.items():
@@ -139,13 +139,13 @@ def test_two_books_of_different_words_on_one_base(tmp_path: Path):
         finetune(recipe, NullReporter())
         runs.append(tmp_path / name)
     assert read_kept(runs[0]) != read_kept(runs[1])
-    shared = served.prepare_shared(runs, NullReporter())
+    shared = gguf_cache.prepare_shared(runs, NullReporter())
     words = [
         raw[8:].decode("utf-8", "replace")
         for raw in read_head(shared[0].model).keys["tokenizer.ggml.tokens"].elements()
     ]
     for one, run in zip(shared, runs, strict=True):
-        alone = served.prepare(run, NullReporter()).tokenizer
+        alone = gguf_cache.prepare(run, NullReporter()).tokenizer
         for text in ("粮草何在？张三曰：", f"“送到{PLACES[0]}。”", f"“送到{PLACES[5]}。”"):
             ids = one.tokenizer(text, add_special_tokens=False).input_ids
             assert (
@@ -164,13 +164,13 @@ def test_over_a_large_base_the_adapter_stays_beside_it(
     gguf_runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     run, home = gguf_runs["east"], tmp_path / "home"
-    monkeypatch.setattr(served, "LARGE_BYTES", 0)
-    one = served.prepare(run, NullReporter(), home=home)
+    monkeypatch.setattr(gguf_cache, "LARGE_BYTES", 0)
+    one = gguf_cache.prepare(run, NullReporter(), home=home)
     assert len(one.adapters) == 1 and one.model.name.startswith("base-")
     monkeypatch.setattr(
-        served, "gguf_behind", lambda *_, **__: pytest.fail("the base is not needed any more")
+        gguf_cache, "gguf_behind", lambda *_, **__: pytest.fail("the base is not needed any more")
     )
-    again = served.prepare(run, NullReporter(), home=home)
+    again = gguf_cache.prepare(run, NullReporter(), home=home)
     assert (again.model, again.adapters) == (one.model, one.adapters)
 
 
@@ -178,8 +178,8 @@ def test_a_run_trained_anew_is_prepared_anew(gguf_runs: dict[str, Path], tmp_pat
     run = tmp_path / "run"
     shutil.copytree(gguf_runs["east"], run)
     home = gguf_runs["east"].parents[1] / "home"
-    first = served.prepare(run, NullReporter(), home=home).model
-    assert served.prepare(run, NullReporter(), home=home).model == first
+    first = gguf_cache.prepare(run, NullReporter(), home=home).model
+    assert gguf_cache.prepare(run, NullReporter(), home=home).model == first
     shutil.copy(gguf_runs["west"] / "adapter_model.safetensors", run / "adapter_model.safetensors")
-    second = served.prepare(run, NullReporter(), home=home).model
+    second = gguf_cache.prepare(run, NullReporter(), home=home).model
     assert second != first and not first.exists()

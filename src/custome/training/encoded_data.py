@@ -35,7 +35,7 @@ Introduce = Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sampl
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class EncodedData:
     """What a run learns from and is looked at with, in token ids."""
 
     tokenizer: Any
@@ -78,7 +78,7 @@ def encode(
     everyday: Sequence[str],
     introduce: Introduce | None,
     reporter: Reporter,
-) -> Material:
+) -> EncodedData:
     """Everything in the tokens of the full vocabulary."""
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
     chat_format = open_format(tokenizer, recipe.model.chat_format)
@@ -115,7 +115,7 @@ def encode(
     spoken: list[Spoken] = []
     for sample in train_samples:
         spoken += [*sample.earlier, sample]
-    return Material(
+    return EncodedData(
         tokenizer=tokenizer,
         chat_format=chat_format,
         train=train,
@@ -134,31 +134,33 @@ def _told_who(sample: Sample) -> Sample:
 
 
 def trimmed(
-    material: Material, rows: int, reporter: Reporter, also: Sequence[Request] = ()
-) -> Material:
+    encoded_data: EncodedData, rows: int, reporter: Reporter, also: Sequence[Request] = ()
+) -> EncodedData:
     """The same in the tokens of a vocabulary cut to what it uses.
 
     Args:
         also: what will be asked beside its own questions.
     """
-    sets = {name: getattr(material, name) for name in ("train", "valid", "text", "probe", "replay")}
+    sets = {
+        name: getattr(encoded_data, name) for name in ("train", "valid", "text", "probe", "replay")
+    }
     used = {
         number
         for encoded in sets.values()
         for example in encoded.examples
         for number in example.ids
     }
-    own = [put_to(text, cue, material.chat_format.kind) for text, cue in material.asked]
+    own = [put_to(text, cue, encoded_data.chat_format.kind) for text, cue in encoded_data.asked]
     for request in (*own, *also):
-        used.update(material.chat_format.prompt(request.messages, request.speaker))
-    tokenizer, smaller = vocab.trim(material.tokenizer, used, rows)
+        used.update(encoded_data.chat_format.prompt(request.messages, request.speaker))
+    tokenizer, smaller = vocab.trim(encoded_data.tokenizer, used, rows)
     reporter.note(
         f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
     )
     return dataclasses.replace(
-        material,
+        encoded_data,
         tokenizer=tokenizer,
-        chat_format=open_format(tokenizer, material.chat_format.name),
+        chat_format=open_format(tokenizer, encoded_data.chat_format.name),
         kept=smaller.kept,
         **{name: encoded.renumbered(smaller.renumbered) for name, encoded in sets.items()},
     )

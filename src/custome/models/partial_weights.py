@@ -21,7 +21,7 @@ from .run_folder import WEIGHTS_FILE
 KEPT = "vocabulary.kept"
 
 
-class Retuned(nn.Module):
+class PartialWeights(nn.Module):
     """A causal model and which of its weights are trained."""
 
     def __init__(self, model: Any, names: Sequence[str], kept: Sequence[int] | None = None) -> None:
@@ -87,7 +87,7 @@ class Retuned(nn.Module):
             self._other[name], own[name].data = own[name].data, tensor
 
 
-def load_retuned(model: Any, folder: Path) -> Retuned:
+def load_partial_weights(model: Any, folder: Path) -> PartialWeights:
     """Trained weights on their full base, in evaluation mode.
 
     Raises:
@@ -96,7 +96,7 @@ def load_retuned(model: Any, folder: Path) -> Retuned:
     saved = load_file(folder / WEIGHTS_FILE)
     kept = saved.pop(KEPT, None)
     own = dict(model.named_parameters())
-    tuned = Retuned(model, tuple(saved))
+    tuned = PartialWeights(model, tuple(saved))
     for name, tensor in saved.items():
         if name not in own:
             raise RunError(

@@ -16,7 +16,7 @@ from pathlib import Path
 from custome.apps.cosplay.casting import open_company
 from custome.apps.cosplay.prompt import Said, Setting
 from custome.apps.cosplay.stage import Stage
-from custome.cli.serving import ModelFlags, open_models
+from custome.engine.open import EngineOptions, open_models
 from custome.evaluation.persona import questions
 from custome.report import ConsoleReporter, NullReporter
 from custome.types import GenerateOptions, Message, Request
@@ -92,7 +92,7 @@ def main() -> None:
     )
     flags.add_argument("run", type=Path)
     run = flags.parse_args().run
-    engine = open_models([str(run)], ModelFlags(), NullReporter()).hosted[0].engine
+    engine = open_models([str(run)], EngineOptions(), NullReporter()).hosted[0].engine
     stage = Stage(engine, open_company(run))
     names = stage.names[:12]
     stage.speak(

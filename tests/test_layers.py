@@ -78,6 +78,10 @@ def violations(package: Path) -> list[str]:
                 wrong.append(f"{here}:{line}: {own} must not know models")
             if module.split(".")[0] in HEAVY and not str(here).startswith(TORCH_ROOMS):
                 wrong.append(f"{here}:{line}: {module} is imported outside its rooms")
+            if own == "apps" and other == "apps" and len(here.parts) > 2:
+                theirs = module.split(".")[2:3]
+                if theirs and theirs[0] != here.parts[1]:
+                    wrong.append(f"{here}:{line}: an app must not know another app, {module}")
             if other == "engine" and own == "apps" and not module.endswith("engine.base"):
                 wrong.append(f"{here}:{line}: apps know engine.base only, not {module}")
     return wrong
@@ -94,3 +98,21 @@ def test_every_room_has_a_level():
 
 def test_imports_point_down():
     assert violations(PACKAGE) == []
+
+
+def test_imports_name_modules_that_are_there():
+    """A wrong one inside a function is found by nobody until it is called."""
+    missing = [
+        f"{path.relative_to(PACKAGE)}:{line}: {module}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line, module, _ in imports(path)
+        if module.startswith("custome.")
+        and not _is_module(module)
+        and not _is_module(module.rpartition(".")[0])
+    ]
+    assert missing == []
+
+
+def _is_module(name: str) -> bool:
+    path = PACKAGE.joinpath(*name.split(".")[1:])
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()

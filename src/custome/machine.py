@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,11 @@ def share_the_cores() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
+
+
+def device_here() -> Literal["cpu", "cuda"]:
+    """Without torch: a card is there when its driver's tool is."""
+    return "cuda" if shutil.which("nvidia-smi") else "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from custome import config
-from custome.apps.training_behind import TrainingBehind
+from custome.apps.training.behind import TrainingBehind
 from custome.engine.base import Cancel, ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.models.run_folder import read_run

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from custome.apps.training_run import TrainingRun
+from custome.apps.training.run import TrainingRun
 from custome.config import dump
 from custome.webui.launch import open_page
 from custome.webui.training_page import build_training_page

@@ -301,8 +301,8 @@ def test_an_option_that_would_be_ignored_is_refused(engines):
 
 def test_neither_torch_nor_transformers_is_loaded(gguf_runs):
     code = (
-        "import sys\nfrom pathlib import Path\nfrom custome.cli.serving import ModelFlags, open_models\nfrom custome.report import NullReporter\n"
-        f"opened = open_models([{str(gguf_runs['east'])!r}], ModelFlags(), NullReporter())\n"
+        "import sys\nfrom pathlib import Path\nfrom custome.engine.open import EngineOptions, open_models\nfrom custome.report import NullReporter\n"
+        f"opened = open_models([{str(gguf_runs['east'])!r}], EngineOptions(), NullReporter())\n"
         "assert type(opened.hosted[0].engine).__name__ == 'LlamaCppEngine'\n"
         "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
     )

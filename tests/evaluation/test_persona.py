@@ -240,7 +240,7 @@ def test_a_run_its_base_and_real_quotations_in_one_table(
         critics.append((url, model, key_file))
         return ScriptedEngine(['{"score": 4}'])
 
-    monkeypatch.setattr("custome.cli.serving.open_remote", critic)
+    monkeypatch.setattr("custome.engine.open.open_remote", critic)
     words = [
         "evaluate",
         str(tmp_path / "run"),

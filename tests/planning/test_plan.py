@@ -160,7 +160,7 @@ def test_command(capsys: pytest.CaptureFixture[str]):
 def test_train_fit_changes_the_recipe(
     tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    from custome.cli.commands import fitted
+    from custome.cli.training import fitted
 
     recipe = Recipe(
         data=DataConfig(train_path="x"),

@@ -28,9 +28,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models get": ("models:models_get", "把一个底座取到这台机器上"),
     "models remove": ("models:models_remove", "删掉一个底座"),
     "plan": ("plan:plan", "训练要多少内存和时间，装不装得进这张卡"),
-    "train": ("commands:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
-    "watch": ("commands:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
-    "chat": ("commands:chat", "在终端里和书中人聊天"),
+    "train": ("training:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
+    "watch": ("training:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
+    "chat": ("chat:chat", "在终端里和书中人聊天"),
     "serve": ("serve:serve", "聊天页和 OpenAI 兼容的 API"),
     "keys add": ("serve:keys_add", "新建一个 API 密钥"),
     "keys list": ("serve:keys_list", "有哪些密钥"),
@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "写成 safetensors、GGUF、Ollama 或 llama.cpp 适配器，读回来核对过才算数",
     ),
     "merge": ("export:merge", "同一个底座上的几个 LoRA 按比例合成一个"),
-    "compare": ("commands:compare", "微调前后并排对比，出 Markdown 和网页"),
+    "compare": ("compare:compare", "微调前后并排对比，出 Markdown 和网页"),
     "evaluate": ("evaluate:evaluate", "演得像不像：谁的口吻、切不切题、雷同、出戏，和真实引文并排"),
 }
 """Name → (module:function taking the flags that follow, one line of help)."""

@@ -13,11 +13,11 @@ from tyro.conf import Positional, arg
 
 from .. import config
 from ..apps.cosplay.prompt import Setting
+from ..engine.open import EngineOptions, name_of, open_models
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
 from ..types import GenerateOptions
 from .flags import parse
-from .serving import ModelFlags, name_of, open_models
 
 BASE = "底座"
 _DRAWN = ("temperature", "top_p", "top_k", "repetition_penalty")
@@ -85,7 +85,7 @@ class Evaluate:
     """结果放在哪个目录；默认放进第一个运行目录。"""
     play: Play = field(default_factory=Play)
     judge: Judging = field(default_factory=Judging)
-    model: ModelFlags = field(default_factory=ModelFlags)
+    model: EngineOptions = field(default_factory=EngineOptions)
 
 
 def evaluate(argv: list[str]) -> int:
@@ -339,7 +339,7 @@ def _critic(judging: Judging) -> Any:
     """The model that judges, None where none is asked for."""
     if not judging.judge_url:
         return None
-    from .serving import open_remote
+    from ..engine.open import open_remote
 
     return open_remote(
         judging.judge_url, judging.judge_model, judging.judge_key_file, plain=judging.judge_plain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +12,10 @@ from tyro.conf import arg
 
 from .. import config
 from ..config import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig, Recipe
-from ..machine import read_rates
+from ..machine import device_here, read_rates
 from ..model_catalog import all_models, find_model
 from ..planning.fit import Fit, fit, read_bytes
-from ..planning.memory import GB, Plan, make_plan, share_of_rate
+from ..planning.memory import GB, MemoryPlan, make_plan, share_of_rate
 from ..planning.shapes import find_shape
 from ..report import ConsoleReporter, Reporter
 from ..types import ModelShape
@@ -24,7 +23,7 @@ from .flags import parse, take
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanFlags:
+class Plan:
     """训练要多少内存、多少时间：只按形状算，不下载、不读权重。"""
 
     recipe: str = ""
@@ -49,8 +48,8 @@ class PlanFlags:
 def plan(argv: list[str]) -> int:
     filed = config.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
     filed = config.with_method(filed, take(argv, "method"))
-    flags = parse(PlanFlags, argv, "custome plan", default=PlanFlags(settings=filed))
-    device = this_machine() if flags.on == "auto" else flags.on
+    flags = parse(Plan, argv, "custome plan", default=Plan(settings=filed))
+    device = device_here() if flags.on == "auto" else flags.on
     recipe = with_known_type(flags.settings.resolved(), device)
     reporter = ConsoleReporter()
     if flags.table:
@@ -73,11 +72,6 @@ def plan(argv: list[str]) -> int:
     return 0
 
 
-def this_machine() -> Literal["cpu", "cuda"]:
-    """Without torch: a card is there when its driver's tool is."""
-    return "cuda" if shutil.which("nvidia-smi") else "cpu"
-
-
 def with_known_type(recipe: Recipe, device: str) -> Recipe:
     """The number type a run on this CPU would choose, where a run has measured it already."""
     rates = read_rates() if device == "cpu" and recipe.model.compute_type == "auto" else None
@@ -88,7 +82,7 @@ def with_known_type(recipe: Recipe, device: str) -> Recipe:
     )
 
 
-def show(made: Plan, recipe: Recipe, device: str, reporter: Reporter) -> None:
+def show(made: MemoryPlan, recipe: Recipe, device: str, reporter: Reporter) -> None:
     """Memory by part."""
     rows = [
         ("程序本身", made.program),
@@ -126,7 +120,12 @@ def say_fit(found: Fit, wanted: str, reporter: Reporter) -> None:
 
 
 def say_time(
-    made: Plan, recipe: Recipe, shape: ModelShape, device: str, flags: PlanFlags, reporter: Reporter
+    made: MemoryPlan,
+    recipe: Recipe,
+    shape: ModelShape,
+    device: str,
+    flags: Plan,
+    reporter: Reporter,
 ) -> None:
     tokens = (
         flags.tokens or recipe.train.steps * recipe.train.batch_size * recipe.data.cutoff_len // 4

@@ -16,17 +16,17 @@ from tyro.conf import Positional
 
 from .. import config
 from ..config import Recipe
+from ..engine.open import EngineOptions, Opened, host_base, open_models
 from ..errors import RunError
 from ..files import write_text
 from ..model_catalog import find_model, shipped_models, shipped_name
 from ..planning.choice import Candidate, Choice, choose
 from ..report import ConsoleReporter
 from ..resources import catalogue, where
-from .commands import compare_run, learn, print_settings
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
 from .serve import Beside, Serve, run_server, serve_run, who_may
-from .serving import ModelFlags, Opened, host_base, open_models
+from .training import learn, print_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Quickstart:
     """聊天页监听的地址。"""
     port: int | None = None
     """聊天页的端口；默认从 7860 起找一个空闲的。"""
-    model: ModelFlags = field(default_factory=ModelFlags)
+    model: EngineOptions = field(default_factory=EngineOptions)
 
 
 def quickstart(argv: list[str]) -> int:
@@ -80,6 +80,7 @@ def quickstart(argv: list[str]) -> int:
         return 130
     if not (run / "compare.md").is_file() and not (flags.serve and recipe.data.conversations):
         from ..evaluation.compare import read_prompts
+        from ..evaluation.effect import compare_run
 
         reporter.stage("对比：底座与微调")
         compare_run(run, run, read_prompts(None), recipe.checks.eval_samples, flags.model, reporter)
@@ -182,7 +183,7 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
     serve = Serve(host=flags.host, port=flags.port, model=flags.model)
 
     def begin(served: Any) -> Beside:
-        from ..apps.training_behind import TrainingBehind
+        from ..apps.training.behind import TrainingBehind
 
         if not (run / "run.json").is_file():
             write_text(run / "recipe.yaml", config.dump(recipe))

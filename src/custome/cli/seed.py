@@ -17,12 +17,12 @@ import tyro
 
 from .. import config
 from ..config import LoraConfig, Recipe
+from ..engine.open import EngineOptions, open_models
 from ..errors import InputError
 from .app import guarded
-from .commands import run_training
 from .flags import parse
 from .serve import serve_page
-from .serving import ModelFlags, open_models
+from .training import run_training
 
 RESUME = "resume_from_checkpoint"
 _WORDS = ("true", "false", "1", "0", "none")
@@ -241,7 +241,7 @@ def _chat(argv: list[str]) -> int:
         free_port(flags.server_name, flags.server_port)
     from ..report import ConsoleReporter
 
-    model = ModelFlags(
+    model = EngineOptions(
         engine="local", base_model=flags.base_model, load_8bit=flags.load_8bit
     )  # beams are transformers'
     opened = open_models([flags.lora_weights], model, ConsoleReporter())

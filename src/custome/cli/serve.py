@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
+from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
 from ..report import ConsoleReporter
 from ..resources import custome_home
 from .flags import parse, take
-from .serving import ModelFlags, Opened, open_models
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 15
@@ -49,7 +49,7 @@ class Serve:
     """对话存在哪里：文件，或 postgresql+psycopg://用户@主机/库；默认是缓存目录里的 chats.db。"""
     most_waiting: int = 64
     """每个模型最多排多少个请求；再来的得到 429。"""
-    model: ModelFlags = field(default_factory=ModelFlags)
+    model: EngineOptions = field(default_factory=EngineOptions)
 
 
 def serve(argv: list[str]) -> int:
@@ -201,7 +201,7 @@ def run_server(
     return 0
 
 
-def serve_run(run: str, model: ModelFlags, *, host: str, port: int | None) -> int:
+def serve_run(run: str, model: EngineOptions, *, host: str, port: int | None) -> int:
     """`custome serve RUN`, for a command that has one at hand."""
     flags = Serve(runs=(run,), host=host, port=port, model=model)
     return run_flags(flags)

@@ -10,7 +10,7 @@ from typing import Literal
 from ..config import METHOD_NAMES, FullConfig, LoraConfig, QloraConfig, Recipe
 from ..errors import InputError
 from ..types import ModelShape
-from .memory import Plan, make_plan
+from .memory import MemoryPlan, make_plan
 
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 SHORTEST = 64
@@ -23,7 +23,7 @@ class Fit:
     """A recipe that fits and what had to change for it."""
 
     recipe: Recipe
-    plan: Plan
+    plan: MemoryPlan
     changes: tuple[str, ...]
     fits: bool
 

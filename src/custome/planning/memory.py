@@ -47,7 +47,7 @@ CHUNK_LOGITS = 2**25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class MemoryPlan:
     """Peak memory in bytes, by part."""
 
     program: float
@@ -80,7 +80,7 @@ class Plan:
         return max(sum(parts) + self.allocator, self.loading)
 
 
-def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"]) -> Plan:
+def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"]) -> MemoryPlan:
     """What a run with this recipe takes at its peak."""
     method, train = recipe.method, recipe.train
     value = value_bytes(recipe, device)
@@ -121,7 +121,7 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
             2 * shape.hidden * max(shape.intermediate, shape.heads * shape.head_dim) * value
         )
     optimizer = trainable * OPTIMIZER_BYTES[train.optimizer]
-    return Plan(
+    return MemoryPlan(
         program=PROGRAM_BYTES[device],
         weights=weights + (masters * trainable if in_place else 0.0),
         adapter=0.0 if in_place else adapter * 4.0,

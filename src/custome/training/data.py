@@ -153,7 +153,7 @@ class BatchPlan:
         return np.concatenate([*blocks, by_length[full * self.batch_size :]])
 
 
-class Plan(Protocol):
+class StepPlan(Protocol):
     """Which examples make up which step."""
 
     def batch(self, step: int) -> list[int]:
@@ -166,7 +166,7 @@ class TwoStages:
 
     first: BatchPlan
     first_steps: int
-    second: Plan
+    second: StepPlan
 
     def batch(self, step: int) -> list[int]:
         if step <= self.first_steps:
@@ -180,7 +180,7 @@ class TwoStages:
 class Mixed:
     """Each step of one plan together with the same step of another, whose examples stand at the end of the list."""
 
-    main: Plan
+    main: StepPlan
     beside: BatchPlan
     first: int
     """Where the other's examples begin."""

@@ -64,7 +64,7 @@ from .data import (
     EncodedSet,
     Example,
     Mixed,
-    Plan,
+    StepPlan,
     TwoStages,
 )
 from .encoded_data import EncodedData, Introduce, encode, trimmed
@@ -362,7 +362,7 @@ def _shares(recipe: Recipe, accelerator: Accelerator) -> bool:
     return recipe.model.sharding != "none" and accelerator.num_processes > 1
 
 
-def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[Plan, int]:
+def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[StepPlan, int]:
     """(which of the encoded_data's examples make up which step, how many steps)."""
     train = recipe.train
 
@@ -374,7 +374,9 @@ def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[Plan, int]:
             group_by_length=train.group_by_length,
         )
 
-    only: Plan = (plan := over(encoded_data.train if recipe.data.train_path else encoded_data.text))
+    only: StepPlan = (
+        plan := over(encoded_data.train if recipe.data.train_path else encoded_data.text)
+    )
     steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
     if recipe.data.replay:
         lengths = [len(e.ids) for e in encoded_data.replay.examples]
@@ -398,7 +400,7 @@ def _run(
     attached: Attached,
     batching: Batching,
     examples: list[Example],
-    plan: Plan,
+    plan: StepPlan,
     steps: int,
     look: Callable[[trainer.Learner, int, Reporter], float],
     accelerator: Accelerator,

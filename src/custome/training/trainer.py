@@ -19,7 +19,7 @@ from ..errors import TrainingError
 from ..report import Reporter
 from . import sharding
 from .checkpoint import Checkpoints, Progress
-from .data import Batching, Example, Plan
+from .data import Batching, Example, StepPlan
 from .launch import StopRequest, give_back_freed, peak_memory_bytes, seed_step
 
 Schedule = Callable[[int], float]
@@ -77,7 +77,7 @@ def make_schedule(kind: str, peak: float, steps: int, warmup_steps: int) -> Sche
 def train(
     learner: Learner,
     examples: Sequence[Example],
-    plan: Plan,
+    plan: StepPlan,
     loop: LoopConfig,
     *,
     validate: Callable[[int], float],

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from ..apps.training_run import TrainingRun
+from ..apps.training.run import TrainingRun
 from ..errors import CustomeError
 
 REFRESH_S = 2.0

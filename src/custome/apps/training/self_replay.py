@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
 
-from ..engine.base import Engine
-from ..report import Reporter
-from ..types import GenerateOptions, Request
+from ...engine.base import Engine
+from ...report import Reporter
+from ...types import GenerateOptions, Request
 
 ROUNDS = 10
 """Texts for each opening. A run that meets each of them once forgets nothing; seen a second time they are learnt by heart
@@ -26,7 +26,7 @@ def openings() -> list[str]:
     return (files("custome") / "data" / "openings.txt").read_text(encoding="utf-8").split("\n")[:-1]
 
 
-def own_words(
+def self_replay(
     engine: Engine, reporter: Reporter, *, starts: Sequence[str] = (), rounds: int = ROUNDS
 ) -> list[str]:
     """`rounds` texts for each opening, as `engine` writes them."""

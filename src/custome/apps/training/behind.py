@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from ..models.run_folder import has_run, read_run, training_process
-from ..report import METRICS_FILE, read_metrics
-from .training_run import LOG_FILE, TrainingRun
+from ...models.run_folder import has_run, read_run, training_process
+from ...report import METRICS_FILE, read_metrics
+from .run import LOG_FILE, TrainingRun
 
 LOOK_EVERY_S = 0.2
 """Whether somebody is being answered."""

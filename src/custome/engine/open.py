@@ -1,4 +1,4 @@
-"""Run folders → models that answer: which engine for which, opened without torch wherever llama.cpp can do it."""
+"""A run, a bare base or a URL → an engine that answers, opened without torch wherever llama.cpp can do it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..config import ModelConfig
-from ..engine.base import Engine, ServedModel
 from ..errors import ExportError, InputError
 from ..files import read_text
+from ..machine import device_here
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..report import Reporter
 from ..types import Character
+from .base import Engine, ServedModel
 
 EngineName = Literal["auto", "llamacpp", "local", "remote"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelFlags:
+class EngineOptions:
     """用哪个模型、哪个引擎回答。"""
 
     engine: EngineName = "auto"
@@ -62,16 +63,16 @@ class Opened:
     """(path, name) → one more."""
 
 
-def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> Opened:
+def open_models(runs: Sequence[str], options: EngineOptions, reporter: Reporter) -> Opened:
     """Open every run.
 
     Raises:
         RunError: one is no run folder.
         InputError: flags that do not fit together, or two runs of one name.
     """
-    _check_together(runs, flags)
-    if flags.engine == "remote":
-        return _remote(runs, flags)
+    _check_together(runs, options)
+    if options.engine == "remote":
+        return _remote(runs, options)
     if not runs:
         raise InputError(
             "没有给运行目录", "例如：custome serve runs/sanguo；还没训练过先跑 custome quickstart"
@@ -81,12 +82,12 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
         raise InputError(f"两个运行目录都叫 {twice!r}", "改一个目录名，名字就是模型名")
     for run in runs:  # before anything heavy is loaded
         check_run(Path(run))
-    if flags.shared_base:
-        return _shared([Path(run) for run in runs], names, flags, reporter)
+    if options.shared_base:
+        return _shared([Path(run) for run in runs], names, options, reporter)
 
     def open_run(run: str, name: str) -> ServedModel:
         check_run(Path(run))
-        return _open(Path(run), name, flags, reporter)
+        return _open(Path(run), name, options, reporter)
 
     return Opened(
         hosted=[open_run(run, name) for run, name in zip(runs, names, strict=True)],
@@ -94,34 +95,34 @@ def open_models(runs: Sequence[str], flags: ModelFlags, reporter: Reporter) -> O
     )
 
 
-def _check_together(runs: Sequence[str], flags: ModelFlags) -> None:
+def _check_together(runs: Sequence[str], options: EngineOptions) -> None:
     """Raise InputError for flags that the chosen engine would ignore."""
     only = {
         "remote": ("url", "remote_model", "remote_key_file", "remote_plain"),
         "llamacpp": ("quant", "strength", "shared_base", "slots"),
         "local": ("base_model", "load_8bit", "trust_remote_code"),
     }
-    defaults = ModelFlags()
+    defaults = EngineOptions()
     given = {
-        engine: [name for name in names if getattr(flags, name) != getattr(defaults, name)]
+        engine: [name for name in names if getattr(options, name) != getattr(defaults, name)]
         for engine, names in only.items()
     }
     wanted = [engine for engine, names in given.items() if names]
     if (
         len(wanted) > 1
-        or (wanted and flags.engine not in ("auto", wanted[0]))
-        or (wanted == ["remote"] and flags.engine == "auto")
+        or (wanted and options.engine not in ("auto", wanted[0]))
+        or (wanted == ["remote"] and options.engine == "auto")
     ):
         flag = f"--{given[wanted[-1]][0].replace('_', '-')}"
         raise InputError(
-            f"{flag} 只和 --engine {wanted[-1]} 一起用，这里是 {flags.engine}{'' if len(wanted) < 2 else '，还给了别的引擎的选项'}",
+            f"{flag} 只和 --engine {wanted[-1]} 一起用，这里是 {options.engine}{'' if len(wanted) < 2 else '，还给了别的引擎的选项'}",
             f"加上 --engine {wanted[-1]}，或去掉 {flag}",
         )
-    if not 0 <= flags.strength <= 3:
-        raise InputError(f"--strength {flags.strength} 应在 0 到 3 之间", "例如 --strength 0.7")
-    if flags.slots < 1:
-        raise InputError(f"--slots {flags.slots} 应不小于 1", "例如 --slots 16")
-    if flags.engine == "remote" and len(runs) > 1:
+    if not 0 <= options.strength <= 3:
+        raise InputError(f"--strength {options.strength} 应在 0 到 3 之间", "例如 --strength 0.7")
+    if options.slots < 1:
+        raise InputError(f"--slots {options.slots} 应不小于 1", "例如 --slots 16")
+    if options.engine == "remote" and len(runs) > 1:
         raise InputError("--engine remote 一次只接一个模型", "几个模型就开几个 custome serve")
 
 
@@ -132,17 +133,19 @@ def check_run(run: Path) -> None:
     check_adapter(run)
 
 
-def choose_engine(run: str, flags: ModelFlags) -> Literal["llamacpp", "local"]:
+def choose_engine(run: str, options: EngineOptions) -> Literal["llamacpp", "local"]:
     """llama.cpp on a CPU, for a base it knows, unless something is wanted that only transformers does."""
     from ..models.sources import llamacpp_knows
-    from .plan import this_machine
 
-    if flags.engine in ("llamacpp", "local"):
-        return "local" if flags.engine == "local" else "llamacpp"
+    if options.engine in ("llamacpp", "local"):
+        return "local" if options.engine == "local" else "llamacpp"
     only_local = (
-        flags.base_model or flags.load_8bit or flags.trust_remote_code or not has_run(Path(run))
+        options.base_model
+        or options.load_8bit
+        or options.trust_remote_code
+        or not has_run(Path(run))
     )
-    on_card = flags.device == "cuda" or (flags.device == "auto" and this_machine() == "cuda")
+    on_card = options.device == "cuda" or (options.device == "auto" and device_here() == "cuda")
     if only_local or on_card or importlib.util.find_spec("xllamacpp") is None:
         return "local"
     return "llamacpp" if llamacpp_knows(read_run(Path(run)).base_model) else "local"
@@ -156,29 +159,29 @@ def _people(run: Path) -> Any:
     return read_run(run).characters if has_run(run) else ()
 
 
-def _open(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> ServedModel:
-    engine = choose_engine(str(run), flags)
+def _open(run: Path, name: str, options: EngineOptions, reporter: Reporter) -> ServedModel:
+    engine = choose_engine(str(run), options)
     reporter.stage(f"载入 {name}（{engine}）")
     if engine == "llamacpp":
         try:
-            return _open_llamacpp(run, name, flags, reporter)
+            return _open_llamacpp(run, name, options, reporter)
         except ExportError as error:
-            if flags.engine != "auto":
+            if options.engine != "auto":
                 raise
             reporter.note(f"写给 llama.cpp 的文件核对不过，改用 transformers：{error.message}")
     return ServedModel(
-        name=name, engine=open_local_engine(run, flags, reporter), people=_people(run), folder=run
+        name=name, engine=open_local_engine(run, options, reporter), people=_people(run), folder=run
     )
 
 
-def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) -> ServedModel:
-    from ..engine.llamacpp import LlamaCppEngine, LlamaServer
+def _open_llamacpp(run: Path, name: str, options: EngineOptions, reporter: Reporter) -> ServedModel:
     from ..models.gguf_cache import prepare, prepare_base
     from ..models.sources import gguf_behind
+    from .llamacpp import LlamaCppEngine, LlamaServer
 
-    served = prepare(run, reporter, quant=flags.quant, strength=flags.strength)
-    server = LlamaServer(served.model, served.adapters, slots=flags.slots)
-    adapter, strength = (0, flags.strength) if served.adapters else (None, 1.0)
+    served = prepare(run, reporter, quant=options.quant, strength=options.strength)
+    server = LlamaServer(served.model, served.adapters, slots=options.slots)
+    adapter, strength = (0, options.strength) if served.adapters else (None, 1.0)
     engine = LlamaCppEngine(
         server, served.tokenizer, served.chat_format, name, adapter=adapter, strength=strength
     )
@@ -188,7 +191,7 @@ def _open_llamacpp(run: Path, name: str, flags: ModelFlags, reporter: Reporter) 
             return LlamaCppEngine(server, served.tokenizer, served.chat_format, name)
         base = prepare_base(run, reporter)
         return LlamaCppEngine(
-            LlamaServer(base.model, slots=flags.slots), base.tokenizer, base.chat_format, name
+            LlamaServer(base.model, slots=options.slots), base.tokenizer, base.chat_format, name
         )
 
     has_base = bool(served.adapters) or gguf_behind(read_run(run).base_model, reporter) is not None
@@ -215,16 +218,15 @@ def host_base(model: ModelConfig, name: str, corpus: Path, reporter: Reporter) -
 def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
     """A bare base model: by llama.cpp where it came as GGUF and runs on a CPU, else in transformers."""
     from ..models.sources import gguf_behind, resolve_base
-    from .plan import this_machine
 
-    on_card = model.device == "cuda" or (model.device == "auto" and this_machine() == "cuda")
+    on_card = model.device == "cuda" or (model.device == "auto" and device_here() == "cuda")
     source = (
         None
         if on_card or importlib.util.find_spec("xllamacpp") is None
         else gguf_behind(model.base_model, reporter)
     )
     if source is None:
-        from ..engine.local import open_local
+        from .local import open_local
 
         return open_local(
             run=None,
@@ -233,9 +235,9 @@ def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
             chat_format=model.chat_format,
             reporter=reporter,
         )
-    from ..engine.llamacpp import LlamaCppEngine, LlamaServer
     from ..models.chat_format import open_format
     from ..models.plain_tokenizer import PlainTokenizer
+    from .llamacpp import LlamaCppEngine, LlamaServer
 
     tokenizer = PlainTokenizer(resolve_base(model.base_model, reporter))
     return LlamaCppEngine(
@@ -244,35 +246,35 @@ def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
 
 
 def open_local_engine(
-    run: Path, flags: ModelFlags, reporter: Reporter, *, fast: bool = False
+    run: Path, options: EngineOptions, reporter: Reporter, *, fast: bool = False
 ) -> Any:
     """A run in transformers; only here is torch loaded."""
-    if not has_run(run) and (run / "adapter_config.json").is_file() and not flags.base_model:
+    if not has_run(run) and (run / "adapter_config.json").is_file() and not options.base_model:
         raise InputError(
             f"{str(run)!r} 只有适配器，没说底座是什么", "加上 --base-model 训练它的底座"
         )
-    from ..engine.local import open_local
+    from .local import open_local
 
     return open_local(
         run=run,
-        base_model=flags.base_model,
-        device=flags.device,
-        load_8bit=flags.load_8bit,
-        trust_remote_code=flags.trust_remote_code,
+        base_model=options.base_model,
+        device=options.device,
+        load_8bit=options.load_8bit,
+        trust_remote_code=options.trust_remote_code,
         reporter=reporter,
         fast=fast,
     )
 
 
 def _shared(
-    runs: Sequence[Path], names: Sequence[str], flags: ModelFlags, reporter: Reporter
+    runs: Sequence[Path], names: Sequence[str], options: EngineOptions, reporter: Reporter
 ) -> Opened:
-    from ..engine.llamacpp import LlamaCppEngine, LlamaServer
     from ..models.gguf_cache import CachedGguf, prepare_shared
+    from .llamacpp import LlamaCppEngine, LlamaServer
 
     reporter.stage(f"载入 {'、'.join(names)}（llamacpp，共用底座）")
     served = prepare_shared(runs, reporter)
-    server = LlamaServer(served[0].model, served[0].adapters, slots=flags.slots)
+    server = LlamaServer(served[0].model, served[0].adapters, slots=options.slots)
     hosted = []
     for number, (name, run, one) in enumerate(zip(names, runs, served, strict=True)):
 
@@ -283,7 +285,7 @@ def _shared(
                 one.chat_format,
                 name,
                 adapter=adapter,
-                strength=flags.strength,
+                strength=options.strength,
             )
 
         hosted.append(
@@ -298,8 +300,8 @@ def _shared(
     return Opened(hosted=hosted)
 
 
-def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
-    if not flags.url:
+def _remote(runs: Sequence[str], options: EngineOptions) -> Opened:
+    if not options.url:
         raise InputError("--engine remote 要给 --url", "例如：--url http://127.0.0.1:8000/v1")
     people: Any = ()
     kind: Any = "template"
@@ -307,7 +309,11 @@ def _remote(runs: Sequence[str], flags: ModelFlags) -> Opened:
         info = read_run(Path(runs[0]))
         people, kind = info.characters, "novel" if info.chat_format == "novel" else "template"
     engine = open_remote(
-        flags.url, flags.remote_model, flags.remote_key_file, kind=kind, plain=flags.remote_plain
+        options.url,
+        options.remote_model,
+        options.remote_key_file,
+        kind=kind,
+        plain=options.remote_plain,
     )
     return Opened(
         hosted=[
@@ -338,7 +344,7 @@ def open_remote(
         InputError: it has no model, or the file cannot be read.
         EngineError: the server is not there.
     """
-    from ..engine.remote import RemoteEngine
+    from .remote import RemoteEngine
 
     key = (
         read_text(Path(key_file), "密钥文件").strip()

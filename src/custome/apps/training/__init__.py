@@ -1,0 +1,1 @@
+"""A recipe becomes a finished run: in this process, behind a page, or watched from outside."""

@@ -22,6 +22,7 @@ LEVEL = {
     "planning": 2,
     "training": 3,
     "engine": 3,
+    "conversations": 3.5,
     "apps": 4,
     "evaluation": 5,
     "server": 5,

@@ -9,12 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from custome.apps.cosplay.casting import company_of
-from custome.apps.cosplay.play import Play, Scene, Tab
+from custome.apps.cosplay.play import Play, Tab
 from custome.apps.cosplay.prompt import Said, Setting
+from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.stage import Stage
-from custome.apps.cosplay.store import Store
 from custome.cli import evaluate
 from custome.cli.terminal_chat import terminal_chat
+from custome.conversations.store import Store
 from custome.corpus.cast import Cast, Line, read_cast, write_cast
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from chat_tab import answers, ask, meet, open_tab, pick, questions, tab_of
 from custome.apps.cosplay.card import Card, read_card, write_png
 from custome.apps.cosplay.lorebook import Entry, Lorebook
-from custome.apps.cosplay.store import Store
+from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character

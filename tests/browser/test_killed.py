@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from chat_tab import answers, ask, open_tab, questions
 from custome.apps.cosplay.play import KEEP_EVERY_S
-from custome.apps.cosplay.store import Store, Turn
+from custome.conversations.store import Store, Turn
 from custome.ports import free_port
 
 pytestmark = pytest.mark.browser
@@ -29,7 +29,7 @@ REPLY = (
 SERVER = f"""
 import sys
 from pathlib import Path
-from custome.apps.cosplay.store import Store
+from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.server.app import create_app

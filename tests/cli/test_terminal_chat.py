@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from custome.apps.cosplay.card import Card, write_json
-from custome.apps.cosplay.play import Play, Scene
-from custome.apps.cosplay.store import Store
+from custome.apps.cosplay.play import Play
+from custome.apps.cosplay.scene import Scene
 from custome.cli.terminal_chat import terminal_chat
+from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character, GenerateOptions

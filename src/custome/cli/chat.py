@@ -37,7 +37,8 @@ def chat(argv: list[str]) -> int:
     flags = parse(Chat, argv, "custome chat")
     hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted
     from ..apps.cosplay.choosing import drawn
-    from ..apps.cosplay.play import Play, Scene
+    from ..apps.cosplay.play import Play
+    from ..apps.cosplay.scene import Scene
     from .serve import open_store
     from .terminal_chat import terminal_chat
 

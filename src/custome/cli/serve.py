@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -19,6 +19,9 @@ from ..errors import InputError, ServeError
 from ..report import ConsoleReporter
 from ..resources import custome_home
 from .flags import parse, take
+
+if TYPE_CHECKING:
+    from ..conversations.store import Store
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 15
@@ -102,9 +105,9 @@ def who_may(flags: Serve) -> Any:
     return doorkeeper
 
 
-def open_store(where: str) -> Any:
+def open_store(where: str) -> Store:
     """Where the page keeps conversations."""
-    from ..apps.cosplay.store import Store
+    from ..conversations.store import Store
 
     return Store(where or custome_home() / "chats.db")
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import read_card
-from ..apps.cosplay.play import Grown, Play, Scene, Tab, scene_from
+from ..apps.cosplay.play import Grown, Play, Tab
 from ..apps.cosplay.prompt import GUEST
+from ..apps.cosplay.scene import Scene, scene_of
 from ..apps.cosplay.stage import Order
-from ..apps.cosplay.store import ChatInfo
+from ..conversations.store import ChatInfo
 from ..errors import CustomeError, InputError
 from ..files import read_bytes, read_text, write_text
 from ..types import GenerateOptions
@@ -119,10 +120,7 @@ class Terminal:
             title, turns = transcript.read(
                 read_text(Path(rest), "对话文件"), rest, self.scene.user or GUEST
             )
-            self.tab = replace(
-                tab,
-                chat=store.begin(OWNER, title or rest, model=self.model, settings=vars(self.scene)),
-            )
+            self.tab = self.play.begin(tab, title or rest, self.model, self.scene)
             store.fill(self.tab.chat, OWNER, turns)
             print(f"已读入 {len(turns)} 句")
         elif command == "/人物卡":
@@ -191,7 +189,7 @@ class Terminal:
         """Another conversation, with the scene that was kept with it."""
         self.tab = tab
         chat = self.play.chat(tab)
-        self.scene = scene_from(chat.settings) if chat.settings else self.scene
+        self.scene = scene_of(chat) if chat.scene else self.scene
         print(transcript.written(chat.turns, "txt", chat.title, self.scene.user or GUEST))
 
     def _said(self, words: str) -> Iterator[Grown]:
@@ -200,9 +198,7 @@ class Terminal:
         ):
             self.tab = tab
             yield grown
-        self.scene = replace(
-            self.scene, summary=str(self.play.chat(self.tab).settings.get("summary") or "")
-        )
+        self.scene = replace(self.scene, summary=self.play.chat(self.tab).summary.text)
 
     def _show(self, growing: Iterator[Grown]) -> None:
         """Print what is said while it grows, or once one of several candidates is chosen; Ctrl-C keeps what is there."""

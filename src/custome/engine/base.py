@@ -133,13 +133,21 @@ def check_options(engine: Engine, options: GenerateOptions) -> None:
 def as_stream(
     engine: Engine, request: Request, options: GenerateOptions, cancel: Cancel | None
 ) -> Iterator[Piece]:
-    """`stream` for an engine that has `run`: the reply is written on a thread of its own."""
+    """`stream` for an engine that has `run`."""
     cancel = cancel or Cancel()
+    return stream_of(lambda on_piece: engine.run(request, options, on_piece, cancel), cancel)
+
+
+def stream_of(write: Callable[[OnPiece], Reply], cancel: Cancel) -> Iterator[Piece]:
+    """What `write` writes on a thread of its own, as it comes; the last piece carries the finished reply.
+
+    Closing the iterator stops the writer and waits for it.
+    """
     pieces: queue.SimpleQueue[Piece | Reply | BaseException] = queue.SimpleQueue()
 
     def work() -> None:
         try:
-            pieces.put(engine.run(request, options, pieces.put, cancel))
+            pieces.put(write(pieces.put))
         except BaseException as error:  # raised again where the pieces are read
             pieces.put(error)
 
@@ -151,8 +159,10 @@ def as_stream(
                 raise item
             yield item
         yield Piece(text=item.text, reply=item)
-    finally:  # also when the reader goes away
+    except GeneratorExit:  # nobody reads any more
         cancel.set()
+        raise
+    finally:
         worker.join()
 
 

@@ -20,10 +20,11 @@ import gradio as gr
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import Card, read_card, write_json, write_png
-from ..apps.cosplay.play import Grown, Play, Scene, Tab, scene_from
+from ..apps.cosplay.play import Grown, Play, Tab
 from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.prompt import GUEST, Prompt
-from ..apps.cosplay.store import Chat, Turn
+from ..apps.cosplay.scene import Scene, scene_of
+from ..conversations.store import Chat, Turn
 from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
 from .avatar import seal_png, strip, thumbnail
@@ -63,13 +64,6 @@ def as_text(words: str) -> str:
 
 def _named(turn: Turn, several: bool) -> str:
     return f"{turn.name}：{turn.text}" if several and turn.name and not turn.by_user else turn.text
-
-
-def _portrait(raw: dict[str, Any]) -> str:
-    """The picture a card came with."""
-    return str(
-        ((raw.get("data") or {}).get("extensions") or {}).get("custome", {}).get("portrait") or ""
-    )
 
 
 def versions_of(chat: Chat) -> str:
@@ -360,11 +354,8 @@ class ChatEvents:
                 people=tuple(name for name in people if name in known),
                 candidates=self._several(model),
             )
-            made = self.play.store.begin(
-                tab.owner, title or turns[0].text[:18], model=model, settings=vars(scene)
-            )
-            self.play.store.fill(made, tab.owner, turns)
-            tab = dataclasses.replace(tab, chat=made)
+            tab = self.play.begin(tab, title or turns[0].text, model, scene)
+            self.play.store.fill(tab.chat, tab.owner, turns)
         except CustomeError as error:
             _warn(error)
         return self._whole(tab, search)
@@ -392,12 +383,12 @@ class ChatEvents:
     def after(self, tab: Tab, search: str, summary: str) -> tuple[Any, ...]:
         """Behind a reply: the list, the title, the summary, unless somebody is writing one."""
         chat = self.play.chat(tab)
-        told = chat.settings
-        mine = summary.strip() not in ("", told.get("made"), told.get("made_before"))
+        kept = chat.summary
+        mine = summary.strip() not in ("", kept.made, kept.made_before)
         return (
             self.listed(tab, search),
             chat.title,
-            gr.skip() if mine else str(told.get("summary") or ""),
+            gr.skip() if mine else kept.text,
         )
 
     # -- people ------------------------------------------------------------------------------------------------------
@@ -420,8 +411,8 @@ class ChatEvents:
 
     def meet(self, tab: Tab, model: str, chosen: list[str]) -> tuple[str, str]:
         """Who is there: their faces and cards."""
-        cards, own = self._cards(tab, model, chosen), self.play.store.cards(tab.owner)
-        return strip([(card, _portrait(own.get(card.name, {}))) for card in cards]), "".join(
+        cards, portraits = self._cards(tab, model, chosen), self.play.cards.portraits(tab.owner)
+        return strip([(card, portraits.get(card.name, "")) for card in cards]), "".join(
             _card_page(card) for card in cards
         )
 
@@ -456,18 +447,18 @@ class ChatEvents:
             card = cards[0]
             if form != "png":
                 return _file(f"{card.name}.json", "application/json", write_json(card))
-            picture = self.play.store.picture(tab.owner, card.name) or seal_png(card.name)
+            picture = self.play.cards.picture(tab.owner, card.name) or seal_png(card.name)
             return _file(f"{card.name}.png", "image/png", write_png(card, picture))
 
         return write
 
     def card_away(self, tab: Tab, model: str, chosen: list[str]) -> tuple[Any, Any]:
         """The first of those there whose card was brought along is forgotten; what they said stays."""
-        own = self.play.store.cards(tab.owner)
+        own = self.play.cards.all(tab.owner)
         name = next((name for name in chosen or [] if name in own), "")
         if not name:
             raise InputError("在场的人都是书里的，没有可以删的卡", "先选中导入的人物")
-        self.play.store.drop_card(tab.owner, name)
+        self.play.cards.forget(tab.owner, name)
         names = self._people(tab, model)
         gr.Info(as_text(f"删掉了 {name} 的卡"))
         return gr.update(choices=names, value=[one for one in chosen if one in names]), ""
@@ -516,7 +507,7 @@ class ChatEvents:
         model = self._model_of(tab)
         names = self._people(tab, model)
         fresh = Scene(people=tuple(names[:1]), candidates=self._several(model))
-        scene = scene_from(chat.settings) if chat.id else fresh
+        scene = scene_of(chat) if chat.id else fresh
         people = [name for name in scene.people if name in names]
         parts = [
             gr.update(choices=names, value=people),

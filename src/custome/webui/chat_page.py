@@ -14,9 +14,10 @@ import gradio as gr
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.choosing import drawn as drawn_by
-from ..apps.cosplay.play import Play, Scene, Tab
+from ..apps.cosplay.play import Play, Tab
 from ..apps.cosplay.prompt import GUEST
-from ..apps.cosplay.store import Store
+from ..apps.cosplay.scene import Scene
+from ..conversations.store import Store
 from ..engine.base import Engine, ServedModel
 from ..types import GenerateOptions
 from .chat_events import ChatEvents

@@ -11,10 +11,11 @@ from PIL import Image
 from custome.apps.cosplay.card import Card, read_card, write_png
 from custome.apps.cosplay.casting import Company
 from custome.apps.cosplay.lorebook import Entry, Lorebook
-from custome.apps.cosplay.play import Play, Scene, Tab
+from custome.apps.cosplay.play import Play, Tab
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
+from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.stage import Stage
-from custome.apps.cosplay.store import Store
+from custome.conversations.store import Store
 from custome.corpus.cast import Cast
 from custome.engine.base import Cancel, ServedModel
 from custome.engine.scripted import ScriptedEngine
@@ -96,7 +97,7 @@ def test_a_summary_is_not_wiped_out_when_less_is_left_out_than_it_tells(tmp_path
     for number in range(8):
         tab = say(play, tab, f"第{number}问：" + "如何？" * 12)
     play.sum_up_now(tab, KEY, "m")
-    assert play.chat(tab).settings["summed"] == 14
+    assert play.chat(tab).summary.turns == 14
     for number in range(3):
         tab = say(
             play,
@@ -104,7 +105,7 @@ def test_a_summary_is_not_wiped_out_when_less_is_left_out_than_it_tells(tmp_path
             f"又{number}问：" + "如何？" * 12,
             Scene(people=("甲",), summary="前情：说定了。"),
         )
-        assert play.chat(tab).settings["summary"] == "前情：说定了。"
+        assert play.chat(tab).summary.text == "前情：说定了。"
 
 
 def test_a_branch_does_not_remember_what_came_after_it(tmp_path: Path):
@@ -112,14 +113,14 @@ def test_a_branch_does_not_remember_what_came_after_it(tmp_path: Path):
     engine.max_context = 500
     play, tab = play_of(engine, tmp_path), Tab(owner="x")
     for number in range(10):
-        made = str(play.chat(tab).settings.get("summary") or "") if tab.chat else ""
+        made = play.chat(tab).summary.text if tab.chat else ""
         tab = say(play, tab, f"第{number}问：" + "如何？" * 12, Scene(people=("甲",), summary=made))
-    assert "第4问" in play.chat(tab).settings["summary"]
+    assert "第4问" in play.chat(tab).summary.text
     early = play.branch(tab, play.chat(tab).turns[1].id)
-    assert len(texts(play, early)) == 2 and not play.chat(early).settings.get("summary")
-    own = play.chat(tab).settings | {"summary": "我写的前情。"}
-    play.store.set(tab.chat, "x", settings=own)
-    assert play.chat(play.branch(tab, None)).settings["summary"] == "我写的前情。"
+    assert len(texts(play, early)) == 2 and not play.chat(early).summary.text
+    own = play.chat(tab).summary.worded("我写的前情。")
+    play.store.set(tab.chat, "x", summary=own)
+    assert play.chat(play.branch(tab, None)).summary.text == "我写的前情。"
 
 
 def test_a_removed_conversation_comes_back_the_latest_first(tmp_path: Path):
@@ -200,10 +201,10 @@ def test_the_picture_a_card_came_in_goes_out_with_it(tmp_path: Path):
     play, out = play_of(ScriptedEngine([]), tmp_path), io.BytesIO()
     Image.new("RGB", (300, 200), "green").save(out, "PNG")
     play.import_card(Tab(owner="x"), Card(name="掌柜"), picture=out.getvalue())
-    kept = play.store.picture("x", "掌柜")
+    kept = play.cards.picture("x", "掌柜")
     again = write_png(Card(name="掌柜", description="新"), kept)
     assert (
         Image.open(io.BytesIO(again)).size == (300, 200)
         and read_card(again, "x").description == "新"
     )
-    assert play.store.picture("x", "别人") == b""
+    assert play.cards.picture("x", "别人") == b""

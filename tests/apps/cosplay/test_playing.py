@@ -13,12 +13,13 @@ from custome.apps.cosplay.casting import Company, open_company
 from custome.apps.cosplay.choosing import Worn, weigh
 from custome.apps.cosplay.lorebook import Entry, Lorebook, recall
 from custome.apps.cosplay.own_lines import OwnLines
-from custome.apps.cosplay.play import Play, Scene, Tab
+from custome.apps.cosplay.play import Play, Tab
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
 from custome.apps.cosplay.rehearsal import rehearsed
+from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.stage import Stage
-from custome.apps.cosplay.store import Store, Turn
 from custome.apps.cosplay.transcript import read, written
+from custome.conversations.store import Store, Turn
 from custome.corpus.build import build
 from custome.corpus.cast import Cast, Line, read_cast, take_cast, write_cast
 from custome.corpus.voices import Voices
@@ -507,7 +508,7 @@ def test_the_summary_grows_with_what_is_left_out_until_the_user_writes_one(tmp_p
     )
     tab, summaries = Tab(owner="x"), []
     for number in range(12):
-        made = store.read(tab.chat, "x").settings["summary"] if tab.chat else ""
+        made = store.read(tab.chat, "x").summary.text if tab.chat else ""
         summaries.append(made)
         *_, (tab, _) = play.say(
             tab,
@@ -530,7 +531,7 @@ def test_the_summary_grows_with_what_is_left_out_until_the_user_writes_one(tmp_p
     *_, (tab, _) = play.say(
         tab, "k", "再问？", "m", Scene(people=("甲",), summary="我写的前情。"), OPTIONS
     )
-    assert store.read(tab.chat, "x").settings["summary"] == "我写的前情。"
+    assert store.read(tab.chat, "x").summary.text == "我写的前情。"
 
 
 def test_when_nobody_can_answer_it_is_as_if_nothing_had_been_said(tmp_path: Path):

@@ -5,29 +5,25 @@ Nothing is kept here but who is generating. A page and a terminal show what the 
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ...engine.base import Cancel, OnPiece, ServedModel
+from ...conversations.running import Running
+from ...conversations.store import Chat, Store, Summary, Turn
+from ...engine.base import Cancel, OnPiece, ServedModel, stream_of
 from ...errors import CustomeError, InputError
 from ...models.chat_format import ends_with_cue, normalise
-from ...types import GenerateOptions, Message, Piece, Reply, Request
-from .card import Card, card_from, dump_card, filled
+from ...types import GenerateOptions, Message, Reply, Request
+from .card import Card, filled
 from .casting import open_company
-from .prompt import GUEST, Part, Prompt, Said, Setting
-from .stage import Order, Spoken, Stage
-from .store import Chat, Store, Turn
+from .own_cards import OwnCards
+from .prompt import GUEST, Part, Prompt, Said
+from .scene import Scene, kept_scene
+from .stage import Spoken, Stage
+from .summing import keep_made, sum_up
 
-log = logging.getLogger(__name__)
-
-STOP_WAIT_S = 30.0
-"""Longest wait for a generation to end; it looks after every token."""
 SHOW_EVERY_S = 0.05
 """A fast engine writes more often than a browser can draw …"""
 KEEP_EVERY_S = 1.0
@@ -36,8 +32,6 @@ LONGEST = 2_000
 """Characters one may say at once."""
 TITLE = 18
 """Characters of the first words that name a conversation."""
-_MADE = ("summary", "made", "made_before", "summed")
-"""Settings of a conversation that hold a summary made by itself."""
 PROSE = 9
 """Turns that are told where the user writes the cues."""
 
@@ -49,83 +43,6 @@ class Tab:
     owner: str
     chat: str = ""
     """Id of the conversation; '' for one nothing was said in yet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """How the people of a conversation are set; kept with it."""
-
-    people: tuple[str, ...] = ()
-    order: Order = "named"
-    answers: int = 1
-    """Replies to each thing the user says."""
-    candidates: int = 1
-    user: str = ""
-    user_persona: str = ""
-    note: str = ""
-    summary: str = ""
-    as_of: int = 0
-    """Chapter the story has come to; 0 for all of the book."""
-    as_speech: bool = True
-    examples: int = Setting.examples
-    persona: bool = Setting.persona
-    regex: bool = Setting.regex
-    manner: float = Setting.manner
-    strength: float = Setting.strength
-
-    @property
-    def setting(self) -> Setting:
-        return Setting(
-            user=self.user,
-            user_persona=self.user_persona,
-            note=self.note,
-            summary=self.summary,
-            as_of=self.as_of or None,
-            as_speech=self.as_speech,
-            examples=self.examples,
-            persona=self.persona,
-            regex=self.regex,
-            manner=self.manner,
-            strength=self.strength,
-        )
-
-
-def scene_from(values: Mapping[str, Any]) -> Scene:
-    """A scene from what was kept of one; what another version kept beside it is left out."""
-    known = {declared.name for declared in fields(Scene)}
-    found = {key: value for key, value in values.items() if key in known}
-    return Scene(**{**found, "people": tuple(found.get("people") or ())})
-
-
-class Running:
-    """Which tab is generating, so that its Stop reaches its own generation and nobody else's."""
-
-    def __init__(self) -> None:
-        self._running: dict[str, tuple[Cancel, threading.Event]] = {}
-
-    @contextmanager
-    def generation(self, tab: str) -> Iterator[Cancel]:
-        """Open while a tab's reply is being generated; the tab's last one, if it still runs, is ended first."""
-        self.end(tab)
-        mine = self._running[tab] = (Cancel(), threading.Event())
-        try:
-            yield mine[0]
-        finally:
-            if self._running.get(tab) is mine:
-                del self._running[tab]
-            mine[1].set()
-
-    def stop(self, tab: str) -> None:
-        """Ask the tab's generation to stop; what is there stays."""
-        cancel, _ = self._running.get(tab, (Cancel(), None))
-        cancel.set()
-
-    def end(self, tab: str) -> None:
-        """Stop the tab's generation and wait until it has written its last."""
-        cancel, over = self._running.get(tab, (Cancel(), None))
-        cancel.set()
-        if over is not None:
-            over.wait(timeout=STOP_WAIT_S)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +64,7 @@ class Play:
 
     def __init__(self, hosted: Callable[[], Sequence[ServedModel]], store: Store) -> None:
         self._hosted, self.store = hosted, store
-        self.running = Running()
+        self.cards, self.running = OwnCards(store), Running()
 
     # -- who there is ------------------------------------------------------------------------------------------------
 
@@ -165,13 +82,12 @@ class Play:
     def stage(self, model: str, owner: str) -> Stage:
         """The model with everybody it can be: of its book, and the owner's own cards."""
         one = self.model(model)
-        own = {name: card_from(raw, name) for name, raw in self.store.cards(owner).items()}
-        return stage_of(one, own)
+        return stage_of(one, self.cards.all(owner))
 
     def people(self, model: str, owner: str) -> list[str]:
         """Whom one can talk to: the owner's own first, then the most talkative."""
         stage, one = self.stage(model, owner), self.model(model)
-        own = list(self.store.cards(owner))
+        own = list(self.cards.all(owner))
         return list(dict.fromkeys([*own, *(person.name for person in one.people), *stage.names]))
 
     # -- talking -----------------------------------------------------------------------------------------------------
@@ -194,37 +110,30 @@ class Play:
         stage = self.stage(model, tab.owner)
         fresh = not tab.chat
         if fresh:
-            tab = replace(
-                tab,
-                chat=self.store.begin(
-                    tab.owner, words.strip()[:TITLE] or "新对话", model=model, settings=vars(scene)
-                ),
+            tab = self.begin(tab, words.strip(), model, scene)
+        with self.running.generation(tab.chat, key) as cancel:
+            if not fresh:
+                self._keep(tab, scene, model)
+            asked = self.store.say(
+                tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True
             )
-        else:
-            self._keep(tab, scene, model)
-        self.running.end(key)
-        asked = self.store.say(
-            tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True
-        )
-        answered = False
-        try:
-            yield tab, self._grown(tab)
-            with self.running.generation(key) as cancel:
-                for _ in range(
-                    max(1, scene.answers) if scene.people and not ends_with_cue(words) else 1
-                ):
+            answered = False
+            try:
+                yield tab, self._grown(tab)
+                alone = not scene.people or ends_with_cue(words)
+                for _ in range(1 if alone else max(1, scene.answers)):
                     if cancel.is_set():
                         break
                     name = self._next(stage, tab, scene, words)
                     for grown in self._answer(tab, cancel, stage, name, scene, options):
                         answered = answered or not grown.chat.turns[-1].by_user  # if only in part
                         yield tab, grown
-        except Exception:
-            if not answered:  # nobody said anything: as if it had not been asked
-                self.store.take_back(tab.chat, tab.owner, asked)
-                if fresh:
-                    self.store.remove(tab.chat, tab.owner)
-            raise
+            except Exception:
+                if not answered:  # nobody said anything: as if it had not been asked
+                    self.store.take_back(tab.chat, tab.owner, asked)
+                    if fresh:
+                        self.store.remove(tab.chat, tab.owner)
+                raise
 
     def again(
         self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
@@ -234,7 +143,7 @@ class Play:
         chat = self.chat(tab)
         last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
         stage = self.stage(model, tab.owner)
-        with self.running.generation(key) as cancel:
+        with self.running.generation(tab.chat, key) as cancel:
             if last is None or chat.turns[-1].by_user:
                 if chat.turns:
                     name = self._next(stage, tab, scene, chat.turns[-1].text)
@@ -262,9 +171,9 @@ class Play:
                 f"{'、'.join(scene.people) or '没有选人物'}：没有开场白",
                 "自己先说一句，或换一个有开场白的人物",
             )
-        chat = self.store.begin(tab.owner, turns[0].text[:TITLE], model=model, settings=vars(scene))
-        self.store.fill(chat, tab.owner, turns)
-        return replace(tab, chat=chat)
+        tab = self.begin(tab, turns[0].text, model, scene)
+        self.store.fill(tab.chat, tab.owner, turns)
+        return tab
 
     def branch(self, tab: Tab, turn: int | None) -> Tab:
         """A copy up to and with a turn, the last one without; a summary that was made of later turns stays behind."""
@@ -272,11 +181,11 @@ class Play:
         if not chat.turns:
             return tab
         ids = [one.id for one in chat.turns]
-        settings = chat.settings
-        if settings.get("summary") == settings.get("made"):
-            settings = {key: value for key, value in settings.items() if key not in _MADE}
         copy = self.store.branch(
-            tab.chat, tab.owner, turn if turn in ids else ids[-1], settings=settings
+            tab.chat,
+            tab.owner,
+            turn if turn in ids else ids[-1],
+            summary=chat.summary if chat.summary.by_user else Summary(),
         )
         return replace(tab, chat=copy)
 
@@ -289,7 +198,7 @@ class Play:
         if not chat.turns or chat.turns[-1].by_user or not chat.turns[-1].name:
             raise InputError("最后一句不是人物说的，没有可以接着说的", "先说一句，等人回答")
         last, stage = chat.turns[-1], self.stage(model, tab.owner)
-        with self.running.generation(key) as cancel:
+        with self.running.generation(tab.chat, key) as cancel:
 
             def write(on_piece: OnPiece) -> Reply:
                 said = said_of(chat.turns)
@@ -305,8 +214,8 @@ class Play:
         """What the user might say, as it is written."""
         stage = self.stage(model, tab.owner)
         chat = self.chat(tab)
-        with self.running.generation(key) as cancel:
-            pieces = _pieces(
+        with self.running.generation(tab.chat, key) as cancel:
+            pieces = stream_of(
                 lambda on_piece: stage.speak_for_user(
                     said_of(chat.turns),
                     scene.setting,
@@ -364,7 +273,8 @@ class Play:
 
         yield from self._written(tab, cancel, turn, number, "", write, stage)
         if spoken:
-            self._sum_up(tab, stage, said[: spoken[0].prompt.left_out], cancel)
+            left = said[: spoken[0].prompt.left_out]
+            sum_up(self.store, tab.chat, tab.owner, stage, left, cancel)
 
     def _written(
         self,
@@ -380,13 +290,19 @@ class Play:
         text, finished, started, shown, kept = "", False, time.monotonic(), 0.0, time.monotonic()
         chat = self.chat(tab)
 
-        def keep(finished: bool, told: dict[str, Any] | None = None) -> None:
+        def keep(finished: bool, stats: dict[str, Any] | None = None) -> None:
             self.store.write(
-                tab.chat, tab.owner, turn, head + text, finished=finished, told=told, number=number
+                tab.chat,
+                tab.owner,
+                turn,
+                head + text,
+                finished=finished,
+                stats=stats,
+                number=number,
             )
 
         try:
-            for piece in _pieces(write, cancel):
+            for piece in stream_of(write, cancel):
                 text, now = piece.text, time.monotonic()
                 if piece.reply is not None and (text or head):
                     finished = True
@@ -411,64 +327,31 @@ class Play:
             elif not finished:
                 self.store.drop_version(tab.chat, tab.owner, turn, number)
 
-    def _sum_up(self, tab: Tab, stage: Stage, left: Sequence[Said], cancel: Cancel) -> None:
-        """Keep what no longer fits as a summary, unless the user has written one.
-
-        What a model takes long to sum up is there as a digest first; should it fail, or be stopped, that stays.
-        """
-        kept = self.chat(tab).settings
-        made, summed = str(kept.get("made") or ""), int(kept.get("summed") or 0)
-        if not left or kept.get("summary", "") not in ("", made):
-            return
-        prose, more = stage.engine.kind == "novel", len(left) - summed
-        if made and (
-            more == 0 if prose else more < stage.sums_up_every
-        ):  # fewer where turns were deleted
-            return
-        if prose or not made:
-            self._keep_summary(tab, made, stage.digest(left), len(left) if prose else 0)
-        if prose:
-            return
-        made = made or stage.digest(left)
-        try:
-            summary = stage.summary(left[summed:], made if summed else "", cancel)
-        except CustomeError as error:
-            log.warning("no summary of %s: %s", tab.chat, error)
-            return
-        if not cancel.is_set():
-            self._keep_summary(tab, made, summary, len(left))
-
     def sum_up_now(self, tab: Tab, key: str, model: str) -> str:
         """A summary of all but the last two turns, in place of whatever was there."""
         stage, said = self.stage(model, tab.owner), said_of(self.chat(tab).turns)[:-2]
-        with self.running.generation(key) as cancel:
-            summary = stage.summary(said, cancel=cancel)
-        if not cancel.is_set() and summary:
-            self._keep_summary(
-                tab, str(self.chat(tab).settings.get("summary") or ""), summary, len(said)
-            )
-        return summary
-
-    def _keep_summary(self, tab: Tab, before: str, summary: str, turns: int) -> None:
-        """Of so many turns; unless somebody wrote another one meanwhile."""
-        now = self.chat(tab).settings
-        if now.get("summary", "") in ("", before):
-            self.store.set(
-                tab.chat,
-                tab.owner,
-                settings={
-                    **now,
-                    "summary": summary,
-                    "made": summary,
-                    "made_before": before,
-                    "summed": turns,
-                },
-            )
+        with self.running.generation(tab.chat, key) as cancel:
+            text = stage.summary(said, cancel=cancel)
+        if not cancel.is_set() and text:
+            before = self.chat(tab).summary.text
+            keep_made(self.store, tab.chat, tab.owner, before, text, len(said))
+        return text
 
     def _keep(self, tab: Tab, scene: Scene, model: str) -> None:
-        """The scene as it is now, beside what was made by itself."""
-        kept = self.store.read(tab.chat, tab.owner).settings
-        self.store.set(tab.chat, tab.owner, settings={**kept, **vars(scene)}, model=model)
+        """The scene as it is now; of its summary the words."""
+        summary = self.chat(tab).summary.worded(scene.summary)
+        self.store.set(tab.chat, tab.owner, scene=kept_scene(scene), summary=summary, model=model)
+
+    def begin(self, tab: Tab, title: str, model: str, scene: Scene) -> Tab:
+        """A new conversation."""
+        chat = self.store.begin(
+            tab.owner,
+            title[:TITLE] or "新对话",
+            model=model,
+            scene=kept_scene(scene),
+            summary=Summary(text=scene.summary),
+        )
+        return replace(tab, chat=chat)
 
     # -- looking at it -----------------------------------------------------------------------------------------------
 
@@ -520,9 +403,7 @@ class Play:
         """
         if not tab.owner:
             raise InputError("页面还没有打开好", "等一下再导入")
-        raw = dump_card(card)
-        raw["data"]["extensions"]["custome"]["portrait"] = portrait
-        self.store.keep_card(tab.owner, card.name, raw, picture)
+        self.cards.keep(tab.owner, card, portrait, picture)
 
 
 def stage_of(one: ServedModel, own: Mapping[str, Card] | None = None) -> Stage:
@@ -549,32 +430,6 @@ def _with(chat: Chat, turn: int, text: str) -> Chat:
         for one in chat.turns
     )
     return replace(chat, turns=turns)
-
-
-def _pieces(write: Callable[[OnPiece], Reply], cancel: Cancel) -> Iterator[Piece]:
-    """What a thread writes, as it comes; when nobody reads any more it is told to stop."""
-    came: queue.SimpleQueue[Piece | BaseException] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            reply = write(came.put)
-            came.put(Piece(text=reply.text, reply=reply))
-        except BaseException as error:  # raised again where the pieces are read
-            came.put(error)
-
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
-    try:
-        while True:
-            item = came.get()
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-            if item.reply is not None:
-                return
-    except GeneratorExit:  # nobody reads any more
-        cancel.set()
-        raise
 
 
 def _as_prose(said: Sequence[Said], stage: Stage) -> Request:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from ...conversations.store import Turn
 from ...errors import DataError, InputError
-from .store import Turn
 
 Form = Literal["jsonl", "txt", "md"]
 FORMS: tuple[Form, ...] = ("jsonl", "txt", "md")

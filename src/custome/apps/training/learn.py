@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ...config import ModelConfig, Recipe
 from ...engine.base import Engine
 from ...files import read_text, write_jsonl
+from ...models.sources import fingerprint, resolve_base
 from ...report import Reporter
+from ...resources import custome_home
 from .self_replay import self_replay
 
 if TYPE_CHECKING:

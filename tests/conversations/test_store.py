@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from custome.apps.cosplay.store import Store
+from custome.conversations.store import Store
 from custome.errors import InputError, StoreError
 
 ME, YOU = "me", "you"
@@ -25,7 +25,7 @@ def store(open_store):
 
 @pytest.fixture
 def chat(store):
-    chat = store.begin(ME, "初见", model="sanguo", settings={"who": ["曹操"]})
+    chat = store.begin(ME, "初见", model="sanguo", scene={"who": ["曹操"]})
     store.say(chat, ME, "客", "今夜月色如何？", by_user=True)
     store.say(chat, ME, "曹操", "月明星稀。", by_user=False)
     return chat
@@ -41,7 +41,7 @@ def test_what_was_said_is_there_after_opening_again(open_store, store, chat):
         ("客", "今夜月色如何？", True),
         ("曹操", "月明星稀。", False),
     ]
-    assert (again.title, again.model, again.settings) == ("初见", "sanguo", {"who": ["曹操"]})
+    assert (again.title, again.model, again.scene) == ("初见", "sanguo", {"who": ["曹操"]})
 
 
 def test_versions_are_kept_and_can_be_swiped(store, chat):
@@ -49,7 +49,7 @@ def test_versions_are_kept_and_can_be_swiped(store, chat):
     assert store.another(chat, ME, turn) == 1
     store.write(chat, ME, turn, "乌鹊", finished=False)
     assert not store.read(chat, ME).turns[-1].finished
-    store.write(chat, ME, turn, "乌鹊南飞。", finished=True, told={"seed": 7})
+    store.write(chat, ME, turn, "乌鹊南飞。", finished=True, stats={"seed": 7})
     assert (
         store.read(chat, ME).turns[-1].versions == ("月明星稀。", "乌鹊南飞。")
         and texts(store, chat)[-1] == "乌鹊南飞。"
@@ -147,8 +147,8 @@ def test_killed_in_the_middle_it_loses_the_tail_at_most(open_store, times):
     store = open_store()
     chat = store.begin(ME, "反复")
     script = (
-        "import sys\nfrom custome.apps.cosplay.store import Store\n"
-        f"store, chat = Store({store.where!r}), {chat!r}\n"
+        "import sys\nfrom custome.conversations.store import Store\n"
+        f"store, chat = Store({store.url!r}), {chat!r}\n"
         "print('ready', flush=True)\n"
         "n = int(sys.argv[1])\n"
         "while True:\n"
@@ -198,7 +198,7 @@ def test_a_place_it_cannot_be_kept_in_is_named(tmp_path: Path, spoil, why):
 
 
 def test_locked_and_full_are_said_and_nothing_is_lost(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("custome.apps.cosplay.store.WAIT_S", 0.1)
+    monkeypatch.setattr("custome.conversations.database.WAIT_S", 0.1)
     store = Store(tmp_path / "chats.db")
     chat = store.begin(ME, "x")
     store.say(chat, ME, "客", "在吗？", by_user=True)
@@ -208,7 +208,7 @@ def test_locked_and_full_are_said_and_nothing_is_lost(tmp_path: Path, monkeypatc
         store.say(chat, ME, "客", "喂？", by_user=True)
     other.rollback()
     other.close()
-    with store._database.connect() as connection:
+    with store._database._engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         connection.commit()

@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from custome.apps.cosplay.store import Store
+from custome.conversations.store import Store
 
 
 def free() -> int:
@@ -47,23 +48,26 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where nothing is yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/chats.db"
+    url: str = request.getfixturevalue("postgresql")
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return url
+
+
+@pytest.fixture
+def open_store(empty_url: str) -> Iterator[Callable[[], Store]]:
     """Opens the same empty store, as often as wanted."""
-    where = (
-        str(tmp_path / "chats.db")
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgresql")
-    )
     opened: list[Store] = []
 
     def open_() -> Store:
-        opened.append(Store(where))
+        opened.append(Store(empty_url))
         return opened[-1]
 
-    if request.param == "postgresql":
-        from custome.apps.cosplay.store import _Base
-
-        _Base.metadata.drop_all(open_()._database)
     yield open_
     for store in opened:
         store.close()

@@ -1,0 +1,477 @@
+"""Conversations, kept as they happen. Every call is one transaction.
+
+A turn has versions (retries to swipe through); a reply that is being written is a version that is not finished yet, so that a
+crash costs at most its tail. Nothing is really deleted: what is taken away is marked, and can be brought back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from ..errors import InputError
+from .database import Database
+from .tables import ChatRow, ThingRow, TurnRow, VersionRow
+
+LONGEST_TITLE = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What happened before the turns that a model is still shown."""
+
+    text: str = ""
+    made: str = ""
+    """The one that was made without being asked for; it is the user's own where `text` is another."""
+    made_before: str = ""
+    """The one made before that."""
+    turns: int = 0
+    """How many turns, from the first one on, `made` tells of."""
+
+    @property
+    def by_user(self) -> bool:
+        return self.text not in ("", self.made)
+
+    def worded(self, text: str) -> Summary:
+        """With other words of the user's."""
+        return dataclasses.replace(self, text=text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing:
+    """What an app keeps for somebody beside conversations."""
+
+    name: str
+    content: dict[str, Any]
+    data: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatInfo:
+    """A conversation in a list."""
+
+    id: str
+    title: str
+    updated: float
+    """Seconds since 1970."""
+    turns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One thing said, in all its versions."""
+
+    id: int
+    name: str
+    by_user: bool
+    versions: tuple[str, ...]
+    chosen: int = 0
+    finished: bool = True
+    """The chosen version was written to its end."""
+
+    @property
+    def text(self) -> str:
+        return self.versions[self.chosen] if self.versions else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """A conversation, whole."""
+
+    id: str
+    title: str
+    app: str = "cosplay"
+    model: str = ""
+    scene: dict[str, Any] = field(default_factory=dict)
+    """What the app keeps with it."""
+    summary: Summary = field(default_factory=Summary)
+    turns: tuple[Turn, ...] = ()
+    parent: str | None = None
+
+
+class Store:
+    """All conversations of everybody; each is seen by its owner only.
+
+    Args:
+        url: see Database.
+
+    Raises:
+        StoreError: see Database.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self._database = Database(url)
+        self.url, self._session = self._database.url, self._database.session
+
+    def close(self) -> None:
+        self._database.close()
+
+    # -- conversations -----------------------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        owner: str,
+        title: str,
+        *,
+        app: str = "cosplay",
+        model: str = "",
+        scene: Mapping[str, Any] | None = None,
+        summary: Summary | None = None,
+        parent: str | None = None,
+    ) -> str:
+        """A new conversation; returns its id."""
+        now = time.time()
+        chat = ChatRow(
+            id=uuid.uuid4().hex,
+            app=app,
+            owner=owner,
+            title=title[:LONGEST_TITLE],
+            model=model,
+            scene=dict(scene or {}),
+            summary=vars(summary or Summary()),
+            parent=parent,
+            created=now,
+            updated=now,
+        )
+        with self._session() as session:
+            session.add(chat)
+            return chat.id
+
+    def chats(
+        self, owner: str, search: str = "", limit: int = 200, *, app: str = "cosplay"
+    ) -> list[ChatInfo]:
+        """An owner's conversations in an app, the latest first; with `search` those in whose title or text it stands."""
+        turns = (
+            select(func.count())
+            .where(TurnRow.chat == ChatRow.id, TurnRow.deleted.is_(None))
+            .scalar_subquery()
+        )
+        query = select(ChatRow, turns).where(
+            ChatRow.owner == owner, ChatRow.app == app, ChatRow.deleted.is_(None)
+        )
+        if search.strip():
+            wanted = f"%{search.strip().replace('%', '').replace('_', '')}%"
+            inside = (
+                select(TurnRow.chat)
+                .join(VersionRow, VersionRow.turn == TurnRow.id)
+                .where(VersionRow.text.like(wanted), TurnRow.deleted.is_(None))
+            )
+            query = query.where(ChatRow.title.like(wanted) | ChatRow.id.in_(inside))
+        with self._session() as session:
+            rows = session.execute(query.order_by(ChatRow.updated.desc()).limit(limit)).all()
+            return [
+                ChatInfo(id=chat.id, title=chat.title, updated=chat.updated, turns=count)
+                for chat, count in rows
+            ]
+
+    def read(self, chat: str, owner: str) -> Chat:
+        """A conversation, whole.
+
+        Raises:
+            InputError: there is none, or it is somebody else's.
+        """
+        with self._session() as session:
+            found = self._own(session, chat, owner)
+            turns = session.scalars(
+                select(TurnRow)
+                .where(TurnRow.chat == chat, TurnRow.deleted.is_(None))
+                .order_by(TurnRow.place, TurnRow.id)
+            ).all()
+            versions: dict[int, list[VersionRow]] = {turn.id: [] for turn in turns}
+            query = (
+                select(VersionRow).where(VersionRow.turn.in_(versions)).order_by(VersionRow.number)
+            )
+            for version in session.scalars(query):
+                versions[version.turn].append(version)
+            return Chat(
+                id=found.id,
+                title=found.title,
+                app=found.app,
+                model=found.model,
+                scene=dict(found.scene),
+                summary=Summary(**found.summary),
+                parent=found.parent,
+                turns=tuple(_as_turn(turn, versions[turn.id]) for turn in turns),
+            )
+
+    def rename(self, chat: str, owner: str, title: str) -> None:
+        if not title.strip():
+            raise InputError("对话的名字是空的", "写一个名字")
+        self._change(chat, owner, title=title.strip()[:LONGEST_TITLE])
+
+    def set(
+        self,
+        chat: str,
+        owner: str,
+        *,
+        scene: Mapping[str, Any] | None = None,
+        summary: Summary | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Another scene, summary or model."""
+        changed: dict[str, Any] = {} if scene is None else {"scene": dict(scene)}
+        changed |= {} if summary is None else {"summary": vars(summary)}
+        changed |= {} if model is None else {"model": model}
+        self._change(chat, owner, **changed)
+
+    def remove(self, chat: str, owner: str) -> None:
+        self._change(chat, owner, deleted=time.time())
+
+    def bring_back(self, chat: str, owner: str) -> None:
+        """Undo `remove`; or, in a conversation that is there, the latest deletion of turns."""
+        with self._session() as session:
+            found = self._own(session, chat, owner, deleted_too=True)
+            if found.deleted is not None:
+                found.deleted = None
+                return
+            latest = session.scalar(select(func.max(TurnRow.deleted)).where(TurnRow.chat == chat))
+            session.execute(
+                update(TurnRow)
+                .where(TurnRow.chat == chat, TurnRow.deleted == latest)
+                .values(deleted=None)
+            )
+
+    def bring_back_latest(self, owner: str) -> str:
+        """Undo the latest `remove`; returns the conversation's id, '' where there is none."""
+        with self._session() as session:
+            query = select(ChatRow).where(ChatRow.owner == owner, ChatRow.deleted.is_not(None))
+            found = session.scalars(query.order_by(ChatRow.deleted.desc()).limit(1)).first()
+            if found is None:
+                return ""
+            found.deleted = None
+            return found.id
+
+    def branch(self, chat: str, owner: str, turn: int, *, summary: Summary | None = None) -> str:
+        """A copy of a conversation up to and with one of its turns.
+
+        Args:
+            summary: another one than its own.
+        """
+        whole = self.read(chat, owner)
+        places = [one.id for one in whole.turns]
+        if turn not in places:
+            raise InputError(f"这段对话里没有第 {turn} 句", "它可能已经删了")
+        copy = self.begin(
+            owner,
+            f"{whole.title} · 分支",
+            app=whole.app,
+            model=whole.model,
+            scene=whole.scene,
+            summary=whole.summary if summary is None else summary,
+            parent=chat,
+        )
+        self.fill(copy, owner, whole.turns[: places.index(turn) + 1])
+        return copy
+
+    def fill(self, chat: str, owner: str, turns: Sequence[Turn]) -> None:
+        """Add whole turns, with their versions."""
+        with self._session() as session:
+            self._own(session, chat, owner)
+            start = self._next_place(session, chat)
+            for place, turn in enumerate(turns, start):
+                row = TurnRow(
+                    chat=chat, place=place, name=turn.name, by_user=turn.by_user, chosen=turn.chosen
+                )
+                session.add(row)
+                session.flush()
+                session.add_all(
+                    VersionRow(
+                        turn=row.id,
+                        number=number,
+                        text=words,
+                        finished=True,
+                        stats={},
+                        created=time.time(),
+                    )
+                    for number, words in enumerate(turn.versions)
+                )
+
+    # -- things ------------------------------------------------------------------------------------------------------
+
+    def keep(self, owner: str, app: str, kind: str, thing: Thing) -> None:
+        """Keep a thing under its name, in place of an older one."""
+        with self._session() as session:
+            row = ThingRow(owner=owner, app=app, kind=kind, updated=time.time(), **vars(thing))
+            session.merge(row)
+
+    def thing(self, owner: str, app: str, kind: str, name: str) -> Thing | None:
+        with self._session() as session:
+            found = session.get(ThingRow, (owner, app, kind, name))
+            return None if found is None else _as_thing(found)
+
+    def things(self, owner: str, app: str, kind: str) -> list[Thing]:
+        """All of an owner's things of a kind, by name."""
+        query = select(ThingRow).where(
+            ThingRow.owner == owner, ThingRow.app == app, ThingRow.kind == kind
+        )
+        with self._session() as session:
+            return [_as_thing(row) for row in session.scalars(query.order_by(ThingRow.name))]
+
+    def forget(self, owner: str, app: str, kind: str, name: str) -> None:
+        with self._session() as session:
+            if (found := session.get(ThingRow, (owner, app, kind, name))) is not None:
+                session.delete(found)
+
+    # -- turns -------------------------------------------------------------------------------------------------------
+
+    def say(
+        self, chat: str, owner: str, name: str, words: str, *, by_user: bool, finished: bool = True
+    ) -> int:
+        """Add a turn at the end; returns its id. With `finished` False it is being written."""
+        with self._session() as session:
+            found = self._own(session, chat, owner)
+            turn = TurnRow(
+                chat=chat, place=self._next_place(session, chat), name=name, by_user=by_user
+            )
+            session.add(turn)
+            session.flush()
+            session.add(
+                VersionRow(
+                    turn=turn.id,
+                    number=0,
+                    text=words,
+                    finished=finished,
+                    stats={},
+                    created=time.time(),
+                )
+            )
+            found.updated = time.time()
+            return turn.id
+
+    def another(self, chat: str, owner: str, turn: int) -> int:
+        """A new, empty version of a turn, chosen from now on; returns its number."""
+        with self._session() as session:
+            row = self._turn(session, chat, owner, turn)
+            number = session.scalar(select(func.count()).where(VersionRow.turn == turn)) or 0
+            session.add(
+                VersionRow(
+                    turn=turn, number=number, text="", finished=False, stats={}, created=time.time()
+                )
+            )
+            row.chosen = number
+            return number
+
+    def write(
+        self,
+        chat: str,
+        owner: str,
+        turn: int,
+        words: str,
+        *,
+        finished: bool,
+        stats: dict[str, Any] | None = None,
+        number: int | None = None,
+    ) -> None:
+        """What a version of a turn says now.
+
+        Args:
+            stats: how it came about, kept with it.
+            number: which version; the chosen one without it.
+        """
+        with self._session() as session:
+            row = self._turn(session, chat, owner, turn)
+            changed: dict[str, Any] = {
+                "text": words,
+                "finished": finished,
+                **({"stats": stats} if stats is not None else {}),
+            }
+            which = row.chosen if number is None else number
+            session.execute(
+                update(VersionRow)
+                .where(VersionRow.turn == turn, VersionRow.number == which)
+                .values(**changed)
+            )
+            if finished:
+                session.execute(
+                    update(ChatRow).where(ChatRow.id == chat).values(updated=time.time())
+                )
+
+    def drop_version(self, chat: str, owner: str, turn: int, number: int) -> None:
+        """Take back a version nothing was written into, for good; a turn left without any goes as well."""
+        with self._session() as session:
+            row = self._turn(session, chat, owner, turn)
+            session.execute(
+                delete(VersionRow).where(VersionRow.turn == turn, VersionRow.number == number)
+            )
+            left = session.scalar(
+                select(func.max(VersionRow.number)).where(VersionRow.turn == turn)
+            )
+            if left is None:
+                session.delete(row)
+            elif row.chosen == number:
+                row.chosen = max(0, number - 1)
+
+    def take_back(self, chat: str, owner: str, turn: int) -> None:
+        """A turn as if it had never been said."""
+        with self._session() as session:
+            row = self._turn(session, chat, owner, turn)
+            session.execute(delete(VersionRow).where(VersionRow.turn == turn))
+            session.delete(row)
+
+    def choose(self, chat: str, owner: str, turn: int, number: int) -> None:
+        """Show another version."""
+        with self._session() as session:
+            row = self._turn(session, chat, owner, turn)
+            count = session.scalar(select(func.count()).where(VersionRow.turn == turn)) or 0
+            row.chosen = max(0, min(number, count - 1))
+
+    def delete(self, chat: str, owner: str, turn: int, *, following: bool = False) -> None:
+        """Take a turn away, with `following` all that come after it too."""
+        with self._session() as session:
+            row = self._turn(session, chat, owner, turn)
+            where = (TurnRow.place >= row.place) if following else (TurnRow.id == turn)
+            session.execute(
+                update(TurnRow).where(TurnRow.chat == chat, where).values(deleted=time.time())
+            )
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _own(self, session: Session, chat: str, owner: str, deleted_too: bool = False) -> ChatRow:
+        found = session.get(ChatRow, chat)
+        if found is None or found.owner != owner or (found.deleted is not None and not deleted_too):
+            raise InputError(
+                f"没有这段对话：{chat!r}", "它可能已经删了，或是别人的；从列表里另选一段"
+            )
+        return found
+
+    def _turn(self, session: Session, chat: str, owner: str, turn: int) -> TurnRow:
+        self._own(session, chat, owner)
+        found = session.get(TurnRow, turn)
+        if found is None or found.chat != chat or found.deleted is not None:
+            raise InputError(f"这段对话里没有第 {turn} 句", "它可能已经删了")
+        return found
+
+    def _next_place(self, session: Session, chat: str) -> int:
+        return (
+            session.scalar(select(func.max(TurnRow.place)).where(TurnRow.chat == chat)) or 0
+        ) + 1
+
+    def _change(self, chat: str, owner: str, **values: Any) -> None:
+        with self._session() as session:
+            found = self._own(session, chat, owner)
+            for name, value in values.items():
+                setattr(found, name, value)
+
+
+def _as_turn(turn: TurnRow, versions: Sequence[VersionRow]) -> Turn:
+    chosen = min(turn.chosen, max(0, len(versions) - 1))
+    return Turn(
+        id=turn.id,
+        name=turn.name,
+        by_user=turn.by_user,
+        versions=tuple(v.text for v in versions),
+        chosen=chosen,
+        finished=not versions or versions[chosen].finished,
+    )
+
+
+def _as_thing(row: ThingRow) -> Thing:
+    return Thing(name=row.name, content=dict(row.content), data=row.data)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from custome.apps.cosplay.casting import open_company
 from custome.apps.cosplay.prompt import Said, Setting
-from custome.apps.cosplay.stage import Stage
+from custome.apps.cosplay.responder import Responder
 from custome.engine.open import EngineOptions, open_models
 from custome.evaluation.persona import questions
 from custome.report import ConsoleReporter, NullReporter
@@ -32,7 +32,7 @@ def seconds(call: object) -> float:
     return time.perf_counter() - started
 
 
-def candidates(stage: Stage, names: list[str]) -> list[list[str]]:
+def candidates(responder: Responder, names: list[str]) -> list[list[str]]:
     """One reply and eight candidates for the same questions, in turn."""
     rows = []
     ways = {"bare": Setting(persona=False, examples=0), "as on the page": Setting()}
@@ -41,13 +41,13 @@ def candidates(stage: Stage, names: list[str]) -> list[list[str]]:
         for number, text in enumerate(ASKED):
             name, said = names[number % len(names)], [Said(name="客", text=text, by_user=True)]
             options = GenerateOptions()  # the page gives no seed
-            tokens.append(stage.prompt(name, said, setting, options).tokens)
+            tokens.append(responder.prompt(name, said, setting, options).tokens)
             one.append(
-                seconds(lambda n=name, s=said, w=setting, o=options: stage.speak(n, s, w, o))
+                seconds(lambda n=name, s=said, w=setting, o=options: responder.speak(n, s, w, o))
             )
             eight.append(
                 seconds(
-                    lambda n=name, s=said, w=setting, o=options: stage.speak(
+                    lambda n=name, s=said, w=setting, o=options: responder.speak(
                         n, s, w, o, candidates=CANDIDATES
                     )
                 )
@@ -65,7 +65,7 @@ def candidates(stage: Stage, names: list[str]) -> list[list[str]]:
     return rows
 
 
-def turns(stage: Stage, name: str) -> list[list[str]]:
+def turns(responder: Responder, name: str) -> list[list[str]]:
     """Time to the first character of a conversation's first turns, its beginning read once or every time."""
     talk = "".join(
         f"客问{name}曰：“{text}”{name}曰：“此事容吾细细思之，不可造次。”" for text in ASKED
@@ -76,13 +76,13 @@ def turns(stage: Stage, name: str) -> list[list[str]]:
         started = time.perf_counter()
         request = Request(messages=(Message(role="user", content=text),), speaker=name)
         options = GenerateOptions(max_new_tokens=8, seed=seed)
-        stage.engine.run(request, options, lambda _: came.append(time.perf_counter() - started))
+        responder.engine.run(request, options, lambda _: came.append(time.perf_counter() - started))
         return came[0] if came else time.perf_counter() - started
 
     # A seed empties what was kept; without one what was read for the turn before is there.
     warm = statistics.mean([first_character(turn, None) for turn in range(TURNS)][1:])
     cold = statistics.mean(first_character(turn, turn) for turn in range(1, TURNS))
-    tokens = stage.engine.count_tokens(talk)
+    tokens = responder.engine.count_tokens(talk)
     return [[str(tokens), f"{cold:.3f}", f"{warm:.3f}", f"{cold / warm:.1f}"]]
 
 
@@ -93,21 +93,21 @@ def main() -> None:
     flags.add_argument("run", type=Path)
     run = flags.parse_args().run
     engine = open_models([str(run)], EngineOptions(), NullReporter()).hosted[0].engine
-    stage = Stage(engine, open_company(run))
-    names = stage.names[:12]
-    stage.speak(
+    responder = Responder(engine, open_company(run))
+    names = responder.names[:12]
+    responder.speak(
         names[0], [Said(name="客", text="在么？", by_user=True)], Setting(), GenerateOptions()
     )  # warm up
     reporter = ConsoleReporter()
     reporter.table(
         "One and eight, seconds a reply",
         ("prompt", "tokens", "one", "eight", "ratio"),
-        candidates(stage, names),
+        candidates(responder, names),
     )
     reporter.table(
         "First character, seconds",
         ("conversation, tokens", "read again", "kept", "ratio"),
-        turns(stage, names[0]),
+        turns(responder, names[0]),
     )
 
 

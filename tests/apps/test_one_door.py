@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from custome.apps.cosplay.casting import company_of
-from custome.apps.cosplay.play import Play, Tab
 from custome.apps.cosplay.prompt import Said, Setting
+from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
-from custome.apps.cosplay.stage import Stage
+from custome.apps.cosplay.service import ConversationService, Tab
 from custome.cli import evaluate
 from custome.cli.terminal_chat import terminal_chat
 from custome.conversations.store import Store
@@ -61,7 +61,7 @@ def test_every_door_leads_to_the_same_prompt(
     engine.kind = kind
     people = tuple(Character(name=one.name, cue=one.cue) for one in read_cast(run).people)
     hosted = ServedModel(name="m", engine=engine, people=people, folder=run)
-    play = Play(lambda: [hosted], Store(tmp_path / "chats.db"))
+    play = ConversationService(lambda: [hosted], Store(tmp_path / "chats.db"))
     replies = {}
 
     scene = Scene(people=("曹操",))
@@ -85,7 +85,9 @@ def test_every_door_leads_to_the_same_prompt(
         ):
             answer = client.post("/v1/chat/completions", json={**body, **more}).json()
             replies[name] = answer["choices"][0]["message"]["content"]
-    answering = evaluate.answering(engine, run, evaluate.Play(candidates=1), ["曹操", "刘备"])
+    answering = evaluate.answering(
+        engine, run, evaluate.Drawing(candidates=1), ["曹操", "刘备"]
+    )
     replies["evaluate"] = answering([(WORDS, "曹操")], True)[0].text
 
     assert len(engine.requests) == len(replies) == 5
@@ -176,7 +178,7 @@ def test_a_conversation_of_three_as_it_is_read(name: str, run: Path):
     engine = ScriptedEngine()
     engine.kind = "novel" if name == "novel" else "template"
     request = (
-        Stage(engine, company_of(read_cast(run)))
+        Responder(engine, company_of(read_cast(run)))
         .prompt("曹操", THREE, Setting(examples=1), GREEDY)
         .request
     )

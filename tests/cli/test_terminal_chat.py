@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from custome.apps.cosplay.card import Card, write_json
-from custome.apps.cosplay.play import Play
 from custome.apps.cosplay.scene import Scene
+from custome.apps.cosplay.service import ConversationService
 from custome.cli.terminal_chat import terminal_chat
 from custome.conversations.store import Store
 from custome.engine.base import ServedModel
@@ -30,7 +30,7 @@ def typed(
     ) -> tuple[str, str, ScriptedEngine]:
         engine, left = ScriptedEngine(replies), list(lines)
         engine.max_context = context
-        play = Play(
+        play = ConversationService(
             lambda: [ServedModel(name="m", engine=engine, people=PEOPLE)],
             Store(tmp_path / "chats.db"),
         )

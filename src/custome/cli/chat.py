@@ -37,15 +37,15 @@ def chat(argv: list[str]) -> int:
     flags = parse(Chat, argv, "custome chat")
     hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted
     from ..apps.cosplay.choosing import drawn
-    from ..apps.cosplay.play import Play
     from ..apps.cosplay.scene import Scene
+    from ..apps.cosplay.service import ConversationService
     from .serve import open_store
     from .terminal_chat import terminal_chat
 
     scene = Scene(
         user=flags.as_, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several
     )
-    play = Play(lambda: hosted, open_store(flags.chats))
+    play = ConversationService(lambda: hosted, open_store(flags.chats))
     options = replace(
         drawn(hosted[0].engine.kind, scene.candidates > 1), do_sample=not flags.greedy
     )

@@ -21,11 +21,11 @@ from .flags import parse
 
 BASE = "底座"
 _DRAWN = ("temperature", "top_p", "top_k", "repetition_penalty")
-"""How replies are drawn: fields of Play and of GenerateOptions."""
+"""How replies are drawn: fields of Drawing and of GenerateOptions."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Play:
+class Drawing:
     """怎么演。"""
 
     candidates: int = 8
@@ -83,7 +83,7 @@ class Evaluate:
     """哪些照最初的样子问（运行目录名，或 底座）：问题原样，一个候选，不给人设和本人的话。"""
     output: Annotated[str, arg(aliases=["-o"])] = ""
     """结果放在哪个目录；默认放进第一个运行目录。"""
-    play: Play = field(default_factory=Play)
+    play: Drawing = field(default_factory=Drawing)
     judge: Judging = field(default_factory=Judging)
     model: EngineOptions = field(default_factory=EngineOptions)
 
@@ -196,7 +196,7 @@ def _bases(runs: Sequence[str]) -> dict[str, int]:
     return {f"{BASE} {base if alike else Path(base).name}": place for base, place in places.items()}
 
 
-def answering(engine: Any, run: Path, play: Play, people: Sequence[str]) -> Any:
+def answering(engine: Any, run: Path, play: Drawing, people: Sequence[str]) -> Any:
     """A run's people, played so."""
     from ..evaluation.answering import Answering
     from ..evaluation.persona import seed_prompts
@@ -204,7 +204,9 @@ def answering(engine: Any, run: Path, play: Play, people: Sequence[str]) -> Any:
     setting = Setting(
         examples=play.examples, persona=play.persona, as_speech=play.as_speech, manner=play.manner
     )
-    drawing = {key: value for key in _DRAWN if (value := getattr(play, key)) != getattr(Play, key)}
+    drawing = {
+        key: value for key in _DRAWN if (value := getattr(play, key)) != getattr(Drawing, key)
+    }
     others = [row["speaker"] for row in seed_prompts()]
     return Answering(
         engine,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import read_card
-from ..apps.cosplay.play import Grown, Play, Tab
 from ..apps.cosplay.prompt import GUEST
+from ..apps.cosplay.responder import Order
 from ..apps.cosplay.scene import Scene, scene_of
-from ..apps.cosplay.stage import Order
+from ..apps.cosplay.service import ConversationService, Grown, Tab
 from ..conversations.store import ChatInfo
 from ..errors import CustomeError, InputError
 from ..files import read_bytes, read_text, write_text
@@ -31,7 +31,7 @@ ORDERS: dict[str, Order] = {"点到谁": "named", "轮流": "turn", "模型定":
 class Terminal:
     """One person at a prompt."""
 
-    play: Play
+    play: ConversationService
     model: str
     scene: Scene
     options: GenerateOptions
@@ -71,9 +71,9 @@ class Terminal:
     def _set(self, command: str, rest: str) -> bool:
         """What the scene is like; False for another command."""
         if command == "/在场":
-            stage = self.play.stage(self.model, OWNER)
+            responder = self.play.responder(self.model, OWNER)
             self.scene = replace(
-                self.scene, people=tuple(stage.card(name).name for name in rest.split())
+                self.scene, people=tuple(responder.card(name).name for name in rest.split())
             )
         elif command == "/谁来答":
             if rest not in ORDERS:
@@ -230,15 +230,19 @@ class Terminal:
 
 
 def terminal_chat(
-    play: Play, model: str, names: Sequence[str], scene: Scene, options: GenerateOptions
+    play: ConversationService,
+    model: str,
+    names: Sequence[str],
+    scene: Scene,
+    options: GenerateOptions,
 ) -> int:
     """Talk with `names`, or with whoever speaks most.
 
     Raises:
         InputError: nobody is called so; the nearest name is offered.
     """
-    people, stage = play.people(model, OWNER), play.stage(model, OWNER)
-    chosen = tuple(stage.card(name).name for name in names) or tuple(people[:1])
+    people, responder = play.people(model, OWNER), play.responder(model, OWNER)
+    chosen = tuple(responder.card(name).name for name in names) or tuple(people[:1])
     return Terminal(
         play=play, model=model, scene=replace(scene, people=chosen), options=options
     ).talk()

@@ -13,7 +13,7 @@ from ..apps.cosplay.card import Card
 from ..apps.cosplay.casting import company_of
 from ..apps.cosplay.choosing import drawn
 from ..apps.cosplay.prompt import GUEST, Said, Setting
-from ..apps.cosplay.stage import Stage
+from ..apps.cosplay.responder import Responder
 from ..corpus.cast import read_cast
 from ..engine.base import Engine
 from ..types import Message, Reply, Request
@@ -51,7 +51,7 @@ class Answering:
             if name and not company.knows(name)
         }
         self._stage, self._people = (
-            Stage(engine, company, strangers),
+            Responder(engine, company, strangers),
             [name for name in people if name],
         )
         self._setting, self._candidates, self._seed = setting or Setting(), candidates, seed

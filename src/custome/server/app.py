@@ -28,7 +28,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import __version__
-from ..apps.cosplay.play import stage_of
+from ..apps.cosplay.service import responder_of
 from ..engine.base import Cancel, OnPiece, check_options
 from ..errors import (
     BusyError,
@@ -336,10 +336,10 @@ def _plain(
 
 
 def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
-    """(who answers, what writes each choice): somebody of a book, on the same stage as on the page."""
-    scene, stage, said = (
+    """(who answers, what writes each choice): somebody of a book, as on the page."""
+    scene, responder, said = (
         body.scene or SceneRequest(people=[found.speaker]),
-        stage_of(found.hosted),
+        responder_of(found.hosted),
         body.said(),
     )
     if scene.candidates > 1 and body.logprobs:
@@ -347,20 +347,21 @@ def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
             "logprobs 和 scene.candidates 不能同用：几个候选里挑的那一个没有逐词的概率",
             "candidates 用 1，或去掉 logprobs",
         )
-    people = [stage.card(name).name for name in scene.people]
+    people = [responder.card(name).name for name in scene.people]
     alone = (
         people[0] if len(people) == 1 else ""
     )  # who said what an assistant's message without a name says
     said = [
-        one if one.by_user else replace(one, name=stage.known_as(one.name) or alone) for one in said
+        one if one.by_user else replace(one, name=responder.known_as(one.name) or alone)
+        for one in said
     ]
     name, setting, options = (
-        stage.next_speaker(people, said, scene.order, body.seed),
+        responder.next_speaker(people, said, scene.order, body.seed),
         body.setting(scene),
         body.options(),
     )
     whole = body.scene is None and body.truncation != "auto"
-    if whole and (left_out := stage.prompt(name, said, setting, options).left_out):
+    if whole and (left_out := responder.prompt(name, said, setting, options).left_out):
         raise LengthError(
             f"对话太长，最早的 {left_out} 句放不下",
             "删掉一些历史，把 max_tokens 调小，或加 truncation: auto",
@@ -370,7 +371,7 @@ def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
         def write(on_piece: OnPiece, cancel: Cancel) -> Reply:
             # What was sent cannot be taken back, and of several the first is not always the one that is chosen.
             several = scene.candidates > 1
-            spoken = stage.speak(
+            spoken = responder.speak(
                 name,
                 said,
                 setting,

@@ -1,6 +1,6 @@
 """What the chat page's events do: each takes what the page's components hold and gives what they are to show.
 
-Knows Gradio's events and a Play, not which component stands where; see chat_page.py for that.
+Knows Gradio's events and a ConversationService, not which component stands where; see chat_page.py for that.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import gradio as gr
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import Card, read_card, write_json, write_png
-from ..apps.cosplay.play import Grown, Play, Tab
 from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.prompt import GUEST, Prompt
 from ..apps.cosplay.scene import Scene, scene_of
+from ..apps.cosplay.service import ConversationService, Grown, Tab
 from ..conversations.store import Chat, Turn
 from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
@@ -130,7 +130,7 @@ _EVENTS = (
 class ChatEvents:
     """The events of one page."""
 
-    def __init__(self, play: Play) -> None:
+    def __init__(self, play: ConversationService) -> None:
         self.play = play
         for name in _EVENTS:
             setattr(self, name, _kindly(getattr(self, name)))
@@ -418,8 +418,8 @@ class ChatEvents:
 
     def _cards(self, tab: Tab, model: str, chosen: Sequence[str] | None) -> list[Card]:
         try:
-            stage = self.play.stage(model, tab.owner)
-            return [stage.card(name) for name in chosen or ()]
+            responder = self.play.responder(model, tab.owner)
+            return [responder.card(name) for name in chosen or ()]
         except CustomeError:
             return []
 

@@ -14,9 +14,9 @@ import gradio as gr
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.choosing import drawn as drawn_by
-from ..apps.cosplay.play import Play, Tab
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene
+from ..apps.cosplay.service import ConversationService, Tab
 from ..conversations.store import Store
 from ..engine.base import Engine, ServedModel
 from ..types import GenerateOptions
@@ -66,7 +66,7 @@ _DARK = "() => { document.body.classList.toggle('dark'); }"
 class _Page:
     """The components, and which event each of them sets off."""
 
-    def __init__(self, play: Play, told: Callable[[], str] | None = None) -> None:
+    def __init__(self, play: ConversationService, told: Callable[[], str] | None = None) -> None:
         self.play, self.events, self._told = play, ChatEvents(play), told
 
     # -- layout ------------------------------------------------------------------------------------------------------
@@ -470,4 +470,6 @@ def build_chat_page(
     Raises:
         StoreError: it cannot be written to.
     """
-    return _Page(Play(hosted, store if isinstance(store, Store) else Store(store)), told).build()
+    return _Page(
+        ConversationService(hosted, store if isinstance(store, Store) else Store(store)), told
+    ).build()

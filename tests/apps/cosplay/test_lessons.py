@@ -20,7 +20,7 @@ from custome.apps.cosplay.lessons import (
     questions_of,
 )
 from custome.apps.cosplay.prompt import Said, Setting, put_plainly
-from custome.apps.cosplay.stage import Stage
+from custome.apps.cosplay.responder import Responder
 from custome.corpus.cast import Cast, Line
 from custome.engine.scripted import ScriptedEngine
 from custome.evaluation.persona import questions, seed_prompts
@@ -187,7 +187,7 @@ def test_before_a_conversation_an_instruct_model_is_shown_answers_in_the_persons
     people = company()
     said = [Said(name="客", text="我的钱包掉进河里了", by_user=True)]
     read = [
-        Stage(engine, people).prompt(name, said, Setting(), GenerateOptions()).request
+        Responder(engine, people).prompt(name, said, Setting(), GenerateOptions()).request
         for name in ("牛大", "文先生")
     ]
     for request in read:
@@ -206,12 +206,12 @@ def test_before_a_conversation_an_instruct_model_is_shown_answers_in_the_persons
         Said(name="牛大", text="捞！"),
         Said(name="客", text="再讲讲你的兄弟", by_user=True),
     ]
-    more = Stage(engine, people).prompt("牛大", later, Setting(), GenerateOptions()).request
+    more = Responder(engine, people).prompt("牛大", later, Setting(), GenerateOptions()).request
     assert more.messages[:8] == read[0].messages  # read once
     engine.kind = "novel"
     assert (
         len(
-            Stage(engine, people)
+            Responder(engine, people)
             .prompt("牛大", said, Setting(), GenerateOptions())
             .request.messages
         )
@@ -222,6 +222,6 @@ def test_before_a_conversation_an_instruct_model_is_shown_answers_in_the_persons
 def test_a_stranger_of_no_book_is_shown_nobodys_answers():
     engine = ScriptedEngine()
     engine.kind = "template"
-    stage = Stage(engine, company(), {"Alice": Card(name="Alice")})
+    responder = Responder(engine, company(), {"Alice": Card(name="Alice")})
     said = [Said(name="客", text="我的钱包掉进河里了", by_user=True)]
-    assert len(stage.prompt("Alice", said, Setting(), GenerateOptions()).request.messages) == 2
+    assert len(responder.prompt("Alice", said, Setting(), GenerateOptions()).request.messages) == 2

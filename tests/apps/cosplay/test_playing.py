@@ -13,11 +13,11 @@ from custome.apps.cosplay.casting import Company, open_company
 from custome.apps.cosplay.choosing import Worn, weigh
 from custome.apps.cosplay.lorebook import Entry, Lorebook, recall
 from custome.apps.cosplay.own_lines import OwnLines
-from custome.apps.cosplay.play import Play, Tab
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
 from custome.apps.cosplay.rehearsal import rehearsed
+from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
-from custome.apps.cosplay.stage import Stage
+from custome.apps.cosplay.service import ConversationService, Tab
 from custome.apps.cosplay.transcript import read, written
 from custome.conversations.store import Store, Turn
 from custome.corpus.build import build
@@ -146,7 +146,7 @@ def test_a_run_that_learnt_canonical_names_is_asked_by_them(tmp_path: Path):
         run.mkdir()
         assert take_cast(tmp_path, run, canonical=canonical)
         assert (
-            Stage(ScriptedEngine([]), open_company(run))
+            Responder(ScriptedEngine([]), open_company(run))
             .prompt("铁牛儿", TALK, Setting(), OPTIONS)
             .request.speaker
             == cue
@@ -189,7 +189,9 @@ def test_a_scene_is_learnt_as_it_will_be_played(kind):
         )
     )
     said = [Said(name="客", text="敌兵来了怎么办？", by_user=True)]
-    front, *question = Stage(engine, unseen).prompt("甲", said, Setting(), OPTIONS).request.messages
+    front, *question = (
+        Responder(engine, unseen).prompt("甲", said, Setting(), OPTIONS).request.messages
+    )
     assert all(
         "敌兵来了俺便去杀" not in one.front + one.context and one.chat == sample.chat
         for one in changed
@@ -286,21 +288,23 @@ def test_a_person_speaks_in_their_own_words_where_the_engine_can():
 
     company = Company(Cast(people=(person("甲", "老甲"), person("乙", "秀才")), lines=LINES * 3))
     engine = Leaning(["好。"])
-    Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
+    Responder(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
     assert dict(engine.options.leanings)["俺"] > 0 > dict(engine.options.leanings)["小"]
-    Stage(engine, company).speak("甲", TALK[:1], Setting(manner=0), OPTIONS)
+    Responder(engine, company).speak("甲", TALK[:1], Setting(manner=0), OPTIONS)
     assert engine.options.leanings == ()
-    Stage(engine, company, {"掌柜": Card(name="掌柜")}).speak("掌柜", TALK[:1], Setting(), OPTIONS)
+    Responder(engine, company, {"掌柜": Card(name="掌柜")}).speak(
+        "掌柜", TALK[:1], Setting(), OPTIONS
+    )
     assert engine.options.leanings == ()  # nobody knows how a stranger talks
     engine.kind = "template"
-    Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
+    Responder(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
     assert (
         dict(engine.options.leanings)["俺"] > 0 < engine.options.dry_multiplier
     )  # and does not go round in circles
     engine.kind = "novel"
-    Stage(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
+    Responder(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
     assert engine.options.dry_multiplier == 0
-    Stage(ScriptedEngine(["好。"]), company).speak(
+    Responder(ScriptedEngine(["好。"]), company).speak(
         "甲", TALK[:1], Setting(), OPTIONS
     )  # an engine that cannot is not asked to
 
@@ -424,9 +428,9 @@ def test_what_does_not_fit_is_left_out_from_the_oldest_end():
     ],
 )
 def test_whose_turn_it_is(said, order, expected):
-    stage = Stage(ScriptedEngine([]), COMPANY)
+    responder = Responder(ScriptedEngine([]), COMPANY)
     turns = [Said(name=name, text=text, by_user=name == "客") for name, text in said]
-    assert stage.next_speaker(["甲", "乙"], turns, order) == expected
+    assert responder.next_speaker(["甲", "乙"], turns, order) == expected
 
 
 THREE = Company(
@@ -453,7 +457,7 @@ def test_the_model_gives_the_word_and_where_it_names_nobody_they_take_turns(
         Said(name="丙", text="且坐。"),
         Said(name="甲", text="看打！"),
     ]
-    assert Stage(engine, THREE).next_speaker(["甲", "乙", "丙"], said, "model") == next_one
+    assert Responder(engine, THREE).next_speaker(["甲", "乙", "丙"], said, "model") == next_one
     (asked,) = engine.requests
     assert (asked.text or asked.messages[0].content).startswith(
         "客曰：“谁来？”丙曰：“且坐。”甲曰：“看打！”"
@@ -462,7 +466,7 @@ def test_the_model_gives_the_word_and_where_it_names_nobody_they_take_turns(
 
 def test_an_empty_scene_is_said():
     with pytest.raises(InputError, match="还没有人"):
-        Stage(ScriptedEngine([]), COMPANY).next_speaker([], [], "named")
+        Responder(ScriptedEngine([]), COMPANY).next_speaker([], [], "named")
 
 
 def test_what_no_longer_fits_is_summed_up_by_a_model_that_follows_orders():
@@ -472,23 +476,23 @@ def test_what_no_longer_fits_is_summed_up_by_a_model_that_follows_orders():
     ]
     engine = ScriptedEngine(["前情：两人说定明日出兵。"])
     assert (
-        Stage(engine, COMPANY).summary(said).startswith("前情：") and not engine.requests
+        Responder(engine, COMPANY).summary(said).startswith("前情：") and not engine.requests
     )  # prose cannot be told to sum up
-    assert len(Stage(engine, COMPANY).summary(said)) < 700
+    assert len(Responder(engine, COMPANY).summary(said)) < 700
     engine.kind = "template"
-    assert Stage(engine, COMPANY).summary(said) == "前情：两人说定明日出兵。"
+    assert Responder(engine, COMPANY).summary(said) == "前情：两人说定明日出兵。"
     assert (
         "第59句" in engine.requests[0].messages[0].content
         and engine.prompt_tokens(engine.requests[0]) < engine.max_context
     )
     silent = ScriptedEngine([" "])
     silent.kind = "template"
-    assert "第1句" in Stage(silent, COMPANY).summary(said[:3])
+    assert "第1句" in Responder(silent, COMPANY).summary(said[:3])
 
 
 def test_several_candidates_are_weighed_and_shown_as_one():
     engine = ScriptedEngine(["小生不敢。", "俺自去厮杀！", "小生有礼了。"])
-    spoken = Stage(engine, COMPANY).speak(
+    spoken = Responder(engine, COMPANY).speak(
         "甲", TALK[:1], Setting(), OPTIONS, candidates=3, among=["甲", "乙"]
     )
     assert spoken.reply.text == "俺自去厮杀！" and len(spoken.weighed) == 3
@@ -502,7 +506,7 @@ def test_the_summary_grows_with_what_is_left_out_until_the_user_writes_one(tmp_p
     engine = ScriptedEngine(["好。" * 40])
     engine.kind, engine.max_context = kind, 500
     store = Store(tmp_path / "chats.db")
-    play = Play(
+    play = ConversationService(
         lambda: [ServedModel(name="m", engine=engine, people=(Character(name="甲", cue="甲"),))],
         store,
     )
@@ -541,11 +545,13 @@ def test_when_nobody_can_answer_it_is_as_if_nothing_had_been_said(tmp_path: Path
 
     store = Store(tmp_path / "chats.db")
     people = (Character(name="甲", cue="甲"),)
-    play = Play(lambda: [ServedModel(name="m", engine=Broken([]), people=people)], store)
+    play = ConversationService(
+        lambda: [ServedModel(name="m", engine=Broken([]), people=people)], store
+    )
     with pytest.raises(InputError, match="坏了"):
         list(play.say(Tab(owner="x"), "k", "在么？", "m", Scene(people=("甲",)), OPTIONS))
     assert store.chats("x") == []
-    works = Play(
+    works = ConversationService(
         lambda: [ServedModel(name="m", engine=ScriptedEngine(["在。"]), people=people)], store
     )
     *_, (tab, grown) = works.say(Tab(owner="x"), "k", "在么？", "m", Scene(people=("甲",)), OPTIONS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...conversations.store import Chat
 from .prompt import Setting
-from .stage import Order
+from .responder import Order
 
 
 @dataclass(frozen=True, kw_only=True)

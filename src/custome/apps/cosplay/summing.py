@@ -9,13 +9,13 @@ from ...conversations.store import Store, Summary
 from ...engine.base import Cancel
 from ...errors import CustomeError
 from .prompt import Said
-from .stage import Stage
+from .responder import Responder
 
 log = logging.getLogger(__name__)
 
 
 def sum_up(
-    store: Store, chat: str, owner: str, stage: Stage, left: Sequence[Said], cancel: Cancel
+    store: Store, chat: str, owner: str, responder: Responder, left: Sequence[Said], cancel: Cancel
 ) -> None:
     """Keep the turns that no longer fit as a summary, unless the user has written one.
 
@@ -24,17 +24,17 @@ def sum_up(
     kept = store.read(chat, owner).summary
     if not left or kept.by_user:
         return
-    prose, more = stage.engine.kind == "novel", len(left) - kept.turns
+    prose, more = responder.engine.kind == "novel", len(left) - kept.turns
     # fewer where turns were deleted
-    if kept.made and (more == 0 if prose else more < stage.sums_up_every):
+    if kept.made and (more == 0 if prose else more < responder.sums_up_every):
         return
     if prose or not kept.made:
-        keep_made(store, chat, owner, kept.made, stage.digest(left), len(left) if prose else 0)
+        keep_made(store, chat, owner, kept.made, responder.digest(left), len(left) if prose else 0)
     if prose:
         return
-    made = kept.made or stage.digest(left)
+    made = kept.made or responder.digest(left)
     try:
-        summary = stage.summary(left[kept.turns :], made if kept.turns else "", cancel)
+        summary = responder.summary(left[kept.turns :], made if kept.turns else "", cancel)
     except CustomeError as error:
         log.warning("no summary of %s: %s", chat, error)
         return

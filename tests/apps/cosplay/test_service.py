@@ -11,10 +11,10 @@ from PIL import Image
 from custome.apps.cosplay.card import Card, read_card, write_png
 from custome.apps.cosplay.casting import Company
 from custome.apps.cosplay.lorebook import Entry, Lorebook
-from custome.apps.cosplay.play import Play, Tab
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
+from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
-from custome.apps.cosplay.stage import Stage
+from custome.apps.cosplay.service import ConversationService, Tab
 from custome.conversations.store import Store
 from custome.corpus.cast import Cast
 from custome.engine.base import Cancel, ServedModel
@@ -26,18 +26,18 @@ PEOPLE = (Character(name="甲", cue="甲"), Character(name="乙", cue="乙"))
 SCENE, OPTIONS, KEY = Scene(people=("甲",)), GenerateOptions(max_new_tokens=128), "tab"
 
 
-def play_of(engine: ScriptedEngine, folder: Path) -> Play:
-    return Play(
+def play_of(engine: ScriptedEngine, folder: Path) -> ConversationService:
+    return ConversationService(
         lambda: [ServedModel(name="m", engine=engine, people=PEOPLE)], Store(folder / "chats.db")
     )
 
 
-def say(play: Play, tab: Tab, words: str, scene: Scene = SCENE) -> Tab:
+def say(play: ConversationService, tab: Tab, words: str, scene: Scene = SCENE) -> Tab:
     *_, (tab, _) = play.say(tab, KEY, words, "m", scene, OPTIONS)
     return tab
 
 
-def texts(play: Play, tab: Tab) -> list[str]:
+def texts(play: ConversationService, tab: Tab) -> list[str]:
     return [turn.text for turn in play.chat(tab).turns]
 
 
@@ -47,7 +47,7 @@ def test_going_on_fits_whatever_the_room(tmp_path: Path):
     for room in range(600, 1_000, 29):
         engine = ScriptedEngine([reply])
         engine.max_context = room
-        Stage(engine, Company(Cast()), {"甲": Card(name="甲")}).go_on(
+        Responder(engine, Company(Cast()), {"甲": Card(name="甲")}).go_on(
             "甲", said, Setting(), OPTIONS
         )
         asked = engine.requests[-1].text
@@ -75,14 +75,14 @@ def test_half_a_reply_of_an_engine_that_goes_away_is_kept_with_its_question(tmp_
 def test_several_candidates_are_seen_growing_and_kept_while_they_are_written(tmp_path: Path):
     engine = ScriptedEngine(["先写的这一句。", "另一句。"])
     seen: list[str] = []
-    stage = Stage(engine, Company(Cast()), {"甲": Card(name="甲")})
+    responder = Responder(engine, Company(Cast()), {"甲": Card(name="甲")})
     said = [Said(name="客", text="在么？", by_user=True)]
-    stage.speak(
+    responder.speak(
         "甲", said, Setting(), OPTIONS, candidates=2, on_piece=lambda piece: seen.append(piece.text)
     )
     assert seen[:3] == ["先", "先写", "先写的"] and seen[-1] == "先写的这一句。"
     stop = Cancel()
-    spoken = stage.speak(
+    spoken = responder.speak(
         "甲", said, Setting(), OPTIONS, candidates=2, on_piece=lambda _: stop.set(), cancel=stop
     )
     assert (

@@ -1,4 +1,4 @@
-"""Talking: what is said goes into the store as it happens, is answered on a stage, and can be changed afterwards.
+"""Talking: what is said goes into the store as it happens, is answered, and can be changed afterwards.
 
 Nothing is kept here but who is generating. A page and a terminal show what the store has.
 """
@@ -20,8 +20,8 @@ from .card import Card, filled
 from .casting import open_company
 from .own_cards import OwnCards
 from .prompt import GUEST, Part, Prompt, Said
+from .responder import Responder, Spoken
 from .scene import Scene, kept_scene
-from .stage import Spoken, Stage
 from .summing import keep_made, sum_up
 
 SHOW_EVERY_S = 0.05
@@ -54,7 +54,7 @@ class Grown:
     """How fast, how full; with the last of a reply."""
 
 
-class Play:
+class ConversationService:
     """Conversations with the people of what is being served.
 
     Args:
@@ -79,16 +79,18 @@ class Play:
             )
         return known[name]
 
-    def stage(self, model: str, owner: str) -> Stage:
+    def responder(self, model: str, owner: str) -> Responder:
         """The model with everybody it can be: of its book, and the owner's own cards."""
         one = self.model(model)
-        return stage_of(one, self.cards.all(owner))
+        return responder_of(one, self.cards.all(owner))
 
     def people(self, model: str, owner: str) -> list[str]:
         """Whom one can talk to: the owner's own first, then the most talkative."""
-        stage, one = self.stage(model, owner), self.model(model)
+        responder, one = self.responder(model, owner), self.model(model)
         own = list(self.cards.all(owner))
-        return list(dict.fromkeys([*own, *(person.name for person in one.people), *stage.names]))
+        return list(
+            dict.fromkeys([*own, *(person.name for person in one.people), *responder.names])
+        )
 
     # -- talking -----------------------------------------------------------------------------------------------------
 
@@ -107,7 +109,7 @@ class Play:
             raise InputError("页面还没有打开好", "等一下再发")
         if len(words) > LONGEST:
             raise InputError(f"一次最多 {LONGEST} 字，这里有 {len(words)} 字", "分几次说")
-        stage = self.stage(model, tab.owner)
+        responder = self.responder(model, tab.owner)
         fresh = not tab.chat
         if fresh:
             tab = self.begin(tab, words.strip(), model, scene)
@@ -124,8 +126,8 @@ class Play:
                 for _ in range(1 if alone else max(1, scene.answers)):
                     if cancel.is_set():
                         break
-                    name = self._next(stage, tab, scene, words)
-                    for grown in self._answer(tab, cancel, stage, name, scene, options):
+                    name = self._next(responder, tab, scene, words)
+                    for grown in self._answer(tab, cancel, responder, name, scene, options):
                         answered = answered or not grown.chat.turns[-1].by_user  # if only in part
                         yield tab, grown
             except Exception:
@@ -142,16 +144,16 @@ class Play:
         self.running.end(key)  # what is still being written gets its end first
         chat = self.chat(tab)
         last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
-        stage = self.stage(model, tab.owner)
+        responder = self.responder(model, tab.owner)
         with self.running.generation(tab.chat, key) as cancel:
             if last is None or chat.turns[-1].by_user:
                 if chat.turns:
-                    name = self._next(stage, tab, scene, chat.turns[-1].text)
-                    yield from self._answer(tab, cancel, stage, name, scene, options)
+                    name = self._next(responder, tab, scene, chat.turns[-1].text)
+                    yield from self._answer(tab, cancel, responder, name, scene, options)
                 return
             number = self.store.another(tab.chat, tab.owner, last.id)
             yield from self._answer(
-                tab, cancel, stage, last.name, scene, options, into=(last.id, number)
+                tab, cancel, responder, last.name, scene, options, into=(last.id, number)
             )
 
     def greet(self, tab: Tab, model: str, scene: Scene) -> Tab:
@@ -160,10 +162,10 @@ class Play:
         Raises:
             InputError: nobody there has words to begin with.
         """
-        stage, user = self.stage(model, tab.owner), scene.user or GUEST
+        responder, user = self.responder(model, tab.owner), scene.user or GUEST
         turns = []
         for name in scene.people:
-            card = stage.card(name, scene.setting.as_of)
+            card = responder.card(name, scene.setting.as_of)
             if words := tuple(filled(text, card, user) for text in card.greetings):
                 turns.append(Turn(id=0, name=card.name, by_user=False, versions=words))
         if not turns:
@@ -197,26 +199,26 @@ class Play:
         chat = self.chat(tab)
         if not chat.turns or chat.turns[-1].by_user or not chat.turns[-1].name:
             raise InputError("最后一句不是人物说的，没有可以接着说的", "先说一句，等人回答")
-        last, stage = chat.turns[-1], self.stage(model, tab.owner)
+        last, responder = chat.turns[-1], self.responder(model, tab.owner)
         with self.running.generation(tab.chat, key) as cancel:
 
             def write(on_piece: OnPiece) -> Reply:
                 said = said_of(chat.turns)
-                return stage.go_on(
+                return responder.go_on(
                     last.name, said, scene.setting, options, on_piece=on_piece, cancel=cancel
                 )
 
-            yield from self._written(tab, cancel, last.id, last.chosen, last.text, write, stage)
+            yield from self._written(tab, cancel, last.id, last.chosen, last.text, write, responder)
 
     def for_user(
         self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
     ) -> Iterator[str]:
         """What the user might say, as it is written."""
-        stage = self.stage(model, tab.owner)
+        responder = self.responder(model, tab.owner)
         chat = self.chat(tab)
         with self.running.generation(tab.chat, key) as cancel:
             pieces = stream_of(
-                lambda on_piece: stage.speak_for_user(
+                lambda on_piece: responder.speak_for_user(
                     said_of(chat.turns),
                     scene.setting,
                     options,
@@ -229,17 +231,17 @@ class Play:
             for piece in pieces:
                 yield piece.text
 
-    def _next(self, stage: Stage, tab: Tab, scene: Scene, words: str) -> str:
+    def _next(self, responder: Responder, tab: Tab, scene: Scene, words: str) -> str:
         """Whose turn it is; '' when the user's words say so themselves."""
         if not scene.people or ends_with_cue(words):
             return ""
-        return stage.next_speaker(scene.people, said_of(self.chat(tab).turns), scene.order)
+        return responder.next_speaker(scene.people, said_of(self.chat(tab).turns), scene.order)
 
     def _answer(
         self,
         tab: Tab,
         cancel: Cancel,
-        stage: Stage,
+        responder: Responder,
         name: str,
         scene: Scene,
         options: GenerateOptions,
@@ -256,9 +258,9 @@ class Play:
 
         def write(on_piece: OnPiece) -> Reply:
             if not name:
-                return stage.engine.run(_as_prose(said, stage), options, on_piece, cancel)
+                return responder.engine.run(_as_prose(said, responder), options, on_piece, cancel)
             spoken.append(
-                stage.speak(
+                responder.speak(
                     name,
                     said,
                     scene.setting,
@@ -271,10 +273,10 @@ class Play:
             )
             return spoken[0].reply
 
-        yield from self._written(tab, cancel, turn, number, "", write, stage)
+        yield from self._written(tab, cancel, turn, number, "", write, responder)
         if spoken:
             left = said[: spoken[0].prompt.left_out]
-            sum_up(self.store, tab.chat, tab.owner, stage, left, cancel)
+            sum_up(self.store, tab.chat, tab.owner, responder, left, cancel)
 
     def _written(
         self,
@@ -284,7 +286,7 @@ class Play:
         number: int,
         head: str,
         write: Callable[[OnPiece], Reply],
-        stage: Stage,
+        responder: Responder,
     ) -> Iterator[Grown]:
         """Let a reply be written behind `head`, kept as it grows."""
         text, finished, started, shown, kept = "", False, time.monotonic(), 0.0, time.monotonic()
@@ -309,7 +311,7 @@ class Play:
                     keep(True, _how(piece.reply))
                     yield Grown(
                         chat=self.chat(tab),
-                        told=_told(piece.reply, now - started, stage.engine.max_context),
+                        told=_told(piece.reply, now - started, responder.engine.max_context),
                     )
                 if piece.reply is not None:
                     continue
@@ -329,9 +331,9 @@ class Play:
 
     def sum_up_now(self, tab: Tab, key: str, model: str) -> str:
         """A summary of all but the last two turns, in place of whatever was there."""
-        stage, said = self.stage(model, tab.owner), said_of(self.chat(tab).turns)[:-2]
+        responder, said = self.responder(model, tab.owner), said_of(self.chat(tab).turns)[:-2]
         with self.running.generation(tab.chat, key) as cancel:
-            text = stage.summary(said, cancel=cancel)
+            text = responder.summary(said, cancel=cancel)
         if not cancel.is_set() and text:
             before = self.chat(tab).summary.text
             keep_made(self.store, tab.chat, tab.owner, before, text, len(said))
@@ -380,18 +382,21 @@ class Play:
         self, tab: Tab, model: str, scene: Scene, options: GenerateOptions, words: str
     ) -> Prompt:
         """What the model would read if `words` were said now."""
-        stage, said = self.stage(model, tab.owner), said_of(self.chat(tab).turns)
+        responder, said = self.responder(model, tab.owner), said_of(self.chat(tab).turns)
         if words.strip():
             said = [*said, Said(name=scene.user or GUEST, text=words.strip(), by_user=True)]
         if ends_with_cue(words) or not scene.people:
-            request = _as_prose(said, stage)
+            request = _as_prose(said, responder)
             text = request.messages[0].content
             part = Part(
-                title="原文", text=text, tokens=stage.engine.count_tokens(text), why="自己写了提示"
+                title="原文",
+                text=text,
+                tokens=responder.engine.count_tokens(text),
+                why="自己写了提示",
             )
             return Prompt(request=request, parts=(part,) if text else ())
-        return stage.prompt(
-            stage.next_speaker(scene.people, said, scene.order), said, scene.setting, options
+        return responder.prompt(
+            responder.next_speaker(scene.people, said, scene.order), said, scene.setting, options
         )
 
     def import_card(self, tab: Tab, card: Card, portrait: str = "", picture: bytes = b"") -> None:
@@ -406,13 +411,13 @@ class Play:
         self.cards.keep(tab.owner, card, portrait, picture)
 
 
-def stage_of(one: ServedModel, own: Mapping[str, Card] | None = None) -> Stage:
+def responder_of(one: ServedModel, own: Mapping[str, Card] | None = None) -> Responder:
     """A model with everybody it can be: of its book, of its data, and cards brought along."""
     company = open_company(one.folder)
     plain = {
         p.name: Card(name=p.name, cue=p.cue) for p in one.people if p.name not in company.names
     }
-    return Stage(one.engine, company, {**plain, **(own or {})})
+    return Responder(one.engine, company, {**plain, **(own or {})})
 
 
 def said_of(turns: Sequence[Turn]) -> list[Said]:
@@ -432,7 +437,7 @@ def _with(chat: Chat, turn: int, text: str) -> Chat:
     return replace(chat, turns=turns)
 
 
-def _as_prose(said: Sequence[Said], stage: Stage) -> Request:
+def _as_prose(said: Sequence[Said], responder: Responder) -> Request:
     """A conversation whose last words say themselves who answers."""
     told = []
     for one in said[-PROSE:]:
@@ -441,7 +446,9 @@ def _as_prose(said: Sequence[Said], stage: Stage) -> Request:
     text = "".join(told)
     return Request(
         messages=(
-            Message(role="user", content=normalise(text) if stage.engine.kind == "novel" else text),
+            Message(
+                role="user", content=normalise(text) if responder.engine.kind == "novel" else text
+            ),
         )
     )
 

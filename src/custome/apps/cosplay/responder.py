@@ -51,7 +51,7 @@ class Spoken:
     """All candidates, best first; empty where there was one only."""
 
 
-class Stage:
+class Responder:
     """Plays characters with one engine.
 
     Args:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from custome import config
+from custome.cli.flags import parse
+from custome.cli.training import Train
 from custome.config import Recipe, TrainConfig
 from custome.errors import InputError, RecipeError
 
@@ -22,7 +24,7 @@ def test_shipped_recipes_load_and_have_no_problem_but_missing_data(path: Path):
 
 
 def test_there_are_shipped_recipes():
-    assert 5 <= len(SHIPPED) <= 9
+    assert 5 <= len(SHIPPED) <= 12
 
 
 def test_dump_and_load_agree(tmp_path: Path):
@@ -76,3 +78,28 @@ def test_sources_say_where_each_value_comes_from():
         and rows["train.batch_size"] == "命令行"
         and rows["data.cutoff_len"] == "默认"
     )
+
+
+# -- names of the last release -----------------------------------------------------------------------------------------
+
+
+def test_a_recipe_of_the_last_release_is_read_and_told_the_new_names(tmp_path: Path, caplog):
+    recipe = tmp_path / "old.yaml"
+    recipe.write_text("data:\n  train_path: x.jsonl\n  replay: 0.25\n  introduced: 0.5\n", "utf-8")
+    data = config.load_recipe(recipe).data
+    assert (data.self_replay, data.persona_prefix) == (0.25, 0.5)
+    assert "replay 现在叫 self_replay" in caplog.text
+
+
+def test_an_old_name_beside_the_new_one_is_refused(tmp_path: Path):
+    recipe = tmp_path / "both.yaml"
+    recipe.write_text("data:\n  replay: 0.25\n  self_replay: 0.5\n", "utf-8")
+    with pytest.raises(InputError, match="同一项"):
+        config.load_recipe(recipe)
+
+
+def test_flags_of_the_last_release_are_read_too(capsys):
+    assert parse(Train, ["--replay=0.5"], "custome train", Train()).settings.data.self_replay == 0.5
+    assert "--replay 现在叫 --self-replay" in capsys.readouterr().err
+    with pytest.raises(InputError, match="给了两次"):
+        parse(Train, ["--replay", "0.5", "--self-replay", "0.5"], "custome train", Train())

@@ -10,6 +10,7 @@ import ast
 import dataclasses
 import difflib
 import inspect
+import logging
 import textwrap
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -21,6 +22,8 @@ import yaml
 from .errors import InputError, RecipeError
 from .files import read_text
 from .model_catalog import chat_templates
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +46,9 @@ class DataConfig:
     """连上文一起学（默认只学回答）。"""
     main_characters: int = 0
     """只学有主要人物在场的段落：说话最多的这么多人；0 都学。"""
-    replay: float = 0.0
+    self_replay: float = 0.0
     """每步另掺多少日常中文，按样本数的比例；文字由底座自己写（每个底座写一次），学了新的不忘旧的。0 不掺。"""
-    introduced: float = 0.0
+    persona_prefix: float = 0.0
     """多大一部分样本（0–1），前面写上说话人是谁、平时怎么说话，和聊天时模型读到的一样；要用 custome corpus build 做的语料。"""
     conversations: int = 0
     """对话类底座：不照原文一段段学，改学这么多段问答：书里的人怎样回答书里的问题，和自带的今天的问题；学的是答话，不是接着讲故事。0 不用。"""
@@ -332,8 +335,8 @@ class Recipe:
                 ("seed", train.seed),
                 ("weight_decay", train.weight_decay),
                 ("learning_rate", train.learning_rate),
-                ("replay", data.replay),
-                ("introduced", data.introduced),
+                ("self_replay", data.self_replay),
+                ("persona_prefix", data.persona_prefix),
             )
             if not value >= 0
         ]
@@ -355,21 +358,23 @@ class Recipe:
             )
         if data.valid_path and not data.train_path:
             wrong.append("只学原文时用不上 valid_path：会从原文里划出 val_set_size 段作验证")
-        if data.introduced > 1:
-            wrong.append(f"introduced={data.introduced} 是样本的多大一部分，应在 0 到 1 之间")
+        if data.persona_prefix > 1:
+            wrong.append(
+                f"persona_prefix={data.persona_prefix} 是样本的多大一部分，应在 0 到 1 之间"
+            )
         wrong += [
             f"{name}={value} 要知道语料里的人物，要有 train_path"
             for name, value in (
-                ("introduced", data.introduced),
+                ("persona_prefix", data.persona_prefix),
                 ("conversations", data.conversations),
                 ("persona_questions", checks.persona_questions),
             )
             if value and not data.train_path
         ]
-        if data.introduced and data.conversations:
-            wrong.append("introduced 和 conversations 只能用一个")
-        if data.replay and not data.train_path:
-            wrong.append(f"replay={data.replay} 是和对话一起学的，要有 train_path")
+        if data.persona_prefix and data.conversations:
+            wrong.append("persona_prefix 和 conversations 只能用一个")
+        if data.self_replay and not data.train_path:
+            wrong.append(f"self_replay={data.self_replay} 是和对话一起学的，要有 train_path")
         return wrong + self._method_problems()
 
     def _method_problems(self) -> list[str]:
@@ -431,6 +436,9 @@ class Recipe:
                 "改正后重跑；各项含义：custome train --help",
             )
 
+
+OLD_NAMES = {"replay": "self_replay", "introduced": "persona_prefix"}
+"""Settings by the name the last release had for them; read for one more release, with a line that says the new one."""
 
 SECTIONS: dict[str, type] = {
     "data": DataConfig,
@@ -543,7 +551,7 @@ def load_recipe(path: Path) -> Recipe:
 def _section(cls: type, values: dict[str, Any], where: str) -> Any:
     known = {f.name: f for f in dataclasses.fields(cls)}
     hints = get_type_hints(cls)
-    converted = {}
+    values, converted = _renamed(values, list(known), where), {}
     for key, value in values.items():
         if key not in known:
             raise InputError(
@@ -558,6 +566,19 @@ def _section(cls: type, values: dict[str, Any], where: str) -> Any:
                 f"是不是 {nearest(str(value), list(allowed))}？",
             )
     return cls(**converted)
+
+
+def _renamed(values: dict[str, Any], known: list[str], where: str) -> dict[str, Any]:
+    """Values under today's names."""
+    found = {}
+    for key, value in values.items():
+        new = OLD_NAMES.get(key, key) if key not in known else key
+        if new != key and new in values:
+            raise InputError(f"{where} 里 {key!r} 和 {new!r} 是同一项，写了两次", f"只留 {new}")
+        if new != key:
+            log.warning("%s：%s 现在叫 %s", where, key, new)
+        found[new] = value
+    return found
 
 
 def _convert(value: Any, declared: dataclasses.Field[Any], where: str) -> Any:

@@ -90,7 +90,7 @@ class Sample:
     chat: str
     earlier: tuple[Exchange, ...] = ()
     """Earlier exchanges of the same conversation; their replies are learnt as well."""
-    front: str = ""
+    persona_prefix: str = ""
     """Stands before everything and gives way to nothing: who speaks, and how. Only what is over three quarters of the room goes."""
     speaker: str = ""
     mention: str = ""
@@ -161,7 +161,7 @@ class GenerateOptions:
     """The reply is JSON that this schema allows."""
     grammar: str = ""
     """The reply is one of this grammar, in llama.cpp's GBNF."""
-    leanings: tuple[tuple[str, float], ...] = ()
+    logit_bias: tuple[tuple[str, float], ...] = ()
     """Pieces of text and what is added to their logits, where a piece is one token of the model's; others are passed over."""
     strength: float = 1.0
     """How strongly what was learnt is laid over the base: 0 not at all, 1 as it was learnt."""

@@ -85,9 +85,7 @@ def test_every_door_leads_to_the_same_prompt(
         ):
             answer = client.post("/v1/chat/completions", json={**body, **more}).json()
             replies[name] = answer["choices"][0]["message"]["content"]
-    answering = evaluate.answering(
-        engine, run, evaluate.Drawing(candidates=1), ["曹操", "刘备"]
-    )
+    answering = evaluate.answering(engine, run, evaluate.Drawing(candidates=1), ["曹操", "刘备"])
     replies["evaluate"] = answering([(WORDS, "曹操")], True)[0].text
 
     assert len(engine.requests) == len(replies) == 5

@@ -70,12 +70,12 @@ def test_leanings_move_what_is_written_alike_in_both_engines(engines, gguf_runs)
     )
     plain = engines["east"].run(ask("粮草"), GREEDY).text
     leaning = replace(
-        GREEDY, max_new_tokens=6, leanings=(("猫", 90.0), ("救猫", 90.0))
+        GREEDY, max_new_tokens=6, logit_bias=(("猫", 90.0), ("救猫", 90.0))
     )  # 救猫 is no token of this model's
     for engine in (engines["east"], local):
         assert set(engine.run(ask("粮草"), leaning).text) == {"猫"} and "猫" not in plain
         away = engine.run(
-            ask("粮草"), replace(GREEDY, leanings=tuple((one, -90.0) for one in plain))
+            ask("粮草"), replace(GREEDY, logit_bias=tuple((one, -90.0) for one in plain))
         ).text
         assert away and not set(away) & set(plain)
 

@@ -54,7 +54,7 @@ def test_a_run_draws_it(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         str(corpus / "dialogues_train.jsonl"),
         "--names",
         "canonical",
-        "--introduced",
+        "--persona-prefix",
         "0.5",
         "--output-dir",
         str(tmp_path / "run"),
@@ -73,15 +73,15 @@ def test_a_run_draws_it(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     series = read_metrics(tmp_path / "run" / METRICS_FILE)
     assert [step for step, _ in series["persona_voice"]] == [0, 2]
     assert all(0 <= value <= 1 for _, value in series["persona_voice"] + series["persona_near"])
-    # A second run of one in which nobody is introduced has other data.
+    # A second run of one in which nobody has a persona prefix has other data.
     words[words.index("0.5")] = "0"
     assert (
         main([*words, "--resume"]) == 2
-        and "data.introduced（0.5 → 0.0）" in capsys.readouterr().err
+        and "data.persona_prefix（0.5 → 0.0）" in capsys.readouterr().err
     )
 
 
-@pytest.mark.parametrize("flag", ["--introduced", "--persona-questions"])
+@pytest.mark.parametrize("flag", ["--persona-prefix", "--persona-questions"])
 def test_without_people_it_is_said(tmp_path: Path, flag: str, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "own.jsonl").write_text(
         '{"context": "问。", "chat": "答。"}\n' * 40, encoding="utf-8"

@@ -59,7 +59,7 @@ def test_a_reply_is_learnt_with_its_end(name: str):
         context="何在？",
         chat="“不得。”",
         speaker="张三",
-        front=PERSONA,
+        persona_prefix=PERSONA,
         earlier=(Exchange(context="可去否？", chat="去。", speaker="张三"),),
     )
     encoded = chat_format.encode(sample, 512)

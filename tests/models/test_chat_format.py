@@ -88,7 +88,7 @@ def test_what_stands_in_front_is_never_cut_for_what_follows(
     earlier = (Exchange(context="来" * 9, chat="“不得”"),)
     encoded = novel.encode(
         Sample(
-            front="得" * front,
+            persona_prefix="得" * front,
             context="取" * context,
             chat="“" + "去" * reply + "”",
             earlier=earlier,
@@ -197,10 +197,12 @@ def test_a_reply_ends_at_its_mark(novel: NovelFormat):
 
 
 def test_template_format_masks_the_prompt_and_ends_with_the_end_token(template: TemplateFormat):
-    encoded = template.encode(replace(SAMPLE, front=TOLD), 512)
+    encoded = template.encode(replace(SAMPLE, persona_prefix=TOLD), 512)
     assert template._tokenizer.decode(encoded.ids[encoded.replies[0][0] :]) == "去。<eos>"
     assert "你是张三" in template._tokenizer.decode(encoded.ids[: encoded.replies[0][0]])
-    long_sample = Sample(context="取" * 100 + "去否？", chat="“去。”", speaker="张三", front=TOLD)
+    long_sample = Sample(
+        context="取" * 100 + "去否？", chat="“去。”", speaker="张三", persona_prefix=TOLD
+    )
     short = template.encode(long_sample, 60)
     text = template._tokenizer.decode(short.ids)
     assert len(short.ids) <= 60 and short.ids[-1] == template._tokenizer.eos_token_id and short.cut

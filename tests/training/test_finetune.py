@@ -495,7 +495,7 @@ def test_a_sharded_run_resumes_on_two_processes(tiny_base: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("section", "name"),
-    [("data", "replay"), ("data", "introduced"), ("checks", "persona_questions")],
+    [("data", "self_replay"), ("data", "persona_prefix"), ("checks", "persona_questions")],
 )
 def test_what_a_recipe_wants_and_nobody_hands_in_is_named(
     tiny_base: Path, tmp_path: Path, section: str, name: str

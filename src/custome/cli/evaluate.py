@@ -36,7 +36,7 @@ class Drawing:
     """告诉模型这人是谁。"""
     as_speech: bool = True
     """把问题写成书里有人在问。"""
-    manner: float = Setting.manner
+    contrast_strength: float = Setting.contrast_strength
     """写的时候让他自己的用词更容易出现的程度；0 不管。"""
     temperature: float = 0.0
     """0：按底座的种类，和聊天页一样；下面三项也是。"""
@@ -108,7 +108,7 @@ def evaluate(argv: list[str]) -> int:
         examples=0,
         persona=False,
         as_speech=False,
-        manner=0.0,
+        contrast_strength=0.0,
         **{key: getattr(GenerateOptions, key) for key in _DRAWN},
     )  # as at first
     opened = open_models(flags.runs, flags.model, reporter)
@@ -202,7 +202,10 @@ def answering(engine: Any, run: Path, play: Drawing, people: Sequence[str]) -> A
     from ..evaluation.persona import seed_prompts
 
     setting = Setting(
-        examples=play.examples, persona=play.persona, as_speech=play.as_speech, manner=play.manner
+        examples=play.examples,
+        persona=play.persona,
+        as_speech=play.as_speech,
+        contrast_strength=play.contrast_strength,
     )
     drawing = {
         key: value for key in _DRAWN if (value := getattr(play, key)) != getattr(Drawing, key)

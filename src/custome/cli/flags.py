@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, TypeVar
 
 import tyro
 
-from ..config import nearest
+from ..config import OLD_NAMES, nearest
 from ..errors import InputError
 
 T = TypeVar("T")
+OLD_FLAGS = {**OLD_NAMES, "manner": "contrast_strength"}
+"""Flags by the name the last release had for them."""
 _FRAME = re.compile(r"[─-╿]+|-{4,}")
 
 
@@ -24,6 +27,7 @@ def parse(cls: type[T], argv: list[str], prog: str, default: T | None = None) ->
         InputError: an unknown flag (the nearest is named), a missing or a wrong value.
         SystemExit: after --help.
     """
+    argv = _renamed(argv, flag_names(cls))
     out, err = io.StringIO(), io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -56,6 +60,28 @@ def parse(cls: type[T], argv: list[str], prog: str, default: T | None = None) ->
             (f"是不是 {close}？" if close else "") + f"全部选项：{prog} --help",
         )
     return parsed
+
+
+def _renamed(argv: list[str], known: list[str]) -> list[str]:
+    """Flags under today's names; a line says which.
+
+    Raises:
+        InputError: a flag is given by both names.
+    """
+    renamed = []
+    for word in argv:
+        flag, equals, value = word.partition("=")
+        old = flag.removeprefix("--").replace("-", "_")
+        new = OLD_FLAGS.get(old, "")
+        if not flag.startswith("--") or old in known or new not in known:
+            renamed.append(word)
+            continue
+        named = f"--{new.replace('_', '-')}"
+        if any(other.partition("=")[0].replace("_", "-") == named for other in argv):
+            raise InputError(f"{flag} 和 {named} 是同一项，给了两次", f"只留 {named}")
+        print(f"{flag} 现在叫 {named}", file=sys.stderr)
+        renamed.append(named + equals + value)
+    return renamed
 
 
 def flag_names(cls: type) -> list[str]:

@@ -91,13 +91,13 @@ def run_training(recipe: Recipe, filed: Recipe, *, resume: bool) -> int:
 
 def learn(recipe: Recipe, reporter: Reporter, *, resume: bool) -> TrainResult:
     """A run with everything this program can do for it."""
-    from ..apps.cosplay.learning import introducing
+    from ..apps.cosplay.learning import played_samples
     from ..apps.training.learn import Abilities
     from ..apps.training.learn import learn as learn_with
     from ..engine.open import open_base
     from ..evaluation.panel import open_panel
 
-    abilities = Abilities(introducing=introducing, open_panel=open_panel, open_base=open_base)
+    abilities = Abilities(played_samples=played_samples, open_panel=open_panel, open_base=open_base)
     return learn_with(recipe, reporter, abilities, resume=resume)
 
 

@@ -102,12 +102,12 @@ def _learnable(
     *,
     speaker: str = "",
     mention: str = "",
-    front: str = "",
+    persona_prefix: str = "",
 ) -> list[Sample]:
     """One sample of a conversation: every reply is learnt, the last one stands by itself.
 
     Args:
-        front: what the conversation's system message says.
+        persona_prefix: what the conversation's system message says.
     """
     if not exchanges:
         raise DataError(f"{where}: 没有一句回答", "每段对话至少要有一问一答")
@@ -120,7 +120,7 @@ def _learnable(
             context=last.context,
             chat=last.chat,
             earlier=tuple(earlier),
-            front=front,
+            persona_prefix=persona_prefix,
             speaker=speaker,
             mention=mention,
             source=where,
@@ -147,7 +147,7 @@ def _read_seed(row: dict[str, Any], where: str) -> list[Sample]:
         "chat",
         speaker=str(row.get("speaker") or ""),
         mention=str(row.get("mention") or ""),
-        front=str(row.get("front") or ""),
+        persona_prefix=str(row.get("persona_prefix") or row.get("front") or ""),
     )
 
 
@@ -233,7 +233,7 @@ def _of_one(exchanges: Sequence[Exchange], system: str, where: str, key: str) ->
     """A conversation in which one person gives every reply: whoever the system message says, or nobody in particular."""
     speaker = _speaker_of(system)
     own = [replace(exchange, speaker=speaker) for exchange in exchanges]
-    return _learnable(own, where, key, speaker=speaker, front=system)
+    return _learnable(own, where, key, speaker=speaker, persona_prefix=system)
 
 
 def _read_sharegpt(row: dict[str, Any], where: str) -> list[Sample]:
@@ -278,7 +278,7 @@ def dialogue_row(dialogue: Dialogue) -> dict[str, Any]:
 
 def _system(sample: Sample) -> str:
     """What a conversation's system message says; of who speaks where nothing was said."""
-    return sample.front or (
+    return sample.persona_prefix or (
         f"你是{sample.speaker}，用{sample.speaker}的口吻说话。" if sample.speaker else ""
     )
 
@@ -307,7 +307,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "speaker": sample.speaker,
         "mention": sample.mention,
     }
-    row |= {"front": sample.front} if sample.front else {}
+    row |= {"persona_prefix": sample.persona_prefix} if sample.persona_prefix else {}
     return {**row, "earlier": [asdict(e) for e in sample.earlier]} if sample.earlier else row
 
 

@@ -70,7 +70,7 @@ class Voices:
         """Log probability that it was `name` rather than any of the others; 0 for somebody unknown."""
         return float(self.log_shares(text)[self.names.index(name)]) if name in self.names else 0.0
 
-    def leanings(self, name: str, strength: float) -> tuple[tuple[str, float], ...]:
+    def logit_bias(self, name: str, strength: float) -> tuple[tuple[str, float], ...]:
         """How much likelier characters and pairs are in somebody's mouth than in the others', in nats times `strength`; only
         where there is enough of them to tell. Nothing for somebody unknown."""
         if name not in self.names or not strength:

@@ -192,13 +192,13 @@ def run_all(
 def remembered_biases(
     tokenizer: Any,
 ) -> Callable[[tuple[tuple[str, float], ...]], dict[int, float]]:
-    """Leanings → what is added to the logit of each token; pieces of text that are not one token are passed over. Kept for a few,
+    """Logit biases → what is added to the logit of each token; pieces of text that are not one token are passed over. Kept for a few,
     since all replies of a person lean alike."""
 
     @functools.lru_cache(maxsize=32)
-    def biases(leanings: tuple[tuple[str, float], ...]) -> dict[int, float]:
+    def biases(logit_bias: tuple[tuple[str, float], ...]) -> dict[int, float]:
         tokens = [
-            (tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in leanings
+            (tokenizer(text, add_special_tokens=False).input_ids, lean) for text, lean in logit_bias
         ]
         return {ids[0]: lean for ids, lean in tokens if len(ids) == 1}
 

@@ -169,7 +169,7 @@ class LlamaCppEngine:
         "logprobs",
         "json_schema",
         "grammar",
-        "leanings",
+        "logit_bias",
         "dry_multiplier",
     }
 
@@ -383,8 +383,8 @@ class LlamaCppEngine:
             }
         if options.logprobs is not None:
             question["n_probs"] = max(1, options.logprobs)
-        if options.leanings:
-            question["logit_bias"] = list(self._biases(options.leanings).items())
+        if options.logit_bias:
+            question["logit_bias"] = list(self._biases(options.logit_bias).items())
         if options.grammar:
             question["grammar"] = options.grammar
         if options.json_schema:

@@ -40,7 +40,7 @@ class LocalEngine:
     """Answers with a model in this process."""
 
     several = 1
-    supports = COMMON | {"num_beams", "min_p", "stop", "leanings"}
+    supports = COMMON | {"num_beams", "min_p", "stop", "logit_bias"}
     slots = 1
 
     def __init__(
@@ -243,7 +243,7 @@ class LocalEngine:
                 not raw and self._format.is_complete(text)
             )
 
-        biases = {(token,): lean for token, lean in self._biases(options.leanings).items()}
+        biases = {(token,): lean for token, lean in self._biases(options.logit_bias).items()}
         with self._lock, self._adapter():
             ids, mask = self._pad(prompts, left=True)
             if options.seed is not None:
@@ -368,7 +368,7 @@ def _as_sample(request: Request, reply: str, kind: str) -> Sample:
     if len(asked) != 1:
         raise InputError("score 只支持单轮请求", "一次给一条上文和一条回答")
     context = cued(asked[0], request.speaker) if kind == "novel" else asked[0]
-    return Sample(context=context, chat=reply, speaker=request.speaker, front=told)
+    return Sample(context=context, chat=reply, speaker=request.speaker, persona_prefix=told)
 
 
 def _without_half_a_stop(text: str, stops: Sequence[str]) -> str:

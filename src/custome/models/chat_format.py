@@ -270,15 +270,15 @@ class NovelFormat:
         return text_ids(self._tokenizer, text)
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
-        front = [*self._bos, *self._ids(normalise(sample.front))[: cutoff_len * 3 // 4]]
+        prefix = [*self._bos, *self._ids(normalise(sample.persona_prefix))[: cutoff_len * 3 // 4]]
         context = self._ids(normalise(sample.context))
         reply = [*self._ids(_quoted(normalise(sample.chat))), self._tokenizer.eos_token_id]
-        last = _fit(front, context, [*self._before_reply, *reply], cutoff_len)
+        last = _fit(prefix, context, [*self._before_reply, *reply], cutoff_len)
         parts = [
             (self._ids(normalise(e.context)), self._ids(_quoted(normalise(e.chat))))
             for e in sample.earlier
         ]
-        whole = _with_earlier(last, len(front), parts, cutoff_len)
+        whole = _with_earlier(last, len(prefix), parts, cutoff_len)
         if not self._before_reply:
             return whole
         start, end = whole.replies[-1]
@@ -330,23 +330,25 @@ class TemplateFormat:
 
     def encode(self, sample: Sample, cutoff_len: int) -> Encoded:
         exchanges = _as_one_person(sample)
-        front = [Message(role="system", content=sample.front)] if sample.front else []
+        prefix = (
+            [Message(role="system", content=sample.persona_prefix)] if sample.persona_prefix else []
+        )
         for first in range(len(exchanges)):
-            encoded = self._encode(exchanges[first:], cutoff_len, front)
+            encoded = self._encode(exchanges[first:], cutoff_len, prefix)
             if not encoded.cut:
                 return replace(encoded, cut=first > 0)
         words = self._tokenizer(exchanges[-1].context, add_special_tokens=False).input_ids
-        over = len(self._encode(exchanges[-1:], 10**9, front).ids) - cutoff_len
+        over = len(self._encode(exchanges[-1:], 10**9, prefix).ids) - cutoff_len
         shorter = self._tokenizer.decode(
             words[min(over, len(words)) :]
         )  # the question gives way, never the persona
         last = [Exchange(context=shorter, chat=sample.chat)]
-        return replace(self._encode(last, cutoff_len, front), cut=True)
+        return replace(self._encode(last, cutoff_len, prefix), cut=True)
 
     def _encode(
-        self, exchanges: Sequence[Exchange], cutoff_len: int, front: Sequence[Message]
+        self, exchanges: Sequence[Exchange], cutoff_len: int, prefix: Sequence[Message]
     ) -> Encoded:
-        messages = list(front)
+        messages = list(prefix)
         replies: list[tuple[int, int]] = []
         whole: list[int] = []
         ended = False  # by us, where the template does not

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from jsonschema import Draft202012Validator, SchemaError
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from ..apps.cosplay.prompt import GUEST, Said, Setting
 from ..errors import LengthError
@@ -188,7 +188,10 @@ class SceneRequest(_Strict):
     as_speech: bool = True
     summary: Annotated[str, Field(max_length=4_000)] = ""
     """What happened before the first message."""
-    manner: Annotated[float, Field(ge=0, le=2)] = Setting.manner
+    contrast_strength: Annotated[
+        float,
+        Field(ge=0, le=2, validation_alias=AliasChoices("contrast_strength", "manner")),
+    ] = Setting.contrast_strength
     """How much the character's own words are made likelier."""
     regex: bool = False
     candidates: Annotated[int, Field(ge=1, le=16)] = 1
@@ -204,7 +207,7 @@ class SceneRequest(_Strict):
             "persona",
             "as_speech",
             "summary",
-            "manner",
+            "contrast_strength",
             "regex",
         )
         return Setting(**{name: getattr(self, name) for name in names})

@@ -30,7 +30,9 @@ from .data import (
 )
 from .watch import probe_examples, put_to, questions
 
-Introduce = Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]
+PrepareSamples = Callable[
+    [Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]
+]
 """Training and validation samples → the same as they are played, for a model of this kind (novel, template)."""
 
 
@@ -46,7 +48,7 @@ class EncodedData:
     """Running text for the first stage."""
     probe: EncodedSet
     """Everyday Chinese that should not be forgotten."""
-    replay: EncodedSet
+    self_replay: EncodedSet
     """Everyday Chinese the base wrote itself, learnt beside the dialogue."""
     people: tuple[Character, ...]
     kept: tuple[int, ...] | None = None
@@ -54,8 +56,8 @@ class EncodedData:
 
     @property
     def examples(self) -> list[Example]:
-        """All to learn from: text, dialogue, everyday Chinese."""
-        return [*self.text.examples, *self.train.examples, *self.replay.examples]
+        """All to learn from: text, dialogue, replay_texts Chinese."""
+        return [*self.text.examples, *self.train.examples, *self.self_replay.examples]
 
     @property
     def asked(self) -> list[tuple[str, str]]:
@@ -65,7 +67,7 @@ class EncodedData:
     @property
     def fingerprint(self) -> str:
         return data_fingerprint(
-            self.train, self.valid, *(one for one in (self.text, self.replay) if one.examples)
+            self.train, self.valid, *(one for one in (self.text, self.self_replay) if one.examples)
         )
 
 
@@ -75,15 +77,17 @@ def encode(
     train_samples: list[Sample],
     valid_samples: list[Sample],
     novels: list[Novel],
-    everyday: Sequence[str],
-    introduce: Introduce | None,
+    replay_texts: Sequence[str],
+    prepare_samples: PrepareSamples | None,
     reporter: Reporter,
 ) -> EncodedData:
     """Everything in the tokens of the full vocabulary."""
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
     chat_format = open_format(tokenizer, recipe.model.chat_format)
-    if introduce is not None:
-        train_samples, valid_samples = introduce(train_samples, valid_samples, chat_format.kind)
+    if prepare_samples is not None:
+        train_samples, valid_samples = prepare_samples(
+            train_samples, valid_samples, chat_format.kind
+        )
     if chat_format.kind == "template":
         train_samples, valid_samples = (
             [_told_who(one) for one in some] for some in (train_samples, valid_samples)
@@ -122,7 +126,7 @@ def encode(
         valid=valid,
         text=text,
         probe=probe_examples(tokenizer, cutoff),
-        replay=lines_of_text(everyday, tokenizer, cutoff, "底座写的日常中文"),
+        self_replay=lines_of_text(replay_texts, tokenizer, cutoff, "底座写的日常中文"),
         people=tuple(characters(spoken)),
     )
 
@@ -130,7 +134,11 @@ def encode(
 def _told_who(sample: Sample) -> Sample:
     """With the system text that a request to the same person has, where the data brings none."""
     name = sample.speaker or sample.mention
-    return sample if sample.front or not name else dataclasses.replace(sample, front=persona(name))
+    return (
+        sample
+        if sample.persona_prefix or not name
+        else dataclasses.replace(sample, persona_prefix=persona(name))
+    )
 
 
 def trimmed(
@@ -142,7 +150,8 @@ def trimmed(
         also: what will be asked beside its own questions.
     """
     sets = {
-        name: getattr(encoded_data, name) for name in ("train", "valid", "text", "probe", "replay")
+        name: getattr(encoded_data, name)
+        for name in ("train", "valid", "text", "probe", "self_replay")
     }
     used = {
         number

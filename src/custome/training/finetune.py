@@ -67,7 +67,7 @@ from .data import (
     StepPlan,
     TwoStages,
 )
-from .encoded_data import EncodedData, Introduce, encode, trimmed
+from .encoded_data import EncodedData, PrepareSamples, encode, trimmed
 from .methods import Attached, check_method, count
 from .watch import (
     LONGEST_REPLY,
@@ -115,15 +115,15 @@ def finetune(
     resume: bool = False,
     home: Path | None = None,
     stop: launch.StopRequest | None = None,
-    everyday: Sequence[str] = (),
-    introduce: Introduce | None = None,
+    replay_texts: Sequence[str] = (),
+    prepare_samples: PrepareSamples | None = None,
     panel: Panel | None = None,
 ) -> TrainResult:
     """Fine-tune a base model as the recipe says; with `resume` go on from the newest checkpoint in the output folder.
 
     Args:
-        everyday: texts the base wrote itself, for `data.replay`.
-        introduce: puts who speaks in front of samples, for `data.introduced`.
+        replay_texts: texts the base wrote itself, for `data.self_replay`.
+        prepare_samples: puts who speaks in front of samples, for `data.persona_prefix`.
         panel: people who are asked at every evaluation.
         stop: set it from elsewhere to save and leave after the step at hand.
 
@@ -140,8 +140,8 @@ def finetune(
             resume=resume,
             home=home,
             stop=stop,
-            everyday=everyday,
-            introduce=introduce,
+            replay_texts=replay_texts,
+            prepare_samples=prepare_samples,
             panel=panel,
         )
     finally:
@@ -155,12 +155,12 @@ def _finetune(
     resume: bool,
     home: Path | None,
     stop: launch.StopRequest | None,
-    everyday: Sequence[str],
-    introduce: Introduce | None,
+    replay_texts: Sequence[str],
+    prepare_samples: PrepareSamples | None,
     panel: Panel | None,
 ) -> TrainResult:
     recipe.check()
-    _check_given(recipe, everyday, introduce, panel)
+    _check_given(recipe, replay_texts, prepare_samples, panel)
     remember_few_products()
     device, compute_type = _where(recipe, home)
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
@@ -185,8 +185,8 @@ def _finetune(
         train_samples,
         valid_samples,
         novels,
-        everyday,
-        introduce,
+        replay_texts,
+        prepare_samples,
         reporter,
     )
     plan, steps = _plan(recipe, encoded_data)
@@ -301,13 +301,16 @@ def _finetune(
 
 
 def _check_given(
-    recipe: Recipe, everyday: Sequence[str], introduce: Introduce | None, panel: Panel | None
+    recipe: Recipe,
+    replay_texts: Sequence[str],
+    prepare_samples: PrepareSamples | None,
+    panel: Panel | None,
 ) -> None:
     """What a recipe wants from above must have been handed in."""
     wanted = (
-        ("replay", recipe.data.replay, everyday, "底座自己写的日常中文"),
-        ("introduced", recipe.data.introduced, introduce, "语料里的人物"),
-        ("conversations", recipe.data.conversations, introduce, "语料里的人物"),
+        ("self_replay", recipe.data.self_replay, replay_texts, "底座自己写的日常中文"),
+        ("persona_prefix", recipe.data.persona_prefix, prepare_samples, "语料里的人物"),
+        ("conversations", recipe.data.conversations, prepare_samples, "语料里的人物"),
         ("persona_questions", recipe.checks.persona_questions, panel, "可问的人"),
     )
     for name, value, given, what in wanted:
@@ -378,9 +381,9 @@ def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[StepPlan, int]:
         plan := over(encoded_data.train if recipe.data.train_path else encoded_data.text)
     )
     steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
-    if recipe.data.replay:
-        lengths = [len(e.ids) for e in encoded_data.replay.examples]
-        size = max(1, round(recipe.data.replay * train.batch_size))
+    if recipe.data.self_replay:
+        lengths = [len(e.ids) for e in encoded_data.self_replay.examples]
+        size = max(1, round(recipe.data.self_replay * train.batch_size))
         only = Mixed(
             main=plan,
             beside=BatchPlan(lengths=lengths, batch_size=size, seed=train.seed),
@@ -600,7 +603,7 @@ def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
 
 
 FIXED = {
-    "data": ("cutoff_len", "replay", "introduced", "conversations"),
+    "data": ("cutoff_len", "self_replay", "persona_prefix", "conversations"),
     "checks": ("persona_questions",),
     "model": ("vocabulary", "load_8bit"),
     "train": (

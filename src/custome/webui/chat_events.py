@@ -153,7 +153,7 @@ class ChatEvents:
             examples,
             told,
             regex,
-            manner,
+            contrast_strength,
             strength,
         ) = parts[:count]
         sample, temperature, top_p, top_k, penalty, beams, tokens = parts[count:]
@@ -171,7 +171,7 @@ class ChatEvents:
             examples=int(examples),
             persona=told,
             regex=regex,
-            manner=manner,
+            contrast_strength=contrast_strength,
             strength=strength,
         )
         return scene, GenerateOptions(
@@ -540,7 +540,7 @@ SCENE_PARTS = (
     "examples",
     "persona",
     "regex",
-    "manner",
+    "contrast_strength",
     "strength",
 )
 """Fields of a Scene behind `people`, in the order of the page's components."""

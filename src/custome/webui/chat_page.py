@@ -274,15 +274,15 @@ class _Page:
                 0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples"
             )
             self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
-            self.manner = gr.Slider(
+            self.contrast_strength = gr.Slider(
                 0,
                 1.5,
-                _SCENE.manner,
+                _SCENE.contrast_strength,
                 step=0.05,
                 label="口吻多重",
-                elem_id="manner",
+                elem_id="contrast_strength",
                 info="写的时候，他自己的用词更容易出现的程度",
-                visible=bool(engine and "leanings" in engine.supports),
+                visible=bool(engine and "logit_bias" in engine.supports),
             )
             self.strength = gr.Slider(
                 0,
@@ -355,7 +355,7 @@ class _Page:
             self.examples,
             self.persona,
             self.regex,
-            self.manner,
+            self.contrast_strength,
             self.strength,
         ]
         setup = [self.tab, self.model, *self.scene_parts, *self.sampling]

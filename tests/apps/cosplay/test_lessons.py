@@ -68,10 +68,10 @@ def test_a_conversation_is_one_persons_and_says_who_answers_once():
     made = conversations(company(), 40, seed=1, people=2)
     assert len(made) == 40 and {one.speaker for one in made} == {"牛大", "文先生"}
     for one in made:
-        assert one.front.count(f"你就是{one.speaker}") == 1 and all(
+        assert one.persona_prefix.count(f"你就是{one.speaker}") == 1 and all(
             part.speaker == one.speaker for part in one.earlier
         )
-        shown = re.findall(r"说过：“([^”]*)”", one.front)
+        shown = re.findall(r"说过：“([^”]*)”", one.persona_prefix)
         assert not set(shown) & {
             one.chat,
             *(part.chat for part in one.earlier),
@@ -161,7 +161,7 @@ def test_what_was_held_out_is_asked_the_same_way():
         "去么？",
         "“可。”",
         (),
-    ) and "你就是文先生" in asked.front
+    ) and "你就是文先生" in asked.persona_prefix
 
 
 @pytest.mark.parametrize(

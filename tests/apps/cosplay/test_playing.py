@@ -10,11 +10,11 @@ import pytest
 
 from custome.apps.cosplay.card import Card
 from custome.apps.cosplay.casting import Company, open_company
-from custome.apps.cosplay.choosing import Worn, weigh
+from custome.apps.cosplay.choosing import Genericness, weigh
 from custome.apps.cosplay.lorebook import Entry, Lorebook, recall
 from custome.apps.cosplay.own_lines import OwnLines
+from custome.apps.cosplay.persona_prefix import with_persona_prefix
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
-from custome.apps.cosplay.rehearsal import rehearsed
 from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.service import ConversationService, Tab
@@ -175,7 +175,7 @@ def test_a_scene_is_learnt_as_it_will_be_played(kind):
     few = Sample(
         context="丙曰：", chat="“在下丙某某。”", speaker="丙"
     )  # of whom nothing else is known
-    *many, other = rehearsed(
+    *many, other = with_persona_prefix(
         [sample] * 40 + [few], company, share=0.5, novel=kind == "novel", seed=1
     )
     changed = [one for one in many if one is not sample]
@@ -193,7 +193,7 @@ def test_a_scene_is_learnt_as_it_will_be_played(kind):
         Responder(engine, unseen).prompt("甲", said, Setting(), OPTIONS).request.messages
     )
     assert all(
-        "敌兵来了俺便去杀" not in one.front + one.context and one.chat == sample.chat
+        "敌兵来了俺便去杀" not in one.persona_prefix + one.context and one.chat == sample.chat
         for one in changed
     )
     as_guest = [one for one in changed if not one.earlier]
@@ -201,9 +201,11 @@ def test_a_scene_is_learnt_as_it_will_be_played(kind):
         one.earlier == sample.earlier for one in changed if one not in as_guest
     )
     if kind == "novel":
-        assert {one.front + one.context for one in as_guest} == {f"{front.content}老甲曰："}
+        assert {one.persona_prefix + one.context for one in as_guest} == {
+            f"{front.content}老甲曰："
+        }
     else:
-        assert {(one.front, one.context) for one in as_guest} == {
+        assert {(one.persona_prefix, one.context) for one in as_guest} == {
             (front.content, question[-1].content)
         }
 
@@ -262,25 +264,25 @@ def test_a_voice_is_told_from_another():
 
 def test_ones_own_words_are_leant_to_and_everybodys_are_not():
     lines = [("甲", "俺吃酒去了")] * 9 + [("乙", "小生读书去了")] * 9 + [("甲", "怪哉")]
-    lean = dict(Voices(lines, ["甲", "乙"]).leanings("甲", 0.5))
+    lean = dict(Voices(lines, ["甲", "乙"]).logit_bias("甲", 0.5))
     assert (
         lean["俺"] == lean["吃酒"] == max(lean.values()) > 0 > lean["小生"]
         and "去了" not in lean
         and "怪哉" not in lean
     )
-    assert dict(Voices(lines, ["甲", "乙"]).leanings("甲", 1.0))["俺"] == pytest.approx(
+    assert dict(Voices(lines, ["甲", "乙"]).logit_bias("甲", 1.0))["俺"] == pytest.approx(
         2 * lean["俺"], abs=0.002
     )
     assert (
-        Voices(lines, ["甲", "乙"]).leanings("丙", 0.5)
+        Voices(lines, ["甲", "乙"]).logit_bias("丙", 0.5)
         == ()
-        == Voices(lines, ["甲", "乙"]).leanings("甲", 0)
+        == Voices(lines, ["甲", "乙"]).logit_bias("甲", 0)
     )
 
 
 def test_a_person_speaks_in_their_own_words_where_the_engine_can():
     class Leaning(ScriptedEngine):
-        supports = ScriptedEngine.supports | {"leanings", "dry_multiplier"}
+        supports = ScriptedEngine.supports | {"logit_bias", "dry_multiplier"}
 
         def run(self, request, options, on_piece=None, cancel=None):
             self.options = options
@@ -289,17 +291,17 @@ def test_a_person_speaks_in_their_own_words_where_the_engine_can():
     company = Company(Cast(people=(person("甲", "老甲"), person("乙", "秀才")), lines=LINES * 3))
     engine = Leaning(["好。"])
     Responder(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
-    assert dict(engine.options.leanings)["俺"] > 0 > dict(engine.options.leanings)["小"]
-    Responder(engine, company).speak("甲", TALK[:1], Setting(manner=0), OPTIONS)
-    assert engine.options.leanings == ()
+    assert dict(engine.options.logit_bias)["俺"] > 0 > dict(engine.options.logit_bias)["小"]
+    Responder(engine, company).speak("甲", TALK[:1], Setting(contrast_strength=0), OPTIONS)
+    assert engine.options.logit_bias == ()
     Responder(engine, company, {"掌柜": Card(name="掌柜")}).speak(
         "掌柜", TALK[:1], Setting(), OPTIONS
     )
-    assert engine.options.leanings == ()  # nobody knows how a stranger talks
+    assert engine.options.logit_bias == ()  # nobody knows how a stranger talks
     engine.kind = "template"
     Responder(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
     assert (
-        dict(engine.options.leanings)["俺"] > 0 < engine.options.dry_multiplier
+        dict(engine.options.logit_bias)["俺"] > 0 < engine.options.dry_multiplier
     )  # and does not go round in circles
     engine.kind = "novel"
     Responder(engine, company).speak("甲", TALK[:1], Setting(), OPTIONS)
@@ -322,10 +324,12 @@ def test_the_candidate_that_is_shown_sounds_right_says_something_new_and_is_whol
     assert best("俺去。", "俺便走一遭。") == "俺便走一遭。"
     cut = weigh([reply("俺自去厮杀", "length"), reply("小生不敢当此。")], "甲", "", voices=voices)
     assert cut[0].text == "小生不敢当此。" and not cut[1].complete
-    worn = Worn(["此事如何是好", "如何是好啊", "这如何是好"] * 3 + ["水泊里芦花白了"])
-    assert worn.of("如何是好") > 2 and worn.of("芦花白了") == 0
+    genericness = Genericness(["此事如何是好", "如何是好啊", "这如何是好"] * 3 + ["水泊里芦花白了"])
+    assert genericness.of("如何是好") > 2 and genericness.of("芦花白了") == 0
     assert (
-        weigh([reply("如何是好啊。"), reply("芦花白了。")], "甲", "", worn=worn)[0].text
+        weigh([reply("如何是好啊。"), reply("芦花白了。")], "甲", "", genericness=genericness)[
+            0
+        ].text
         == "芦花白了。"
     )
     assert (

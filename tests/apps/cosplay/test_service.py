@@ -13,7 +13,7 @@ from custome.apps.cosplay.casting import Company
 from custome.apps.cosplay.lorebook import Entry, Lorebook
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
 from custome.apps.cosplay.responder import Responder
-from custome.apps.cosplay.scene import Scene
+from custome.apps.cosplay.scene import Scene, scene_of
 from custome.apps.cosplay.service import ConversationService, Tab
 from custome.conversations.store import Store
 from custome.corpus.cast import Cast
@@ -208,3 +208,21 @@ def test_the_picture_a_card_came_in_goes_out_with_it(tmp_path: Path):
         and read_card(again, "x").description == "新"
     )
     assert play.cards.picture("x", "别人") == b""
+
+
+def test_a_scene_of_the_last_release_keeps_its_settings(tmp_path: Path):
+    play = play_of(ScriptedEngine(["好。"]), tmp_path)
+    chat = play.store.begin("x", "旧", scene={"people": ["甲"], "manner": 0.7, "gone": 1})
+    scene = scene_of(play.store.read(chat, "x"))
+    assert (scene.people, scene.contrast_strength) == (("甲",), 0.7)
+
+
+def test_a_second_tab_on_the_same_conversation_waits_its_turn(tmp_path: Path):
+    play = play_of(ScriptedEngine(["好。"]), tmp_path)
+    tab = say(play, Tab(owner="x"), "在么？")
+    writing = play.say(tab, "one tab", "一", "m", SCENE, OPTIONS)
+    next(writing)
+    with pytest.raises(InputError, match="别的窗口"):
+        next(play.say(tab, "another tab", "二", "m", SCENE, OPTIONS))
+    list(writing)
+    assert texts(play, tab) == ["在么？", "好。", "一", "好。"]

@@ -15,7 +15,7 @@ from ...corpus.voices import Voices
 from ...errors import InputError
 from ...types import Portrait
 from .card import Card
-from .choosing import Worn
+from .choosing import Genericness
 from .lorebook import Entry, Lorebook
 from .own_lines import OwnLines
 
@@ -54,8 +54,8 @@ class Company:
         self.card = functools.cache(self._card)
         self.lorebook = functools.cache(self._lorebook)
         self.voices = functools.lru_cache(maxsize=16)(self._voices)
-        self.leanings = functools.lru_cache(maxsize=64)(self._leanings)
-        self.worn = functools.cache(self._worn)
+        self.logit_bias = functools.lru_cache(maxsize=64)(self._logit_bias)
+        self.genericness = functools.cache(self._genericness)
         self._said_in = functools.cache(self._told_in)
         self._known_by = functools.lru_cache(maxsize=16)(self._told_by)
 
@@ -163,15 +163,15 @@ class Company:
             names,
         )
 
-    def _leanings(
+    def _logit_bias(
         self, name: str, names: tuple[str, ...], strength: float
     ) -> tuple[tuple[str, float], ...]:
         """The words that are `name`'s rather than those of the others of `names`."""
-        return self.voices(names).leanings(name, strength)
+        return self.voices(names).logit_bias(name, strength)
 
-    def _worn(self) -> Worn:
+    def _genericness(self) -> Genericness:
         """What everybody in the books says."""
-        return Worn(line.text for lines in self._lines.values() for line in lines)
+        return Genericness(line.text for lines in self._lines.values() for line in lines)
 
     def _title(self, novel: str) -> str:
         return self._titles.get(novel) or novel

@@ -51,8 +51,8 @@ class Weights:
     """Of the share of the question's pairs of characters that come back."""
     loops: float = 12.0
     """Against the share of the reply's pairs of characters that it has said itself before."""
-    worn: float = 1.0
-    """Against words that everybody in the book uses (see Worn)."""
+    genericness: float = 1.0
+    """Against words that everybody in the book uses (see Genericness)."""
     length: float = 0.04
     """Of each character up to `enough`."""
     enough: int = 50
@@ -68,7 +68,7 @@ class Weighed:
     point: float
     again: float
     """How much of it was said before, 0–1."""
-    worn: float
+    genericness: float
     complete: bool
 
 
@@ -78,7 +78,7 @@ def weigh(
     question: str,
     *,
     voices: Voices | None = None,
-    worn: Worn | None = None,
+    genericness: Genericness | None = None,
     before: Sequence[str] = (),
     weights: Weights | None = None,
 ) -> list[Weighed]:
@@ -95,7 +95,7 @@ def weigh(
         again = max((len(own & other) / max(1, len(own)) for other in spoken), default=0.0)
         voice = voices.fits(reply.text, name) if voices is not None else 0.0
         point = len(own & asked) / max(1, len(asked)) if own != asked else 0.0
-        used = worn.of(reply.text) if worn is not None else 0.0
+        used = genericness.of(reply.text) if genericness is not None else 0.0
         complete = reply.finish_reason == "stop" and len(_MARKS.sub("", reply.text)) >= SHORTEST
         score = (
             weights.voice * max(voice, weights.hopeless)
@@ -104,7 +104,7 @@ def weigh(
         )
         score -= (
             weights.loops * loops(reply.text)
-            + weights.worn * used
+            + weights.genericness * used
             + UNFIT * ((again >= ALIKE) + (not complete))
         )
         weighed.append(
@@ -114,14 +114,14 @@ def weigh(
                 voice=voice,
                 point=point,
                 again=again,
-                worn=used,
+                genericness=used,
                 complete=complete,
             )
         )
     return sorted(weighed, key=lambda one: -one.score)
 
 
-class Worn:
+class Genericness:
     """How often people of a book use the words of a text: 吾有一计 is everybody's.
 
     Args:

@@ -11,13 +11,13 @@ from ...errors import InputError
 from ...types import Sample
 from .casting import company_of
 from .lessons import conversations, questions_of
-from .rehearsal import rehearsed
+from .persona_prefix import with_persona_prefix
 
 MAIN_CHARACTERS = 20
 """People whose conversations are learnt where the recipe does not say."""
 
 
-def introducing(
+def played_samples(
     recipe: Recipe,
 ) -> Callable[[Sequence[Sample], Sequence[Sample], str], tuple[list[Sample], list[Sample]]]:
     """(training, validation) samples as they are played: with who speaks in front, or as conversations with the people of the
@@ -30,8 +30,8 @@ def introducing(
     cast = read_cast(folder)
     if not cast.people:
         name, value = (
-            ("introduced", data.introduced)
-            if data.introduced
+            ("persona_prefix", data.persona_prefix)
+            if data.persona_prefix
             else ("conversations", data.conversations)
         )
         raise InputError(
@@ -40,12 +40,12 @@ def introducing(
         )
     company = company_of(by_canonical_names(cast) if data.names == "canonical" else cast)
 
-    def introduce(
+    def prepare_samples(
         train: Sequence[Sample], valid: Sequence[Sample], kind: str
     ) -> tuple[list[Sample], list[Sample]]:
         if not data.conversations:
-            return rehearsed(
-                train, company, share=data.introduced, novel=kind == "novel", seed=seed
+            return with_persona_prefix(
+                train, company, share=data.persona_prefix, novel=kind == "novel", seed=seed
             ), list(valid)
         if kind == "novel":
             raise InputError(
@@ -57,4 +57,4 @@ def introducing(
         )
         return made, questions_of(valid, company)
 
-    return introduce
+    return prepare_samples

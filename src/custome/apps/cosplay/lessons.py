@@ -123,7 +123,7 @@ def questions_of(samples: Sequence[Sample], company: Company) -> list[Sample]:
                 context=before,
                 earlier=(),
                 mention=card.cue,
-                front=system_text(card, GUEST, shown),
+                persona_prefix=system_text(card, GUEST, shown),
             )
         )
     return found
@@ -215,7 +215,7 @@ class _Player:
             earlier=tuple(earlier),
             speaker=self._card.name,
             mention=self._card.cue,
-            front=system_text(self._card, GUEST, shown),
+            persona_prefix=system_text(self._card, GUEST, shown),
         )
 
 

@@ -64,7 +64,7 @@ class Setting:
     """What the user writes is said by somebody in the story; else it is read as the story itself."""
     regex: bool = False
     """Use lorebook keys that are regular expressions."""
-    manner: float = 0.25
+    contrast_strength: float = 0.25
     """How much the character's own words are made likelier and the others' less likely while a reply is written; 0 not at all."""
     strength: float = 1.0
     """Of what was learnt, where the engine can change it."""

@@ -160,7 +160,12 @@ class Responder:
         question = normalise(next((one.text for one in reversed(said) if one.by_user), ""))
         voices = self.company.voices(rivals) if self.company.lines(card.name) else None
         weighed = weigh(
-            replies, card.name, question, voices=voices, worn=self.company.worn(), before=before
+            replies,
+            card.name,
+            question,
+            voices=voices,
+            genericness=self.company.genericness(),
+            before=before,
         )
         best = next(reply for reply in replies if reply.text == weighed[0].text)
         return Spoken(name=card.name, reply=best, prompt=prompt, weighed=tuple(weighed))
@@ -304,12 +309,14 @@ class Responder:
         if self.engine.kind == "template" and "dry_multiplier" in self.engine.supports:
             options = replace(options, dry_multiplier=ROUND_IN_CIRCLES)
         if (
-            not setting.manner
-            or "leanings" not in self.engine.supports
+            not setting.contrast_strength
+            or "logit_bias" not in self.engine.supports
             or not self.company.lines(name)
         ):
             return options
-        return replace(options, leanings=self.company.leanings(name, rivals, setting.manner))
+        return replace(
+            options, logit_bias=self.company.logit_bias(name, rivals, setting.contrast_strength)
+        )
 
     def _ended(
         self, options: GenerateOptions, said: Sequence[Said], setting: Setting

@@ -9,6 +9,9 @@ from ...conversations.store import Chat
 from .prompt import Setting
 from .responder import Order
 
+OLD_NAMES = {"manner": "contrast_strength"}
+"""Fields of a kept scene by the name the last release had for them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
@@ -29,7 +32,7 @@ class Scene:
     examples: int = Setting.examples
     persona: bool = Setting.persona
     regex: bool = Setting.regex
-    manner: float = Setting.manner
+    contrast_strength: float = Setting.contrast_strength
     strength: float = Setting.strength
 
     @property
@@ -44,7 +47,7 @@ class Scene:
             examples=self.examples,
             persona=self.persona,
             regex=self.regex,
-            manner=self.manner,
+            contrast_strength=self.contrast_strength,
             strength=self.strength,
         )
 
@@ -57,6 +60,7 @@ def kept_scene(scene: Scene) -> dict[str, Any]:
 def scene_of(chat: Chat) -> Scene:
     """The scene that was kept with a conversation; what another version kept beside it is left out."""
     known = {declared.name for declared in fields(Scene)}
-    found = {key: value for key, value in chat.scene.items() if key in known}
+    kept = {OLD_NAMES.get(key, key): value for key, value in chat.scene.items()}
+    found = {key: value for key, value in kept.items() if key in known}
     people = tuple(found.get("people") or ())
     return Scene(**{**found, "people": people, "summary": chat.summary.text})

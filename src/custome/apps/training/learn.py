@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Abilities:
     """What other rooms do for a run that asks for it."""
 
-    introducing: Callable[[Recipe], Any]
+    played_samples: Callable[[Recipe], Any]
     """Samples as they are played; see apps.cosplay.learning."""
     open_panel: Callable[..., Any]
     """People who are asked at every evaluation; see evaluation.panel."""
@@ -41,9 +41,9 @@ def learn(recipe: Recipe, reporter: Reporter, abilities: Abilities, *, resume: b
     Raises:
         CustomeError: see training.finetune.finetune.
     """
-    data, introduce, panel = recipe.data, None, None
-    if data.introduced or data.conversations:
-        introduce = abilities.introducing(recipe)
+    data, prepare_samples, panel = recipe.data, None, None
+    if data.persona_prefix or data.conversations:
+        prepare_samples = abilities.played_samples(recipe)
     if recipe.checks.persona_questions:
         panel = abilities.open_panel(
             Path(data.train_path).parent,
@@ -51,18 +51,23 @@ def learn(recipe: Recipe, reporter: Reporter, abilities: Abilities, *, resume: b
             canonical=data.names == "canonical",
         )
     # last: it may take minutes
-    everyday = everyday_texts(recipe, reporter, abilities.open_base) if data.replay else []
+    replay_texts = base_texts(recipe, reporter, abilities.open_base) if data.self_replay else []
     from ...training.finetune import finetune
     from ...training.launch import release_memory
 
     result = finetune(
-        recipe, reporter, resume=resume, everyday=everyday, introduce=introduce, panel=panel
+        recipe,
+        reporter,
+        resume=resume,
+        replay_texts=replay_texts,
+        prepare_samples=prepare_samples,
+        panel=panel,
     )
     release_memory()  # who goes on in this process loads models of their own
     return result
 
 
-def everyday_texts(
+def base_texts(
     recipe: Recipe, reporter: Reporter, open_base: Callable[[ModelConfig, Reporter], Engine]
 ) -> list[str]:
     """What the recipe's base writes by itself; kept in the cache, since it is the same for every book."""

@@ -15,10 +15,10 @@ from .prompt import GUEST, asked_of, own_line, persona_of
 
 EXAMPLES = 2
 ASKED_AS_GUEST = 0.5
-"""Share of the introduced samples that are cut down to one question, asked as the user's are."""
+"""Share of the prefixed samples that are cut down to one question, asked as the user's are."""
 
 
-def rehearsed(
+def with_persona_prefix(
     samples: Sequence[Sample], company: Company, *, share: float, novel: bool, seed: int
 ) -> list[Sample]:
     """The samples, `share` of them with who answers in front, where the book tells enough of them.
@@ -28,11 +28,11 @@ def rehearsed(
     """
     dice = random.Random(seed)
     return [
-        _introduced(one, company, novel, dice) if dice.random() < share else one for one in samples
+        _with_prefix(one, company, novel, dice) if dice.random() < share else one for one in samples
     ]
 
 
-def _introduced(sample: Sample, company: Company, novel: bool, dice: random.Random) -> Sample:
+def _with_prefix(sample: Sample, company: Company, novel: bool, dice: random.Random) -> Sample:
     if not company.lines(sample.speaker):
         return sample
     card = company.card(sample.speaker, told=novel)
@@ -59,8 +59,8 @@ def _introduced(sample: Sample, company: Company, novel: bool, dice: random.Rand
     front = ("" if novel else "\n").join([persona_of(card, GUEST, novel), *shown])
     if asked and dice.random() < ASKED_AS_GUEST:
         question = f"{asked_of(GUEST, card, asked)}{card.cue}曰：" if novel else asked
-        return replace(sample, earlier=(), front=front, context=question, mention=card.cue)
-    return replace(sample, front=front)
+        return replace(sample, earlier=(), persona_prefix=front, context=question, mention=card.cue)
+    return replace(sample, persona_prefix=front)
 
 
 def _bare(quotation: str) -> str:

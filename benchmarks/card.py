@@ -27,17 +27,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from custome.config import (
-    DataConfig,
-    DoraConfig,
-    FullConfig,
-    LoraConfig,
-    Method,
-    ModelConfig,
-    QloraConfig,
-    Recipe,
-    TrainConfig,
-)
+from custome.config import DataConfig, ModelConfig, Recipe, TrainConfig
 from custome.models.loading import from_weights
 from custome.planning.fit import fit
 from custome.planning.memory import TRIMMED_VOCABULARY, make_plan
@@ -46,6 +36,7 @@ from custome.report import NullReporter
 from custome.training import assembly, launch, trainer
 from custome.training.checkpoint import Checkpoints, Progress
 from custome.training.data import BatchPlan, Example
+from custome.tuning_methods import DoraConfig, FullConfig, LoraConfig, Method, QloraConfig
 
 GB = 1e9
 SHAPES: dict[str, dict[str, Any]] = {

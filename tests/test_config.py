@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from custome import config
+from custome import config, recipe_file
 from custome.cli.flags import parse
 from custome.cli.training import Train
 from custome.config import Recipe, TrainConfig
@@ -19,7 +19,7 @@ SHIPPED = sorted(Path(str(files("custome") / "recipes")).glob("*.yaml"))
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
 def test_shipped_recipes_load_and_have_no_problem_but_missing_data(path: Path):
-    recipe = config.load_recipe(path)
+    recipe = recipe_file.load_recipe(path)
     assert [p for p in recipe.problems() if "train_path" not in p] == []
 
 
@@ -31,13 +31,13 @@ def test_dump_and_load_agree(tmp_path: Path):
     recipe = dataclasses.replace(
         Recipe(), train=TrainConfig(learning_rate=1e-4, output_dir="某处/目录", num_epochs=0.5)
     )
-    (tmp_path / "r.yaml").write_text(config.dump(recipe), encoding="utf-8")
-    assert config.load_recipe(tmp_path / "r.yaml") == recipe
+    (tmp_path / "r.yaml").write_text(recipe_file.dump(recipe), encoding="utf-8")
+    assert recipe_file.load_recipe(tmp_path / "r.yaml") == recipe
 
 
 def test_every_setting_is_explained_once():
     for cls in config.SECTIONS.values():
-        assert set(config.field_docs(cls)) == {f.name for f in dataclasses.fields(cls)}
+        assert set(recipe_file.field_docs(cls)) == {f.name for f in dataclasses.fields(cls)}
         assert len(dataclasses.fields(cls)) <= 15
 
 
@@ -65,7 +65,7 @@ def test_wrong_recipes_are_named(tmp_path: Path, text: str, words: str):
     path = tmp_path / "r.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        config.load_recipe(path)
+        recipe_file.load_recipe(path)
     assert words in caught.value.message + caught.value.hint
 
 
@@ -86,7 +86,7 @@ def test_sources_say_where_each_value_comes_from():
 def test_a_recipe_of_the_last_release_is_read_and_told_the_new_names(tmp_path: Path, caplog):
     recipe = tmp_path / "old.yaml"
     recipe.write_text("data:\n  train_path: x.jsonl\n  replay: 0.25\n  introduced: 0.5\n", "utf-8")
-    data = config.load_recipe(recipe).data
+    data = recipe_file.load_recipe(recipe).data
     assert (data.self_replay, data.persona_prefix) == (0.25, 0.5)
     assert "replay 现在叫 self_replay" in caplog.text
 
@@ -95,7 +95,7 @@ def test_an_old_name_beside_the_new_one_is_refused(tmp_path: Path):
     recipe = tmp_path / "both.yaml"
     recipe.write_text("data:\n  replay: 0.25\n  self_replay: 0.5\n", "utf-8")
     with pytest.raises(InputError, match="同一项"):
-        config.load_recipe(recipe)
+        recipe_file.load_recipe(recipe)
 
 
 def test_flags_of_the_last_release_are_read_too(capsys):

@@ -14,7 +14,9 @@ LEVEL = {
     "files": 1,
     "ports": 1,
     "report": 1.2,  # L1 in itself: config and resources use report and files
+    "tuning_methods": 1.3,
     "config": 1.5,
+    "recipe_file": 1.6,
     "resources": 1.5,
     "machine": 1.7,
     "corpus": 2,

@@ -14,16 +14,9 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils.sentencepiece_model_pb2_new import ModelProto
 
-from custome.config import (
-    CheckConfig,
-    DataConfig,
-    LoraConfig,
-    Method,
-    ModelConfig,
-    Recipe,
-    TrainConfig,
-)
+from custome.config import CheckConfig, DataConfig, ModelConfig, Recipe, TrainConfig
 from custome.models.chatglm import ChatGLMConfig, ChatGLMForConditionalGeneration
+from custome.tuning_methods import LoraConfig, Method
 
 PEOPLE = ("张三", "李四", "王五", "赵六娘")
 PLACES = ("东门", "西山", "南桥", "北寺", "酒楼", "渡口", "城隍庙", "后园")

@@ -1,29 +1,28 @@
-"""The recipe of a training run: sections, loading, merging, checking, dumping. Knows no weights and no rows.
+"""The recipe of a training run: its sections, and what is wrong with one. Knows no weights, no rows and no files.
 
-Order of precedence: defaults < recipe file < flags. Field docstrings are the only place a setting is explained; the
-command line's help and the comments in recipe.yaml are generated from them.
+Order of precedence: defaults < recipe file (recipe_file.py) < flags.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import difflib
-import inspect
-import logging
-import textwrap
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
-import yaml
-
-from .errors import InputError, RecipeError
-from .files import read_text
+from .errors import RecipeError
 from .model_catalog import chat_templates
-
-log = logging.getLogger(__name__)
+from .tuning_methods import (
+    FACTS,
+    METHOD_NAMES,
+    AdaLoraConfig,
+    LoraConfig,
+    LoraPlusConfig,
+    Method,
+    PissaConfig,
+    QloraConfig,
+    facts_of,
+    method_class,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,145 +75,6 @@ class ModelConfig:
     """反向时重算激活：内存少，多算一遍前向；内存够就不用开。"""
     sharding: Literal["none", "fsdp", "fsdp_offload"] = "none"
     """多进程时：none 每个进程一份完整权重（DDP）；fsdp 权重、梯度、优化器状态分摊到各进程；fsdp_offload 分摊后放在内存里，用时才上卡。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoraConfig:
-    """LoRA：给线性层加低秩增量，底座不动。"""
-
-    lora_r: int = 16
-    """秩。"""
-    lora_alpha: int = 32
-    """缩放：增量乘以 alpha / r。"""
-    lora_dropout: float = 0.0
-    """增量支路输入的 dropout。"""
-    lora_targets: tuple[str, ...] = ("all-linear",)
-    """加在哪些层上；all-linear 表示除输出头外的全部线性层。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RsLoraConfig(LoraConfig):
-    """rsLoRA：缩放改为 alpha / √r，秩大时更稳（arXiv 2312.03732）。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoraConfig(LoraConfig):
-    """DoRA：方向和大小分开学（arXiv 2402.09353）；比 LoRA 慢一些。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoraPlusConfig(LoraConfig):
-    """LoRA+：B 的学习率比 A 大（arXiv 2402.12354）。"""
-
-    lora_plus_ratio: float = 4.0
-    """B 的学习率是 A 的几倍。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PissaConfig(LoraConfig):
-    """PiSSA：从权重的主成分起步（arXiv 2404.02948）；存下的适配器照普通 LoRA 使用。"""
-
-    pissa_iterations: int = 4
-    """求主成分的迭代次数。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdaLoraConfig(LoraConfig):
-    """AdaLoRA：训练中把秩分给要紧的层（arXiv 2303.10512）；lora_r 是最后的平均秩。"""
-
-    adalora_start_r: int = 24
-    """开始时每层的秩。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class QloraConfig(LoraConfig):
-    """QLoRA：底座压成 4 位或 8 位，上面学 LoRA（arXiv 2305.14314）；需要 bitsandbytes。"""
-
-    quantization: Literal["nf4", "int8"] = "nf4"
-    """底座线性层的位数：nf4 每个权重半个字节，int8 一个字节。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ia3Config:
-    """IA³：只学各层激活的缩放，参数极少（arXiv 2205.05638）。"""
-
-    ia3_targets: tuple[str, ...] = ("k_proj", "v_proj", "down_proj")
-    """缩放哪些层；down_proj 一类前馈层缩放输入，其余缩放输出。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PromptConfig:
-    """Prompt tuning：在开头学几个虚拟词（arXiv 2104.08691）。"""
-
-    virtual_tokens: int = 20
-    """虚拟词的个数。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrefixConfig:
-    """Prefix tuning（P-tuning v2）：每一层都在开头学几个虚拟词的键和值（arXiv 2101.00190、2110.07602）。"""
-
-    virtual_tokens: int = 20
-    """虚拟词的个数。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FreezeConfig:
-    """Freeze：只练最后几层，其余冻住。"""
-
-    last_layers: int = 2
-    """练最后几层。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BitfitConfig:
-    """BitFit：只练偏置（arXiv 2106.10199）；没有偏置的底座（Gemma、Llama）要连归一化一起练。"""
-
-    with_norms: bool = False
-    """归一化层的缩放也练。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FullConfig:
-    """全参数：所有权重都练。"""
-
-
-Method = (
-    LoraConfig
-    | RsLoraConfig
-    | DoraConfig
-    | LoraPlusConfig
-    | PissaConfig
-    | AdaLoraConfig
-    | QloraConfig
-    | Ia3Config
-    | PromptConfig
-    | PrefixConfig
-    | FreezeConfig
-    | BitfitConfig
-    | FullConfig
-)
-METHODS: dict[str, type[Method]] = {
-    "lora": LoraConfig,
-    "rslora": RsLoraConfig,
-    "dora": DoraConfig,
-    "lora+": LoraPlusConfig,
-    "pissa": PissaConfig,
-    "adalora": AdaLoraConfig,
-    "qlora": QloraConfig,
-    "ia3": Ia3Config,
-    "prompt": PromptConfig,
-    "prefix": PrefixConfig,
-    "freeze": FreezeConfig,
-    "bitfit": BitfitConfig,
-    "full": FullConfig,
-}
-"""Tuning methods by name; one config class each."""
-METHOD_NAMES: dict[type, str] = {cls: name for name, cls in METHODS.items()}
-RATES = {"full": 1e-4, "freeze": 3e-4, "prompt": 3e-2, "prefix": 1e-2, "ia3": 1e-2, "bitfit": 3e-3}
-"""Peak learning rates of methods that need another one than LoRA's."""
-IN_PLACE = (FreezeConfig, BitfitConfig, FullConfig)
-"""Methods that change the base's own weights; the others put an adapter on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -382,7 +242,7 @@ class Recipe:
         dropout = getattr(self.method, "lora_dropout", 0.0)
         if not 0 <= dropout < 1:
             wrong.append(f"lora_dropout={dropout} 应在 [0, 1) 内")
-        if self.model.load_8bit and isinstance(self.method, IN_PLACE):
+        if self.model.load_8bit and facts_of(self.method).changes == "weights":
             wrong.append(
                 f"load_8bit 的底座只有整数，不能用 {name} 改它的权重；用 lora、qlora，或去掉 load_8bit"
             )
@@ -390,13 +250,12 @@ class Recipe:
             wrong.append(
                 f"{name} 不能和 load_8bit 同用；8 位底座用 --method qlora --quantization int8"
             )
-        whole = isinstance(
-            self.method,
-            AdaLoraConfig | PissaConfig | QloraConfig | PromptConfig | PrefixConfig | Ia3Config,
-        )
-        if self.model.sharding != "none" and (whole or self.model.load_8bit):
+        if self.model.sharding != "none" and (
+            self.model.load_8bit or not facts_of(self.method).can_be_sharded
+        ):
+            can = "、".join(name for name, facts in FACTS.items() if facts.can_be_sharded)
             wrong.append(
-                f"{name}{' 加 load_8bit' * self.model.load_8bit} 不能分摊（sharding={self.model.sharding}）；能分摊的：lora、rslora、lora+、dora、freeze、bitfit、full"
+                f"{name}{' 加 load_8bit' * self.model.load_8bit} 不能分摊（sharding={self.model.sharding}）；能分摊的：{can}"
             )
         if isinstance(self.method, PissaConfig) and self.train.weight_decay:
             wrong.append(
@@ -404,10 +263,7 @@ class Recipe:
             )
         if isinstance(self.method, LoraPlusConfig) and self.train.optimizer == "muon":
             wrong.append("lora+ 要分两种学习率，muon 做不到；用 adamw")
-        if (
-            isinstance(self.method, PrefixConfig | PromptConfig)
-            and self.model.gradient_checkpointing
-        ):
+        if facts_of(self.method).changes == "tokens" and self.model.gradient_checkpointing:
             wrong.append(f"{name} 不能和 gradient_checkpointing 同用；减小 micro_batch_size")
         if (
             isinstance(self.method, AdaLoraConfig)
@@ -422,7 +278,7 @@ class Recipe:
         """With a learning rate that suits the method where none was given."""
         if self.train.learning_rate:
             return self
-        rate = RATES.get(METHOD_NAMES[type(self.method)], 2e-3)
+        rate = facts_of(self.method).rate
         if self.train.optimizer == "adafactor":  # its steps are relative to the size of the weights
             rate *= 50
         return dataclasses.replace(self, train=dataclasses.replace(self.train, learning_rate=rate))
@@ -437,9 +293,6 @@ class Recipe:
             )
 
 
-OLD_NAMES = {"replay": "self_replay", "introduced": "persona_prefix"}
-"""Settings by the name the last release had for them; read for one more release, with a line that says the new one."""
-
 SECTIONS: dict[str, type] = {
     "data": DataConfig,
     "model": ModelConfig,
@@ -447,43 +300,6 @@ SECTIONS: dict[str, type] = {
     "train": TrainConfig,
     "checks": CheckConfig,
 }
-
-
-def field_docs(cls: type) -> dict[str, str]:
-    """Docstring of every field of a dataclass, inherited ones first, read from the source."""
-    docs: dict[str, str] = {}
-    for parent in [c for c in reversed(cls.__mro__) if dataclasses.is_dataclass(c)]:
-        body = ast.parse(textwrap.dedent(inspect.getsource(parent))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for declared, following in zip(body.body, body.body[1:], strict=False):
-            named = isinstance(declared, ast.AnnAssign) and isinstance(declared.target, ast.Name)
-            if (
-                named
-                and isinstance(following, ast.Expr)
-                and isinstance(following.value, ast.Constant)
-            ):
-                docs[declared.target.id] = str(following.value.value)  # type: ignore[attr-defined]
-    return docs
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """The known word most like a mistyped one, or ''."""
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
-    return found[0] if found else ""
-
-
-def method_class(name: str) -> type[Method]:
-    """Config class of a tuning method.
-
-    Raises:
-        InputError: no such method; the nearest one is named.
-    """
-    if name not in METHODS:
-        hint = nearest(name, list(METHODS)) or ", ".join(METHODS)
-        raise InputError(
-            f"没有微调方法 {name!r}", f"是不是想用 --method {hint}？可用：{', '.join(METHODS)}"
-        )
-    return METHODS[name]
 
 
 def with_method(recipe: Recipe, name: str | None) -> Recipe:
@@ -495,139 +311,6 @@ def with_method(recipe: Recipe, name: str | None) -> Recipe:
     if name is None or type(recipe.method) is method_class(name):
         return recipe
     return dataclasses.replace(recipe, method=method_class(name)())
-
-
-def find_recipe(name: str) -> Path:
-    """A recipe file, or one that comes with the program by its name (cosplay, sanguo, long …)."""
-    shipped = Path(str(files("custome"))) / "recipes" / f"{name}.yaml"
-    return shipped if not Path(name).exists() and shipped.is_file() else Path(name)
-
-
-def shipped_recipe(name: str) -> Recipe:
-    """A recipe that comes with the program, whatever lies in the working directory under its name."""
-    return load_recipe(Path(str(files("custome"))) / "recipes" / f"{name}.yaml")
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read a YAML recipe; what it leaves out keeps its default.
-
-    Raises:
-        InputError: not readable, not YAML, unknown section or key, or a value of the wrong type.
-    """
-    try:
-        raw = yaml.safe_load(read_text(path, "配方"))
-    except yaml.YAMLError as error:
-        raise InputError(
-            f"配方 {str(path)!r} 不是合法的 YAML：{str(error).splitlines()[0]}",
-            "对照 docs/train.md 里的例子",
-        ) from error
-    if not isinstance(raw, dict):
-        raise InputError(
-            f"配方 {str(path)!r} 的最外层应是若干节：{', '.join(SECTIONS)}",
-            "对照 docs/train.md 里的例子",
-        )
-    sections = {}
-    for name, values in raw.items():
-        if name not in SECTIONS:
-            raise InputError(
-                f"配方 {str(path)!r} 里没有 {name!r} 这一节",
-                f"是不是 {nearest(str(name), list(SECTIONS))!r}？",
-            )
-        cls = SECTIONS[name]
-        if name == "method" and isinstance(values, str):
-            values = {"name": values}
-        if not isinstance(values or {}, dict):
-            raise InputError(
-                f"配方 {str(path)!r} 的 {name} 应是若干“键: 值”，这里是 {values!r}",
-                "对照 docs/train.md 里的例子",
-            )
-        values = dict(values or {})
-        if name == "method":
-            cls = method_class(str(values.pop("name", "lora")))
-        sections[name] = _section(cls, values, f"配方 {str(path)!r} 的 {name}")
-    return Recipe(**sections)
-
-
-def _section(cls: type, values: dict[str, Any], where: str) -> Any:
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    hints = get_type_hints(cls)
-    values, converted = _renamed(values, list(known), where), {}
-    for key, value in values.items():
-        if key not in known:
-            raise InputError(
-                f"{where} 里没有 {key!r} 这一项",
-                f"是不是 {nearest(str(key), list(known)) or list(known)}？",
-            )
-        converted[key] = _convert(value, known[key], where)
-        allowed = get_args(hints[key]) if get_origin(hints[key]) is Literal else ()
-        if allowed and converted[key] not in allowed:
-            raise InputError(
-                f"{where}.{key} = {value!r}，只能是 {'、'.join(map(str, allowed))}",
-                f"是不是 {nearest(str(value), list(allowed))}？",
-            )
-    return cls(**converted)
-
-
-def _renamed(values: dict[str, Any], known: list[str], where: str) -> dict[str, Any]:
-    """Values under today's names."""
-    found = {}
-    for key, value in values.items():
-        new = OLD_NAMES.get(key, key) if key not in known else key
-        if new != key and new in values:
-            raise InputError(f"{where} 里 {key!r} 和 {new!r} 是同一项，写了两次", f"只留 {new}")
-        if new != key:
-            log.warning("%s：%s 现在叫 %s", where, key, new)
-        found[new] = value
-    return found
-
-
-def _convert(value: Any, declared: dataclasses.Field[Any], where: str) -> Any:
-    default = declared.default
-    if isinstance(default, bool):
-        fits = isinstance(value, bool)
-    elif isinstance(default, tuple):
-        value = tuple(value) if isinstance(value, list) else (value,)
-        fits = all(isinstance(item, str) for item in value)
-    elif isinstance(default, float) or declared.name == "num_epochs":
-        value = float(value) if isinstance(value, (int, float)) or _is_number(value) else value
-        fits = isinstance(value, float)
-    elif isinstance(default, int):
-        fits = isinstance(value, int) and not isinstance(value, bool)
-    else:
-        fits = isinstance(value, str)
-    if not fits:
-        raise InputError(
-            f"{where}.{declared.name} = {value!r}，应是 {declared.type}", f"默认值是 {default!r}"
-        )
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    """YAML 1.1 reads 2e-3 as a string."""
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def dump(recipe: Recipe) -> str:
-    """The recipe as YAML with every field's explanation as a comment; load_recipe reads it back."""
-    lines = []
-    for name in SECTIONS:
-        section = getattr(recipe, name)
-        docs = field_docs(type(section))
-        lines.append(f"{name}:  # {(type(section).__doc__ or '').strip()}")
-        if name == "method":
-            lines.append(f"  name: {METHOD_NAMES[type(section)]}")
-        for declared in dataclasses.fields(section):
-            value = getattr(section, declared.name)
-            value = list(value) if isinstance(value, tuple) else value
-            shown = yaml.safe_dump(
-                value, allow_unicode=True, default_flow_style=True, width=10**6
-            ).splitlines()[0]
-            lines.append(f"  {declared.name}: {shown}  # {docs.get(declared.name, '')}")
-    return "\n".join(lines) + "\n"
 
 
 def sources(final: Recipe, from_file: Recipe) -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from custome import config
+from custome import recipe_file
 from custome.apps.training.behind import TrainingBehind
 from custome.engine.base import Cancel, ServedModel
 from custome.engine.scripted import ScriptedEngine
@@ -35,7 +35,7 @@ def test_it_waits_while_somebody_is_answered_and_is_taken_over_at_the_end(
         tiny_base, tmp_path / "run", steps=200, checks={"eval_steps": 0, "save_steps": 100}
     )
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
+    (tmp_path / "run" / "recipe.yaml").write_text(recipe_file.dump(recipe), encoding="utf-8")
     busy, done = threading.Event(), threading.Event()
     behind = TrainingBehind(tmp_path / "run", steps=200, busy=busy.is_set, done=done.set)
     assert "准备" in behind.told()
@@ -58,7 +58,7 @@ def test_stopped_it_saves_and_goes_on_next_time(tiny_base: Path, tmp_path: Path)
         tiny_base, tmp_path / "run", steps=400, checks={"eval_steps": 0, "save_steps": 400}
     )
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
+    (tmp_path / "run" / "recipe.yaml").write_text(recipe_file.dump(recipe), encoding="utf-8")
     behind = TrainingBehind(tmp_path / "run", steps=400, busy=lambda: False, done=lambda: None)
     wait_for(lambda: "/400" in behind.told())
     behind.stop()

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from custome.apps.training.run import TrainingRun
-from custome.config import dump
+from custome.recipe_file import dump
 from custome.webui.launch import open_page
 from custome.webui.training_page import build_training_page
 from tiny import make_recipe

@@ -11,8 +11,8 @@ import pytest
 from custome import resources
 from custome.cli import models
 from custome.cli.app import main
-from custome.config import find_recipe, load_recipe
 from custome.model_catalog import shipped_models, shipped_name
+from custome.recipe_file import find_recipe, load_recipe
 from custome.resources import catalogue
 
 

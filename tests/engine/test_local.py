@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from custome.config import CheckConfig, DataConfig, LoraConfig, ModelConfig, Recipe, TrainConfig
+from custome.config import CheckConfig, DataConfig, ModelConfig, Recipe, TrainConfig
 from custome.engine.base import Cancel
 from custome.engine.local import LocalEngine, _without_half_a_stop, open_local
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import InputError, RunError
 from custome.report import NullReporter
 from custome.training.finetune import finetune
+from custome.tuning_methods import LoraConfig
 from custome.types import GenerateOptions, Message, Request
 from tiny import make_tiny_rows
 

@@ -273,7 +273,7 @@ def test_halves(tiny_glm: Path, dtype: torch.dtype):
 
 @pytest.mark.parametrize("bits", ["int8", "nf4"])
 def test_it_learns_on_a_quantized_base(tiny_glm: Path, tmp_path: Path, bits: str):
-    from custome.config import QloraConfig
+    from custome.tuning_methods import QloraConfig
 
     method = QloraConfig(
         lora_r=4, lora_alpha=8, quantization=bits, lora_targets=("query_key_value",)

@@ -15,7 +15,6 @@ import torch
 from gguf import GGUFValueType
 
 from custome.cli.app import main
-from custome.config import DoraConfig, FullConfig, LoraConfig, PrefixConfig, RsLoraConfig
 from custome.corpus.formats import read_samples
 from custome.engine.local import open_local
 from custome.errors import ExportError, InputError, RunError, SourceError
@@ -26,6 +25,7 @@ from custome.models.loading import load_model, load_tokenizer
 from custome.models.run_folder import read_kept, read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
+from custome.tuning_methods import DoraConfig, FullConfig, LoraConfig, PrefixConfig, RsLoraConfig
 from tiny import make_recipe, make_tiny_base
 
 KINDS = ("gemma", "qwen", "qwen3", "llama", "internlm3")

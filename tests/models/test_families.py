@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from custome.config import LoraConfig
 from custome.models.adapters import load_adapter
 from custome.models.chat_format import open_format
 from custome.models.loading import load_base, load_model, load_tokenizer
 from custome.models.run_folder import read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
+from custome.tuning_methods import LoraConfig
 from custome.types import Message
 from tiny import make_recipe, make_tiny_base
 

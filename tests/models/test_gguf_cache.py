@@ -14,13 +14,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from custome.config import RsLoraConfig
 from custome.models import gguf_cache
 from custome.models.export import export
 from custome.models.gguf import read_head
 from custome.models.run_folder import read_kept
 from custome.report import NullReporter
 from custome.training.finetune import finetune
+from custome.tuning_methods import RsLoraConfig
 from tiny import PLACES, make_recipe, make_tiny_base
 
 

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 
 from custome.cli.app import main
-from custome.config import DoraConfig, FullConfig, Ia3Config, LoraConfig, RsLoraConfig
 from custome.errors import InputError, RunError
 from custome.models.adapters import load_adapter
 from custome.models.loading import load_model
@@ -17,6 +16,7 @@ from custome.models.merge import merge
 from custome.models.run_folder import read_run
 from custome.report import NullReporter
 from custome.training.finetune import finetune
+from custome.tuning_methods import DoraConfig, FullConfig, Ia3Config, LoraConfig, RsLoraConfig
 from tiny import make_recipe, make_tiny_base
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from custome.config import find_recipe, load_recipe
 from custome.model_catalog import shipped_models
 from custome.planning.choice import FEWEST, MOST, Candidate, choose
+from custome.recipe_file import find_recipe, load_recipe
 
 GB = 1e9
 SIZES = {"gemma3-270m": 0.25 * GB, "qwen2.5-coder-0.5b": 0.49 * GB, "qwen2.5-coder-1.5b": 1.12 * GB}

@@ -10,21 +10,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from custome.cli.app import main
-from custome.config import (
-    METHODS,
-    DataConfig,
-    FullConfig,
-    LoraConfig,
-    ModelConfig,
-    QloraConfig,
-    Recipe,
-    TrainConfig,
-)
+from custome.config import DataConfig, ModelConfig, Recipe, TrainConfig
 from custome.errors import InputError
 from custome.model_catalog import all_models
 from custome.planning.fit import fit, read_bytes
 from custome.planning.memory import make_plan, parameters
 from custome.planning.shapes import find_shape, read_shape
+from custome.tuning_methods import METHODS, FullConfig, LoraConfig, QloraConfig
 from tiny import make_tiny_base
 
 RECIPE = Recipe(

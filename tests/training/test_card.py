@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from custome.config import DoraConfig, FullConfig, LoraConfig, Method, QloraConfig
 from custome.engine.local import open_local
 from custome.report import NullReporter, read_metrics
 from custome.training import launch, packing
 from custome.training.finetune import finetune
+from custome.tuning_methods import DoraConfig, FullConfig, LoraConfig, Method, QloraConfig
 from custome.types import GenerateOptions, Message, Request
 from tiny import make_recipe
 

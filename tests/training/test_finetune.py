@@ -16,13 +16,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from custome.config import FullConfig, LoraConfig, dump
 from custome.corpus.build import build
 from custome.errors import InputError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.ports import free_port
+from custome.recipe_file import dump
 from custome.report import NullReporter
 from custome.training.finetune import finetune, load_samples
+from custome.tuning_methods import FullConfig, LoraConfig
 from tiny import PEOPLE, make_recipe, make_tiny_rows
 
 

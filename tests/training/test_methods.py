@@ -9,7 +9,13 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from custome.config import (
+from custome.errors import RunError, TrainingError
+from custome.models.adapters import load_adapter
+from custome.models.loading import load_model
+from custome.models.run_folder import ADAPTER_FILES, read_run
+from custome.report import NullReporter
+from custome.training.finetune import finetune
+from custome.tuning_methods import (
     METHODS,
     AdaLoraConfig,
     BitfitConfig,
@@ -26,12 +32,6 @@ from custome.config import (
     QloraConfig,
     RsLoraConfig,
 )
-from custome.errors import RunError, TrainingError
-from custome.models.adapters import load_adapter
-from custome.models.loading import load_model
-from custome.models.run_folder import ADAPTER_FILES, read_run
-from custome.report import NullReporter
-from custome.training.finetune import finetune
 from tiny import make_recipe, make_tiny_base
 
 RANKS = {"lora_r": 4, "lora_alpha": 8}

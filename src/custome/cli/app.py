@@ -74,7 +74,7 @@ def find_command(argv: Sequence[str]) -> tuple[str, list[str]]:
         name = " ".join(argv[:words])
         if len(argv) >= words and name in COMMANDS:
             return name, list(argv[words:])
-    from ..config import nearest
+    from ..tuning_methods import nearest
 
     close = nearest(" ".join(argv[:2]), list(COMMANDS)) or nearest(argv[0], list(COMMANDS))
     raise InputError(

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from .. import config
+from .. import recipe_file
 from ..apps.cosplay.prompt import Setting
 from ..engine.open import EngineOptions, name_of, open_models
 from ..errors import InputError
@@ -226,7 +226,7 @@ def answering(engine: Any, run: Path, play: Drawing, people: Sequence[str]) -> A
 def _corpus_of(run: Path) -> Path:
     from ..models.run_folder import read_run
 
-    recipe = config.load_recipe(run / "recipe.yaml")
+    recipe = recipe_file.load_recipe(run / "recipe.yaml")
     folder = Path(read_run(run).started_in or ".") / Path(recipe.data.train_path).parent
     if not (folder / "corpus.json").is_file():
         raise InputError(

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import tyro
 
-from ..config import OLD_NAMES, nearest
 from ..errors import InputError
+from ..recipe_file import OLD_NAMES
+from ..tuning_methods import nearest
 
 T = TypeVar("T")
 OLD_FLAGS = {**OLD_NAMES, "manner": "contrast_strength"}

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from ..config import nearest, shipped_recipe
 from ..errors import InputError
 from ..model_catalog import ModelEntry, shipped_models, shipped_name
 from ..planning.memory import make_plan
+from ..recipe_file import shipped_recipe
 from ..report import ConsoleReporter
 from ..resources import catalogue, custome_home, fetch, take_file, where
+from ..tuning_methods import nearest
 from .flags import parse
 from .plan import with_known_type
 

@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
-from .. import config
-from ..config import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig, Recipe
+from .. import config, recipe_file
+from ..config import Recipe
 from ..machine import device_here, read_rates
 from ..model_catalog import all_models, find_model
 from ..planning.fit import Fit, fit, read_bytes
 from ..planning.memory import GB, MemoryPlan, make_plan, share_of_rate
 from ..planning.shapes import find_shape
 from ..report import ConsoleReporter, Reporter
+from ..tuning_methods import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig
 from ..types import ModelShape
 from .flags import parse, take
 
@@ -46,7 +47,7 @@ class Plan:
 
 
 def plan(argv: list[str]) -> int:
-    filed = config.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
+    filed = recipe_file.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
     filed = config.with_method(filed, take(argv, "method"))
     flags = parse(Plan, argv, "custome plan", default=Plan(settings=filed))
     device = device_here() if flags.on == "auto" else flags.on

@@ -14,7 +14,7 @@ from typing import Any
 
 from tyro.conf import Positional
 
-from .. import config
+from .. import recipe_file
 from ..config import Recipe
 from ..engine.open import EngineOptions, Opened, host_base, open_models
 from ..errors import RunError
@@ -98,7 +98,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
     folder = Path("runs") / (name + (f"-{flags.steps}steps" if flags.steps else ""))
     given = flags.model.base_model or ("" if flags.base == "auto" else flags.base)
     if (folder / "run.json").is_file():
-        filed = config.load_recipe(folder / "recipe.yaml")
+        filed = recipe_file.load_recipe(folder / "recipe.yaml")
         same = (
             shipped_name(filed.model.base_model) == shipped_name(given)
             if shipped_name(given)
@@ -113,7 +113,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
         )
         base, given, planned = choice.candidate.recipe, choice.candidate.name, choice.steps
     else:
-        base = config.shipped_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo")
+        base = recipe_file.shipped_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo")
         planned = base.train.steps
     steps = flags.steps or planned
     talks = base.data.conversations and max(1, steps) * base.train.batch_size
@@ -156,7 +156,7 @@ def _choose(flags: Quickstart, given: str) -> Choice:
             continue
         path, parts = where(name), sum(wheel.bytes for wheel in catalogue()[name].wheels)
         size = path.stat().st_size if path.is_file() else parts
-        recipe = config.shipped_recipe(known.recipe)
+        recipe = recipe_file.shipped_recipe(known.recipe)
         candidates[name] = Candidate(name=name, shape=known.shape, file_bytes=size, recipe=recipe)
     if not given:
         # Its replies have not been measured yet, and its everyday Chinese is poorer than its size suggests.
@@ -186,7 +186,7 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
         from ..apps.training.behind import TrainingBehind
 
         if not (run / "run.json").is_file():
-            write_text(run / "recipe.yaml", config.dump(recipe))
+            write_text(run / "recipe.yaml", recipe_file.dump(recipe))
 
         def take_over() -> None:
             served.replace(open_models([str(run)], flags.model, ConsoleReporter()).hosted[0])
@@ -212,7 +212,7 @@ def _is_complete(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
         return False
     from ..training.finetune import data_files
 
-    if config.load_recipe(run / "recipe.yaml") != recipe:
+    if recipe_file.load_recipe(run / "recipe.yaml") != recipe:
         raise RunError(
             f"{str(run)!r} 里是用别的设置训练的",
             f"用它聊天：custome serve {run}；重新来过先删掉：rm -r {run}",

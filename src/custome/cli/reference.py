@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 from typing import Any, get_type_hints
 
-from ..config import field_docs
+from ..recipe_file import field_docs
 from .app import COMMANDS
 
 

@@ -15,10 +15,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from .. import config
-from ..config import LoraConfig, Recipe
+from .. import recipe_file
+from ..config import Recipe
 from ..engine.open import EngineOptions, open_models
 from ..errors import InputError
+from ..tuning_methods import LoraConfig
 from .app import guarded
 from .flags import parse
 from .serve import serve_page
@@ -153,7 +154,7 @@ def _defaults(cls: Any, recipe: Recipe) -> Any:
 
 
 def _train(cls: Any, recipe_name: str, argv: list[str], prog: str) -> int:
-    filed = config.load_recipe(Path(str(files("custome") / "recipes" / f"{recipe_name}.yaml")))
+    filed = recipe_file.load_recipe(Path(str(files("custome") / "recipes" / f"{recipe_name}.yaml")))
     flags = parse(
         cls, spell_out_booleans(cls, argv), f"python {prog}", default=_defaults(cls, filed)
     )

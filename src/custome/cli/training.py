@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from .. import config
+from .. import config, recipe_file
 from ..config import Recipe
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
@@ -35,7 +35,9 @@ class Train:
 
 def train(argv: list[str]) -> int:
     filed = (
-        config.load_recipe(config.find_recipe(path)) if (path := take(argv, "recipe")) else Recipe()
+        recipe_file.load_recipe(recipe_file.find_recipe(path))
+        if (path := take(argv, "recipe"))
+        else Recipe()
     )
     filed = config.with_method(filed, take(argv, "method"))
     flags = parse(Train, argv, "custome train", default=Train(settings=filed))

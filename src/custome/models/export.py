@@ -21,10 +21,10 @@ import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from ..config import load_recipe
 from ..errors import ExportError, InputError, RunError, SourceError
 from ..files import atomic_folder, write_text
 from ..model_catalog import find_model
+from ..recipe_file import load_recipe
 from ..report import Reporter
 from ..types import Message, Sample
 from . import chatglm, convert, proof

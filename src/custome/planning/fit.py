@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..config import METHOD_NAMES, FullConfig, LoraConfig, QloraConfig, Recipe
+from ..config import Recipe
 from ..errors import InputError
+from ..tuning_methods import METHOD_NAMES, FullConfig, LoraConfig, QloraConfig
 from ..types import ModelShape
 from .memory import MemoryPlan, make_plan
 

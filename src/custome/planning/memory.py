@@ -7,23 +7,27 @@ cannot be derived (program, allocator) were measured; docs/log.md says how.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from ..config import (
-    IN_PLACE,
-    METHOD_NAMES,
+from ..config import Recipe
+from ..tuning_methods import (
     AdaLoraConfig,
     BitfitConfig,
     DoraConfig,
     FreezeConfig,
     FullConfig,
+    Ia3Config,
     LoraConfig,
     LoraPlusConfig,
+    Method,
     PissaConfig,
+    PrefixConfig,
+    PromptConfig,
     QloraConfig,
-    Recipe,
     RsLoraConfig,
+    facts_of,
 )
 from ..types import ModelShape
 
@@ -94,20 +98,12 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
     masters = (
         4.0 if value < 4 else 0.0
     )  # trained weights are fp32 beside the copies that are computed with
+    in_place = facts_of(method).changes == "weights"
     kept_value = value
-    if value < 4 and isinstance(method, (DoraConfig, *IN_PLACE)):
-        kept_value = DORA_BYTES[device] if isinstance(method, DoraConfig) else MIXED_BYTES
-
-    adapter = _adapter_parameters(recipe, shape)
-    in_place = isinstance(method, IN_PLACE)
-    if isinstance(method, FullConfig):
-        trainable = linear + embeddings
-    elif isinstance(method, FreezeConfig):
-        trainable = method.last_layers * _layer_weights(shape)
-    elif isinstance(method, BitfitConfig):
-        trainable = shape.layers * shape.norms * shape.hidden
-    else:
-        trainable = adapter
+    if value < 4 and (in_place or isinstance(method, DoraConfig)):
+        kept_value = MIXED_BYTES if in_place else DORA_BYTES[device]
+    trainable = TRAINED[type(method)](method, shape, vocab)
+    adapter = 0.0 if in_place else trainable
     tokens = train.micro_batch_size * recipe.data.cutoff_len
     kept = _kept_values(recipe, shape)
     if recipe.model.gradient_checkpointing:
@@ -124,7 +120,7 @@ def make_plan(recipe: Recipe, shape: ModelShape, device: Literal["cpu", "cuda"])
     return MemoryPlan(
         program=PROGRAM_BYTES[device],
         weights=weights + (masters * trainable if in_place else 0.0),
-        adapter=0.0 if in_place else adapter * 4.0,
+        adapter=adapter * 4.0,
         gradients=trainable * 4.0,
         optimizer=optimizer,
         activations=activations,
@@ -159,12 +155,11 @@ def _layer_weights(shape: ModelShape) -> int:
     )
 
 
-def _adapter_parameters(recipe: Recipe, shape: ModelShape) -> int:
-    method = recipe.method
-    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    if isinstance(method, LoraConfig):
-        r = method.lora_r * (2 if isinstance(method, PissaConfig) else 1)
-        r = method.adalora_start_r if isinstance(method, AdaLoraConfig) else r
+def _lora(rank: Callable[[Any], int]) -> Trained:
+    """Parameters of a LoRA of `rank` on its targets."""
+
+    def trained(method: LoraConfig, shape: ModelShape, vocab: int) -> float:
+        queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
         sides = {
             "q_proj": (shape.hidden, queries),
             "k_proj": (shape.hidden, keys),
@@ -175,18 +170,41 @@ def _adapter_parameters(recipe: Recipe, shape: ModelShape) -> int:
             "up_proj": (shape.hidden, shape.intermediate),
             "down_proj": (shape.intermediate, shape.hidden),
         }
-        everywhere = method.lora_targets == ("all-linear",)
-        names = (
-            [n for n in sides if n != "query_key_value"]
-            if everywhere
-            else [n for n in method.lora_targets if n in sides]
-        )
-        return shape.layers * r * sum(sum(sides[name]) for name in names)
-    name = METHOD_NAMES[type(method)]
-    if name == "ia3":
-        return shape.layers * (2 * keys + shape.intermediate)
-    tokens = getattr(method, "virtual_tokens", 0)
-    return tokens * (2 * shape.layers * keys if name == "prefix" else shape.hidden)
+        names = [name for name in method.lora_targets if name in sides]
+        if method.lora_targets == ("all-linear",):
+            names = [name for name in sides if name != "query_key_value"]
+        return shape.layers * rank(method) * sum(sum(sides[name]) for name in names)
+
+    return trained
+
+
+def _keys(shape: ModelShape) -> int:
+    return shape.kv_heads * shape.head_dim
+
+
+Trained = Callable[[Any, ModelShape, int], float]
+"""(a method's config, shape of the base, tokens of its vocabulary) → trained parameters."""
+_PLAIN = _lora(lambda method: method.lora_r)
+TRAINED: dict[type[Method], Trained] = {
+    LoraConfig: _PLAIN,
+    RsLoraConfig: _PLAIN,
+    DoraConfig: _PLAIN,
+    LoraPlusConfig: _PLAIN,
+    QloraConfig: _PLAIN,
+    PissaConfig: _lora(lambda method: 2 * method.lora_r),
+    AdaLoraConfig: _lora(lambda method: method.adalora_start_r),
+    Ia3Config: lambda _, shape, vocab: shape.layers * (2 * _keys(shape) + shape.intermediate),
+    PromptConfig: lambda method, shape, vocab: method.virtual_tokens * shape.hidden,
+    PrefixConfig: lambda method, shape, vocab: (
+        method.virtual_tokens * 2 * shape.layers * _keys(shape)
+    ),
+    FreezeConfig: lambda method, shape, vocab: method.last_layers * _layer_weights(shape),
+    BitfitConfig: lambda _, shape, vocab: shape.layers * shape.norms * shape.hidden,
+    FullConfig: lambda _, shape, vocab: (
+        shape.layers * _layer_weights(shape) + vocab * shape.hidden * (1 if shape.tied else 2)
+    ),
+}
+"""One entry a method."""
 
 
 def _layers_behind(recipe: Recipe, shape: ModelShape) -> int:
@@ -202,9 +220,8 @@ def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
     attention = (
         2 * queries + 2 * keys + ((queries + keys) if shape.qk_norm else 0)
     )  # q, k, v, out; before the norms of q and k
-    if not isinstance(
-        method, (LoraConfig, *IN_PLACE)
-    ):  # frozen products need not know their inputs
+    # frozen products need not know their inputs
+    if facts_of(method).changes != "weights" and not isinstance(method, LoraConfig):
         return inputs + attention + 3 * wide
     products = (
         2 * shape.hidden + queries
@@ -226,7 +243,7 @@ QUANTIZED_KEEPS = 1.5
 """bitsandbytes keeps quantized inputs and statistics beside; measured."""
 
 
-def _flop(recipe: Recipe, shape: ModelShape, linear: float, head: float, adapter: int) -> float:
+def _flop(recipe: Recipe, shape: ModelShape, linear: float, head: float, adapter: float) -> float:
     """2 operations a weight forwards; 2 more towards the input; 2 more towards every trained weight."""
     upper = _layers_behind(recipe, shape) / shape.layers
     trained = (

@@ -6,8 +6,9 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from ..config import Method, PrefixConfig, PromptConfig, Recipe
+from ..config import Recipe
 from ..models.loading import Quantization
+from ..tuning_methods import Method, PrefixConfig, PromptConfig
 from . import fastlora, fastnorm, fastrope, sharding
 from .activation_cache import ActivationCache
 from .data import Batching

@@ -16,8 +16,8 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 
-from .. import config
-from ..config import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method, Recipe
+from .. import recipe_file
+from ..config import Recipe
 from ..corpus.cast import FOLDER as CAST_FOLDER
 from ..corpus.cast import take_cast
 from ..corpus.dataset import canonical_cues, with_main_characters
@@ -52,6 +52,7 @@ from ..models.run_folder import (
 from ..models.sources import fingerprint, resolve_base, same_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
 from ..resources import sha256_of
+from ..tuning_methods import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method
 from ..types import Sample
 from . import launch, sharding, trainer
 from .activation_cache import ActivationCache
@@ -208,7 +209,7 @@ def _finetune(
         check_same(folder, info, recipe)
     if main:
         remove_leftovers(folder)
-        write_text(folder / "recipe.yaml", config.dump(recipe))
+        write_text(folder / "recipe.yaml", recipe_file.dump(recipe))
         write_jsonl(folder / VALID_FILE, [sample_row(s) for s in valid_samples])
         write_run(folder, info)
         take_cast(
@@ -578,7 +579,7 @@ def _claim(folder: Path, resume: bool) -> None:
 
 def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
     """Raise RunError when a run cannot go on with this base, data or recipe, naming every key that differs."""
-    before, filed = read_run(folder), config.load_recipe(folder / "recipe.yaml")
+    before, filed = read_run(folder), recipe_file.load_recipe(folder / "recipe.yaml")
     bases = (before.base_fingerprint, info.base_fingerprint)
     differing = (
         [] if same_base(info.base_model, *bases) else [f"底座模型（{bases[0]} → {bases[1]}）"]

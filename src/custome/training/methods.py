@@ -13,8 +13,10 @@ from peft import LoraConfig as PeftLora
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
-from ..config import (
-    METHOD_NAMES,
+from ..errors import TrainingError
+from ..models.adapters import check_targets
+from ..models.partial_weights import PartialWeights
+from ..tuning_methods import (
     AdaLoraConfig,
     BitfitConfig,
     DoraConfig,
@@ -27,11 +29,14 @@ from ..config import (
     PissaConfig,
     PrefixConfig,
     PromptConfig,
+    QloraConfig,
     RsLoraConfig,
 )
-from ..errors import TrainingError
-from ..models.adapters import check_targets
-from ..models.partial_weights import PartialWeights
+
+Kept = tuple[int, ...] | None
+"""Tokens of a trimmed vocabulary."""
+BEHIND = ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")
+"""Layers whose input IA³ scales; of others it scales the output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,56 +91,48 @@ def attach(
         steps: length of the run; AdaLoRA plans its ranks by it.
         kept: tokens of a trimmed vocabulary, which trained embeddings have to know.
     """
-    match method:
-        case AdaLoraConfig():
-            return _adalora(model, method, steps)
-        case PissaConfig():
-            return _pissa(model, method)
-        case LoraConfig():
-            ratio = method.lora_plus_ratio if isinstance(method, LoraPlusConfig) else 1.0
-            return Attached(
-                model=get_peft_model(model, _lora(method)),
-                rate_of=lambda name: ratio if ".lora_B." in name else 1.0,
-            )
-        case Ia3Config():
-            behind = [
-                name
-                for name in method.ia3_targets
-                if name in ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")
-            ]
-            return Attached(
-                model=get_peft_model(
-                    model,
-                    IA3Config(
-                        target_modules=list(method.ia3_targets),
-                        feedforward_modules=behind,
-                        task_type="CAUSAL_LM",
-                    ),
-                )
-            )
-        case PromptConfig():
-            return Attached(
-                model=get_peft_model(
-                    model,
-                    PromptTuningConfig(
-                        num_virtual_tokens=method.virtual_tokens,
-                        prompt_tuning_init=PromptTuningInit.RANDOM,
-                        task_type="CAUSAL_LM",
-                    ),
-                )
-            )
-        case PrefixConfig():
-            return _prefix(model, method)
-        case FreezeConfig() | BitfitConfig() | FullConfig():
-            names = _names(model, method)
-            for name, parameter in model.named_parameters():
-                parameter.requires_grad_(name in names)
-                if name in names:  # small steps would be lost in fewer bits
-                    parameter.data = parameter.data.float()
-            return Attached(
-                model=PartialWeights(model, names, kept if _embeddings_in(model, names) else None)
-            )
-    raise TypeError(METHOD_NAMES[type(method)])
+    return ATTACH[type(method)](model, method, steps, kept)
+
+
+def _plain_lora(model: Any, method: LoraConfig, steps: int, kept: Kept) -> Attached:
+    return Attached(model=get_peft_model(model, _lora(method)))
+
+
+def _lora_plus(model: Any, method: LoraPlusConfig, steps: int, kept: Kept) -> Attached:
+    return Attached(
+        model=get_peft_model(model, _lora(method)),
+        rate_of=lambda name: method.lora_plus_ratio if ".lora_B." in name else 1.0,
+    )
+
+
+def _ia3(model: Any, method: Ia3Config, steps: int, kept: Kept) -> Attached:
+    settings = IA3Config(
+        target_modules=list(method.ia3_targets),
+        feedforward_modules=[name for name in method.ia3_targets if name in BEHIND],
+        task_type="CAUSAL_LM",
+    )
+    return Attached(model=get_peft_model(model, settings))
+
+
+def _prompt(model: Any, method: PromptConfig, steps: int, kept: Kept) -> Attached:
+    settings = PromptTuningConfig(
+        num_virtual_tokens=method.virtual_tokens,
+        prompt_tuning_init=PromptTuningInit.RANDOM,
+        task_type="CAUSAL_LM",
+    )
+    return Attached(model=get_peft_model(model, settings))
+
+
+def _in_place(model: Any, method: Method, steps: int, kept: Kept) -> Attached:
+    """The base's own weights, those that the method names."""
+    names = _names(model, method)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in names)
+        if name in names:  # small steps would be lost in fewer bits
+            parameter.data = parameter.data.float()
+    return Attached(
+        model=PartialWeights(model, names, kept if _embeddings_in(model, names) else None)
+    )
 
 
 def _lora(method: LoraConfig, **others: Any) -> PeftLora:
@@ -155,7 +152,7 @@ def _lora(method: LoraConfig, **others: Any) -> PeftLora:
     )
 
 
-def _pissa(model: Any, method: PissaConfig) -> Attached:
+def _pissa(model: Any, method: PissaConfig, steps: int, kept: Kept) -> Attached:
     """W x + s (B A - B₀ A₀) x with B₀ A₀ the principal part of W: a plain LoRA of twice the rank, half of it fixed.
 
     That way the base stays as it is, and the saved adapter fits every base like any other LoRA.
@@ -184,7 +181,7 @@ def _pissa(model: Any, method: PissaConfig) -> Attached:
     )
 
 
-def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
+def _adalora(model: Any, method: AdaLoraConfig, steps: int, kept: Kept) -> Attached:
     targets: Any = (
         method.lora_targets[0]
         if method.lora_targets == ("all-linear",)
@@ -238,7 +235,7 @@ def _adalora(model: Any, method: AdaLoraConfig, steps: int) -> Attached:
     )
 
 
-def _prefix(model: Any, method: PrefixConfig) -> Attached:
+def _prefix(model: Any, method: PrefixConfig, steps: int, kept: Kept) -> Attached:
     shape = model.config.get_text_config()
     heads = shape.num_key_value_heads
     head_dim = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
@@ -250,6 +247,24 @@ def _prefix(model: Any, method: PrefixConfig) -> Attached:
         task_type="CAUSAL_LM",
     )
     return Attached(model=get_peft_model(model, settings))
+
+
+ATTACH: dict[type[Method], Callable[[Any, Any, int, Kept], Attached]] = {
+    LoraConfig: _plain_lora,
+    RsLoraConfig: _plain_lora,
+    DoraConfig: _plain_lora,
+    QloraConfig: _plain_lora,
+    LoraPlusConfig: _lora_plus,
+    PissaConfig: _pissa,
+    AdaLoraConfig: _adalora,
+    Ia3Config: _ia3,
+    PromptConfig: _prompt,
+    PrefixConfig: _prefix,
+    FreezeConfig: _in_place,
+    BitfitConfig: _in_place,
+    FullConfig: _in_place,
+}
+"""One entry a method."""
 
 
 def decoder_layers(model: Any) -> list[nn.Module]:

@@ -1,0 +1,59 @@
+"""How large a body may be; and the counting of the API's answers."""
+
+from __future__ import annotations
+
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .errors import error_body
+from .metrics import Metrics
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, announced or not, and counts the answers of the API."""
+
+    def __init__(self, app: ASGIApp, largest: int, metrics: Metrics) -> None:
+        self._app, self._largest, self._metrics = app, largest, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            await self._app(scope, receive, send)
+            return
+        seen = 0
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        too_large = JSONResponse(
+            error_body(
+                f"请求超过 {self._largest >> 20} MB", "invalid_request_error", "body_too_large"
+            ),
+            status_code=413,
+        )
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._largest:
+                raise HTTPException(413, f"请求超过 {self._largest >> 20} MB")
+            return message
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                path = scope["path"] if scope["path"] in _COUNTED else "other"
+                self._metrics.answered(path, message["status"])
+            await send(message)
+
+        if announced.isdigit() and int(announced) > self._largest:
+            await too_large(scope, receive, counted)
+            return
+        await self._app(scope, limited, counted)
+
+
+_COUNTED = {
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/models",
+    "/v1/load_lora_adapter",
+    "/v1/unload_lora_adapter",
+}

@@ -221,8 +221,8 @@ def plainly(options: argparse.Namespace, folder: Path) -> dict:
     from custome.models.sources import resolve_base
     from custome.report import NullReporter
     from custome.training.data import BatchPlan, encode_samples, micro_batches, pad
-    from custome.training.finetune import load_samples
     from custome.training.launch import seed_step
+    from custome.training.run_samples import load_samples
     from custome.training.trainer import make_schedule
 
     recipe = recipe_for(options, folder)

@@ -210,7 +210,7 @@ def _is_complete(recipe: Recipe, run: Path, reporter: ConsoleReporter) -> bool:
 
     if not has_run(run):
         return False
-    from ..training.finetune import data_files
+    from ..training.run_samples import data_files
 
     if recipe_file.load_recipe(run / "recipe.yaml") != recipe:
         raise RunError(

@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from accelerate import Accelerator
 
 from .. import recipe_file
 from ..config import Recipe
-from ..corpus.cast import FOLDER as CAST_FOLDER
 from ..corpus.cast import take_cast
-from ..corpus.dataset import canonical_cues, with_main_characters
-from ..corpus.formats import read_samples, sample_row
+from ..corpus.formats import sample_row
 from ..corpus.reading import read_novel
-from ..errors import InputError, RunError
+from ..errors import InputError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
 from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_products, training_type
@@ -35,30 +32,21 @@ from ..models.loading import (
     trust_code_in,
 )
 from ..models.run_folder import (
-    ADAPTER_FILES,
-    PROCESS_FILE,
-    SAMPLES_FILE,
-    STOP_FILE,
     VALID_FILE,
-    VOCABULARY_FOLDER,
-    WEIGHTS_FILE,
     RunInfo,
     has_adapter,
     has_run,
-    read_run,
     write_run,
     write_vocabulary,
 )
-from ..models.sources import fingerprint, resolve_base, same_base
+from ..models.sources import fingerprint, resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
-from ..resources import sha256_of
-from ..tuning_methods import METHOD_NAMES, AdaLoraConfig, FreezeConfig, Method
-from ..types import Sample
+from ..tuning_methods import METHOD_NAMES, FreezeConfig, Method
 from . import launch, sharding, trainer
 from .activation_cache import ActivationCache
 from .assembly import make_learner, make_trainable, quantization, set_up
 from .checkpoint import Checkpoints, Progress
-from .curves import CURVES_FILE, draw_curves
+from .curves import draw_curves
 from .data import (
     Batching,
     BatchPlan,
@@ -70,6 +58,8 @@ from .data import (
 )
 from .encoded_data import EncodedData, PrepareSamples, encode, trimmed
 from .methods import Attached, check_method, count
+from .run_claim import check_same, claim
+from .run_samples import data_files, load_samples
 from .watch import (
     LONGEST_REPLY,
     Panel,
@@ -79,24 +69,6 @@ from .watch import (
     sample_replies,
     write_samples,
 )
-
-OWN_FILES = {
-    "recipe.yaml",
-    "run.json",
-    VALID_FILE,
-    "metrics.jsonl",
-    SAMPLES_FILE,
-    CURVES_FILE,
-    "tensorboard",
-    "checkpoints",
-    WEIGHTS_FILE,
-    VOCABULARY_FOLDER,
-    *ADAPTER_FILES,
-    STOP_FILE,
-    PROCESS_FILE,
-    "train.log",
-    CAST_FOLDER,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +139,7 @@ def _finetune(
     train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
     novels = [read_novel(Path(path)) for path in recipe.data.text_paths]
     folder = Path(recipe.train.output_dir)
-    _claim(folder, resume)
+    claim(folder, resume)
     accelerator = launch.make_accelerator(device, folder, compute_type)
     launch.check_processes(accelerator, len(train_samples) or None)
     main = accelerator.is_main_process
@@ -515,114 +487,6 @@ def _cache(
     return ActivationCache(
         backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp"
     )
-
-
-def data_files(recipe: Recipe) -> dict[str, str]:
-    """SHA-256 of the files a recipe learns from."""
-    paths = {"train": recipe.data.train_path, "valid": recipe.data.valid_path}
-    paths |= {f"text{number}": path for number, path in enumerate(recipe.data.text_paths, 1)}
-    return {name: sha256_of(Path(path)) for name, path in paths.items() if path}
-
-
-def _read(recipe: Recipe, path: str) -> list[Sample]:
-    samples = read_samples(Path(path))
-    return (
-        [canonical_cues(sample) for sample in samples]
-        if recipe.data.names == "canonical"
-        else samples
-    )
-
-
-def load_samples(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
-    """(training, validation) samples; without a validation file the last `val_set_size` of a fixed shuffle are held out, a tenth
-    at most.
-
-    Raises:
-        InputError, DataError: see corpus.formats.read_samples.
-    """
-    samples = _read(recipe, recipe.data.train_path)
-    if recipe.data.main_characters:
-        samples = with_main_characters(samples, recipe.data.main_characters)
-    if recipe.data.valid_path:
-        return samples, _read(recipe, recipe.data.valid_path)
-    held_out = min(
-        recipe.data.val_set_size, len(samples) // 10
-    )  # a small set is learnt from, not judged by
-    order = torch.randperm(
-        len(samples), generator=torch.Generator().manual_seed(recipe.train.seed)
-    ).tolist()
-    cut = len(samples) - held_out
-    return [samples[i] for i in sorted(order[:cut])], [samples[i] for i in sorted(order[cut:])]
-
-
-def _claim(folder: Path, resume: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise RunError(
-            f"输出位置 {str(folder)!r} 是一个文件", "换一个目录：--output-dir runs/别的名字"
-        )
-    if has_run(folder) and not resume:
-        raise RunError(
-            f"输出目录 {str(folder)!r} 里已有一次训练（状态：{read_run(folder).status}）",
-            f"接着训练加 --resume；另起一次换目录 --output-dir；不要了就删掉：rm -r {folder}",
-        )
-    foreign = (
-        [p.name for p in folder.iterdir() if p.name not in OWN_FILES and p.suffix != ".tmp"]
-        if folder.is_dir()
-        else []
-    )
-    if foreign and not has_run(folder):
-        raise RunError(
-            f"输出目录 {str(folder)!r} 不是空的，也不是训练目录：里面有 {foreign[0]!r}",
-            "换一个目录：--output-dir runs/别的名字",
-        )
-
-
-def check_same(folder: Path, info: RunInfo, recipe: Recipe) -> None:
-    """Raise RunError when a run cannot go on with this base, data or recipe, naming every key that differs."""
-    before, filed = read_run(folder), recipe_file.load_recipe(folder / "recipe.yaml")
-    bases = (before.base_fingerprint, info.base_fingerprint)
-    differing = (
-        [] if same_base(info.base_model, *bases) else [f"底座模型（{bases[0]} → {bases[1]}）"]
-    )
-    if before.data_fingerprint != info.data_fingerprint:
-        differing.append(f"数据（{before.data_fingerprint} → {info.data_fingerprint}）")
-    if type(filed.method) is not type(recipe.method):
-        differing.append(
-            f"method（{METHOD_NAMES[type(filed.method)]} → {METHOD_NAMES[type(recipe.method)]}）"
-        )
-    else:
-        differing += _differing("method", filed.method, recipe.method)
-    if isinstance(recipe.method, AdaLoraConfig):  # it plans its ranks by the length of the run
-        differing += _differing("train", filed.train, recipe.train, ("steps", "num_epochs"))
-    for section, keys in FIXED.items():
-        differing += _differing(section, getattr(filed, section), getattr(recipe, section), keys)
-    if differing:
-        raise RunError(
-            f"{str(folder)!r} 当初的设置与现在的不同，接不上：" + "、".join(differing),
-            f"用当初的配方：custome train --recipe {folder}/recipe.yaml --resume；或换一个 --output-dir",
-        )
-
-
-FIXED = {
-    "data": ("cutoff_len", "self_replay", "persona_prefix", "conversations"),
-    "checks": ("persona_questions",),
-    "model": ("vocabulary", "load_8bit"),
-    "train": (
-        "seed",
-        "batch_size",
-        "pretrain_steps",
-        "optimizer",
-        "group_by_length",
-        "weight_decay",
-    ),
-}
-"""Settings that a resumed run must share with the first one beside the method's; steps and learning rate may change."""
-
-
-def _differing(section: str, old: Any, new: Any, keys: Sequence[str] | None = None) -> list[str]:
-    names = keys or [declared.name for declared in dataclasses.fields(old)]
-    pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
-    return [f"{section}.{name}（{before} → {now}）" for name, before, now in pairs if before != now]
 
 
 def _results(progress: Progress, device: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from sqlalchemy import create_engine, text
 
 from custome.conversations import database
 from custome.conversations.database import REVISIONS
-from custome.conversations.store import Store, Summary
+from custome.conversations.records import Summary
+from custome.conversations.store import Store
 from custome.conversations.tables import Base
 from custome.errors import StoreError
 

@@ -13,7 +13,7 @@ from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.responder import Order
 from ..apps.cosplay.scene import Scene, scene_of
 from ..apps.cosplay.service import ConversationService, Grown, Tab
-from ..conversations.store import ChatInfo
+from ..conversations.records import ChatInfo
 from ..errors import CustomeError, InputError
 from ..files import read_bytes, read_text, write_text
 from ..types import GenerateOptions

@@ -21,10 +21,11 @@ import gradio as gr
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import Card, read_card, write_json, write_png
 from ..apps.cosplay.png import SIGNATURE
-from ..apps.cosplay.prompt import GUEST, Prompt
+from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene, scene_of
 from ..apps.cosplay.service import ConversationService, Grown, Tab
-from ..conversations.store import Chat, Turn
+from ..conversations.budget import Prompt
+from ..conversations.records import Chat, Turn
 from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
 from .avatar import seal_png, strip, thumbnail

@@ -19,7 +19,8 @@ from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.service import ConversationService, Tab
 from custome.apps.cosplay.transcript import read, written
-from custome.conversations.store import Store, Turn
+from custome.conversations.records import Turn
+from custome.conversations.store import Store
 from custome.corpus.build import build
 from custome.corpus.cast import Cast, Line, read_cast, take_cast, write_cast
 from custome.corpus.voices import Voices

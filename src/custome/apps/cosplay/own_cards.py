@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...conversations.store import Store, Thing
+from ...conversations.records import Thing
+from ...conversations.store import Store
 from .card import Card, card_from, dump_card
 
 APP, KIND = "cosplay", "card"

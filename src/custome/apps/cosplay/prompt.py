@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ...conversations.budget import Part, Prompt, newest_that_fit
 from ...corpus.cast import Line
 from ...engine.base import Engine
 from ...models.chat_format import normalise, persona
@@ -70,30 +71,6 @@ class Setting:
     """Of what was learnt, where the engine can change it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A piece of a prompt."""
-
-    title: str
-    text: str
-    tokens: int
-    why: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
-    request: Request
-    parts: tuple[Part, ...]
-    left_out: int = 0
-    """Turns at the beginning that did not fit."""
-    own: tuple[str, ...] = field(default_factory=tuple)
-    """The character's own lines that are shown; a reply should not simply be one of them."""
-
-    @property
-    def tokens(self) -> int:
-        return sum(part.tokens for part in self.parts)
-
-
 def write_prompt(
     engine: Engine,
     card: Card,
@@ -114,86 +91,105 @@ def write_prompt(
         book: what comes to mind; the card's own without one.
         lessons: questions that an instruct model is shown answered first.
     """
-    novel = engine.kind == "novel"
-    user = setting.user or GUEST
+    novel, user = engine.kind == "novel", setting.user or GUEST
     said = [replace(one, text=normalise(one.text)) for one in said] if novel else said
-    latest = [one.text for one in said]
-    question = next(
-        (one.text for one in reversed(said) if one.by_user), latest[-1] if latest else ""
-    )
-    parts: list[Part] = []
-
-    def add(title: str, text: str, why: str = "") -> None:
-        text = text.strip()
-        if text:
-            text += "。" if novel and text[-1] not in "。！？；…”’」）" else ""
-            parts.append(Part(title=title, text=text, tokens=engine.count_tokens(text), why=why))
-
-    if setting.persona:
-        add("人物", persona_of(card, user, novel))
-    add("系统消息", setting.told)
-    if setting.user_persona:
-        add("你的角色", setting.user_persona if novel else f"对方是{user}：{setting.user_persona}")
-    fired = recall(
-        book or card.book or Lorebook(), latest, as_of=setting.as_of, regex=setting.regex
-    )
-    for memory in within(
-        fired, (book or card.book or Lorebook()).token_budget, engine.count_tokens
-    ):
-        add(f"世界书：{memory.entry.name}", filled(memory.entry.content, card, user), memory.why)
-    examples: list[Line] = []
-    if lines and setting.examples and novel:
-        examples = lines.nearest(question, setting.examples, novel=card.novel, as_of=setting.as_of)
-    elif lines and setting.examples:  # always the same before the turns, so that it is read once
-        examples = lines.typical(setting.examples, novel=card.novel, as_of=setting.as_of)
-    for line in examples:
-        add(
-            "本人的话",
-            own_line(card, line.text, novel),
-            f"第{line.chapter}回，答“{line.asked[-20:]}”",
-        )
-    for example in examples_of(card, user, novel) if setting.examples and lines is None else ():
-        if engine.count_tokens(example) <= room // EXAMPLES_SHARE - sum(
-            p.tokens for p in parts if p.title == "例句"
-        ):
-            add("例句", example, "人物卡里的")
-    add("前情", setting.summary)
-    head = list(parts)
+    writer = _Writer(engine=engine, card=card, setting=setting, room=room, novel=novel, user=user)
+    writer.who(said, book or card.book or Lorebook())
+    examples = writer.own_lines(said, lines)
+    writer.add("前情", setting.summary)
+    head = [part.text for part in writer.parts]
     # These two stand right before the reply; a model that writes prose is not told what to do.
+    reminders = [] if novel else [("叮嘱", card.reminder)]
     last = [
         (title, filled(text, card, user).strip())
-        for title, text in (("作者注", setting.note), *([] if novel else [("叮嘱", card.reminder)]))
+        for title, text in (("作者注", setting.note), *reminders)
     ]
     for title, text in last:
-        add(title, text)
+        writer.add(title, text)
     notes = [text for _, text in last if text]
-
     for lesson in lessons:
-        add("示范", f"{lesson.context}\n{lesson.chat}")
-    used = sum(part.tokens for part in parts) + LEFT_FREE
-    turns: list[Part] = []
-    for one in reversed(said):
-        text = _spoken(one, card, user, setting, novel)
-        part = Part(title=one.name or "叙述", text=text, tokens=engine.count_tokens(text) + 4)
-        if turns and used + part.tokens > room:
-            break
-        used += part.tokens
-        turns.insert(0, part)
+        writer.add("示范", f"{lesson.context}\n{lesson.chat}")
+    used = sum(part.tokens for part in writer.parts) + LEFT_FREE
+    turns = newest_that_fit([writer.turn(one) for one in said], room - used)
     while True:
-        told = said[len(said) - len(turns) :]
-        whole = len(told) == len(said)
-        request = _request(
-            card, told, [part.text for part in head], notes, user, setting, novel, whole, lessons
-        )
+        shown = said[len(said) - len(turns) :]
+        whole = len(shown) == len(said)
+        request = _request(card, shown, head, notes, user, setting, novel, whole, lessons)
         if len(turns) <= 1 or engine.prompt_tokens(request) <= room:
             break
         del turns[0]  # what stands between the parts was more than was left free
     return Prompt(
         request=request,
-        parts=(*parts, *turns),
+        parts=(*writer.parts, *turns),
         left_out=len(said) - len(turns),
         own=tuple(line.text for line in examples),
     )
+
+
+@dataclass(kw_only=True)
+class _Writer:
+    """The parts of a prompt as they are written."""
+
+    engine: Engine
+    card: Card
+    setting: Setting
+    room: int
+    novel: bool
+    user: str
+    parts: list[Part] = field(default_factory=list)
+
+    def add(self, title: str, text: str, why: str = "") -> None:
+        text = text.strip()
+        if text:
+            text += "。" if self.novel and text[-1] not in "。！？；…”’」）" else ""
+            tokens = self.engine.count_tokens(text)
+            self.parts.append(Part(title=title, text=text, tokens=tokens, why=why))
+
+    def who(self, said: Sequence[Said], book: Lorebook) -> None:
+        """Who they are, who they talk to, and what comes to mind."""
+        setting, user = self.setting, self.user
+        if setting.persona:
+            self.add("人物", persona_of(self.card, user, self.novel))
+        self.add("系统消息", setting.told)
+        if setting.user_persona:
+            persona = setting.user_persona
+            self.add("你的角色", persona if self.novel else f"对方是{user}：{persona}")
+        latest = [one.text for one in said]
+        fired = recall(book, latest, as_of=setting.as_of, regex=setting.regex)
+        for memory in within(fired, book.token_budget, self.engine.count_tokens):
+            content = filled(memory.entry.content, self.card, user)
+            self.add(f"世界书：{memory.entry.name}", content, memory.why)
+
+    def own_lines(self, said: Sequence[Said], lines: OwnLines | None) -> list[Line]:
+        """How they talk: lines of the book, else the examples of the card. Returns the lines."""
+        card, setting = self.card, self.setting
+        if lines is None:
+            self._examples()
+            return []
+        shown: list[Line] = []
+        if setting.examples and self.novel:
+            latest = said[-1].text if said else ""
+            question = next((one.text for one in reversed(said) if one.by_user), latest)
+            shown = lines.nearest(question, setting.examples, novel=card.novel, as_of=setting.as_of)
+        elif setting.examples:  # always the same before the turns, so that it is read once
+            shown = lines.typical(setting.examples, novel=card.novel, as_of=setting.as_of)
+        for line in shown:
+            why = f"第{line.chapter}回，答“{line.asked[-20:]}”"
+            self.add("本人的话", own_line(card, line.text, self.novel), why)
+        return shown
+
+    def _examples(self) -> None:
+        room = self.room // EXAMPLES_SHARE
+        shown = examples_of(self.card, self.user, self.novel) if self.setting.examples else []
+        for example in shown:
+            used = sum(part.tokens for part in self.parts if part.title == "例句")
+            if self.engine.count_tokens(example) <= room - used:
+                self.add("例句", example, "人物卡里的")
+
+    def turn(self, one: Said) -> Part:
+        text = _spoken(one, self.card, self.user, self.setting, self.novel)
+        tokens = self.engine.count_tokens(text) + 4
+        return Part(title=one.name or "叙述", text=text, tokens=tokens)
 
 
 def persona_of(card: Card, user: str, novel: bool) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ...conversations.budget import Prompt
 from ...engine.base import Cancel, Engine, OnPiece
 from ...errors import InputError
 from ...models.chat_format import CLOSE, OPEN, cued, normalise
@@ -20,7 +21,7 @@ from .card import Card
 from .casting import Company
 from .choosing import Weighed, weigh
 from .lessons import LEAST_LINES, shown
-from .prompt import GUEST, LEFT_FREE, Prompt, Said, Setting, write_prompt
+from .prompt import GUEST, LEFT_FREE, Said, Setting, write_prompt
 
 Order = Literal["named", "turn", "model"]
 """Who answers next: who is addressed, everybody in turn, whoever the model gives the word to."""

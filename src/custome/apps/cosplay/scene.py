@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ...conversations.store import Chat
+from ...conversations.records import Chat
 from .prompt import Setting
 from .responder import Order
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...conversations.budget import Part, Prompt
+from ...conversations.records import Chat, Summary, Turn
 from ...conversations.running import Running
-from ...conversations.store import Chat, Store, Summary, Turn
+from ...conversations.store import Store
 from ...engine.base import Cancel, OnPiece, ServedModel, stream_of
 from ...errors import CustomeError, InputError
 from ...models.chat_format import ends_with_cue, normalise
@@ -19,7 +21,7 @@ from ...types import GenerateOptions, Message, Reply, Request
 from .card import Card, filled
 from .casting import open_company
 from .own_cards import OwnCards
-from .prompt import GUEST, Part, Prompt, Said
+from .prompt import GUEST, Said
 from .responder import Responder, Spoken
 from .scene import Scene, kept_scene
 from .summing import keep_made, sum_up

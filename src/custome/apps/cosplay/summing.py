@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from ...conversations.store import Store, Summary
+from ...conversations.records import Summary
+from ...conversations.store import Store
 from ...engine.base import Cancel
 from ...errors import CustomeError
 from .prompt import Said

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from ...conversations.store import Turn
+from ...conversations.records import Turn
 from ...errors import DataError, InputError
 
 Form = Literal["jsonl", "txt", "md"]

@@ -152,3 +152,26 @@ def test_one_of_a_newer_program_is_left_alone(empty_url: str):
     with pytest.raises(StoreError, match="更新的版本") as caught:
         Store(empty_url)
     assert "升级" in caught.value.hint
+
+
+@pytest.mark.parametrize("missing", [["pictures"], ["versions", "turns", "cards", "pictures"]])
+def test_one_in_which_tables_are_missing_is_made_whole(empty_url: str, missing: list[str]):
+    """As an earlier program left it, or one that was killed while it made them."""
+    fill_as_before(empty_url)
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        for table in missing:
+            connection.execute(text(f"DROP TABLE {table}"))
+    engine.dispose()
+    store = Store(empty_url)
+    assert store.read("a" * 32, "x").title == "初见"
+    assert len(store.things("x", "cosplay", "card")) == ("cards" not in missing)
+    store.close()
+
+
+def test_a_copy_that_cannot_be_made_is_explained(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/chats.db"
+    fill_as_before(url)
+    (tmp_path / "chats.db.0001").mkdir()
+    with pytest.raises(StoreError, match="打不开"):
+        Store(url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..types import Request
@@ -34,10 +34,14 @@ class Prompt:
         return sum(part.tokens for part in self.parts)
 
 
-def newest_that_fit(turns: Sequence[Part], room: int) -> list[Part]:
-    """The last turns that take at most `room` tokens together; the very last one whatever it takes."""
+def newest_that_fit(newest_first: Iterable[Part], room: int) -> list[Part]:
+    """The last turns that take at most `room` tokens together, oldest first; the very last one whatever it takes.
+
+    Args:
+        newest_first: turns; those behind the first that does not fit are never made.
+    """
     fitting: list[Part] = []
-    for turn in reversed(turns):
+    for turn in newest_first:
         room -= turn.tokens
         if fitting and room < 0:
             break

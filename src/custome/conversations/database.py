@@ -98,7 +98,7 @@ class Database:
             yield
         except UnicodeError as error:
             raise InputError(f"有存不下的字符：{error}", "删掉它再试") from error
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise _explained(error, self.url) from error
 
 
@@ -134,6 +134,8 @@ def _alone(url: str) -> Iterator[Connection]:
         @event.listens_for(engine, "connect")
         def _(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
+            # a table that is made anew is dropped in between, and others refer to it
+            connection.execute("PRAGMA foreign_keys=OFF")
 
         @event.listens_for(engine, "begin")
         def _(connection: Connection) -> None:
@@ -170,7 +172,9 @@ def _migrate(connection: Connection, found: str) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
     config.attributes["connection"] = connection
     if "alembic_version" not in inspect(connection).get_table_names():
         _stamp(connection, found)

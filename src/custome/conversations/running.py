@@ -42,7 +42,10 @@ class Running:
         self.end(writer)
         mine = _Generation(chat=chat, writer=writer)
         with self._lock:
-            if chat and any(one.chat == chat for one in self._running):
+            others = [one.writer for one in self._running if chat and one.chat == chat]
+            if writer in others:
+                raise InputError("上一个回答还没有停下来", "等一会儿再发")
+            if others:
                 raise InputError("这段对话正在别的窗口里写着", "等那边写完，或在那边点停止")
             self._running.append(mine)
         try:

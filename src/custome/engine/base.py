@@ -159,7 +159,7 @@ def stream_of(write: Callable[[OnPiece], Reply], cancel: Cancel) -> Iterator[Pie
                 raise item
             yield item
         yield Piece(text=item.text, reply=item)
-    except GeneratorExit:  # nobody reads any more
+    except BaseException:  # nobody reads any more: closed, or Ctrl-C
         cancel.set()
         raise
     finally:

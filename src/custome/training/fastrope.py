@@ -30,12 +30,10 @@ def install(model: nn.Module) -> int:
 
 def _on_cards(plain: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(plain)
-    def rotated(q: Tensor, *others: Any, **more: Any) -> Any:
-        return (
-            one_kernel(plain, q)(q, *others, **more)
-            if q.requires_grad
-            else plain(q, *others, **more)
-        )
+    def rotated(*given: Any, **named: Any) -> Any:
+        first: Tensor = given[0] if given else next(iter(named.values()))
+        chosen = one_kernel(plain, first) if first.requires_grad else plain
+        return chosen(*given, **named)
 
     rotated.plain = plain  # type: ignore[attr-defined]
     return rotated

@@ -23,7 +23,7 @@ from ..apps.cosplay.card import Card, read_card, write_json, write_png
 from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene, scene_of
-from ..apps.cosplay.service import ConversationService, Grown, Tab
+from ..apps.cosplay.service import TITLE, ConversationService, Grown, Tab
 from ..conversations.budget import Prompt
 from ..conversations.records import Chat, Turn
 from ..errors import CustomeError, InputError
@@ -355,7 +355,7 @@ class ChatEvents:
                 people=tuple(name for name in people if name in known),
                 candidates=self._several(model),
             )
-            tab = self.play.begin(tab, title or turns[0].text, model, scene)
+            tab = self.play.begin(tab, title or turns[0].text[:TITLE], model, scene)
             self.play.store.fill(tab.chat, tab.owner, turns)
         except CustomeError as error:
             _warn(error)

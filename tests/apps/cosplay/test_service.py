@@ -226,3 +226,43 @@ def test_a_second_tab_on_the_same_conversation_waits_its_turn(tmp_path: Path):
         next(play.say(tab, "another tab", "二", "m", SCENE, OPTIONS))
     list(writing)
     assert texts(play, tab) == ["在么？", "好。", "一", "好。"]
+
+
+def test_what_another_tab_writes_meanwhile_is_not_overwritten(tmp_path: Path):
+    """Going on, or another version, begins with what is there once the other one has ended."""
+    play = play_of(ScriptedEngine(["好。"]), tmp_path)
+    tab = say(play, Tab(owner="x"), "在么？")
+    real, last = play.responder, play.chat(tab).turns[-1]
+
+    def slow(*given):
+        play.store.write(tab.chat, "x", last.id, "好，写完了的。", finished=True)
+        return real(*given)
+
+    play.responder = slow  # type: ignore[method-assign]
+    list(play.go_on(tab, KEY, "m", SCENE, OPTIONS))
+    assert texts(play, tab)[-1].startswith("好，写完了的。")
+
+
+def test_words_for_the_user_hold_nobody_up(tmp_path: Path):
+    play = play_of(ScriptedEngine(["好。"]), tmp_path)
+    tab = say(play, Tab(owner="x"), "在么？")
+    drafting = play.for_user(tab, "one tab", "m", SCENE, OPTIONS)
+    next(drafting)
+    list(play.say(tab, "another tab", "二", "m", SCENE, OPTIONS))
+    assert texts(play, tab)[-2:] == ["二", "好。"]
+    drafting.close()
+
+
+def test_a_long_conversation_is_not_counted_to_its_beginning_for_every_reply():
+    engine, counted = ScriptedEngine([]), []
+    real = engine.count_tokens
+    engine.count_tokens = lambda text: counted.append(text) or real(text)  # type: ignore[method-assign]
+    said = [Said(name="客", text=f"第{n}问？", by_user=True) for n in range(5_000)]
+    prompt = write_prompt(engine, Card(name="甲"), said, Setting(), room=300)
+    assert prompt.left_out > 4_900 and len(counted) < 100
+
+
+def test_a_title_that_came_with_a_conversation_stays_whole(tmp_path: Path):
+    play = play_of(ScriptedEngine([]), tmp_path)
+    tab = play.begin(Tab(owner="x"), "很" * 30, "m", SCENE)
+    assert play.chat(tab).title == "很" * 30

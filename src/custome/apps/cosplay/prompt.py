@@ -110,7 +110,7 @@ def write_prompt(
     for lesson in lessons:
         writer.add("示范", f"{lesson.context}\n{lesson.chat}")
     used = sum(part.tokens for part in writer.parts) + LEFT_FREE
-    turns = newest_that_fit([writer.turn(one) for one in said], room - used)
+    turns = newest_that_fit((writer.turn(one) for one in reversed(said)), room - used)
     while True:
         shown = said[len(said) - len(turns) :]
         whole = len(shown) == len(said)

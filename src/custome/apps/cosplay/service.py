@@ -114,7 +114,7 @@ class ConversationService:
         responder = self.responder(model, tab.owner)
         fresh = not tab.chat
         if fresh:
-            tab = self.begin(tab, words.strip(), model, scene)
+            tab = self.begin(tab, words.strip()[:TITLE], model, scene)
         with self.running.generation(tab.chat, key) as cancel:
             if not fresh:
                 self._keep(tab, scene, model)
@@ -143,11 +143,10 @@ class ConversationService:
         self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
     ) -> Iterator[Grown]:
         """Another version of the last reply."""
-        self.running.end(key)  # what is still being written gets its end first
-        chat = self.chat(tab)
-        last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
         responder = self.responder(model, tab.owner)
-        with self.running.generation(tab.chat, key) as cancel:
+        with self.running.generation(tab.chat, key) as cancel:  # read only what is whole
+            chat = self.chat(tab)
+            last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
             if last is None or chat.turns[-1].by_user:
                 if chat.turns:
                     name = self._next(responder, tab, scene, chat.turns[-1].text)
@@ -175,7 +174,7 @@ class ConversationService:
                 f"{'、'.join(scene.people) or '没有选人物'}：没有开场白",
                 "自己先说一句，或换一个有开场白的人物",
             )
-        tab = self.begin(tab, turns[0].text, model, scene)
+        tab = self.begin(tab, turns[0].text[:TITLE], model, scene)
         self.store.fill(tab.chat, tab.owner, turns)
         return tab
 
@@ -197,12 +196,12 @@ class ConversationService:
         self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
     ) -> Iterator[Grown]:
         """More of the last reply."""
-        self.running.end(key)
-        chat = self.chat(tab)
-        if not chat.turns or chat.turns[-1].by_user or not chat.turns[-1].name:
-            raise InputError("最后一句不是人物说的，没有可以接着说的", "先说一句，等人回答")
-        last, responder = chat.turns[-1], self.responder(model, tab.owner)
+        responder = self.responder(model, tab.owner)
         with self.running.generation(tab.chat, key) as cancel:
+            chat = self.chat(tab)
+            if not chat.turns or chat.turns[-1].by_user or not chat.turns[-1].name:
+                raise InputError("最后一句不是人物说的，没有可以接着说的", "先说一句，等人回答")
+            last = chat.turns[-1]
 
             def write(on_piece: OnPiece) -> Reply:
                 said = said_of(chat.turns)
@@ -218,7 +217,7 @@ class ConversationService:
         """What the user might say, as it is written."""
         responder = self.responder(model, tab.owner)
         chat = self.chat(tab)
-        with self.running.generation(tab.chat, key) as cancel:
+        with self.running.generation("", key) as cancel:  # it is written nowhere yet
             pieces = stream_of(
                 lambda on_piece: responder.speak_for_user(
                     said_of(chat.turns),
@@ -333,8 +332,9 @@ class ConversationService:
 
     def sum_up_now(self, tab: Tab, key: str, model: str) -> str:
         """A summary of all but the last two turns, in place of whatever was there."""
-        responder, said = self.responder(model, tab.owner), said_of(self.chat(tab).turns)[:-2]
+        responder = self.responder(model, tab.owner)
         with self.running.generation(tab.chat, key) as cancel:
+            said = said_of(self.chat(tab).turns)[:-2]
             text = responder.summary(said, cancel=cancel)
         if not cancel.is_set() and text:
             before = self.chat(tab).summary.text
@@ -350,7 +350,7 @@ class ConversationService:
         """A new conversation."""
         chat = self.store.begin(
             tab.owner,
-            title[:TITLE] or "新对话",
+            title or "新对话",
             model=model,
             scene=kept_scene(scene),
             summary=Summary(text=scene.summary),

@@ -15,14 +15,53 @@ SUMMARY = {"summary": "text", "made": "made", "made_before": "made_before", "sum
 """Keys of the settings → fields of a summary."""
 
 
+BEFORE = sa.MetaData()
+"""The tables as 0001 has them. The program of that time made missing ones at every start, so a file may lack some."""
+sa.Table(
+    "turns",
+    BEFORE,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("chat", sa.String(32), nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("by_user", sa.Boolean, nullable=False),
+    sa.Column("chosen", sa.Integer, nullable=False),
+    sa.Column("deleted", sa.Double),
+    sa.Index("turns_in_order", "chat", "place"),
+)
+sa.Table(
+    "versions",
+    BEFORE,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("turn", sa.Integer, nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("finished", sa.Boolean, nullable=False),
+    sa.Column("told", sa.JSON, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)
+CARDS, PICTURES = (
+    sa.Table(
+        name,
+        BEFORE,
+        sa.Column("owner", sa.String(80), primary_key=True),
+        sa.Column("name", sa.String(80), primary_key=True),
+        sa.Column("content", kind, nullable=False),
+    )
+    for name, kind in (("cards", sa.JSON), ("pictures", sa.LargeBinary))
+)
+
+
 def upgrade() -> None:
+    BEFORE.create_all(op.get_bind())
     op.add_column(
         "chats", sa.Column("app", sa.String(40), nullable=False, server_default="cosplay")
     )
     op.add_column("chats", sa.Column("scene", sa.JSON, nullable=False, server_default="{}"))
     op.add_column("chats", sa.Column("summary", sa.JSON, nullable=False, server_default="{}"))
     _part_settings()
-    op.drop_column("chats", "settings")
+    with op.batch_alter_table("chats") as chats:  # SQLite before 3.35 cannot drop a column
+        chats.drop_column("settings")
     op.alter_column("versions", "told", new_column_name="stats")
     op.create_table(
         "things",
@@ -58,11 +97,6 @@ def _part_settings() -> None:
 
 
 def _move_cards() -> None:
-    def named(table: str, content: type[sa.types.TypeEngine]) -> sa.TableClause:
-        keys = (sa.column("owner", sa.String), sa.column("name", sa.String))
-        return sa.table(table, *keys, sa.column("content", content))
-
-    cards, pictures = named("cards", sa.JSON), named("pictures", sa.LargeBinary)
     things = sa.table(
         "things",
         *(sa.column(key, sa.String) for key in ("owner", "app", "kind", "name")),
@@ -71,8 +105,8 @@ def _move_cards() -> None:
         sa.column("updated", sa.Float),
     )
     connection = op.get_bind()
-    found = {(row.owner, row.name): row.content for row in connection.execute(sa.select(pictures))}
-    for row in connection.execute(sa.select(cards)).all():
+    found = {(row.owner, row.name): row.content for row in connection.execute(sa.select(PICTURES))}
+    for row in connection.execute(sa.select(CARDS)).all():
         connection.execute(
             things.insert().values(
                 owner=row.owner,

@@ -15,6 +15,7 @@ import argparse
 import copy
 import gc
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -105,6 +106,8 @@ def main() -> None:
         "--profile", action="store_true", help="print what a step of 1.5B LoRA spends its time on"
     )
     options = parser.parse_args()
+    # says at every product that it rounds bf16 to fp16; the command line silences it too
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     options.out.mkdir(parents=True, exist_ok=True)
     check = Check(options)
     check.run()
@@ -177,9 +180,8 @@ class Check:
         learnt["tflops"] = plan.flop_per_token * learnt["tokens_per_s"] / 1e12
         learnt["share"] = learnt["tflops"] / self.found["machine"]["bf16_tflops"]
         learnt["peak_gb"] = launch.peak_memory_bytes(self.device) / GB
-        if (
-            self.device == "cuda"
-        ):  # beside what torch holds: the driver's context and the libraries' workspaces
+        # beside what torch holds: the driver's context and the libraries' workspaces
+        if self.device == "cuda":
             free, total = torch.cuda.mem_get_info()
             context = total - free - torch.cuda.memory_reserved()
             learnt["peak_gb"] += context / GB

@@ -23,8 +23,9 @@ def test_a_second_writer_is_not_let_in():
 
 def test_words_that_belong_to_no_conversation_hold_nobody_up():
     running = Running()
-    with running.generation("", "tab"), running.generation("", "other tab"):
-        pass
+    with running.generation("", "tab") as mine, running.generation("", "other tab") as theirs:
+        running.stop("tab")
+        assert mine.is_set() and not theirs.is_set()
 
 
 def test_stop_reaches_its_own_and_a_new_one_waits_for_the_old_ones_end():

@@ -71,9 +71,8 @@ def test_generated_tokens_are_the_originals(
         output_scores=True,
     )
     assert out.sequences[0].tolist() == expected[f"generate.{name}"].tolist()
-    if (
-        beams > 1
-    ):  # the original divides by the length with the prompt, transformers by that of the reply
+    # the original divides by the length with the prompt, transformers by that of the reply
+    if beams > 1:
         score = (
             out.sequences_scores[0]
             * (out.sequences.shape[1] - prompt.shape[1])

@@ -293,9 +293,8 @@ def write_merged(
             "general.name": name,
             "general.file_type": convert.FILE_TYPES[quant],
         }
-        if (
-            source.chat_format.kind == "template"
-        ):  # the base's own, or one given by name with its end token
+        # the base's own, or one given by name with its end token
+        if source.chat_format.kind == "template":
             end = source.tokenizer.eos_token_id
             keys["tokenizer.chat_template"] = source.tokenizer.chat_template
             keys["tokenizer.ggml.eos_token_id"] = end if source.kept is None else source.kept[end]

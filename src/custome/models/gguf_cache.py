@@ -209,9 +209,8 @@ def trained_context(model: Path) -> int:
 
 def _stands_beside(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> bool:
     """Is an adapter better laid over its base than merged into it?"""
-    if (
-        _place(run, info, "lora", home).is_file() or _place(run, info, "q8_0", home).is_file()
-    ):  # decided before
+    # decided before
+    if _place(run, info, "lora", home).is_file() or _place(run, info, "q8_0", home).is_file():
         return not _place(run, info, "q8_0", home).is_file()
     source = gguf_behind(info.base_model, reporter, home=home)
     return source is not None and source.stat().st_size > LARGE_BYTES and read_lora(run) is not None

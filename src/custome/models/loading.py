@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging as stdlib_logging
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -204,9 +203,8 @@ def _frozen(model: Any, device: str) -> Any:
         # would repack nf4 weights at the first look, and then not train
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-    if (
-        device == "cuda"
-    ):  # cuDNN's attention makes a plan for every length it meets: a tenth of a second for every token written
+    # cuDNN's attention makes a plan for every length it meets: a tenth of a second for every token written
+    if device == "cuda":
         torch.backends.cuda.enable_cudnn_sdp(False)
     model.requires_grad_(False)
     given = model.config  # the published sampling settings would leak into every generate() that does not name them all
@@ -243,9 +241,8 @@ def _damage(folder: Path) -> Iterator[None]:
             f"载入底座模型 {str(folder)!r} 失败：{reason}",
             "检查目录是否完整，或用内置底座 --base-model embedded",
         ) from error
-    except (
-        Exception
-    ) as error:  # safetensors and tokenizers raise bare Exception subclasses for damaged files
+    except Exception as error:
+        # safetensors and tokenizers raise bare Exception subclasses for damaged files
         raise SourceError(
             f"底座模型 {str(folder)!r} 的文件损坏：{error}", "重新下载这个底座模型"
         ) from error
@@ -261,10 +258,6 @@ def _quantization(kind: Quantization, dtype: torch.dtype) -> Any:
         ) from error
     from transformers import BitsAndBytesConfig
 
-    logging_of_products = stdlib_logging.getLogger("bitsandbytes.autograd._functions")
-    logging_of_products.setLevel(
-        stdlib_logging.ERROR
-    )  # says at every product that it rounds bf16 to fp16
     if kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(

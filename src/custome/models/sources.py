@@ -205,9 +205,8 @@ def _hub_trouble(spec: str) -> Iterator[None]:
         yield
     except (DiskError, SourceError):
         raise
-    except (
-        Exception
-    ) as error:  # the clients raise a dozen kinds; to the user they all mean "not to be had"
+    except Exception as error:
+        # the clients raise a dozen kinds; to the user they all mean "not to be had"
         answered = getattr(getattr(error, "response", None), "status_code", None)
         absent = "没有这个仓库（名字写错了？），或者要先登录、同意它的条款"
         raise _ways_on(

@@ -216,9 +216,8 @@ def _finetune(
         loss = trainer.mean_loss(learner, valid, metrics, "验证")
         forgotten = trainer.mean_loss(learner, encoded_data.probe.examples, NullReporter(), "")
         metrics.metrics(step, {"probe_perplexity": perplexity(forgotten)})
-        if (
-            accelerator.num_processes == 1
-        ):  # a model that is shared out cannot answer in one process
+        # a model that is shared out cannot answer in one process
+        if accelerator.num_processes == 1:
             with accelerator.autocast():
                 asked = [
                     put_to(text, cue, encoded_data.chat_format.kind)

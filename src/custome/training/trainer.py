@@ -231,9 +231,8 @@ def _one_step(
     grad_norm = float(
         sharding.whole(accelerator.clip_grad_norm_(_trainable(learner.model), loop.max_grad_norm))
     )
-    if (
-        not math.isfinite(grad_norm) and accelerator.scaler is None
-    ):  # an fp16 scaler skips such a step and goes on
+    # an fp16 scaler skips such a step and goes on
+    if not math.isfinite(grad_norm) and accelerator.scaler is None:
         raise _not_finite("梯度", step, [examples[i].source for i in batch], checkpoints)
     for group in learner.optimizer.param_groups:
         group["lr"] = loop.schedule(step) * group.get("scale", 1.0)

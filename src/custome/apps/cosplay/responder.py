@@ -108,9 +108,8 @@ class Responder:
         """
         card = self.card(name, setting.as_of)
         lines = self.company.own_lines(card.name) if self.company.lines(card.name) else None
-        if (
-            self.engine.kind == "novel"
-        ):  # what was said stands behind the words that cue the reply: 孔明曰, if that is what was learnt
+        # what was said stands behind the words that cue the reply: 孔明曰, if that is what was learnt
+        if self.engine.kind == "novel":
             said = [one if one.by_user else replace(one, name=self._cue(one.name)) for one in said]
         room = self.engine.max_context - options.max_new_tokens - self.engine.count_tokens(begun)
         return write_prompt(

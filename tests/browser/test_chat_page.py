@@ -581,3 +581,29 @@ def test_cards_are_read_by_others(tmp_path: Path):
     place = data.index(b"ccv3\0") + 5
     size = int.from_bytes(data[place - 13 : place - 9], "big") - 5
     assert json.loads(base64.b64decode(data[place : place + size]))["data"]["name"] == "曹操"
+
+
+def test_a_second_tab_on_the_same_conversation_waits_and_keeps_its_words(
+    tab: Page, engine: ScriptedEngine, store: Store
+):
+    meet(tab, "诸葛亮")
+    ask(tab, "在么？")
+    said(tab, REPLIES[0])
+    expect(tab.locator("#status")).to_contain_text("token/秒", timeout=PATIENCE_MS)
+    other = open_tab(tab.context.new_page(), tab.url)
+    talks(other)
+    other.locator("#chats label").first.click()
+    said(other, REPLIES[0])
+    engine._delay_s = 0.4  # the first tab is still being answered when the second one speaks
+    ask(tab, "一")
+    expect(answers(tab)).to_have_count(2, timeout=PATIENCE_MS)
+    other.locator("#say textarea").fill("二")
+    other.keyboard.press("Shift+Enter")
+    expect(other.locator(".toast-body, .toast-wrap").first).to_contain_text(
+        "别的窗口", timeout=PATIENCE_MS
+    )
+    expect(other.locator("#say textarea")).to_have_value("二")
+    engine._delay_s = 0.0
+    said(tab, REPLIES[1], 1)
+    kept = [turn.text for turn in store.read(store.chats(owner(tab))[0].id, owner(tab)).turns]
+    assert "一" in kept and "二" not in kept

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,6 @@ from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_prod
 from ..models.loading import (
     load_model,
     skeleton,
-    split_head,
     token_rows,
     trust_code_in,
 )
@@ -41,24 +39,20 @@ from ..models.run_folder import (
 )
 from ..models.sources import fingerprint, resolve_base
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
-from ..tuning_methods import METHOD_NAMES, FreezeConfig, Method
+from ..tuning_methods import METHOD_NAMES, Method
 from . import launch, sharding, trainer
-from .activation_cache import ActivationCache
 from .assembly import make_learner, make_trainable, quantization, set_up
 from .checkpoint import Checkpoints, Progress
 from .curves import draw_curves
 from .data import (
     Batching,
-    BatchPlan,
-    EncodedSet,
     Example,
-    Mixed,
     StepPlan,
-    TwoStages,
 )
 from .encoded_data import EncodedData, PrepareSamples, encode, trimmed
 from .methods import Attached, check_method, count
 from .run_claim import check_same, claim
+from .run_plan import _cache, _plan
 from .run_samples import data_files, load_samples
 from .watch import (
     LONGEST_REPLY,
@@ -338,38 +332,6 @@ def _shares(recipe: Recipe, accelerator: Accelerator) -> bool:
     return recipe.model.sharding != "none" and accelerator.num_processes > 1
 
 
-def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[StepPlan, int]:
-    """(which of the encoded_data's examples make up which step, how many steps)."""
-    train = recipe.train
-
-    def over(encoded: EncodedSet) -> BatchPlan:
-        return BatchPlan(
-            lengths=[len(e.ids) for e in encoded.examples],
-            batch_size=train.batch_size,
-            seed=train.seed,
-            group_by_length=train.group_by_length,
-        )
-
-    only: StepPlan = (
-        plan := over(encoded_data.train if recipe.data.train_path else encoded_data.text)
-    )
-    steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
-    if recipe.data.self_replay:
-        lengths = [len(e.ids) for e in encoded_data.self_replay.examples]
-        size = max(1, round(recipe.data.self_replay * train.batch_size))
-        only = Mixed(
-            main=plan,
-            beside=BatchPlan(lengths=lengths, batch_size=size, seed=train.seed),
-            first=len(encoded_data.train),
-        )
-    if recipe.data.train_path and encoded_data.text.examples:
-        stages = TwoStages(
-            first=over(encoded_data.text), first_steps=train.pretrain_steps, second=only
-        )
-        return stages, train.pretrain_steps + steps
-    return only, steps
-
-
 def _run(
     recipe: Recipe,
     folder: Path,
@@ -455,38 +417,6 @@ def _run(
     if not has_adapter(folder):  # resumed with fewer steps, before anything was validated
         save_best(progress)
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
-
-
-def _cache(
-    recipe: Recipe,
-    model: Any,
-    batching: Batching,
-    examples: list[Example],
-    steps: int,
-    folder: Path,
-    processes: int,
-) -> ActivationCache | None:
-    """Remembers what frozen lower layers give, where that pays: several epochs, and room on the disk."""
-    method, tokens = recipe.method, sum(len(e.ids) for e in examples)
-    repeats = steps * recipe.train.batch_size > len(examples)
-    if (
-        not isinstance(method, FreezeConfig)
-        or not batching.row_tokens
-        or processes > 1
-        or not repeats
-    ):
-        return None
-    backbone = split_head(model)[0]
-    layers = getattr(backbone, "layers", [])
-    room = shutil.disk_usage(folder).free
-    if (
-        not 0 < method.last_layers < len(layers)
-        or tokens * backbone.config.hidden_size * 4 > room / 2
-    ):
-        return None
-    return ActivationCache(
-        backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp"
-    )
 
 
 def _results(progress: Progress, device: str) -> dict[str, Any]:

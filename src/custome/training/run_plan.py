@@ -23,9 +23,10 @@ from .data import (
     TwoStages,
 )
 from .encoded_data import EncodedData
+from .trainer import LoopConfig, make_schedule
 
 
-def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[StepPlan, int]:
+def make_step_plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[StepPlan, int]:
     """(which of the encoded_data's examples make up which step, how many steps)."""
     train = recipe.train
 
@@ -57,7 +58,7 @@ def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[StepPlan, int]:
     return only, steps
 
 
-def _cache(
+def activation_cache(
     recipe: Recipe,
     model: Any,
     batching: Batching,
@@ -86,4 +87,18 @@ def _cache(
         return None
     return ActivationCache(
         backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp"
+    )
+
+
+def loop_config(recipe: Recipe, steps: int) -> LoopConfig:
+    """How long, how big, and when to look up."""
+    train, checks = recipe.train, recipe.checks
+    return LoopConfig(
+        steps=steps,
+        max_grad_norm=train.max_grad_norm,
+        seed=train.seed,
+        schedule=make_schedule(train.schedule, train.learning_rate, steps, train.warmup_steps),
+        eval_steps=checks.eval_steps,
+        save_steps=checks.save_steps,
+        patience=checks.patience,
     )

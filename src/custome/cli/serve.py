@@ -138,8 +138,6 @@ def run_server(
     Args:
         begin: starts what goes on behind it, given the catalogue of what is served.
     """
-    import uvicorn
-
     from ..server.app import create_app
     from ..server.catalogue import Catalogue
 
@@ -151,30 +149,49 @@ def run_server(
     let_go: Callable[[], None] = lambda: None
     beside: list[Beside] = []
     if flags.page:
-        from ..webui.chat_page import build_chat_page
-        from ..webui.launch import mount_page
+        told = (lambda: beside[0].told() if beside else "") if begin else None
+        let_go = _mount_page(app, catalogue, flags, doorkeeper, told)
+    _say_where(flags, port, [one.name for one in catalogue.hosted()], doorkeeper.open)
+    server = _server(app, flags.host, port, let_go)
+    try:
+        if begin is not None:
+            beside.append(begin(catalogue))
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
+            server.run()
+    finally:
+        for one in beside:
+            one.stop()
+    return 0
 
-        let_go = mount_page(
-            app,
-            build_chat_page(
-                catalogue.hosted,
-                open_store(flags.chats),
-                told=(lambda: beside[0].told() if beside else "") if begin else None,
-            ),
-            page_check(doorkeeper),
-        )
+
+def _mount_page(
+    app: Any, catalogue: Any, flags: Serve, doorkeeper: Any, told: Callable[[], str] | None
+) -> Callable[[], None]:
+    """Put the chat page on the API's server; returns what lets its streams go."""
+    from ..webui.chat_page import build_chat_page
+    from ..webui.launch import mount_page
+
+    page = build_chat_page(catalogue.hosted, open_store(flags.chats), told=told)
+    return mount_page(app, page, page_check(doorkeeper))
+
+
+def _say_where(flags: Serve, port: int, names: list[str], is_open: bool) -> None:
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
-    names = "、".join(one.name for one in catalogue.hosted())
-    print(
-        f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}",
-        flush=True,
-    )
-    if flags.host not in LOOPBACK and doorkeeper.open:
+    what = "聊天页已打开" if flags.page else "API 已打开"
+    address = f"http://{shown}:{port}/"
+    print(f"{what}：{address}　API：{address}v1　模型：{'、'.join(names)}", flush=True)
+    if flags.host not in LOOPBACK and is_open:
         print("注意：这个地址不只本机可见，没有密钥，谁都能用", flush=True)
     print("按 Ctrl-C 结束", flush=True)
+
+
+def _server(app: Any, host: str, port: int, let_go: Callable[[], None]) -> Any:
+    """A uvicorn that lets the page's streams go first when it is told to end."""
+    import uvicorn
+
     config = uvicorn.Config(
         app,
-        host=flags.host,
+        host=host,
         port=port,
         log_level="warning",
         timeout_graceful_shutdown=GRACE_S,
@@ -189,18 +206,9 @@ def run_server(
         stop(number, frame)
 
     server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # else uvicorn, once it is down, ends the process with it
-    try:
-        if begin is not None:
-            beside.append(begin(catalogue))
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
-            server.run()
-    finally:
-        for one in beside:
-            one.stop()
-    return 0
+    # else uvicorn, once it is down, ends the process with it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return server
 
 
 def serve_run(run: str, model: EngineOptions, *, host: str, port: int | None) -> int:

@@ -9,7 +9,24 @@ from tokenizers import AddedToken, Tokenizer, decoders, normalizers, processors
 from tokenizers.models import Unigram
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
-from .chatglm import LONGEST_BLANK, ROUNDS, UNIGRAM
+UNIGRAM = 1
+"""The kind of SentencePiece model, as its format numbers them."""
+LONGEST_BLANK = 80
+"""Runs of blanks up to this length are one token."""
+ROUNDS = (
+    "{%- set system = messages[0].content + '\n' if messages[0].role == 'system' else '' -%}"
+    "{%- set turns = messages[1:] if system else messages -%}"
+    "{{- system -}}"
+    "{%- for turn in turns -%}"
+    "{%- if turn.role == 'user' -%}"
+    "{%- if turns | length > 2 -%}{{- '[Round ' ~ (loop.index0 // 2) ~ ']\n问：' ~ turn.content ~ '\n答：' -}}"
+    "{%- else -%}{{- turn.content -}}{%- endif -%}"
+    "{%- elif loop.last -%}{{- '[gMASK]<sop>' ~ turn.content ~ '<eop>' -}}"
+    "{%- else -%}{{- turn.content ~ '\n' -}}{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '[gMASK]<sop>' -}}{%- endif -%}"
+)
+"""A single question stands alone; with a history, rounds are numbered, as the original chat() does."""
 
 
 class ChatGLMTokenizer(TokenizersBackend):

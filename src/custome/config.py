@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from .errors import RecipeError
@@ -29,6 +30,8 @@ from .tuning_methods import (
 class DataConfig:
     """数据：从哪里学。"""
 
+    corpus: str = ""
+    """语料目录（custome corpus build 做的），人物、台词、世界书从它取；留空是 train_path 所在的目录。"""
     train_path: str = ""
     """训练数据，JSON Lines 或 JSON：context/chat、多轮对话、alpaca、sharegpt、openai messages，按内容认。"""
     text_paths: tuple[str, ...] = ()
@@ -179,6 +182,11 @@ class Recipe:
     method: Method = field(default_factory=LoraConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     checks: CheckConfig = field(default_factory=CheckConfig)
+
+    @property
+    def corpus_folder(self) -> Path:
+        """Where the people of the training data are."""
+        return Path(self.data.corpus or Path(self.data.train_path).parent)
 
     def problems(self) -> list[str]:
         """Everything wrong with the settings, found without reading any weight."""

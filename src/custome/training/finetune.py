@@ -205,8 +205,11 @@ def _begin(
         write_text(place.folder / "recipe.yaml", dump(recipe))
         write_jsonl(place.folder / VALID_FILE, [sample_row(sample) for sample in valid])
         write_run(place.folder, info)
-        corpus, canonical = Path(recipe.data.train_path).parent, recipe.data.names == "canonical"
-        take_cast(corpus, place.folder, canonical=canonical)
+        canonical = recipe.data.names == "canonical"
+        if not take_cast(recipe.corpus_folder, place.folder, canonical=canonical):
+            place.reporter.note(
+                f"{str(recipe.corpus_folder)!r} 里没有人物（cast）：只有训练数据里的名字可以聊，没有人设、本人的话和世界书；要有就用 custome corpus build 做语料，或 --corpus 指出它"
+            )
     place.accelerator.wait_for_everyone()
     return info
 

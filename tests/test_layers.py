@@ -32,7 +32,13 @@ LEVEL = {
     "cli": 6,
     "__main__": 7,
 }
-TORCH_ROOMS = ("models/", "training/", "engine/local.py", "apps/image.py")
+TORCH_ROOMS = (
+    "models/",
+    "training/",
+    "engine/local.py",
+    "engine/local_generation.py",
+    "apps/image.py",
+)
 HEAVY = {"torch", "transformers", "peft", "accelerate", "bitsandbytes"}
 FORBIDDEN_NAMES = {"utils.py", "misc.py", "helpers.py", "constants.py"}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from .errors import RecipeError
@@ -29,6 +30,8 @@ from .tuning_methods import (
 class DataConfig:
     """数据：从哪里学。"""
 
+    corpus: str = ""
+    """语料目录（custome corpus build 做的），人物、台词、世界书从它取；留空是 train_path 所在的目录。"""
     train_path: str = ""
     """训练数据，JSON Lines 或 JSON：context/chat、多轮对话、alpaca、sharegpt、openai messages，按内容认。"""
     text_paths: tuple[str, ...] = ()
@@ -131,6 +134,45 @@ class CheckConfig:
     """每次验证另问主要人物（最多十二个）这么多个问题，记下认得出是谁、与别人雷同、多长；要用 custome corpus build 做的语料。0 不问。"""
 
 
+LOWEST: dict[str, dict[str, int]] = {
+    "data": {
+        "cutoff_len": 8,
+        "val_set_size": 0,
+        "conversations": 0,
+        "main_characters": 0,
+        "self_replay": 0,
+        "persona_prefix": 0,
+    },
+    "method": {
+        "lora_r": 1,
+        "lora_alpha": 1,
+        "pissa_iterations": 1,
+        "adalora_start_r": 1,
+        "virtual_tokens": 1,
+        "last_layers": 1,
+    },
+    "train": {
+        "steps": 0,
+        "pretrain_steps": 0,
+        "batch_size": 1,
+        "micro_batch_size": 1,
+        "warmup_steps": 0,
+        "seed": 0,
+        "weight_decay": 0,
+        "learning_rate": 0,
+    },
+    "checks": {
+        "eval_steps": 0,
+        "eval_samples": 0,
+        "save_steps": 1,
+        "keep_checkpoints": 1,
+        "patience": 0,
+        "persona_questions": 0,
+    },
+}
+"""The smallest value of every number that has one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything a training run depends on."""
@@ -141,65 +183,45 @@ class Recipe:
     train: TrainConfig = field(default_factory=TrainConfig)
     checks: CheckConfig = field(default_factory=CheckConfig)
 
+    @property
+    def corpus_folder(self) -> Path:
+        """Where the people of the training data are."""
+        return Path(self.data.corpus or Path(self.data.train_path).parent)
+
     def problems(self) -> list[str]:
         """Everything wrong with the settings, found without reading any weight."""
-        train, data, checks = self.train, self.data, self.checks
-        wrong = []
-        if self.model.chat_format not in (
-            formats := ("auto", "novel", "template", *chat_templates())
-        ):
-            wrong.append(
-                f"chat_format={self.model.chat_format!r} 不认识；可用：{'、'.join(formats)}"
-            )
-        if not data.train_path and not data.text_paths:
+        wrong, formats = [], ("auto", "novel", "template", *chat_templates())
+        if self.model.chat_format not in formats:
+            known = "、".join(formats)
+            wrong.append(f"chat_format={self.model.chat_format!r} 不认识；可用：{known}")
+        if not self.data.train_path and not self.data.text_paths:
             wrong.append("没有给 train_path（训练数据），也没有给 text_paths（原文）")
-        at_least = [
-            ("cutoff_len", data.cutoff_len, 8),
-            ("val_set_size", data.val_set_size, 0),
-            ("steps", train.steps, 0),
-            ("pretrain_steps", train.pretrain_steps, 0),
-            ("conversations", data.conversations, 0),
-            ("main_characters", data.main_characters, 0),
-            ("batch_size", train.batch_size, 1),
-            ("micro_batch_size", train.micro_batch_size, 1),
-            ("warmup_steps", train.warmup_steps, 0),
-            ("eval_steps", checks.eval_steps, 0),
-            ("eval_samples", checks.eval_samples, 0),
-            ("save_steps", checks.save_steps, 1),
-            ("keep_checkpoints", checks.keep_checkpoints, 1),
-            ("patience", checks.patience, 0),
-            ("persona_questions", checks.persona_questions, 0),
+        return [
+            *wrong,
+            *self._out_of_range(),
+            *self._training_problems(),
+            *self._data_problems(),
+            *self._method_problems(),
         ]
-        counts = (
-            "lora_r",
-            "lora_alpha",
-            "pissa_iterations",
-            "adalora_start_r",
-            "virtual_tokens",
-            "last_layers",
-        )
-        at_least += [
-            (name, getattr(self.method, name), 1) for name in counts if hasattr(self.method, name)
-        ]
-        wrong += [f"{name}={value} 应不小于 {low}" for name, value, low in at_least if value < low]
+
+    def _out_of_range(self) -> list[str]:
+        """Numbers too small."""
+        wrong = []
+        for section, lowest in LOWEST.items():
+            for name, low in lowest.items():
+                value = getattr(getattr(self, section), name, low)
+                if not value >= low:
+                    wrong.append(f"{name}={value} 应不小于 {low}")
         above_zero = [
-            ("max_grad_norm", train.max_grad_norm),
+            ("max_grad_norm", self.train.max_grad_norm),
             ("lora_plus_ratio", getattr(self.method, "lora_plus_ratio", 1)),
         ]
-        wrong += [f"{name}={value} 应大于 0" for name, value in above_zero if not value > 0]
+        return wrong + [f"{name}={value} 应大于 0" for name, value in above_zero if not value > 0]
+
+    def _training_problems(self) -> list[str]:
+        train, data, wrong = self.train, self.data, []
         if train.steps == 0 and not train.num_epochs > 0:
             wrong.append(f"steps=0 时 num_epochs={train.num_epochs} 应大于 0")
-        wrong += [
-            f"{name}={value} 应不小于 0"
-            for name, value in (
-                ("seed", train.seed),
-                ("weight_decay", train.weight_decay),
-                ("learning_rate", train.learning_rate),
-                ("self_replay", data.self_replay),
-                ("persona_prefix", data.persona_prefix),
-            )
-            if not value >= 0
-        ]
         if train.steps == 0 and train.num_epochs == float("inf"):
             wrong.append("num_epochs 不能是无穷")
         if train.micro_batch_size > train.batch_size >= 1:
@@ -216,26 +238,31 @@ class Recipe:
             wrong.append(
                 f"optimizer={train.optimizer} 要看到完整的矩阵，不能和 sharding={self.model.sharding} 同用；用 adamw"
             )
+        return wrong
+
+    def _data_problems(self) -> list[str]:
+        data, wrong = self.data, []
         if data.valid_path and not data.train_path:
             wrong.append("只学原文时用不上 valid_path：会从原文里划出 val_set_size 段作验证")
         if data.persona_prefix > 1:
             wrong.append(
                 f"persona_prefix={data.persona_prefix} 是样本的多大一部分，应在 0 到 1 之间"
             )
+        wants_people = (
+            ("persona_prefix", data.persona_prefix),
+            ("conversations", data.conversations),
+            ("persona_questions", self.checks.persona_questions),
+        )
         wrong += [
             f"{name}={value} 要知道语料里的人物，要有 train_path"
-            for name, value in (
-                ("persona_prefix", data.persona_prefix),
-                ("conversations", data.conversations),
-                ("persona_questions", checks.persona_questions),
-            )
+            for name, value in wants_people
             if value and not data.train_path
         ]
         if data.persona_prefix and data.conversations:
             wrong.append("persona_prefix 和 conversations 只能用一个")
         if data.self_replay and not data.train_path:
             wrong.append(f"self_replay={data.self_replay} 是和对话一起学的，要有 train_path")
-        return wrong + self._method_problems()
+        return wrong
 
     def _method_problems(self) -> list[str]:
         wrong, name = [], METHOD_NAMES[type(self.method)]

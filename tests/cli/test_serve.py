@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from custome.cli.app import main
-from custome.cli.serve import ServeVllm, vllm_command
+from custome.cli.vllm import ServeVllm, vllm_command
 from custome.errors import InputError
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

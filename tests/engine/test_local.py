@@ -9,7 +9,8 @@ import pytest
 
 from custome.config import CheckConfig, DataConfig, ModelConfig, Recipe, TrainConfig
 from custome.engine.base import Cancel
-from custome.engine.local import LocalEngine, _without_half_a_stop, open_local
+from custome.engine.local import LocalEngine, open_local
+from custome.engine.local_generation import _without_half_a_stop
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import InputError, RunError
 from custome.report import NullReporter

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from custome.errors import InputError
-from custome.models.chat_format import (
-    NovelFormat,
-    TemplateFormat,
-    cued,
-    ends_with_cue,
-    normalise,
-    open_format,
-)
+from custome.models.chat_format import NovelFormat, TemplateFormat, cued, ends_with_cue, open_format
+from custome.models.normalisation import normalise
 from custome.types import Exchange, Message, Sample
 from tiny import make_tiny_tokenizer
 

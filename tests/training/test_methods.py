@@ -315,7 +315,7 @@ def test_reused_lower_layers_change_nothing(
     finetune(make_recipe(bases[kind], tmp_path / "with" / "run", **options), NullReporter())
     tokens = read_run(tmp_path / "with" / "run").results["tokens"]
     assert 0 < sum(asked) < tokens / 2  # 24 steps of 8 are three epochs of 64
-    monkeypatch.setattr(main_path, "_cache", lambda *_: None)
+    monkeypatch.setattr(main_path, "activation_cache", lambda *_: None)
     finetune(make_recipe(bases[kind], tmp_path / "without" / "run", **options), NullReporter())
     one, two = (
         load_file(tmp_path / name / "run" / "weights.safetensors") for name in ("with", "without")

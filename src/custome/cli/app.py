@@ -32,9 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("training:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
     "chat": ("chat:chat", "在终端里和书中人聊天"),
     "serve": ("serve:serve", "聊天页和 OpenAI 兼容的 API"),
-    "keys add": ("serve:keys_add", "新建一个 API 密钥"),
-    "keys list": ("serve:keys_list", "有哪些密钥"),
-    "keys remove": ("serve:keys_remove", "删掉一个密钥"),
+    "keys add": ("keys:keys_add", "新建一个 API 密钥"),
+    "keys list": ("keys:keys_list", "有哪些密钥"),
+    "keys remove": ("keys:keys_remove", "删掉一个密钥"),
     "export": (
         "export:export",
         "写成 safetensors、GGUF、Ollama 或 llama.cpp 适配器，读回来核对过才算数",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from tyro.conf import Positional, arg
 
+from ..corpus.folder import CorpusFolder
 from ..errors import InputError, RunError
 from ..report import ConsoleReporter, Reporter
 from .flags import parse
@@ -79,7 +79,7 @@ def build_corpus(
     from ..resources import fetch
 
     if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "corpus.json").is_file())
+        not folder.is_dir() or (any(folder.iterdir()) and not CorpusFolder(folder).is_corpus)
     ):
         raise RunError(
             f"输出位置 {str(folder)!r} 里有别的东西，不是语料目录", "换一个目录：-o corpus/别的名字"
@@ -118,18 +118,14 @@ class CorpusInspect:
 
 
 def corpus_inspect(argv: list[str]) -> int:
-    from ..corpus.build import read_corpus
-    from ..files import read_text
 
     flags = parse(CorpusInspect, argv, "custome corpus inspect")
-    folder = Path(flags.corpus)
-    info = read_corpus(folder)
+    folder = CorpusFolder(Path(flags.corpus))
+    info = folder.info()
     novel = flags.novel or info["novels"][0]
     if novel not in info["novels"]:
         raise InputError(f"语料里没有书 {novel!r}", f"有：{'、'.join(info['novels'])}")
-    rows = [
-        json.loads(line) for line in read_text(folder / "utterances.jsonl", "语料").splitlines()
-    ]
+    rows = folder.utterances()
     console = Console(highlight=False)
     if flags.speaker or flags.rule or flags.kind or flags.below:
         chosen = [
@@ -148,8 +144,7 @@ def corpus_inspect(argv: list[str]) -> int:
         raise InputError(
             f"{novel} 的第 {chapter} 章没有引文", f"有的章：{chapters[0]}–{chapters[-1]}"
         )
-    text = read_text(folder / "texts" / f"{novel}.txt", "小说正文")
-    console.print(_chapter(text, mine))
+    console.print(_chapter(folder.text(novel), mine))
     return 0
 
 
@@ -210,17 +205,16 @@ class CorpusFix:
 
 def corpus_fix(argv: list[str]) -> int:
     from ..corpus.aliases import read_table, write_table
-    from ..corpus.build import read_corpus, rebuild
+    from ..corpus.build import rebuild
     from ..corpus.fixing import edited
 
     flags = parse(CorpusFix, argv, "custome corpus fix")
     folder = Path(flags.corpus)
-    info = read_corpus(folder)
+    kept = CorpusFolder(folder)
+    info = kept.info()
     if flags.novel and flags.novel not in info["novels"]:
         raise InputError(f"语料里没有书 {flags.novel!r}", f"有：{'、'.join(info['novels'])}")
-    tables = [
-        folder / "aliases" / f"{name}.json" for name in info["novels"] if flags.novel in ("", name)
-    ]
+    tables = [kept.aliases_path(name) for name in info["novels"] if flags.novel in ("", name)]
     reporter = ConsoleReporter()
     if flags.alias or flags.drop:
         changed = [(path, edited(read_table(path), flags.alias, flags.drop)) for path in tables]

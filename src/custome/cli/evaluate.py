@@ -13,6 +13,7 @@ from tyro.conf import Positional, arg
 
 from .. import recipe_file
 from ..apps.cosplay.prompt import Setting
+from ..corpus.folder import CorpusFolder
 from ..engine.open import EngineOptions, name_of, open_models
 from ..errors import InputError
 from ..report import ConsoleReporter, Reporter
@@ -227,8 +228,8 @@ def _corpus_of(run: Path) -> Path:
     from ..models.run_folder import read_run
 
     recipe = recipe_file.load_recipe(run / "recipe.yaml")
-    folder = Path(read_run(run).started_in or ".") / Path(recipe.data.train_path).parent
-    if not (folder / "corpus.json").is_file():
+    folder = Path(read_run(run).started_in or ".") / recipe.corpus_folder
+    if not CorpusFolder(folder).is_corpus:
         raise InputError(
             f"找不到 {str(run)!r} 训练时的语料（{folder}）", "用 --corpus 指出语料目录"
         )

@@ -60,7 +60,7 @@ def quickstart(argv: list[str]) -> int:
         free_port(flags.host, flags.port)
     reporter = ConsoleReporter()
     recipe = _chosen(flags, reporter)
-    run, corpus = Path(recipe.train.output_dir), Path(recipe.data.train_path).parent
+    run, corpus = Path(recipe.train.output_dir), recipe.corpus_folder
     reporter.stage("语料")
     build_corpus((flags.novel,), corpus, reporter)
     if not Path(recipe.data.valid_path).is_file():  # a book too short to hold anything out
@@ -120,6 +120,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
     lines = "dialogues_train" if talks else "train"
     data = dataclasses.replace(
         base.data,
+        corpus=f"corpus/{name}",
         train_path=f"corpus/{name}/{lines}.jsonl",
         conversations=talks,
         valid_path=f"corpus/{name}/{lines.replace('train', 'valid')}.jsonl",

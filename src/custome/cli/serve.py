@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
 from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
 from ..report import ConsoleReporter
 from ..resources import custome_home
 from .flags import parse, take
+from .keys import keys_path
+from .vllm import serve_vllm
 
 if TYPE_CHECKING:
     from ..conversations.store import Store
@@ -139,8 +138,6 @@ def run_server(
     Args:
         begin: starts what goes on behind it, given the catalogue of what is served.
     """
-    import uvicorn
-
     from ..server.app import create_app
     from ..server.catalogue import Catalogue
 
@@ -152,30 +149,49 @@ def run_server(
     let_go: Callable[[], None] = lambda: None
     beside: list[Beside] = []
     if flags.page:
-        from ..webui.chat_page import build_chat_page
-        from ..webui.launch import mount_page
+        told = (lambda: beside[0].told() if beside else "") if begin else None
+        let_go = _mount_page(app, catalogue, flags, doorkeeper, told)
+    _say_where(flags, port, [one.name for one in catalogue.hosted()], doorkeeper.open)
+    server = _server(app, flags.host, port, let_go)
+    try:
+        if begin is not None:
+            beside.append(begin(catalogue))
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
+            server.run()
+    finally:
+        for one in beside:
+            one.stop()
+    return 0
 
-        let_go = mount_page(
-            app,
-            build_chat_page(
-                catalogue.hosted,
-                open_store(flags.chats),
-                told=(lambda: beside[0].told() if beside else "") if begin else None,
-            ),
-            page_check(doorkeeper),
-        )
+
+def _mount_page(
+    app: Any, catalogue: Any, flags: Serve, doorkeeper: Any, told: Callable[[], str] | None
+) -> Callable[[], None]:
+    """Put the chat page on the API's server; returns what lets its streams go."""
+    from ..webui.chat_page import build_chat_page
+    from ..webui.launch import mount_page
+
+    page = build_chat_page(catalogue.hosted, open_store(flags.chats), told=told)
+    return mount_page(app, page, page_check(doorkeeper))
+
+
+def _say_where(flags: Serve, port: int, names: list[str], is_open: bool) -> None:
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
-    names = "、".join(one.name for one in catalogue.hosted())
-    print(
-        f"{'聊天页已打开' if flags.page else 'API 已打开'}：http://{shown}:{port}/　API：http://{shown}:{port}/v1　模型：{names}",
-        flush=True,
-    )
-    if flags.host not in LOOPBACK and doorkeeper.open:
+    what = "聊天页已打开" if flags.page else "API 已打开"
+    address = f"http://{shown}:{port}/"
+    print(f"{what}：{address}　API：{address}v1　模型：{'、'.join(names)}", flush=True)
+    if flags.host not in LOOPBACK and is_open:
         print("注意：这个地址不只本机可见，没有密钥，谁都能用", flush=True)
     print("按 Ctrl-C 结束", flush=True)
+
+
+def _server(app: Any, host: str, port: int, let_go: Callable[[], None]) -> Any:
+    """A uvicorn that lets the page's streams go first when it is told to end."""
+    import uvicorn
+
     config = uvicorn.Config(
         app,
-        host=flags.host,
+        host=host,
         port=port,
         log_level="warning",
         timeout_graceful_shutdown=GRACE_S,
@@ -190,18 +206,9 @@ def run_server(
         stop(number, frame)
 
     server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # else uvicorn, once it is down, ends the process with it
-    try:
-        if begin is not None:
-            beside.append(begin(catalogue))
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
-            server.run()
-    finally:
-        for one in beside:
-            one.stop()
-    return 0
+    # else uvicorn, once it is down, ends the process with it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return server
 
 
 def serve_run(run: str, model: EngineOptions, *, host: str, port: int | None) -> int:
@@ -238,178 +245,4 @@ def serve_page(
 # -- vLLM ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServeVllm:
-    """大模型、显卡、多机：让 vLLM 来算，写好它的命令并运行；页面用 --engine remote 接上。"""
-
-    runs: Positional[tuple[str, ...]]
-    """运行目录，要同一个底座；各成一个 LoRA。"""
-    engine: Literal["vllm"] = "vllm"
-    """固定为 vllm。"""
-    tensor_parallel: int = 1
-    """一份模型切到几张卡上。"""
-    data_parallel: int = 1
-    """开几份。"""
-    ray: bool = False
-    """多机：用 Ray 分派（先在各机 ray start）。"""
-    vllm_host: str = "127.0.0.1"
-    """vLLM 监听的地址。"""
-    vllm_port: int = 8000
-    """vLLM 的端口。"""
-    print_only: bool = False
-    """只印出命令，不运行。"""
-
-
-def serve_vllm(argv: list[str]) -> int:
-    flags = parse(ServeVllm, argv, "custome serve --engine vllm")
-    command = vllm_command(flags)
-    print(shlex.join(command), flush=True)
-    page = f"custome serve {flags.runs[0]} --engine remote --url http://{flags.vllm_host}:{flags.vllm_port}/v1 --remote-model {Path(flags.runs[0]).resolve().name}"
-    print(f"页面：{page}", flush=True)
-    if flags.print_only:
-        return 0
-    try:
-        return subprocess.run(command, check=False).returncode
-    except FileNotFoundError as error:
-        raise InputError(
-            "没有装 vLLM", "pip install vllm（要显卡）；或先看命令：--print-only"
-        ) from error
-
-
-def vllm_command(flags: ServeVllm) -> list[str]:
-    """The vLLM command line for runs on one base, each as a LoRA.
-
-    Raises:
-        RunError, InputError: no runs, different bases, or something other than a plain LoRA.
-    """
-    from ..model_catalog import shipped_name
-    from ..models.lora_file import read_lora
-    from ..models.run_folder import check_adapter, read_run
-
-    bases, ranks = [], []
-    for run in flags.runs:
-        check_adapter(Path(run))
-        lora = read_lora(Path(run))
-        if lora is None:
-            raise InputError(
-                f"{run!r} 学的不是普通 LoRA，vLLM 装不上",
-                f"先合并：custome export {run} --to hf，再 vllm serve 那个目录",
-            )
-        bases.append(read_run(Path(run)).base_model)
-        ranks.append(lora.rank)
-    if len(set(bases)) > 1:
-        raise InputError(
-            f"底座不一样：{'、'.join(sorted(set(bases)))}", "一次只给同一个底座上的运行目录"
-        )
-    base = bases[0].removeprefix("hf:")
-    if base.startswith("ms:"):
-        raise InputError(
-            f"vLLM 不认 {base!r} 这样的写法",
-            "先 export VLLM_USE_MODELSCOPE=True，再照印出的样子自己运行",
-        )
-    if shipped_name(base) is not None or base.endswith(".gguf"):
-        raise InputError(
-            f"vLLM 不从 {base!r} 这样的 GGUF 上装 LoRA",
-            f"先合并：custome export {flags.runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快",
-        )
-    modules = [f"{Path(run).resolve().name}={Path(run).resolve()}" for run in flags.runs]
-    room = next(
-        (size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= max(ranks)), max(ranks)
-    )
-    command = [
-        "vllm",
-        "serve",
-        base,
-        "--host",
-        flags.vllm_host,
-        "--port",
-        str(flags.vllm_port),
-        "--enable-lora",
-        "--max-lora-rank",
-        str(room),
-        "--max-loras",
-        str(len(modules)),
-        "--lora-modules",
-        *modules,
-    ]
-    if flags.tensor_parallel > 1:
-        command += ["--tensor-parallel-size", str(flags.tensor_parallel)]
-    if flags.data_parallel > 1:
-        command += ["--data-parallel-size", str(flags.data_parallel)]
-    return [*command, "--distributed-executor-backend", "ray"] if flags.ray else command
-
-
 # -- keys ------------------------------------------------------------------------------------------------------------
-
-
-def keys_path(given: str) -> Path:
-    return Path(given) if given else custome_home() / "keys.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeysAdd:
-    """新建一个 API 密钥；只显示这一次，文件里只留它的哈希。"""
-
-    name: Positional[str]
-    """给谁用的。"""
-    admin: bool = False
-    """可以加减适配器。"""
-    requests_per_minute: Annotated[int, arg(aliases=["--rpm"])] = 0
-    """一分钟最多多少个请求；0 不限。"""
-    concurrent: int = 0
-    """同时最多多少个请求；0 不限。"""
-    keys: str = ""
-    """密钥文件；默认是缓存目录里的 keys.json。"""
-
-
-def keys_add(argv: list[str]) -> int:
-    flags = parse(KeysAdd, argv, "custome keys add")
-    from ..server.auth import add_key
-
-    path = keys_path(flags.keys)
-    made = add_key(
-        path,
-        flags.name,
-        admin=flags.admin,
-        requests_per_minute=flags.requests_per_minute,
-        concurrent=flags.concurrent,
-    )
-    print(made)
-    print(f"只显示这一次；哈希存在 {path}", file=sys.stderr)
-    return 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeysList:
-    """有哪些密钥。"""
-
-    keys: str = ""
-    """密钥文件；默认是缓存目录里的 keys.json。"""
-
-
-def keys_list(argv: list[str]) -> int:
-    flags = parse(KeysList, argv, "custome keys list")
-    from ..server.auth import read_keys
-
-    for key in read_keys(keys_path(flags.keys)):
-        limits = f"每分钟 {key.requests_per_minute or '不限'}，同时 {key.concurrent or '不限'}"
-        print(f"{key.name}\t{limits}{'　管理' if key.admin else ''}")
-    return 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeysRemove:
-    """删掉一个密钥；正在运行的服务重启后生效。"""
-
-    name: Positional[str]
-    """哪一个。"""
-    keys: str = ""
-    """密钥文件；默认是缓存目录里的 keys.json。"""
-
-
-def keys_remove(argv: list[str]) -> int:
-    flags = parse(KeysRemove, argv, "custome keys remove")
-    from ..server.auth import remove_key
-
-    remove_key(keys_path(flags.keys), flags.name)
-    return 0

@@ -1,19 +1,7 @@
-"""Novels → a corpus folder, several in parallel processes; and the same again after somebody edited the alias tables.
-
-corpus.json              what it was built from and how, and the funnel; marks the folder as ours
-texts/NAME.txt           the book as read; every offset points into it
-aliases/NAME.json        who goes by which names; edit it and run `corpus fix`
-utterances.jsonl         every quotation, with kind, speaker, rule and confidence
-dialogues.jsonl          scenes of several turns; dialogues_train and _valid: those of the chapters one may learn from, or check with
-train · valid · test .jsonl   rows {"context", "chat"} + speaker, mention, novel, chapter, offset
-NAME_qa.json, FOLDER_train.json, FOLDER_valid.json   the original project's files: rows with its two keys only
-characters.json          who can be talked to
-cast/                    what there is to know of them, copied into every run that is learnt from here
-"""
+"""Novels → a corpus folder, several in parallel processes; and the same again after somebody edited the alias tables. What lies where in it: folder.py."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -23,13 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InputError
-from ..files import read_text, write_json, write_jsonl, write_text
+from ..files import write_json, write_jsonl, write_text
 from ..report import Reporter
 from ..types import Utterance
 from .aliases import AliasTable, read_table, write_table
 from .cast import Cast, lines_of, write_cast
 from .dataset import drop_leaks, drop_repeats, held_out, portraits, with_units
-from .dialogue import Extract, dialogues, extract, is_spoken
+from .dialogue import Dialogue, Extract, dialogues, extract, is_spoken
+from .folder import CorpusFolder, Part
 from .formats import dialogue_row
 from .lore import lore_of
 from .reading import read_novel
@@ -116,11 +105,11 @@ def rebuild(folder: Path, reporter: Reporter) -> Corpus:
     Raises:
         InputError: the folder is no corpus.
     """
-    info = read_corpus(folder)
+    corpus = CorpusFolder(folder)
+    info = corpus.info()
     found = []
     for done, name in enumerate(info["novels"], 1):
-        text = read_text(folder / "texts" / f"{name}.txt", "小说正文")
-        table = read_table(folder / "aliases" / f"{name}.json")
+        text, table = corpus.text(name), read_table(corpus.aliases_path(name))
         found.append(
             (
                 Novel(name=name, text=text),
@@ -132,27 +121,12 @@ def rebuild(folder: Path, reporter: Reporter) -> Corpus:
     return _finish(folder, sources, info["script"], found, reporter)
 
 
-def read_corpus(folder: Path) -> dict[str, Any]:
-    """corpus.json of a folder.
-
-    Raises:
-        InputError: the folder is no corpus.
-    """
-    if not (folder / "corpus.json").is_file():
-        raise InputError(
-            f"{str(folder)!r} 不是语料目录（没有 corpus.json）",
-            f"先做语料：custome corpus build 小说.txt -o {folder}",
-        )
-    info: dict[str, Any] = json.loads(read_text(folder / "corpus.json", "语料说明"))
-    return info
-
-
 def _read(
     job: tuple[Source, Path, Script], adjudicator: Adjudicator | None = None
 ) -> tuple[Novel, Extract]:
     source, folder, script = job
     novel = read_novel(Path(source.path), source.name)
-    kept = folder / "aliases" / f"{source.name}.json"
+    kept = CorpusFolder(folder).aliases_path(source.name)
     table: AliasTable | None = read_table(kept) if kept.is_file() else None
     return novel, extract(novel, table, script=script, adjudicator=adjudicator)
 
@@ -172,27 +146,7 @@ def _finish(
     for _, result in found:
         counts.update(result.funnel)
     reporter.stage("去重、切分")
-    unique = drop_repeats(spoken)
-    units = with_units(unique)
-    valid_units, test_units = held_out((unit for unit, _ in units), HELD_OUT_SHARE)
-    train = [u for unit, u in units if unit not in valid_units and unit not in test_units]
-    kept_out = [[u for unit, u in units if unit in chosen] for chosen in (valid_units, test_units)]
-    valid, test = (drop_leaks(candidates, train) for candidates in kept_out)
-    counts["弃：完全重复"] = len(spoken) - len(unique)
-    counts["弃：与训练近重复"] = sum(map(len, kept_out)) - len(valid) - len(test)
-    counts["对话（训练）"], counts["对话（验证）"], counts["对话（测试）"] = (
-        len(train),
-        len(valid),
-        len(test),
-    )
-    kept = {"valid": _places(kept_out[0]), "test": _places(kept_out[1])}
-    learnable = [u for u in every if _place(u) not in kept["valid"] | kept["test"]]
-    talks = {
-        "": dialogues(every),  # for people to read; the others are to learn from
-        "_train": dialogues(learnable),
-        "_valid": dialogues([u for u in every if _place(u) in kept["valid"]]),
-    }
-    counts["多轮对话"], counts["多轮对话（训练）"] = len(talks[""]), len(talks["_train"])
+    parts = _divide(spoken, every, counts)
     info = {
         "version": 1,
         "novels": [source.name for source in sources],
@@ -204,28 +158,10 @@ def _finish(
             for novel, result in found
         },
     }
-    write_json(folder / "corpus.json", info)  # first: it marks the folder as ours
-    for novel, result in found:
-        write_text(folder / "texts" / f"{novel.name}.txt", novel.text)
-        write_table(
-            folder / "aliases" / f"{novel.name}.json",
-            replace(result.table, title=result.table.title or novel.name),
-        )
-    write_jsonl(folder / "utterances.jsonl", (vars(u) for u in every))
-    for name, some in talks.items():
-        _write_rows(folder / f"dialogues{name}.jsonl", some, dialogue_row)
-    for name, rows in (("train", train), ("valid", valid), ("test", test)):
-        _write_rows(folder / f"{name}.jsonl", rows, _row)
-        if name != "test" and len(sources) > 1:
-            _write_rows(folder / f"{folder.resolve().name}_{name}.json", rows, _seed_row)
-    for source in sources:
-        _write_rows(
-            folder / f"{source.name}_qa.json",
-            [u for u in unique if u.novel == source.name],
-            _seed_row,
-        )
-    aliases = {name: people for _, result in found for name, people in result.table.people.items()}
-    people = portraits(spoken, aliases)
+    _write(folder, info, found, every, parts)
+    people = portraits(
+        spoken, {name: known for _, result in found for name, known in result.table.people.items()}
+    )
     write_json(folder / "characters.json", [asdict(person) for person in people])
     names = [person.name for person in people]
     lore = [
@@ -233,14 +169,81 @@ def _finish(
         for novel, result in found
         for one in lore_of(novel.name, novel.text, result.utterances, result.table, names)
     ]
-    write_cast(
-        folder,
-        Cast(people=tuple(people), lines=tuple(lines_of(learnable, names)), lore=tuple(lore)),
-    )
+    lines = lines_of(parts.learnable, names)
+    write_cast(folder, Cast(people=tuple(people), lines=tuple(lines), lore=tuple(lore)))
     _show(counts, found, reporter)
     return Corpus(
-        folder=folder, train=len(train), valid=len(valid), test=len(test), funnel=dict(counts)
+        folder=folder,
+        train=len(parts.rows["train"]),
+        valid=len(parts.rows["valid"]),
+        test=len(parts.rows["test"]),
+        funnel=dict(counts),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What is learnt from and what is held out."""
+
+    unique: list[Utterance]
+    learnable: list[Utterance]
+    rows: dict[Part, list[Utterance]]
+    dialogues: dict[Part | None, list[Dialogue]]
+
+
+def _divide(
+    spoken: Sequence[Utterance], every: Sequence[Utterance], counts: Counter[str]
+) -> _Parts:
+    """Chapters to learn from, to check with, and to test with; what is alike in two goes from the held-out one."""
+    unique = drop_repeats(spoken)
+    units = with_units(unique)
+    valid_units, test_units = held_out((unit for unit, _ in units), HELD_OUT_SHARE)
+    train = [u for unit, u in units if unit not in valid_units and unit not in test_units]
+    kept_out = [[u for unit, u in units if unit in chosen] for chosen in (valid_units, test_units)]
+    valid, test = (drop_leaks(candidates, train) for candidates in kept_out)
+    places = {"valid": _places(kept_out[0]), "test": _places(kept_out[1])}
+    learnable = [u for u in every if _place(u) not in places["valid"] | places["test"]]
+    talks: dict[Part | None, list[Dialogue]] = {
+        None: dialogues(every),  # for people to read; the others are to learn from
+        "train": dialogues(learnable),
+        "valid": dialogues([u for u in every if _place(u) in places["valid"]]),
+    }
+    counts["弃：完全重复"] = len(spoken) - len(unique)
+    counts["弃：与训练近重复"] = sum(map(len, kept_out)) - len(valid) - len(test)
+    counts["对话（训练）"], counts["对话（验证）"] = len(train), len(valid)
+    counts["对话（测试）"] = len(test)
+    counts["多轮对话"], counts["多轮对话（训练）"] = len(talks[None]), len(talks["train"])
+    return _Parts(
+        unique=unique,
+        learnable=learnable,
+        rows={"train": train, "valid": valid, "test": test},
+        dialogues=talks,
+    )
+
+
+def _write(
+    folder: Path,
+    info: dict[str, Any],
+    found: Sequence[tuple[Novel, Extract]],
+    every: Sequence[Utterance],
+    parts: _Parts,
+) -> None:
+    corpus = CorpusFolder(folder)
+    write_json(corpus.info_path, info)  # first: it marks the folder as ours
+    for novel, result in found:
+        write_text(corpus.text_path(novel.name), novel.text)
+        table = replace(result.table, title=result.table.title or novel.name)
+        write_table(corpus.aliases_path(novel.name), table)
+    write_jsonl(corpus.utterances_path, (vars(u) for u in every))
+    for part, some in parts.dialogues.items():
+        _write_rows(corpus.dialogues_path(part), some, dialogue_row)
+    for part, rows in parts.rows.items():
+        _write_rows(corpus.rows_path(part), rows, _row)
+        if part != "test" and len(info["novels"]) > 1:
+            _write_rows(folder / f"{folder.resolve().name}_{part}.json", rows, _seed_row)
+    for novel, _ in found:
+        own = [u for u in parts.unique if u.novel == novel.name]
+        _write_rows(folder / f"{novel.name}_qa.json", own, _seed_row)
 
 
 def _place(utterance: Utterance) -> tuple[str, int]:

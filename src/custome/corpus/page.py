@@ -5,7 +5,6 @@ folder, no novel and no model.
 from __future__ import annotations
 
 import html
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..files import read_text, write_text
-from .build import read_corpus
+from ..files import write_text
 from .dataset import NOBODY
 from .dialogue import SPOKEN
+from .folder import CorpusFolder
 
 TOP = 24
 """People in the bar chart."""
@@ -48,10 +47,8 @@ def write_page(folder: Path) -> Path:
     Raises:
         InputError: the folder is no corpus.
     """
-    info = read_corpus(folder)
-    rows = [
-        json.loads(line) for line in read_text(folder / "utterances.jsonl", "语料").splitlines()
-    ]
+    corpus = CorpusFolder(folder)
+    info, rows = corpus.info(), corpus.utterances()
     spoken = [row for row in rows if row["kind"] in SPOKEN and row["speaker"]]
     titles = {name: book["title"] for name, book in info["books"].items()}
     title = "、".join(titles.values())

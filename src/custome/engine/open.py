@@ -177,7 +177,8 @@ def _open(run: Path, name: str, options: EngineOptions, reporter: Reporter) -> S
 def _open_llamacpp(run: Path, name: str, options: EngineOptions, reporter: Reporter) -> ServedModel:
     from ..models.gguf_cache import prepare, prepare_base
     from ..models.sources import gguf_behind
-    from .llamacpp import LlamaCppEngine, LlamaServer
+    from .llama_server import LlamaServer
+    from .llamacpp import LlamaCppEngine
 
     served = prepare(run, reporter, quant=options.quant, strength=options.strength)
     server = LlamaServer(served.model, served.adapters, slots=options.slots)
@@ -237,7 +238,8 @@ def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
         )
     from ..models.chat_format import open_format
     from ..models.plain_tokenizer import PlainTokenizer
-    from .llamacpp import LlamaCppEngine, LlamaServer
+    from .llama_server import LlamaServer
+    from .llamacpp import LlamaCppEngine
 
     tokenizer = PlainTokenizer(resolve_base(model.base_model, reporter))
     return LlamaCppEngine(
@@ -270,7 +272,8 @@ def _shared(
     runs: Sequence[Path], names: Sequence[str], options: EngineOptions, reporter: Reporter
 ) -> Opened:
     from ..models.gguf_cache import CachedGguf, prepare_shared
-    from .llamacpp import LlamaCppEngine, LlamaServer
+    from .llama_server import LlamaServer
+    from .llamacpp import LlamaCppEngine
 
     reporter.stage(f"载入 {'、'.join(names)}（llamacpp，共用底座）")
     served = prepare_shared(runs, reporter)

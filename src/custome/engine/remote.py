@@ -14,7 +14,8 @@ from typing import Any, Literal
 import httpx
 
 from ..errors import BusyError, EngineError, InputError, LengthError
-from ..models.chat_format import CLOSE, novel_text
+from ..models.chat_format import novel_text
+from ..models.normalisation import CLOSE
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
 from .base import COMMON, Cancel, OnPiece, as_stream, run_all
 

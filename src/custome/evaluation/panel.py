@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..apps.cosplay.casting import Company, company_of
 from ..apps.cosplay.prompt import GUEST, Setting, asked_of, own_line, persona_of, system_text
-from ..corpus.build import read_corpus
 from ..corpus.cast import Cast, by_canonical_names, read_cast
+from ..corpus.folder import CorpusFolder
 from ..corpus.voices import Voices
 from ..errors import InputError
-from ..files import read_text
 from ..types import Message, Request
 from . import measures
 from .persona import Judge, Question, odd_half, shipped, some_questions
@@ -30,14 +28,9 @@ def judge_of(corpus: Path) -> Judge:
         InputError: no corpus, or nobody speaks enough in its held-out chapters.
     """
 
-    read_corpus(corpus)
-    cast = read_cast(corpus)
-    held_out = [
-        json.loads(line)
-        for part in ("valid", "test")
-        if (corpus / f"{part}.jsonl").is_file()
-        for line in read_text(corpus / f"{part}.jsonl", "语料").splitlines()
-    ]
+    folder = CorpusFolder(corpus)
+    folder.info()
+    cast, held_out = read_cast(corpus), folder.rows("valid", "test")
     real = [(row["speaker"], row["chat"].strip("“”")) for row in held_out]
     known = {person.name for person in cast.people}
     names = [name for name in shipped("cast.json")["cast"] if name in known]
@@ -53,9 +46,7 @@ def judge_of(corpus: Path) -> Judge:
         voices=Voices(odd_half(cast.lines), names),
         real=tuple(pair for pair in real if pair[0] in names),
         aliases={person.name: person.aliases for person in cast.people},
-        book=measures.letters(
-            "".join(read_text(path, "书") for path in sorted((corpus / "texts").glob("*.txt")))
-        ),
+        book=measures.letters("".join(folder.texts())),
     )
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..corpus.folder import CorpusFolder
 from ..engine.base import Engine
 from ..files import read_text
 from ..report import Reporter
@@ -155,7 +156,7 @@ def real_dialogues(corpus: Path, most: int) -> list[Answer]:
     """Questions of a book's held-out chapters with what was answered, by people who answer more than once."""
     found = []
     for part in ("valid", "test"):
-        path = corpus / f"dialogues_{part}.jsonl"
+        path = CorpusFolder(corpus).dialogues_path(part)
         for row in read_text(path, "语料").split("\n") if path.is_file() else ():
             turns = json.loads(row)["turns"] if row else []
             for before, turn in itertools.pairwise(turns):

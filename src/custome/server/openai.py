@@ -25,20 +25,17 @@ from ..apps.cosplay.service import responder_of
 from ..engine.base import Cancel, OnPiece, check_options
 from ..errors import CustomeError, InputError, LengthError, UnknownModelError
 from ..types import GenerateOptions, Reply, Request
+from .answers import DONE, ChunkWriter, chat_body, completion_body
 from .auth import Key
 from .catalogue import Catalogue, Found
 from .errors import described
 from .protocol import (
-    DONE,
     ChatRequest,
-    ChunkWriter,
     CompletionRequest,
     EmbeddingRequest,
     LoadRequest,
     SceneRequest,
     UnloadRequest,
-    chat_body,
-    completion_body,
     fitted,
 )
 from .writing import Write, Writing

@@ -8,7 +8,7 @@ Source: https://platform.openai.com/docs/api-reference
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from ..apps.cosplay.prompt import GUEST, Said, Setting
 from ..errors import LengthError
-from ..types import GenerateOptions, Message, Piece, Reply, Request, TokenChoice
+from ..types import GenerateOptions, Message, Request
 
 LONGEST_TEXT = 400_000
 MOST_MESSAGES = 4_096
@@ -351,171 +351,6 @@ class UnloadRequest(_Strict):
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------
-
-
-def usage(replies: Sequence[Reply], choices: int) -> dict[str, int]:
-    """Tokens of all prompts, each of which has so many replies, and of the replies."""
-    prompt = sum(reply.prompt_tokens for reply in replies[::choices])
-    said = sum(reply.completion_tokens for reply in replies)
-    return {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
-
-
-def finish_reason(reply: Reply) -> str:
-    return "stop" if reply.finish_reason == "cancelled" else reply.finish_reason
-
-
-def chat_logprobs(tokens: Iterable[TokenChoice]) -> dict[str, Any]:
-    def told(token: str, logprob: float) -> dict[str, Any]:
-        return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8"))}
-
-    return {
-        "content": [
-            {**told(t.token, t.logprob), "top_logprobs": [told(*other) for other in t.alternatives]}
-            for t in tokens
-        ],
-        "refusal": None,
-    }
-
-
-def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
-    at, offsets = 0, []
-    for choice in tokens:
-        offsets.append(at)
-        at += len(choice.token)
-    return {
-        "tokens": [t.token for t in tokens],
-        "token_logprobs": [t.logprob for t in tokens],
-        "text_offset": offsets,
-        "top_logprobs": [dict(t.alternatives) for t in tokens],
-    }
-
-
-def chat_body(
-    reply_id: str,
-    created: int,
-    model: str,
-    replies: Sequence[Reply],
-    tokens: Sequence[Sequence[TokenChoice]],
-    with_logprobs: bool,
-    choices_each: int,
-) -> dict[str, Any]:
-    choices = [
-        {
-            "index": index,
-            "finish_reason": finish_reason(reply),
-            "message": {"role": "assistant", "content": reply.text, "refusal": None},
-            "logprobs": chat_logprobs(tokens[index]) if with_logprobs else None,
-        }
-        for index, reply in enumerate(replies)
-    ]
-    return {
-        "id": reply_id,
-        "object": "chat.completion",
-        "created": created,
-        "model": model,
-        "choices": choices,
-        "usage": usage(replies, choices_each),
-    }
-
-
-def completion_body(
-    reply_id: str,
-    created: int,
-    model: str,
-    replies: Sequence[Reply],
-    tokens: Sequence[Sequence[TokenChoice]],
-    with_logprobs: bool,
-    choices_each: int,
-) -> dict[str, Any]:
-    choices = [
-        {
-            "index": index,
-            "finish_reason": finish_reason(reply),
-            "text": reply.text,
-            "logprobs": completion_logprobs(tokens[index]) if with_logprobs else None,
-        }
-        for index, reply in enumerate(replies)
-    ]
-    return {
-        "id": reply_id,
-        "object": "text_completion",
-        "created": created,
-        "model": model,
-        "choices": choices,
-        "usage": usage(replies, choices_each),
-    }
-
-
-class ChunkWriter:
-    """Server-sent events of one streamed answer, as bytes.
-
-    Args:
-        chat: chat.completion.chunk with a delta, or text_completion.
-    """
-
-    def __init__(
-        self, reply_id: str, created: int, model: str, *, chat: bool, with_logprobs: bool
-    ) -> None:
-        kind = "chat.completion.chunk" if chat else "text_completion"
-        self._head = json.dumps(
-            {"id": reply_id, "object": kind, "created": created, "model": model}, ensure_ascii=False
-        )[:-1]
-        self._chat, self._with_logprobs = chat, with_logprobs
-        self._said: dict[int, int] = {}
-
-    def pieces(self, index: int, pieces: Sequence[Piece]) -> bytes:
-        """One event for all that came since the last one; nothing where nothing did."""
-        text, said = pieces[-1].text, self._said.get(index, 0)
-        tokens = [token for piece in pieces for token in piece.tokens]
-        if len(text) <= said and not tokens:
-            return b""
-        self._said[index] = max(said, len(text))
-        return self._event(index, text[said:], tokens, None)
-
-    def begin(self, index: int) -> bytes:
-        return (
-            self._data(
-                {
-                    "choices": [
-                        {
-                            "index": index,
-                            "delta": {"role": "assistant", "content": ""},
-                            "logprobs": None,
-                            "finish_reason": None,
-                        }
-                    ]
-                }
-            )
-            if self._chat
-            else b""
-        )
-
-    def end(self, index: int, reply: Reply) -> bytes:
-        rest = reply.text[self._said.get(index, 0) :]
-        before = self._event(index, rest, [], None) if rest else b""
-        return before + self._event(index, "", [], finish_reason(reply))
-
-    def usage(self, replies: Sequence[Reply], choices_each: int) -> bytes:
-        return self._data({"choices": [], "usage": usage(replies, choices_each)})
-
-    def _event(
-        self, index: int, text: str, tokens: Sequence[TokenChoice], finish: str | None
-    ) -> bytes:
-        told: Any = None
-        if self._with_logprobs and tokens:
-            told = chat_logprobs(tokens) if self._chat else completion_logprobs(tokens)
-        choice: dict[str, Any] = {"index": index, "logprobs": told, "finish_reason": finish}
-        if self._chat:
-            choice["delta"] = {"content": text} if text or not finish else {}
-        else:
-            choice["text"] = text
-        return self._data({"choices": [choice]})
-
-    def _data(self, rest: dict[str, Any]) -> bytes:
-        return f"data: {self._head}, {json.dumps(rest, ensure_ascii=False)[1:]}\n\n".encode()
-
-
-DONE = b"data: [DONE]\n\n"
 
 
 def fitted(request: Request, tokens: Callable[[Request], int], most: int) -> Request:

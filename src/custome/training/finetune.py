@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from accelerate import Accelerator
 
-from .. import recipe_file
 from ..config import Recipe
 from ..corpus.cast import take_cast
 from ..corpus.formats import sample_row
-from ..corpus.reading import read_novel
+from ..corpus.reading import Novel, read_novel
 from ..errors import InputError
 from ..files import remove_leftovers, write_jsonl, write_text
 from ..models import adapters, vocab
@@ -27,7 +25,6 @@ from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_prod
 from ..models.loading import (
     load_model,
     skeleton,
-    split_head,
     token_rows,
     trust_code_in,
 )
@@ -40,34 +37,27 @@ from ..models.run_folder import (
     write_vocabulary,
 )
 from ..models.sources import fingerprint, resolve_base
+from ..recipe_file import dump
 from ..report import FanOut, JsonlReporter, NullReporter, Reporter
-from ..tuning_methods import METHOD_NAMES, FreezeConfig, Method
+from ..tuning_methods import METHOD_NAMES, Method
+from ..types import Sample
 from . import launch, sharding, trainer
-from .activation_cache import ActivationCache
 from .assembly import make_learner, make_trainable, quantization, set_up
 from .checkpoint import Checkpoints, Progress
 from .curves import draw_curves
 from .data import (
     Batching,
-    BatchPlan,
-    EncodedSet,
-    Example,
-    Mixed,
     StepPlan,
-    TwoStages,
 )
 from .encoded_data import EncodedData, PrepareSamples, encode, trimmed
 from .methods import Attached, check_method, count
 from .run_claim import check_same, claim
+from .run_plan import activation_cache, loop_config, make_step_plan
 from .run_samples import data_files, load_samples
+from .validation import Validation
 from .watch import (
-    LONGEST_REPLY,
     Panel,
     keep_samples_until,
-    perplexity,
-    put_to,
-    sample_replies,
-    write_samples,
 )
 
 
@@ -106,169 +96,173 @@ def finetune(
         RunError: the folder holds another run, or what it holds does not fit the recipe.
         TrainingError: the method finds nothing to train, the loss is not finite, or the adapter has no effect.
     """
+    recipe, folder = recipe.resolved(), Path(recipe.train.output_dir)
     try:
-        return _finetune(
-            recipe.resolved(),
-            reporter,
-            resume=resume,
-            home=home,
-            stop=stop,
-            replay_texts=replay_texts,
-            prepare_samples=prepare_samples,
-            panel=panel,
+        recipe.check()
+        _check_given(recipe, replay_texts, prepare_samples, panel)
+        remember_few_products()
+        device, compute_type = _where(recipe, home)
+        samples = load_samples(recipe) if recipe.data.train_path else ([], [])
+        novels = [read_novel(Path(path)) for path in recipe.data.text_paths]
+        claim(folder, resume)
+        accelerator = launch.make_accelerator(device, folder, compute_type)
+        launch.check_processes(accelerator, len(samples[0]) or None)
+        if accelerator.is_main_process:
+            launch.announce(folder)
+        else:
+            reporter = NullReporter()
+        place = Place(
+            folder=folder, accelerator=accelerator, compute_type=compute_type, reporter=reporter
         )
+        material = _read(recipe, place, samples, novels, replay_texts, prepare_samples, home)
+        info = _begin(recipe, place, material, samples[1], resume=resume)
+        material = _trim(recipe, place, material, panel)
+        learnt = _learn(recipe, place, material, panel, stop, resume=resume)
+        if accelerator.is_main_process:
+            draw_curves(folder)  # only now: drawing takes memory of its own
+            if learnt.status == "complete":
+                results = _results(learnt.progress, accelerator.device.type)
+                write_run(folder, dataclasses.replace(info, status="complete", results=results))
+        accelerator.wait_for_everyone()
+        accelerator.end_training()
+        return learnt
     finally:
-        launch.leave(Path(recipe.train.output_dir))
+        launch.leave(folder)
 
 
-def _finetune(
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a run takes place."""
+
+    folder: Path
+    accelerator: Accelerator
+    compute_type: ComputeType
+    reporter: Reporter
+
+    @property
+    def device(self) -> str:
+        return self.accelerator.device.type
+
+    @property
+    def is_main(self) -> bool:
+        return self.accelerator.is_main_process
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a run learns from, and on what."""
+
+    base_folder: Path
+    data: EncodedData
+    plan: StepPlan
+    steps: int
+
+
+def _read(
     recipe: Recipe,
-    reporter: Reporter,
-    *,
-    resume: bool,
-    home: Path | None,
-    stop: launch.StopRequest | None,
+    place: Place,
+    samples: tuple[list[Sample], list[Sample]],
+    novels: list[Novel],
     replay_texts: Sequence[str],
     prepare_samples: PrepareSamples | None,
-    panel: Panel | None,
-) -> TrainResult:
-    recipe.check()
-    _check_given(recipe, replay_texts, prepare_samples, panel)
-    remember_few_products()
-    device, compute_type = _where(recipe, home)
-    train_samples, valid_samples = load_samples(recipe) if recipe.data.train_path else ([], [])
-    novels = [read_novel(Path(path)) for path in recipe.data.text_paths]
-    folder = Path(recipe.train.output_dir)
-    claim(folder, resume)
-    accelerator = launch.make_accelerator(device, folder, compute_type)
-    launch.check_processes(accelerator, len(train_samples) or None)
-    main = accelerator.is_main_process
-    if main:
-        launch.announce(folder)
-    reporter = reporter if main else NullReporter()
-
-    reporter.stage("底座和样本")
-    with accelerator.main_process_first():  # the others find it fetched
-        base_folder = resolve_base(recipe.model.base_model, reporter, home=home)
+    home: Path | None,
+) -> Material:
+    """Fetch the base, see that the method fits it, encode the samples."""
+    place.reporter.stage("底座和样本")
+    with place.accelerator.main_process_first():  # the others find it fetched
+        base_folder = resolve_base(recipe.model.base_model, place.reporter, home=home)
     trust_code_in(base_folder, recipe.model.trust_remote_code, recipe.model.base_model)
     check_method(skeleton(base_folder), recipe.method)
-    encoded_data = encode(
-        recipe,
-        base_folder,
-        train_samples,
-        valid_samples,
-        novels,
-        replay_texts,
-        prepare_samples,
-        reporter,
+    data = encode(
+        recipe, base_folder, *samples, novels, replay_texts, prepare_samples, place.reporter
     )
-    plan, steps = _plan(recipe, encoded_data)
+    plan, steps = make_step_plan(recipe, data)
+    return Material(base_folder=base_folder, data=data, plan=plan, steps=steps)
+
+
+def _begin(
+    recipe: Recipe, place: Place, material: Material, valid: list[Sample], *, resume: bool
+) -> RunInfo:
+    """Write down what this run is; a resumed one must be the same."""
     info = RunInfo(
         status="running",
         base_model=recipe.model.base_model,
-        base_fingerprint=fingerprint(base_folder),
-        chat_format=encoded_data.chat_format.name,
-        data_fingerprint=encoded_data.fingerprint,
+        base_fingerprint=fingerprint(material.base_folder),
+        chat_format=material.data.chat_format.name,
+        data_fingerprint=material.data.fingerprint,
         seed=recipe.train.seed,
-        steps=steps,
-        compute_type=compute_type,
-        characters=encoded_data.people,
+        steps=material.steps,
+        compute_type=place.compute_type,
+        characters=material.data.people,
         data_files=data_files(recipe),
         versions=launch.versions(),
         started_in=str(Path.cwd()),
     )
-    if resume and has_run(folder):
-        check_same(folder, info, recipe)
-    if main:
-        remove_leftovers(folder)
-        write_text(folder / "recipe.yaml", recipe_file.dump(recipe))
-        write_jsonl(folder / VALID_FILE, [sample_row(s) for s in valid_samples])
-        write_run(folder, info)
-        take_cast(
-            Path(recipe.data.train_path).parent, folder, canonical=recipe.data.names == "canonical"
-        )
-    accelerator.wait_for_everyone()
+    if resume and has_run(place.folder):
+        check_same(place.folder, info, recipe)
+    if place.is_main:
+        remove_leftovers(place.folder)
+        write_text(place.folder / "recipe.yaml", dump(recipe))
+        write_jsonl(place.folder / VALID_FILE, [sample_row(sample) for sample in valid])
+        write_run(place.folder, info)
+        canonical = recipe.data.names == "canonical"
+        if not take_cast(recipe.corpus_folder, place.folder, canonical=canonical):
+            place.reporter.note(
+                f"{str(recipe.corpus_folder)!r} 里没有人物（cast）：只有训练数据里的名字可以聊，没有人设、本人的话和世界书；要有就用 custome corpus build 做语料，或 --corpus 指出它"
+            )
+    place.accelerator.wait_for_everyone()
+    return info
 
-    if recipe.model.vocabulary == "auto" and vocab.can_trim(encoded_data.tokenizer):
-        encoded_data = trimmed(
-            encoded_data,
-            token_rows(base_folder),
-            reporter,
-            panel.asked(encoded_data.chat_format.kind) if panel else (),
-        )
-    if main:
-        write_vocabulary(folder, encoded_data.tokenizer, encoded_data.kept)
+
+def _trim(recipe: Recipe, place: Place, material: Material, panel: Panel | None) -> Material:
+    """With the vocabulary cut to what will be used, where the recipe wants that and the tokenizer can."""
+    data = material.data
+    if recipe.model.vocabulary == "auto" and vocab.can_trim(data.tokenizer):
+        asked = panel.asked(data.chat_format.kind) if panel else ()
+        data = trimmed(data, token_rows(material.base_folder), place.reporter, asked)
+    if place.is_main:
+        write_vocabulary(place.folder, data.tokenizer, data.kept)
+    return dataclasses.replace(material, data=data)
+
+
+def _learn(
+    recipe: Recipe,
+    place: Place,
+    material: Material,
+    panel: Panel | None,
+    stop: launch.StopRequest | None,
+    *,
+    resume: bool,
+) -> TrainResult:
+    """Load the base, put the method on it, train, and prove that what was saved does something."""
+    accelerator, data = place.accelerator, material.data
     launch.release_memory()
-    reporter.stage(f"载入底座模型（{device}，{compute_type}）")
-    base, batching = _load(recipe, base_folder, device, compute_type, encoded_data)
+    place.reporter.stage(f"载入底座模型（{place.device}，{place.compute_type}）")
+    base, batching = _load(recipe, place, material)
     launch.give_back_freed()
-    first = encoded_data.examples[-1]
+    first = data.examples[-1]
     prompt = list(first.ids[: first.replies[0][0] or 1])
     with accelerator.autocast():
         base_logits = adapters.last_logits(base, prompt)
     launch.seed_step(recipe.train.seed, 0)
-    attached = make_trainable(base, recipe, steps=steps, kept=encoded_data.kept)
-    _report_trainable(attached, recipe.method, reporter)
-
-    def look(learner: trainer.Learner, step: int, metrics: Reporter) -> float:
-        """Validation loss; beside it what the run forgets and how it answers."""
-        valid = encoded_data.valid.examples[: recipe.checks.eval_samples or None]
-        loss = trainer.mean_loss(learner, valid, metrics, "验证")
-        forgotten = trainer.mean_loss(learner, encoded_data.probe.examples, NullReporter(), "")
-        metrics.metrics(step, {"probe_perplexity": perplexity(forgotten)})
-        # a model that is shared out cannot answer in one process
-        if accelerator.num_processes == 1:
-            with accelerator.autocast():
-                asked = [
-                    put_to(text, cue, encoded_data.chat_format.kind)
-                    for text, cue in encoded_data.asked
-                ]
-                replies = sample_replies(
-                    attached.model, encoded_data.tokenizer, encoded_data.chat_format, asked
-                )
-            write_samples(folder, step, encoded_data.asked, replies)
-            if panel is not None:
-                wanted = panel.asked(encoded_data.chat_format.kind)
-                with accelerator.autocast():
-                    replies = sample_replies(
-                        attached.model,
-                        encoded_data.tokenizer,
-                        encoded_data.chat_format,
-                        wanted,
-                        LONGEST_REPLY,
-                    )
-                metrics.metrics(step, panel.measure(replies))
-        return loss
-
-    result = _run(
-        recipe,
-        folder,
-        attached,
-        batching,
-        encoded_data.examples,
-        plan,
-        steps,
-        look,
-        accelerator,
-        reporter,
-        stop or launch.StopRequest(folder),
-        resume=resume,
+    attached = make_trainable(base, recipe, steps=material.steps, kept=data.kept)
+    _report_trainable(attached, recipe.method, place.reporter)
+    validation = Validation(
+        folder=place.folder,
+        model=attached.model,
+        data=data,
+        most=recipe.checks.eval_samples,
+        panel=panel,
     )
-    if main:
-        draw_curves(folder)  # only now: drawing takes memory of its own
+    result = _run(recipe, place, material, attached, batching, validation, stop, resume=resume)
     if result.status == "complete":
         accelerator.wait_for_everyone()
-        if not _shares(
-            recipe, accelerator
-        ):  # one process alone cannot ask a model that is shared out
+        if not _shares(recipe, accelerator):  # one process alone cannot ask a model shared out
             with accelerator.autocast():
-                change = adapters.check_adapter_works(attached.model, folder, prompt, base_logits)
-            reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
-        if main:
-            results = _results(result.progress, accelerator.device.type)
-            write_run(folder, dataclasses.replace(info, status="complete", results=results))
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
+                change = adapters.check_adapter_works(
+                    attached.model, place.folder, prompt, base_logits
+                )
+            place.reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
     return result
 
 
@@ -305,22 +299,16 @@ def _where(recipe: Recipe, home: Path | None) -> tuple[str, ComputeType]:
     return device, compute_type
 
 
-def _load(
-    recipe: Recipe,
-    base_folder: Path,
-    device: str,
-    compute_type: ComputeType,
-    encoded_data: EncodedData,
-) -> tuple[Any, Batching]:
+def _load(recipe: Recipe, place: Place, material: Material) -> tuple[Any, Batching]:
     """The frozen base, set up the way its samples will be batched."""
     base = load_model(
-        base_folder,
-        device,
+        material.base_folder,
+        place.device,
         quantize=quantization(recipe),
-        kept=encoded_data.kept,
-        dtype=DTYPES[compute_type],
+        kept=material.data.kept,
+        dtype=DTYPES[place.compute_type],
     )
-    return base, set_up(base, recipe, encoded_data.tokenizer.pad_token_id)
+    return base, set_up(base, recipe, material.data.tokenizer.pad_token_id)
 
 
 def _report_trainable(attached: Attached, method: Method, reporter: Reporter) -> None:
@@ -337,117 +325,60 @@ def _shares(recipe: Recipe, accelerator: Accelerator) -> bool:
     return recipe.model.sharding != "none" and accelerator.num_processes > 1
 
 
-def _plan(recipe: Recipe, encoded_data: EncodedData) -> tuple[StepPlan, int]:
-    """(which of the encoded_data's examples make up which step, how many steps)."""
-    train = recipe.train
-
-    def over(encoded: EncodedSet) -> BatchPlan:
-        return BatchPlan(
-            lengths=[len(e.ids) for e in encoded.examples],
-            batch_size=train.batch_size,
-            seed=train.seed,
-            group_by_length=train.group_by_length,
-        )
-
-    only: StepPlan = (
-        plan := over(encoded_data.train if recipe.data.train_path else encoded_data.text)
-    )
-    steps = train.steps or max(1, math.ceil(plan.steps_per_epoch * train.num_epochs))
-    if recipe.data.self_replay:
-        lengths = [len(e.ids) for e in encoded_data.self_replay.examples]
-        size = max(1, round(recipe.data.self_replay * train.batch_size))
-        only = Mixed(
-            main=plan,
-            beside=BatchPlan(lengths=lengths, batch_size=size, seed=train.seed),
-            first=len(encoded_data.train),
-        )
-    if recipe.data.train_path and encoded_data.text.examples:
-        stages = TwoStages(
-            first=over(encoded_data.text), first_steps=train.pretrain_steps, second=only
-        )
-        return stages, train.pretrain_steps + steps
-    return only, steps
-
-
 def _run(
     recipe: Recipe,
-    folder: Path,
+    place: Place,
+    material: Material,
     attached: Attached,
     batching: Batching,
-    examples: list[Example],
-    plan: StepPlan,
-    steps: int,
-    look: Callable[[trainer.Learner, int, Reporter], float],
-    accelerator: Accelerator,
-    reporter: Reporter,
-    stop: launch.StopRequest,
+    validation: Validation,
+    stop: launch.StopRequest | None,
     *,
     resume: bool,
 ) -> TrainResult:
     """Build what the loop needs, run it, leave the best adapter in the folder."""
-    train, checks, model = recipe.train, recipe.checks, attached.model
+    folder, accelerator, steps = place.folder, place.accelerator, material.steps
+    examples, model = material.data.examples, attached.model
     shares = _shares(recipe, accelerator)
-    cache = _cache(recipe, model, batching, examples, steps, folder, accelerator.num_processes)
-    learner = make_learner(attached, recipe, batching, accelerator, cache, shares=shares)
-    loop = trainer.LoopConfig(
-        steps=steps,
-        max_grad_norm=train.max_grad_norm,
-        seed=train.seed,
-        schedule=trainer.make_schedule(
-            train.schedule, train.learning_rate, steps, train.warmup_steps
-        ),
-        eval_steps=checks.eval_steps,
-        save_steps=checks.save_steps,
-        patience=checks.patience,
+    cache = activation_cache(
+        recipe, model, batching, examples, steps, folder, accelerator.num_processes
     )
-    checkpoints = Checkpoints(folder / "checkpoints", checks.keep_checkpoints)
-    progress = Progress()
-    newest = checkpoints.latest() if resume else None
+    learner = make_learner(attached, recipe, batching, accelerator, cache, shares=shares)
+    checkpoints = Checkpoints(folder / "checkpoints", recipe.checks.keep_checkpoints)
+    progress, newest = Progress(), checkpoints.latest() if resume else None
     if newest is not None:
         progress = checkpoints.load(newest, model, learner.optimizer, attached.load_state)
-        reporter.note(
+        place.reporter.note(
             f"从 {newest.name} 接着训练：共 {steps} 步，还有 {max(0, steps - progress.step)} 步；最好的验证损失 {progress.best_loss:.3f}（第 {progress.best_step} 步）"
         )
-
-    main = accelerator.is_main_process
-    metrics = FanOut(
-        [
-            reporter,
-            *(
-                [JsonlReporter(folder / "metrics.jsonl", progress.step if newest else -1)]
-                if main
-                else []
-            ),
-            launch.TrackerReporter(accelerator),
-        ]
-    )
-    if main:
-        keep_samples_until(folder, progress.step if newest else -1)
+    metrics = _metrics(place, progress.step if newest else -1)
 
     def save_best(now: Progress) -> None:
         state = sharding.whole(adapters.trained_state(model)) if shares else None
-        if main:
+        if place.is_main:
             adapters.save_adapter(model, folder, state)
 
-    metrics.stage(f"训练：{steps} 步 × {train.batch_size} 条")
-    reporter.note(f"另开一个窗口看曲线和回答：custome watch {folder}")
+    metrics.stage(f"训练：{steps} 步 × {recipe.train.batch_size} 条")
+    place.reporter.note(f"另开一个窗口看曲线和回答：custome watch {folder}")
+    request = stop or launch.StopRequest(folder)
     try:
-        with launch.stop_on_signal(stop):
+        with launch.stop_on_signal(request):
             progress = trainer.train(
                 learner,
                 examples,
-                plan,
-                loop,
+                material.plan,
+                loop_config(recipe, steps),
                 checkpoints=checkpoints,
                 progress=progress,
-                stop=stop,
-                validate=lambda step: look(learner, step, metrics),
+                stop=request,
+                validate=lambda step: validation(learner, step, metrics),
                 save_best=save_best,
                 reporter=metrics,
             )
     finally:
         metrics.close()
-    early = bool(checks.patience) and progress.evals_without_gain >= checks.patience
+    patience = recipe.checks.patience
+    early = bool(patience) and progress.evals_without_gain >= patience
     if progress.step < steps and not early:
         return TrainResult(folder=folder, status="stopped", progress=progress, steps=steps)
     accelerator.wait_for_everyone()
@@ -456,36 +387,12 @@ def _run(
     return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
 
 
-def _cache(
-    recipe: Recipe,
-    model: Any,
-    batching: Batching,
-    examples: list[Example],
-    steps: int,
-    folder: Path,
-    processes: int,
-) -> ActivationCache | None:
-    """Remembers what frozen lower layers give, where that pays: several epochs, and room on the disk."""
-    method, tokens = recipe.method, sum(len(e.ids) for e in examples)
-    repeats = steps * recipe.train.batch_size > len(examples)
-    if (
-        not isinstance(method, FreezeConfig)
-        or not batching.row_tokens
-        or processes > 1
-        or not repeats
-    ):
-        return None
-    backbone = split_head(model)[0]
-    layers = getattr(backbone, "layers", [])
-    room = shutil.disk_usage(folder).free
-    if (
-        not 0 < method.last_layers < len(layers)
-        or tokens * backbone.config.hidden_size * 4 > room / 2
-    ):
-        return None
-    return ActivationCache(
-        backbone, method.last_layers, [len(e.ids) for e in examples], folder / ".lower.tmp"
-    )
+def _metrics(place: Place, after: int) -> FanOut:
+    """Where measurements go; what an interrupted run wrote behind step `after` is taken back."""
+    filed = [JsonlReporter(place.folder / "metrics.jsonl", after)] if place.is_main else []
+    if place.is_main:
+        keep_samples_until(place.folder, after)
+    return FanOut([place.reporter, *filed, launch.TrackerReporter(place.accelerator)])
 
 
 def _results(progress: Progress, device: str) -> dict[str, Any]:

@@ -98,47 +98,55 @@ def train(
         _save(learner, checkpoints, progress)
     stopping = False
     while progress.step < loop.steps and not stopping and not _exhausted(progress, loop):
-        step, started = progress.step + 1, time.monotonic()
-        loss, tokens, grad_norm = _one_step(
-            learner, examples, plan.batch(step), step, loop, checkpoints
-        )
-        seconds = time.monotonic() - started
-        progress = dataclasses.replace(
-            progress,
-            step=step,
-            tokens_seen=progress.tokens_seen + tokens,
-            train_seconds=progress.train_seconds + seconds,
-        )
-        memory = peak_memory_bytes(learner.accelerator.device.type)
-        reporter.metrics(
-            step,
-            {
-                "loss": loss,
-                "grad_norm": grad_norm,
-                "learning_rate": loop.schedule(step),
-                "tokens_per_s": tokens / seconds,
-                "peak_memory_bytes": memory,
-            },
-        )
-        reporter.progress(
-            "训练",
-            step,
-            loop.steps,
-            f"损失 {loss:.3f} · {tokens / seconds:.0f} tok/s · {memory / 1e9:.1f} GB",
-        )
-        if step == loop.steps or (loop.eval_steps and step % loop.eval_steps == 0):
+        progress = _advance(learner, examples, plan, loop, checkpoints, progress, reporter)
+        last = progress.step == loop.steps
+        if last or (loop.eval_steps and progress.step % loop.eval_steps == 0):
             progress = _look_up(validate, save_best, progress, reporter)
             if _exhausted(progress, loop):
-                reporter.note(f"验证损失连续 {loop.patience} 次没有变好，在第 {step} 步提前结束")
+                reporter.note(
+                    f"验证损失连续 {loop.patience} 次没有变好，在第 {progress.step} 步提前结束"
+                )
         stopping = _anybody(learner.accelerator, stop.wanted)
-        if (
-            step % loop.save_steps == 0
-            or step == loop.steps
-            or stopping
-            or _exhausted(progress, loop)
-        ):
+        due = progress.step % loop.save_steps == 0
+        if due or last or stopping or _exhausted(progress, loop):
             _save(learner, checkpoints, progress)
     return progress
+
+
+def _advance(
+    learner: Learner,
+    examples: Sequence[Example],
+    plan: StepPlan,
+    loop: LoopConfig,
+    checkpoints: Checkpoints,
+    progress: Progress,
+    reporter: Reporter,
+) -> Progress:
+    """One step, timed and told."""
+    step, started = progress.step + 1, time.monotonic()
+    loss, tokens, grad_norm = _one_step(
+        learner, examples, plan.batch(step), step, loop, checkpoints
+    )
+    seconds = time.monotonic() - started
+    speed, memory = tokens / seconds, peak_memory_bytes(learner.accelerator.device.type)
+    reporter.metrics(
+        step,
+        {
+            "loss": loss,
+            "grad_norm": grad_norm,
+            "learning_rate": loop.schedule(step),
+            "tokens_per_s": speed,
+            "peak_memory_bytes": memory,
+        },
+    )
+    told = f"损失 {loss:.3f} · {speed:.0f} tok/s · {memory / 1e9:.1f} GB"
+    reporter.progress("训练", step, loop.steps, told)
+    return dataclasses.replace(
+        progress,
+        step=step,
+        tokens_seen=progress.tokens_seen + tokens,
+        train_seconds=progress.train_seconds + seconds,
+    )
 
 
 def _save(learner: Learner, checkpoints: Checkpoints, progress: Progress) -> None:

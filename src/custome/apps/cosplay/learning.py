@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from ...config import Recipe
 from ...corpus.cast import by_canonical_names, read_cast
@@ -26,7 +25,7 @@ def played_samples(
     Raises:
         InputError: there is none.
     """
-    folder, data, seed = Path(recipe.data.train_path).parent, recipe.data, recipe.train.seed
+    folder, data, seed = recipe.corpus_folder, recipe.data, recipe.train.seed
     cast = read_cast(folder)
     if not cast.people:
         name, value = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import DataError
-from ...models.chat_format import normalise
+from ...models.normalisation import normalise
 
 SCAN_DEPTH = 4
 """Latest messages that are looked at."""

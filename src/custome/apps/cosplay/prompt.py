@@ -14,7 +14,8 @@ from typing import Literal
 from ...conversations.budget import Part, Prompt, newest_that_fit
 from ...corpus.cast import Line
 from ...engine.base import Engine
-from ...models.chat_format import normalise, persona
+from ...models.chat_format import persona
+from ...models.normalisation import normalise
 from ...types import Exchange, Message, Request
 from .card import Card, filled
 from .lorebook import Lorebook, recall, within

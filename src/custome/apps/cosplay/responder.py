@@ -15,7 +15,8 @@ from typing import Literal
 from ...conversations.budget import Prompt
 from ...engine.base import Cancel, Engine, OnPiece
 from ...errors import InputError
-from ...models.chat_format import CLOSE, OPEN, cued, normalise
+from ...models.chat_format import cued
+from ...models.normalisation import CLOSE, OPEN, normalise
 from ...types import Exchange, GenerateOptions, Message, Reply, Request
 from .card import Card
 from .casting import Company

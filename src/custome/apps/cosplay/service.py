@@ -16,7 +16,8 @@ from ...conversations.running import Running
 from ...conversations.store import Store
 from ...engine.base import Cancel, OnPiece, ServedModel, stream_of
 from ...errors import CustomeError, InputError
-from ...models.chat_format import ends_with_cue, normalise
+from ...models.chat_format import ends_with_cue
+from ...models.normalisation import normalise
 from ...types import GenerateOptions, Message, Reply, Request
 from .card import Card, filled
 from .casting import open_company

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config import ModelConfig, Recipe
@@ -46,7 +45,7 @@ def learn(recipe: Recipe, reporter: Reporter, abilities: Abilities, *, resume: b
         prepare_samples = abilities.played_samples(recipe)
     if recipe.checks.persona_questions:
         panel = abilities.open_panel(
-            Path(data.train_path).parent,
+            recipe.corpus_folder,
             recipe.checks.persona_questions,
             canonical=data.names == "canonical",
         )

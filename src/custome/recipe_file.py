@@ -97,23 +97,40 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _section(cls: type, values: dict[str, Any], where: str) -> Any:
+    """The values as a section; pydantic holds each against the type its field declares."""
+    from pydantic import TypeAdapter, ValidationError
+
     known = {f.name: f for f in dataclasses.fields(cls)}
-    hints = get_type_hints(cls)
-    values, converted = _renamed(values, list(known), where), {}
+    values = _renamed(values, list(known), where)
     for key, value in values.items():
         if key not in known:
             raise InputError(
                 f"{where} 里没有 {key!r} 这一项",
                 f"是不是 {nearest(str(key), list(known)) or list(known)}？",
             )
-        converted[key] = _convert(value, known[key], where)
-        allowed = get_args(hints[key]) if get_origin(hints[key]) is Literal else ()
-        if allowed and converted[key] not in allowed:
-            raise InputError(
-                f"{where}.{key} = {value!r}，只能是 {'、'.join(map(str, allowed))}",
-                f"是不是 {nearest(str(value), list(allowed))}？",
-            )
-    return cls(**converted)
+        if isinstance(known[key].default, tuple) and isinstance(value, str):
+            values[key] = (value,)
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        wrong = [
+            _wrong(cls, key, values[key], where)
+            for key in dict.fromkeys(str(one["loc"][0]) for one in error.errors())
+        ]
+        raise InputError("；".join(what for what, _ in wrong), wrong[0][1]) from error
+
+
+def _wrong(cls: type, key: str, value: Any, where: str) -> tuple[str, str]:
+    """What is wrong with a value, and what would be right."""
+    kind = get_type_hints(cls)[key]
+    if get_origin(kind) is Literal:
+        allowed = [str(one) for one in get_args(kind)]
+        return (
+            f"{where}.{key} = {value!r}，只能是 {'、'.join(allowed)}",
+            f"是不是 {nearest(str(value), allowed)}？",
+        )
+    declared = next(one for one in dataclasses.fields(cls) if one.name == key)
+    return f"{where}.{key} = {value!r}，应是 {declared.type}", f"默认值是 {declared.default!r}"
 
 
 def _renamed(values: dict[str, Any], known: list[str], where: str) -> dict[str, Any]:
@@ -127,36 +144,6 @@ def _renamed(values: dict[str, Any], known: list[str], where: str) -> dict[str, 
             log.warning("%s：%s 现在叫 %s", where, key, new)
         found[new] = value
     return found
-
-
-def _convert(value: Any, declared: dataclasses.Field[Any], where: str) -> Any:
-    default = declared.default
-    if isinstance(default, bool):
-        fits = isinstance(value, bool)
-    elif isinstance(default, tuple):
-        value = tuple(value) if isinstance(value, list) else (value,)
-        fits = all(isinstance(item, str) for item in value)
-    elif isinstance(default, float) or declared.name == "num_epochs":
-        value = float(value) if isinstance(value, (int, float)) or _is_number(value) else value
-        fits = isinstance(value, float)
-    elif isinstance(default, int):
-        fits = isinstance(value, int) and not isinstance(value, bool)
-    else:
-        fits = isinstance(value, str)
-    if not fits:
-        raise InputError(
-            f"{where}.{declared.name} = {value!r}，应是 {declared.type}", f"默认值是 {default!r}"
-        )
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    """YAML 1.1 reads 2e-3 as a string."""
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def dump(recipe: Recipe) -> str:

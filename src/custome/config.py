@@ -63,7 +63,7 @@ class ModelConfig:
     base_model: str = "embedded"
     """不用模型库就有的（custome models 列出：gemma3-270m 也叫 embedded、qwen2.5-coder-0.5b、qwen2.5-coder-1.5b）、本地目录、.gguf 文件、hf:组织/模型 或 ms:组织/模型。"""
     chat_format: str = "auto"
-    """novel：小说体“某某曰”；template：底座自带的对话模板；auto：有模板就用模板；底座没带的写名字：chatml gemma llama3 glm4 internlm deepseek 等（见 docs/models.md）。"""
+    """novel：小说体“某某曰”；template：底座自带的对话模板；auto：有模板就用模板，没带模板的看表里怎么写（custome plan），都没有就用小说体；也可以写名字：chatml gemma llama3 glm4 internlm deepseek 等（见 docs/models.md）。"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """在哪里算。"""
     compute_type: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

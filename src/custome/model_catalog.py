@@ -1,9 +1,10 @@
-"""What the program knows of published base models: two lists that ship as data. Reads no weights, asks no hub."""
+"""What the program knows of published base models: three lists that ship as data. Reads no weights, asks no hub."""
 
 from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -12,15 +13,37 @@ from .types import ModelShape
 
 
 @dataclass(frozen=True, kw_only=True)
+class Family:
+    """What all base models of one architecture have in common."""
+
+    model_types: tuple[str, ...]
+    """What `config.json` calls it."""
+    gguf: str = ""
+    """llama.cpp's name of the architecture, where models/convert.py writes it; '' where it does not."""
+    gated: bool = True
+    """Three matrices in the MLP instead of two."""
+    norms: int = 2
+    """Normalizations of the hidden state in a layer."""
+    qk_norm: bool = False
+    """Queries and keys are normalized."""
+    tied: bool = False
+    """Input embedding and output head are one matrix, where `config.json` does not say."""
+
+    def shape(self, sizes: Mapping[str, Any]) -> ModelShape:
+        """The shape of a model of this family with these sizes."""
+        return ModelShape(gated=self.gated, norms=self.norms, qk_norm=self.qk_norm, **sizes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelEntry:
     """A base model of the list."""
 
+    family: str
+    """Its row in data/families.json."""
     shape: ModelShape
     licence: str
     chat_format: str
-    """novel for one that only continues text, else the name of its chat template."""
-    lora_targets: tuple[str, ...]
-    """Layers that LoRA is usually put on."""
+    """novel for one that only continues text, else the name of its chat template: what `auto` means where its files have none."""
     resource: bool = False
     """It needs no hub: data/resources.json says under the same name where its parts are."""
     aliases: tuple[str, ...] = ()
@@ -29,6 +52,21 @@ class ModelEntry:
     """The recipe that comes with the program for it."""
     former_fingerprints: tuple[str, ...] = ()
     """What runs of earlier releases call it in run.json."""
+
+
+@functools.lru_cache(maxsize=1)
+def families() -> dict[str, Family]:
+    """Families by name."""
+    return {
+        name: Family(**{**row, "model_types": tuple(row["model_types"])})
+        for name, row in _read("families").items()
+    }
+
+
+def family_of(model_type: str) -> Family:
+    """The family of a `config.json`; for one that nobody knows, what most have in common."""
+    known = (one for one in families().values() if model_type in one.model_types)
+    return next(known, Family(model_types=(model_type,)))
 
 
 @functools.lru_cache(maxsize=1)
@@ -41,7 +79,7 @@ def _known(row: dict[str, Any]) -> ModelEntry:
     told: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
     }
-    told["shape"] = ModelShape(**row["shape"])
+    told["shape"] = families()[row["family"]].shape(row["shape"])
     return ModelEntry(**told)
 
 
@@ -65,6 +103,12 @@ def find_model(base_model: str) -> ModelEntry | None:
         if wanted in (name.lower(), name.split("/")[-1].lower(), *model.aliases):
             return model
     return None
+
+
+def listed_format(base_model: str) -> str:
+    """The chat format of a base model that is in the list, by its name or its folder's name; '' for every other."""
+    known = find_model(base_model) or find_model(base_model.rstrip("/").split("/")[-1])
+    return known.chat_format if known else ""
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from custome.models.adapters import load_adapter
 from custome.models.chat_format import open_format
 from custome.models.loading import load_base, load_model, load_tokenizer
 from custome.models.run_folder import read_run
+from custome.models.sources import llamacpp_knows
 from custome.report import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import LoraConfig
@@ -29,7 +30,6 @@ FAMILIES = [
     ("InternLM 3", "internlm3", "transformers", ("all-linear",)),
     ("MiniCPM 3", "minicpm3", "transformers", ("all-linear",)),
 ]
-NATIVE_GGUF = {"gemma", "qwen", "qwen3", "llama", "internlm3"}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,6 @@ def test_family(
         type(again.model).__name__,
         code,
         f"{results['base_valid_loss']:.2f} → {results['valid_loss']:.2f}",
-        "GGUF、safetensors" if kind in NATIVE_GGUF else "safetensors",
+        "GGUF、safetensors" if llamacpp_knows(str(base)) else "safetensors",
     ]
     request.config.stash.setdefault(request.config.family_rows, []).append(row)

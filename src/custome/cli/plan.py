@@ -58,9 +58,7 @@ def plan(argv: list[str]) -> int:
         return 0
     shape = find_shape(flags.base or recipe.model.base_model)
     if known := find_model(flags.base or recipe.model.base_model):
-        reporter.note(
-            f"许可：{known.licence}；对话：{known.chat_format}；LoRA 通常加在：{'、'.join(known.lora_targets)}"
-        )
+        reporter.note(f"许可：{known.licence}；对话：{known.chat_format}")
     if flags.fit:
         found = fit(recipe, shape, device, read_bytes(flags.fit))
         say_fit(found, flags.fit, reporter)

@@ -411,4 +411,5 @@ def open_local(
     base = load_base(folder, where, quantize="int8" if load_8bit else "none", dtype=dtype)
     model = load_adapter(base.model, run) if run is not None else base.model
     name = run.name if run is not None else (base_model or folder.name)
-    return LocalEngine(model, base.tokenizer, open_format(base.tokenizer, chat_format), name)
+    spoken = open_format(base.tokenizer, chat_format, base_model or folder.name)
+    return LocalEngine(model, base.tokenizer, spoken, name)

@@ -242,9 +242,8 @@ def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
     from .llamacpp import LlamaCppEngine
 
     tokenizer = PlainTokenizer(resolve_base(model.base_model, reporter))
-    return LlamaCppEngine(
-        LlamaServer(source), tokenizer, open_format(tokenizer, model.chat_format), model.base_model
-    )
+    chat_format = open_format(tokenizer, model.chat_format, model.base_model)
+    return LlamaCppEngine(LlamaServer(source), tokenizer, chat_format, model.base_model)
 
 
 def open_local_engine(

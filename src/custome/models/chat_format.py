@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol
 from jinja2 import TemplateError
 
 from ..errors import InputError
-from ..model_catalog import chat_templates
+from ..model_catalog import chat_templates, listed_format
 from ..types import Exchange, Message, Sample
 from .normalisation import _SENTENCE_ENDS, CLOSE, OPEN, normalise
 
@@ -331,8 +331,12 @@ def _as_one_person(sample: Sample) -> list[Exchange]:
     return exchanges
 
 
-def open_format(tokenizer: Any, name: str = "auto") -> ChatFormat:
-    """The format for a tokenizer; `auto` takes its chat template when it has one, a name of `known.chat_templates` gives it that one.
+def open_format(tokenizer: Any, name: str = "auto", base_model: str = "") -> ChatFormat:
+    """The format for a tokenizer.
+
+    Args:
+        name: novel, template, or a name of data/chat_templates.json. `auto` takes the tokenizer's own template; where it has
+            none, what the list of base models says of `base_model`; else novel.
 
     Raises:
         InputError: `template` is asked for and there is none, or a name nobody knows.
@@ -343,7 +347,7 @@ def open_format(tokenizer: Any, name: str = "auto") -> ChatFormat:
             "这个底座没有自带的对话模板", "改用 --chat-format novel（或 auto），或换一个对话类底座"
         )
     if name == "auto":
-        name = "template" if has_template else "novel"
+        name = "template" if has_template else listed_format(base_model) or "novel"
     if name == "novel":
         return NovelFormat(tokenizer)
     if name != "template":

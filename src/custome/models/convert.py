@@ -1,7 +1,6 @@
 """Weights, configuration and tokenizer of a transformers model → the names, keys and numbers of a GGUF file.
 
-For architectures whose layout llama.cpp knows and this file states: Gemma 3, Qwen 2 / 2.5, Qwen 3 and Llama shapes (Yi,
-InternLM 3 and DeepSeek's distillates among them). Names come from the `gguf` package. Sources of what is special:
+For architectures whose layout llama.cpp knows and this file states: those with a `gguf` in data/families.json. Names come from the `gguf` package. Sources of what is special:
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
@@ -20,15 +19,8 @@ from gguf import GGMLQuantizationType, GGUFWriter
 
 from ..errors import SourceError
 from ..files import atomic_file
+from ..model_catalog import families, family_of
 
-ARCHITECTURES = {
-    "gemma3_text": "gemma3",
-    "qwen2": "qwen2",
-    "qwen3": "qwen3",
-    "llama": "llama",
-    "internlm3": "llama",
-}
-"""transformers' model type → llama.cpp's architecture."""
 QUANTS = {
     "f32": GGMLQuantizationType.F32,
     "f16": GGMLQuantizationType.F16,
@@ -51,12 +43,10 @@ def architecture_of(config: Any) -> str:
         SourceError: it has none here.
     """
     kind = str(config.model_type)
-    if kind not in ARCHITECTURES:
-        raise SourceError(
-            f"{kind!r} 结构还不会写成 GGUF",
-            f"能写的：{', '.join(ARCHITECTURES)}；其他的导出成 --to hf",
-        )
-    return ARCHITECTURES[kind]
+    if not (known := family_of(kind).gguf):
+        can = ", ".join(name for name, family in families().items() if family.gguf)
+        raise SourceError(f"{kind!r} 结构还不会写成 GGUF", f"能写的：{can}；其他的导出成 --to hf")
+    return known
 
 
 def names_for(architecture: str, layers: int) -> Callable[[str], str | None]:

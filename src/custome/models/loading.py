@@ -21,9 +21,9 @@ from transformers import (
 from transformers.utils import logging
 
 from ..errors import InputError, SourceError
+from ..model_catalog import family_of
 from . import chatglm, gguf_weights, vocab
 from .compute import DTYPES, compute_dtype, training_type
-from .convert import ARCHITECTURES
 from .gguf import gguf_of
 
 logging.disable_progress_bar()
@@ -151,7 +151,7 @@ def load_model(
         weights, config = None, AutoConfig.from_pretrained(folder, **_code(folder))
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
         gguf = gguf_of(folder)
-        if gguf is not None and config.get_text_config().model_type in ARCHITECTURES:
+        if gguf is not None and family_of(config.get_text_config().model_type).gguf:
             weights = gguf_weights.read_weights(
                 gguf, weight_names(folder), config, dtype=dtype, kept=kept
             )

@@ -21,10 +21,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import DiskError, InputError, SourceError
-from ..model_catalog import find_model, shipped_name
+from ..model_catalog import family_of, find_model, shipped_name
 from ..report import Reporter
 from ..resources import custome_home, fetch, sha256_of
-from .convert import ARCHITECTURES
 from .gguf import POINTER, former_fingerprint, gguf_of, point_to, prepare_gguf, tensor_digest
 from .run_folder import RunInfo
 
@@ -91,7 +90,7 @@ def llamacpp_knows(spec: str) -> bool:
     if not (path / "config.json").is_file():
         return False
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    return config.get("text_config", config).get("model_type") in ARCHITECTURES
+    return bool(family_of(config.get("text_config", config).get("model_type", "")).gguf)
 
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "ice_text.model", "vocab.json", "vocab.txt")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..model_catalog import all_models, find_model
+from ..model_catalog import all_models, family_of, find_model
 from ..types import ModelShape
 
 
@@ -42,20 +42,18 @@ def read_shape(config: dict[str, Any], name: str) -> ModelShape:
     config = config.get("text_config", config)
     try:
         heads = config["num_attention_heads"]
-        kind = str(config.get("model_type", ""))
-        return ModelShape(
-            layers=config["num_hidden_layers"],
-            hidden=config["hidden_size"],
-            intermediate=config["intermediate_size"],
-            heads=heads,
-            kv_heads=config.get("num_key_value_heads") or heads,
-            head_dim=config.get("head_dim") or config["hidden_size"] // heads,
-            vocab=config["vocab_size"],
-            tied=bool(config.get("tie_word_embeddings", "gemma" in kind)),
-            norms=4 if kind.startswith(("gemma2", "gemma3")) else 2,
-            qk_norm=kind.startswith(("gemma3", "qwen3")),
-            gated=kind not in ("chatglm", "gpt2", "gpt_neox", "phi"),
-        )
+        family = family_of(str(config.get("model_type", "")))
+        sizes = {
+            "layers": config["num_hidden_layers"],
+            "hidden": config["hidden_size"],
+            "intermediate": config["intermediate_size"],
+            "heads": heads,
+            "kv_heads": config.get("num_key_value_heads") or heads,
+            "head_dim": config.get("head_dim") or config["hidden_size"] // heads,
+            "vocab": config["vocab_size"],
+            "tied": bool(config.get("tie_word_embeddings", family.tied)),
+        }
+        return family.shape(sizes)
     except KeyError as error:
         raise InputError(
             f"{name!r} 的 config.json 里没有 {error.args[0]!r}",

@@ -83,7 +83,8 @@ def encode(
 ) -> EncodedData:
     """Everything in the tokens of the full vocabulary."""
     tokenizer, cutoff = load_tokenizer(base_folder), recipe.data.cutoff_len
-    chat_format = open_format(tokenizer, recipe.model.chat_format)
+    model = recipe.model
+    chat_format = open_format(tokenizer, model.chat_format, model.base_model)
     if prepare_samples is not None:
         train_samples, valid_samples = prepare_samples(
             train_samples, valid_samples, chat_format.kind

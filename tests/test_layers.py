@@ -89,7 +89,8 @@ def violations(package: Path) -> list[str]:
                 wrong.append(f"{here}:{line}: {module} is imported outside its rooms")
             if own == "apps" and other == "apps" and len(here.parts) > 2:
                 theirs = module.split(".")[2:3]
-                if theirs and theirs[0] != here.parts[1]:
+                folder = theirs and (PACKAGE / "apps" / theirs[0]).is_dir()
+                if folder and theirs[0] != here.parts[1]:
                     wrong.append(f"{here}:{line}: an app must not know another app, {module}")
             if other == "engine" and own == "apps" and not module.endswith("engine.base"):
                 wrong.append(f"{here}:{line}: apps know engine.base only, not {module}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 import traceback
@@ -12,8 +11,9 @@ from collections.abc import Callable, Sequence
 from .. import __version__
 from ..errors import CustomeError, InputError
 from ..machine import share_the_cores
+from .apps import APPS, find
 
-COMMANDS: dict[str, tuple[str, str]] = {
+_BEFORE: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart:quickstart", "从小说到聊天页，一条命令走完（内置三国演义和底座）"),
     "corpus build": ("corpus:corpus_build", "小说 → 带说话人的多轮对话语料"),
     "corpus inspect": (
@@ -28,9 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models get": ("models:models_get", "把一个底座取到这台机器上"),
     "models remove": ("models:models_remove", "删掉一个底座"),
     "plan": ("plan:plan", "训练要多少内存和时间，装不装得进这张卡"),
-    "train": ("training:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
-    "watch": ("training:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
-    "chat": ("chat:chat", "在终端里和书中人聊天"),
+}
+_BEHIND: dict[str, tuple[str, str]] = {
     "serve": ("serve:serve", "聊天页和 OpenAI 兼容的 API"),
     "keys add": ("keys:keys_add", "新建一个 API 密钥"),
     "keys list": ("keys:keys_list", "有哪些密钥"),
@@ -42,6 +41,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("export:merge", "同一个底座上的几个 LoRA 按比例合成一个"),
     "compare": ("compare:compare", "微调前后并排对比，出 Markdown 和网页"),
     "evaluate": ("evaluate:evaluate", "演得像不像：谁的口吻、切不切题、雷同、出戏，和真实引文并排"),
+}
+COMMANDS: dict[str, tuple[str, str]] = {
+    **_BEFORE,
+    **{name: row for app in APPS.values() for name, row in app.commands.items()},
+    **_BEHIND,
 }
 """Name → (module:function taking the flags that follow, one line of help)."""
 
@@ -99,8 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         name, flags = find_command(arguments)
-        module, function = COMMANDS[name][0].split(":")
-        return int(getattr(importlib.import_module(f"custome.cli.{module}"), function)(flags) or 0)
+        return int(find("cli", COMMANDS[name][0])(flags) or 0)
 
     return guarded(run, arguments)
 

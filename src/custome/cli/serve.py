@@ -1,13 +1,14 @@
-"""`custome serve` and `custome keys`: the page and the API in one process, and who may use them."""
+"""`custome serve`: the pages and the API in one process, and who may use them."""
 
 from __future__ import annotations
 
+import functools
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
@@ -15,12 +16,20 @@ from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
 from ..report import ConsoleReporter
 from ..resources import custome_home
+from .apps import mount_pages, routers
 from .flags import parse, take
 from .keys import keys_path
 from .vllm import serve_vllm
 
 if TYPE_CHECKING:
+    from types import FrameType
+
+    import uvicorn
+    from fastapi import FastAPI
+
     from ..conversations.store import Store
+    from ..server.auth import KeyAuth
+    from ..server.catalogue import Catalogue
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 15
@@ -79,7 +88,7 @@ def run_flags(flags: Serve) -> int:
     return run_server(opened, doorkeeper, flags, port)
 
 
-def who_may(flags: Serve) -> Any:
+def who_may(flags: Serve) -> KeyAuth:
     """The doorkeeper for these flags.
 
     Raises:
@@ -111,7 +120,7 @@ def open_store(where: str) -> Store:
     return Store(where or custome_home() / "chats.db")
 
 
-def page_check(doorkeeper: Any) -> Callable[[str, str], bool] | None:
+def page_check(doorkeeper: KeyAuth) -> Callable[[str, str], bool] | None:
     """(name, key) → may they see the page? None when everybody may."""
     return None if doorkeeper.open else lambda _, key: doorkeeper.find(key) is not None
 
@@ -128,31 +137,40 @@ class Beside:
 
 def run_server(
     opened: Opened,
-    doorkeeper: Any,
+    doorkeeper: KeyAuth,
     flags: Serve,
     port: int,
-    begin: Callable[[Any], Beside] | None = None,
+    begin: Callable[[Catalogue], Beside] | None = None,
 ) -> int:
     """Serve until Ctrl-C.
 
     Args:
         begin: starts what goes on behind it, given the catalogue of what is served.
     """
+    from ..apps.context import AppContext
     from ..server.app import create_app
     from ..server.catalogue import Catalogue
 
     catalogue = Catalogue(opened.hosted, open_run=opened.open_run, most_waiting=flags.most_waiting)
-    hosts = ("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]")
-    app = create_app(
-        catalogue, doorkeeper, hosts=hosts, cors=flags.cors, manageable=flags.host in LOOPBACK
-    )
-    let_go: Callable[[], None] = lambda: None
     beside: list[Beside] = []
+    context = AppContext(
+        hosted=catalogue.hosted,
+        store=functools.cache(lambda: open_store(flags.chats)),
+        allowed=page_check(doorkeeper),
+        progress=(lambda: beside[0].told() if beside else "") if begin else None,
+    )
+    app = create_app(
+        catalogue,
+        doorkeeper,
+        routers=routers(context),
+        hosts=("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]"),
+        cors=flags.cors,
+        manageable=flags.host in LOOPBACK,
+    )
     if flags.page:
-        told = (lambda: beside[0].told() if beside else "") if begin else None
-        let_go = _mount_page(app, catalogue, flags, doorkeeper, told)
+        mount_pages(app, context)
     _say_where(flags, port, [one.name for one in catalogue.hosted()], doorkeeper.open)
-    server = _server(app, flags.host, port, let_go)
+    server = _server(app, flags.host, port, context.closing)
     try:
         if begin is not None:
             beside.append(begin(catalogue))
@@ -162,17 +180,6 @@ def run_server(
         for one in beside:
             one.stop()
     return 0
-
-
-def _mount_page(
-    app: Any, catalogue: Any, flags: Serve, doorkeeper: Any, told: Callable[[], str] | None
-) -> Callable[[], None]:
-    """Put the chat page on the API's server; returns what lets its streams go."""
-    from ..webui.chat_page import build_chat_page
-    from ..webui.launch import mount_page
-
-    page = build_chat_page(catalogue.hosted, open_store(flags.chats), told=told)
-    return mount_page(app, page, page_check(doorkeeper))
 
 
 def _say_where(flags: Serve, port: int, names: list[str], is_open: bool) -> None:
@@ -185,8 +192,10 @@ def _say_where(flags: Serve, port: int, names: list[str], is_open: bool) -> None
     print("按 Ctrl-C 结束", flush=True)
 
 
-def _server(app: Any, host: str, port: int, let_go: Callable[[], None]) -> Any:
-    """A uvicorn that lets the page's streams go first when it is told to end."""
+def _server(
+    app: FastAPI, host: str, port: int, closing: Sequence[Callable[[], None]]
+) -> uvicorn.Server:
+    """A uvicorn that lets go of the pages' streams first when it is told to end."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -201,8 +210,9 @@ def _server(app: Any, host: str, port: int, let_go: Callable[[], None]) -> Any:
     server = uvicorn.Server(config)
     stop = server.handle_exit
 
-    def handle_exit(number: int, frame: Any) -> None:
-        let_go()
+    def handle_exit(number: int, frame: FrameType | None) -> None:
+        for let_go in closing:
+            let_go()
         stop(number, frame)
 
     server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
@@ -240,9 +250,3 @@ def serve_page(
         say=lambda line: print(line, flush=True),
         check=check,
     )
-
-
-# -- vLLM ------------------------------------------------------------------------------------------------------------
-
-
-# -- keys ------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ do, nothing of models. Beside the routes of openai.py: GET /health  /ready  /met
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -20,6 +20,7 @@ from .catalogue import Catalogue
 from .errors import ERROR_ANSWERS, tell_errors
 from .limits import BodyLimit
 from .metrics import Metrics
+from .models import models_router
 from .openai import openai_router
 
 LARGEST_BODY = 4 << 20
@@ -74,14 +75,33 @@ def create_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     tell_errors(app)
 
-    async def enter(
-        http: HttpRequest,
-    ) -> AsyncIterator[None]:  # async: a plain one would cost two changes of thread
+    api = APIRouter(dependencies=[Depends(_entering(auth))], responses=ERROR_ANSWERS)
+    _tell_health(app, api, catalogue, metrics)
+    every = (
+        openai_router(catalogue, pool),
+        models_router(catalogue, pool, manageable=manageable),
+        *routers,
+    )
+    for router in every:
+        api.include_router(router)
+    app.include_router(api)
+    return app
+
+
+def _entering(auth: KeyAuth) -> Callable[[HttpRequest], AsyncIterator[None]]:
+    """Checks the key of a request, and counts it while it lasts."""
+
+    async def enter(http: HttpRequest) -> AsyncIterator[None]:
+        # async: a plain function would cost two changes of thread
         http.state.key = key = auth.check(http.headers.get("authorization"))
         with auth.inside(key):
             yield
 
-    api = APIRouter(dependencies=[Depends(enter)], responses=ERROR_ANSWERS)
+    return enter
+
+
+def _tell_health(app: FastAPI, api: APIRouter, catalogue: Catalogue, metrics: Metrics) -> None:
+    """Routes for whoever watches over the server."""
 
     @app.get("/health")
     async def health() -> Response:
@@ -100,8 +120,3 @@ def create_app(
     async def prometheus() -> Response:
         """Counters for Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
-
-    for router in (openai_router(catalogue, pool, manageable=manageable), *routers):
-        api.include_router(router)
-    app.include_router(api)
-    return app

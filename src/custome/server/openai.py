@@ -1,7 +1,6 @@
-"""The routes of OpenAI's API: conversations, texts, vectors, models, adapters.
+"""The routes of OpenAI's API that ask a model: conversations, texts, vectors.
 
-POST /v1/chat/completions  /v1/completions  /v1/embeddings      GET /v1/models
-POST /v1/load_lora_adapter  /v1/unload_lora_adapter
+POST /v1/chat/completions  /v1/completions  /v1/embeddings
 """
 
 from __future__ import annotations
@@ -18,24 +17,20 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
 from ..apps.cosplay.service import responder_of
 from ..engine.base import Cancel, OnPiece, check_options
-from ..errors import CustomeError, InputError, LengthError, UnknownModelError
+from ..errors import CustomeError, InputError, LengthError
 from ..types import GenerateOptions, Reply, Request
 from .answers import DONE, ChunkWriter, chat_body, completion_body
-from .auth import Key
 from .catalogue import Catalogue, Found
 from .errors import described
 from .protocol import (
     ChatRequest,
     CompletionRequest,
     EmbeddingRequest,
-    LoadRequest,
     SceneRequest,
-    UnloadRequest,
     fitted,
 )
 from .writing import Write, Writing
@@ -44,13 +39,8 @@ CLIENT_LEFT = 499
 """nginx' number for a client that closed the connection; nobody is there to read it."""
 
 
-def openai_router(catalogue: Catalogue, pool: Executor, *, manageable: bool) -> APIRouter:
-    """The routes of a catalogue.
-
-    Args:
-        pool: where replies are written.
-        manageable: may adapters be added and removed where there are no keys?
-    """
+def openai_router(catalogue: Catalogue, pool: Executor) -> APIRouter:
+    """The routes of a catalogue; replies are written in `pool`."""
     router = APIRouter()
 
     async def find(model: str, character: str | None) -> Found:
@@ -96,62 +86,8 @@ def openai_router(catalogue: Catalogue, pool: Executor, *, manageable: bool) -> 
     async def embeddings(body: EmbeddingRequest) -> Response:
         """Texts as vectors of length 1: the mean of the model's last hidden states."""
         found = await find(body.model, None)
-        vectors, spent = await asyncio.get_running_loop().run_in_executor(
-            pool, _embedded, found, body.texts()
-        )
-        coded = [_base64(v) for v in vectors] if body.encoding_format == "base64" else vectors
-        rows = [
-            {"object": "embedding", "index": index, "embedding": vector}
-            for index, vector in enumerate(coded)
-        ]
-        return JSONResponse(
-            {
-                "object": "list",
-                "model": body.model,
-                "data": rows,
-                "usage": {"prompt_tokens": spent, "total_tokens": spent},
-            }
-        )
-
-    @router.get("/v1/models")
-    async def models() -> Response:
-        """Everything that can be asked for: runs, their bases, their people."""
-        return JSONResponse(
-            {
-                "object": "list",
-                "data": [_model(name, parent, catalogue) for name, parent in catalogue.names()],
-            }
-        )
-
-    @router.get("/v1/models/{model}")
-    async def model(model: str) -> Response:
-        """One of them."""
-        for name, parent in catalogue.names():
-            if name == model:
-                return JSONResponse(_model(name, parent, catalogue))
-        raise UnknownModelError(f"没有模型 {model!r}", "全部：GET /v1/models")
-
-    async def manage(http: HttpRequest, action: Any, *arguments: str) -> Response:
-        key: Key | None = http.state.key
-        if key is None and not manageable:
-            raise HTTPException(403, "没有密钥、又对外开放的服务不能从外面加减适配器")
-        if key is not None and not key.admin:
-            raise HTTPException(
-                403,
-                f"密钥 {key.name!r} 不能加减适配器；新建一个能的：custome keys add 名字 --admin",
-            )
-        await asyncio.get_running_loop().run_in_executor(pool, action, *arguments)
-        return JSONResponse({"status": "ok", "models": [one.name for one in catalogue.hosted()]})
-
-    @router.post("/v1/load_lora_adapter")
-    async def load_lora_adapter(body: LoadRequest, http: HttpRequest) -> Response:
-        """Serve one more run folder of this machine."""
-        return await manage(http, catalogue.load, body.lora_path, body.lora_name)
-
-    @router.post("/v1/unload_lora_adapter")
-    async def unload_lora_adapter(body: UnloadRequest, http: HttpRequest) -> Response:
-        """Serve it no longer."""
-        return await manage(http, catalogue.unload, body.lora_name)
+        loop = asyncio.get_running_loop()
+        return JSONResponse(await loop.run_in_executor(pool, _embedded, found, body))
 
     return router
 
@@ -301,19 +237,19 @@ def _played(body: ChatRequest, found: Found) -> tuple[str, list[Write]]:
     return name, [writer(number) for number in range(body.choices())]
 
 
-def _embedded(found: Found, texts: Sequence[str]) -> tuple[list[list[float]], int]:
-    return found.engine.embed(texts), sum(found.engine.count_tokens(text) for text in texts)
+def _embedded(found: Found, body: EmbeddingRequest) -> dict[str, Any]:
+    """The body of an answer: the texts' vectors."""
+    texts = body.texts()
+    vectors = found.engine.embed(texts)
+    tokens = sum(found.engine.count_tokens(text) for text in texts)
+    coded = [_base64(v) for v in vectors] if body.encoding_format == "base64" else vectors
+    rows = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(coded)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "model": body.model, "data": rows, "usage": usage}
 
 
 def _base64(vector: Sequence[float]) -> str:
     return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
-
-
-def _model(name: str, parent: str, catalogue: Catalogue) -> dict[str, Any]:
-    return {
-        "id": name,
-        "object": "model",
-        "created": catalogue.created,
-        "owned_by": "llm-custome",
-        "parent": parent if parent != name else None,
-    }

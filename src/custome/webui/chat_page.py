@@ -459,17 +459,17 @@ class _Page:
 def build_chat_page(
     hosted: Callable[[], Sequence[ServedModel]],
     store: Store | Path,
-    told: Callable[[], str] | None = None,
+    progress: Callable[[], str] | None = None,
 ) -> gr.Blocks:
     """The page for what is being served; `hosted` is asked anew each time a tab is opened.
 
     Args:
         store: where conversations are kept, or the path of an SQLite file for them.
-        told: how far the work behind the page is, in one line.
+        progress: how far the work behind the page is, in one line.
 
     Raises:
         StoreError: it cannot be written to.
     """
     return _Page(
-        ConversationService(hosted, store if isinstance(store, Store) else Store(store)), told
+        ConversationService(hosted, store if isinstance(store, Store) else Store(store)), progress
     ).build()

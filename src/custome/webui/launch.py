@@ -7,10 +7,13 @@ from importlib.resources import files
 from typing import Any
 
 import gradio as gr
+from fastapi import FastAPI
 from starlette.routing import Mount
 
+from ..apps.context import AppContext
 from ..errors import ServeError
 from ..ports import free_port
+from .chat_page import build_chat_page
 
 MOST_WAITING = 64
 """People who may wait in the queue; the next one is told to come back."""
@@ -97,6 +100,12 @@ def mount_page(
     )
     mounted: Any = next(route.app for route in app.routes if isinstance(route, Mount))
     return lambda: mounted.stop_event.set()
+
+
+def mount_chat_page(server: FastAPI, context: AppContext) -> None:
+    """Put the chat page at the root of a server."""
+    page = build_chat_page(context.hosted, context.store(), context.progress)
+    context.closing.append(mount_page(server, page, context.allowed))
 
 
 _LOGIN = "名字随意，密码处填密钥（sk-custome-…）"

@@ -1,0 +1,61 @@
+"""The apps and what each brings along: commands, routes of the API, a page. A new app is one entry here.
+
+Nothing of an app is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter, FastAPI
+
+    from ..apps.context import AppContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """One of the folders in apps/."""
+
+    commands: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Name → (module:function in cli/, taking the flags that follow; one line of help)."""
+    routes: str = ""
+    """module:function in server/, AppContext → APIRouter."""
+    page: str = ""
+    """module:function in webui/, (FastAPI, AppContext) → None; puts its page on the server."""
+
+
+APPS: dict[str, App] = {
+    "training": App(
+        commands={
+            "train": ("training:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
+            "watch": ("training:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
+        }
+    ),
+    "cosplay": App(
+        commands={"chat": ("chat:chat", "在终端里和书中人聊天")},
+        page="launch:mount_chat_page",
+    ),
+}
+
+
+def find(room: str, place: str) -> Any:
+    """The function that `module:function` means in a room of the package."""
+    module, name = place.split(":")
+    return getattr(importlib.import_module(f"custome.{room}.{module}"), name)
+
+
+def routers(context: AppContext) -> list[APIRouter]:
+    """Of every app that has routes."""
+    return [find("server", app.routes)(context) for app in APPS.values() if app.routes]
+
+
+def mount_pages(server: FastAPI, context: AppContext) -> None:
+    """Put the page of every app that has one on the server; cosplay's stands at the root and takes
+    what is left: the first that has a page comes last."""
+    for app in reversed(APPS.values()):
+        if app.page:
+            find("webui", app.page)(server, context)

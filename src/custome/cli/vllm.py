@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -52,18 +53,50 @@ def serve_vllm(argv: list[str]) -> int:
         ) from error
 
 
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM takes as --max-lora-rank."""
+
+
 def vllm_command(flags: ServeVllm) -> list[str]:
     """The vLLM command line for runs on one base, each as a LoRA.
 
     Raises:
         RunError, InputError: no runs, different bases, or something other than a plain LoRA.
     """
+    base, rank = _base_and_rank(flags.runs)
+    modules = [f"{Path(run).resolve().name}={Path(run).resolve()}" for run in flags.runs]
+    room = next((size for size in RANKS if size >= rank), rank)
+    command = [
+        "vllm",
+        "serve",
+        base,
+        "--host",
+        flags.vllm_host,
+        "--port",
+        str(flags.vllm_port),
+        "--enable-lora",
+        "--max-lora-rank",
+        str(room),
+        "--max-loras",
+        str(len(modules)),
+        "--lora-modules",
+        *modules,
+    ]
+    if flags.tensor_parallel > 1:
+        command += ["--tensor-parallel-size", str(flags.tensor_parallel)]
+    if flags.data_parallel > 1:
+        command += ["--data-parallel-size", str(flags.data_parallel)]
+    return [*command, "--distributed-executor-backend", "ray"] if flags.ray else command
+
+
+def _base_and_rank(runs: Sequence[str]) -> tuple[str, int]:
+    """What vLLM is to load: the base of all the runs, and their largest rank."""
     from ..model_catalog import shipped_name
     from ..models.lora_file import read_lora
     from ..models.run_folder import check_adapter, read_run
 
     bases, ranks = [], []
-    for run in flags.runs:
+    for run in runs:
         check_adapter(Path(run))
         lora = read_lora(Path(run))
         if lora is None:
@@ -86,30 +119,6 @@ def vllm_command(flags: ServeVllm) -> list[str]:
     if shipped_name(base) is not None or base.endswith(".gguf"):
         raise InputError(
             f"vLLM 不从 {base!r} 这样的 GGUF 上装 LoRA",
-            f"先合并：custome export {flags.runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快",
+            f"先合并：custome export {runs[0]} --to hf，再 vllm serve 那个目录；小模型用 --engine llamacpp 就够快",
         )
-    modules = [f"{Path(run).resolve().name}={Path(run).resolve()}" for run in flags.runs]
-    room = next(
-        (size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= max(ranks)), max(ranks)
-    )
-    command = [
-        "vllm",
-        "serve",
-        base,
-        "--host",
-        flags.vllm_host,
-        "--port",
-        str(flags.vllm_port),
-        "--enable-lora",
-        "--max-lora-rank",
-        str(room),
-        "--max-loras",
-        str(len(modules)),
-        "--lora-modules",
-        *modules,
-    ]
-    if flags.tensor_parallel > 1:
-        command += ["--tensor-parallel-size", str(flags.tensor_parallel)]
-    if flags.data_parallel > 1:
-        command += ["--data-parallel-size", str(flags.data_parallel)]
-    return [*command, "--distributed-executor-backend", "ray"] if flags.ray else command
+    return base, max(ranks)

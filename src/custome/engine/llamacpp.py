@@ -7,7 +7,7 @@ several engines: the base and each of its adapters.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -150,55 +150,28 @@ class LlamaCppEngine:
         at_once = max(1, min(self.slots, (POOL - len(prompt)) // options.max_new_tokens))
         if count > at_once:
             first = self._several(request, at_once, options, cancel, on_piece)
-            return [
-                *first,
-                *self._several(
-                    request,
-                    count - at_once,
-                    replace(options, seed=_moved(options.seed, at_once)),
-                    cancel,
-                ),
-            ]
-        chat_format = None if request.text or _shaped(options) else self._format
-        said, ends = [""] * count, [""] * count
-        wrong: dict[str, Any] = {}
-
-        def take(told: bytes) -> bool:
-            chunk = json.loads(told)
-            if "choices" not in chunk:
-                wrong.update(chunk)
-                return True
-            choice = chunk["choices"][0]
-            said[choice["index"]] += choice["text"]
-            ends[choice["index"]] = choice["finish_reason"] or ""
-            if on_piece is not None and choice["index"] == 0:
-                so_far = said[0].rstrip("\ufffd")
-                on_piece(Piece(text=chat_format.reply(so_far) if chat_format else so_far))
-            return cancel.is_set()
-
-        with server.room(
-            len(prompt) + count * options.max_new_tokens, cancel, empty=_is_alone(options)
-        ) as granted:
+            others = replace(options, seed=_moved(options.seed, at_once))
+            return [*first, *self._several(request, count - at_once, others, cancel)]
+        show = (lambda text: text) if request.text or _shaped(options) else self._format.reply
+        answers = _Answers(count, show, cancel, on_piece)
+        tokens = len(prompt) + count * options.max_new_tokens
+        with server.room(tokens, cancel, empty=_is_alone(options)) as granted:
             if granted:
                 question = {
                     **self._question(prompt, request, options),
                     "n_cmpl": count,
                     "return_progress": False,
                 }
-                server.server.handle_completions(json.dumps(question).encode(), take)
-        if wrong:
-            raise _as_error(wrong)
-        if not all(ends) and not cancel.is_set():
-            raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
-        reasons: list[Any] = [end or "cancelled" for end in ends]
+                server.server.handle_completions(json.dumps(question).encode(), answers.take)
+        answers.check()
         return [
             Reply(
-                text=chat_format.reply(text) if chat_format else text,
+                text=show(text),
                 prompt_tokens=len(prompt),
                 completion_tokens=self.count_tokens(text),
                 finish_reason=reason,
             )
-            for text, reason in zip(said, reasons, strict=True)
+            for text, reason in zip(answers.texts, answers.reasons, strict=True)
         ]
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -272,6 +245,41 @@ class LlamaCppEngine:
 def _is_alone(options: GenerateOptions) -> bool:
     """Must a reply not depend on what was read before it?"""
     return options.seed is not None and options.afresh
+
+
+class _Answers:
+    """Several replies to one request, as llama.cpp hands them over piece by piece."""
+
+    def __init__(
+        self, count: int, show: Callable[[str], str], cancel: Cancel, on_piece: OnPiece | None
+    ) -> None:
+        self.texts, self._ends = [""] * count, [""] * count
+        self._show, self._cancel, self._on_piece = show, cancel, on_piece
+        self._wrong: dict[str, Any] = {}
+
+    def take(self, told: bytes) -> bool:
+        """One message of the server; True where no more is wanted."""
+        chunk = json.loads(told)
+        if "choices" not in chunk:
+            self._wrong.update(chunk)
+            return True
+        choice = chunk["choices"][0]
+        self.texts[choice["index"]] += choice["text"]
+        self._ends[choice["index"]] = choice["finish_reason"] or ""
+        if self._on_piece is not None and choice["index"] == 0:
+            self._on_piece(Piece(text=self._show(self.texts[0].rstrip("\ufffd"))))
+        return self._cancel.is_set()
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self._wrong:
+            raise _as_error(self._wrong)
+        if not all(self._ends) and not self._cancel.is_set():
+            raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
+
+    @property
+    def reasons(self) -> list[Any]:
+        return [end or "cancelled" for end in self._ends]
 
 
 def _moved(seed: int | None, by: int) -> int | None:

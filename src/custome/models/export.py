@@ -97,48 +97,25 @@ def export(
     _check(run, to, output, quant)
     reporter.stage("载入底座和适配器")
     source = _open(run, to, vocabulary, trust_remote_code, reporter, home)
-    model = load_adapter(load_model(source.base_folder, kept=source.kept), run)
-    if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
-        raise RunError(
-            f"{str(run)!r} 学的是虚拟词（prefix / prompt），合不进权重", "用 custome serve 直接用它"
-        )
-    reporter.progress("训练出的模型先答", 0, PROMPTS)
-    expected = proof.expect(
-        model,
-        _prompts(source, samples),
-        source.tokenizer.pad_token_id or 0,
-        source.tokenizer.eos_token_id,
-    )
-    reporter.progress("训练出的模型先答", PROMPTS, PROMPTS)
-    config_type = model.config.model_type
+    model = _load(source)
+    expected = _answers(source, model, samples, reporter)
     with atomic_folder(output) as folder:
         reporter.stage(f"写成 {to}")
+        name = f"{run.name}-{'adapter' if to == 'adapter-gguf' else quant}.gguf"
         if to == "hf":
             _write_folder(source, model, folder, quant)
-            own = chatglm.__name__ if config_type == chatglm.ChatGLMConfig.model_type else ""
-            found = proof.ask_transformers(folder, expected, own)
-            program = "transformers（另一个进程）"
+            own = model.config.model_type == chatglm.ChatGLMConfig.model_type
+            found = proof.ask_transformers(folder, expected, chatglm.__name__ if own else "")
         else:
-            name = f"{run.name}-{'adapter' if to == 'adapter-gguf' else quant}.gguf"
             if to == "adapter-gguf":
                 write_adapter(source, folder / name)
             else:
-                config, tensors = (
-                    model.config.get_text_config(),
-                    merged_tensors(source, model, quant),
-                )
+                config = model.config.get_text_config()
+                tensors = merged_tensors(source, model, quant)
                 del model  # what is written next needs its memory
                 write_merged(source, config, tensors, folder / name, quant)
-            beside = source.gguf if to == "adapter-gguf" else None
-            found = proof.ask_llamacpp(
-                beside or folder / name,
-                expected,
-                lambda token: is_text(source.tokenizer, token),
-                lambda done: reporter.progress("llama.cpp 再答", done, len(expected)),
-                folder / name if beside else None,
-                [(text, len(source.tokenizer(text).input_ids)) for text in proof.QUESTIONS],
-            )
-            program = "llama.cpp"
+            found = _ask_llamacpp(source, to, folder / name, expected, reporter)
+        program = "transformers（另一个进程）" if to == "hf" else "llama.cpp"
         agreement = proof.compare(expected, found, program, source.tokenizer.all_special_ids)
         proof.check(agreement, "" if to == "adapter-gguf" else quant)
         if to == "adapter-gguf":
@@ -148,6 +125,48 @@ def export(
         write_text(folder / "README.md", model_card(source, to, quant, agreement))
         files = tuple(sorted(path.name for path in folder.iterdir()))
     return Exported(folder=output, files=files, agreement=agreement)
+
+
+def _load(source: Source) -> Any:
+    """The tuned model; raises RunError for one whose tuning no weights can hold."""
+    model = load_adapter(load_model(source.base_folder, kept=source.kept), source.run)
+    if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
+        raise RunError(
+            f"{str(source.run)!r} 学的是虚拟词（prefix / prompt），合不进权重",
+            "用 custome serve 直接用它",
+        )
+    return model
+
+
+def _answers(
+    source: Source, model: Any, samples: Sequence[Sample], reporter: Reporter
+) -> list[proof.Expected]:
+    """What the tuned model answers; what is written has to answer the same."""
+    reporter.progress("训练出的模型先答", 0, PROMPTS)
+    pad = source.tokenizer.pad_token_id or 0
+    prompts = _prompts(source, samples)
+    expected = proof.expect(model, prompts, pad, source.tokenizer.eos_token_id)
+    reporter.progress("训练出的模型先答", PROMPTS, PROMPTS)
+    return expected
+
+
+def _ask_llamacpp(
+    source: Source,
+    to: Target,
+    file: Path,
+    expected: Sequence[proof.Expected],
+    reporter: Reporter,
+) -> list[list[proof.Prediction | None]]:
+    """What llama.cpp makes of a model's file, or of an adapter's beside its base."""
+    beside = source.gguf if to == "adapter-gguf" else None
+    return proof.ask_llamacpp(
+        beside or file,
+        expected,
+        lambda token: is_text(source.tokenizer, token),
+        lambda done: reporter.progress("llama.cpp 再答", done, len(expected)),
+        file if beside else None,
+        [(text, len(source.tokenizer(text).input_ids)) for text in proof.QUESTIONS],
+    )
 
 
 def _check_effect(

@@ -156,21 +156,28 @@ def rewrite_gguf(
         SourceError: not a GGUF file of a language model.
         DiskError: no space.
     """
-    changed = changed or {}
+    head, said = _read_said(source, kept, keys or {})
+    stored = np.memmap(source, dtype=np.uint8, mode="r")
+    with atomic_file(target) as temporary, temporary.open("wb") as out:
+        parts = [_part(info, head, stored, kept, changed or {}) for info in head.tensors]
+        _write(out, said, parts, head.alignment)
+
+
+def _read_said(
+    source: Path, kept: Sequence[int] | None, keys: Mapping[str, str | int]
+) -> tuple[Head, dict[str, Value]]:
+    """(what the file says, what the new one is to say)."""
     try:
         head = read_head(source)
-        said = {**head.keys, **{key: _packed(value) for key, value in (keys or {}).items()}}
+        said = {**head.keys, **{key: _packed(value) for key, value in keys.items()}}
         tokens = said["tokenizer.ggml.tokens"].elements()
-        if source.stat().st_size < max(
-            (head.data_start + info.offset + info.bytes for info in head.tensors), default=0
-        ):
+        ends = [head.data_start + info.offset + info.bytes for info in head.tensors]
+        if source.stat().st_size < max(ends, default=0):
             raise ValueError("文件比它的头里说的短")
         if kept is not None:
-            said = {
-                key: cut
-                for key, value in said.items()
-                if (cut := _cut(key, value, tokens, kept)) is not None
-            }
+            cut = {key: _cut(key, value, tokens, kept) for key, value in said.items()}
+            said = {key: value for key, value in cut.items() if value is not None}
+        return head, said
     except (
         ValueError,
         KeyError,
@@ -184,31 +191,28 @@ def rewrite_gguf(
             f"{str(source)!r} 不是带分词器的 GGUF 语言模型：{error}",
             "重新下载，或换一个 .gguf 文件",
         ) from error
-    stored = np.memmap(source, dtype=np.uint8, mode="r")
-    with atomic_file(target) as temporary, temporary.open("wb") as out:
-        parts: list[tuple[TensorInfo, np.ndarray]] = []
-        for info in head.tensors:
-            if info.name in changed:
-                array, kind = changed[info.name]
-                shape = (
-                    (*info.shape[:-1], len(array)) if info.name in _TOKEN_MATRICES else info.shape
-                )
-                parts.append(
-                    (
-                        replace(info, shape=shape, kind=int(kind)),
-                        np.ascontiguousarray(array).view(np.uint8).reshape(-1),
-                    )
-                )
-                continue
-            start = head.data_start + info.offset
-            data = stored[start : start + info.bytes]
-            if kept is not None and info.name in _TOKEN_MATRICES:
-                data, info = (
-                    data.reshape(info.shape[-1], -1)[list(kept)].reshape(-1),
-                    replace(info, shape=(*info.shape[:-1], len(kept))),
-                )
-            parts.append((info, data))
-        _write(out, said, parts, head.alignment)
+
+
+def _part(
+    info: TensorInfo,
+    head: Head,
+    stored: np.ndarray,
+    kept: Sequence[int] | None,
+    changed: Mapping[str, Stored],
+) -> tuple[TensorInfo, np.ndarray]:
+    """A tensor of the new file and its bytes."""
+    of_tokens = info.name in _TOKEN_MATRICES
+    if info.name in changed:
+        array, kind = changed[info.name]
+        shape = (*info.shape[:-1], len(array)) if of_tokens else info.shape
+        data = np.ascontiguousarray(array).view(np.uint8).reshape(-1)
+        return replace(info, shape=shape, kind=int(kind)), data
+    start = head.data_start + info.offset
+    data = stored[start : start + info.bytes]
+    if kept is None or not of_tokens:
+        return info, data
+    rows = data.reshape(info.shape[-1], -1)[list(kept)].reshape(-1)
+    return replace(info, shape=(*info.shape[:-1], len(kept))), rows
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import shutil
 import struct
-import subprocess
-import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from filelock import FileLock
 from gguf import GGMLQuantizationType, GGUFWriter
 from gguf.quants import dequantize
 
 from ..errors import ExportError, RunError, SourceError
 from ..files import atomic_file
 from ..model_catalog import shipped_name
-from ..report import Reporter
+from ..report import NullReporter, Reporter
 from ..resources import custome_home
 from . import convert
 from .chat_format import ChatFormat, open_format
@@ -33,6 +36,7 @@ from .lora_file import Lora, read_lora
 from .plain_tokenizer import FILE, PlainTokenizer
 from .run_folder import (
     ADAPTER_FILES,
+    VALID_FILE,
     VOCABULARY_FOLDER,
     WEIGHTS_FILE,
     RunInfo,
@@ -130,63 +134,36 @@ def prepare_shared(
         RunError: they stand on different bases, or one of them is no plain LoRA on a GGUF base.
     """
     home = home or custome_home()
-    infos = [read_run(run) for run in runs]
-    sets = [read_kept(run) for run in runs]
-    kept = (
-        None
-        if any(one is None for one in sets)
-        else tuple(sorted({token for one in sets for token in one or ()}))
-    )
+    infos, sets = [read_run(run) for run in runs], [read_kept(run) for run in runs]
+    kept = _of_all(sets)
     base = home / FOLDER / f"base-{infos[0].base_fingerprint}-{_digest(str(kept).encode())}.gguf"
     places = [_place(run, info, "lora", home) for run, info in zip(runs, infos, strict=True)]
-    same = all(
-        same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)
-        for info in infos
-    )
-    if not (same and base.is_file() and (not adapters or all(place.is_file() for place in places))):
-        source = gguf_behind(
-            infos[0].base_model, reporter, home=home
-        )  # only now is the base needed
-        loras = [read_lora(run) for run in runs]
-        wrong = next(
-            (
-                run
-                for run, info, lora in zip(runs, infos, loras, strict=True)
-                if source is None
-                or (adapters and lora is None)
-                or not same_base(info.base_model, info.base_fingerprint, infos[0].base_fingerprint)
-            ),
-            None,
-        )
-        if source is None or wrong is not None:
-            raise RunError(
-                f"{str(wrong)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）",
-                "去掉 --shared-base，各合并成一个文件",
-            )
-        for run, info in zip(runs, infos, strict=True):
-            _check_base(run, info, reporter, home)
+    wanted = [base, *places] if adapters else [base]
+    same = all(_on_the_same_base(info, infos[0]) for info in infos)
+    if not same or not all(place.is_file() for place in wanted):  # only now is the base needed
+        source = _shared_source(runs, infos, adapters, reporter, home)
         base.parent.mkdir(parents=True, exist_ok=True)
         if not base.is_file():
             rewrite_gguf(source, base, kept=kept)
-        for place, run, lora in zip(places, runs, loras, strict=True):
-            if adapters and lora is not None and not place.is_file():
-                with atomic_file(place) as temporary:
-                    write_lora(lora, read_head(source), temporary, run.name)
-                _clear_older(place)
+        if adapters:
+            for place, run in zip(places, runs, strict=True):
+                _write_beside(run, place, source)
     place_of = {token: number for number, token in enumerate(kept)} if kept is not None else None
-    own = [
-        PlainTokenizer(_tokenizer_folder(run, info, reporter, home), _numbering(one, place_of))
-        for run, info, one in zip(runs, infos, sets, strict=True)
-    ]
-    return [
-        CachedGguf(
-            model=base,
-            adapters=tuple(places) if adapters else (),
-            tokenizer=tokenizer,
-            chat_format=open_format(tokenizer, info.chat_format),
+    found = []
+    for run, info, own in zip(runs, infos, sets, strict=True):
+        tokenizer = PlainTokenizer(
+            _tokenizer_folder(run, info, reporter, home), _numbering(own, place_of)
         )
-        for tokenizer, info in zip(own, infos, strict=True)
-    ]
+        chat_format = open_format(tokenizer, info.chat_format)
+        found.append(
+            CachedGguf(
+                model=base,
+                adapters=tuple(places) if adapters else (),
+                tokenizer=tokenizer,
+                chat_format=chat_format,
+            )
+        )
+    return found
 
 
 def trained_context(model: Path) -> int:
@@ -205,6 +182,43 @@ def trained_context(model: Path) -> int:
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _of_all(sets: Sequence[Sequence[int] | None]) -> tuple[int, ...] | None:
+    """Tokens that one file needs for all of these vocabularies; None where one of them is whole."""
+    whole = any(one is None for one in sets)
+    return None if whole else tuple(sorted({token for one in sets for token in one or ()}))
+
+
+def _on_the_same_base(info: RunInfo, other: RunInfo) -> bool:
+    return same_base(info.base_model, info.base_fingerprint, other.base_fingerprint)
+
+
+def _shared_source(
+    runs: Sequence[Path], infos: Sequence[RunInfo], adapters: bool, reporter: Reporter, home: Path
+) -> Path:
+    """The GGUF file that all of these runs stand on; raises RunError where there is none."""
+    source = gguf_behind(infos[0].base_model, reporter, home=home)
+    for run, info in zip(runs, infos, strict=True):
+        fits = _on_the_same_base(info, infos[0]) and (not adapters or read_lora(run) is not None)
+        if source is None or not fits:
+            raise RunError(
+                f"{str(run)!r} 不能和别的适配器共用一份底座（要同一个 GGUF 底座上的普通 LoRA）",
+                "去掉 --shared-base，各合并成一个文件",
+            )
+        _check_base(run, info, reporter, home)
+    assert source is not None
+    return source
+
+
+def _write_beside(run: Path, place: Path, source: Path) -> None:
+    """The run's LoRA as a file of its own for the base `source`, unless it is there."""
+    lora = read_lora(run)
+    if lora is None or place.is_file():
+        return
+    with atomic_file(place) as temporary:
+        write_lora(lora, read_head(source), temporary, run.name)
+    _clear_older(place)
 
 
 def _stands_beside(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> bool:
@@ -330,29 +344,34 @@ def _digest(data: bytes) -> str:
 
 
 def _export(run: Path, target: Path, quant: str) -> None:
-    """`custome export` in a process of its own, whose memory goes away with it."""
-    folder = target.with_suffix(".export")
-    command = [
-        sys.executable,
-        "-m",
-        "custome",
-        "export",
-        str(run),
-        "--to",
-        "gguf",
-        "--quant",
-        quant,
-        "-o",
-        str(folder),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [
-            line for line in done.stderr.splitlines() if line.startswith(("错误：", "怎么办："))
-        ] or [done.stderr[-200:]]
-        raise ExportError(lines[0].removeprefix("错误："), "用 --engine local")
-    written = next(folder.glob("*.gguf"))
-    written.replace(target)
-    for rest in folder.iterdir():
-        rest.unlink()
-    folder.rmdir()
+    """Export the run in a process of its own, whose memory goes away with it.
+
+    Raises:
+        CustomeError: what the export raised there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):
+        if target.is_file():  # another process was first
+            return
+        folder = target.with_suffix(".export")
+        shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+            try:
+                pool.submit(_export_here, run, folder, quant).result()
+            except BrokenProcessPool as error:
+                raise ExportError(
+                    f"{str(run)!r} 写成 GGUF 的进程没做完就没了，多半是内存不够",
+                    "用 --engine local",
+                ) from error
+        next(folder.glob("*.gguf")).replace(target)
+        shutil.rmtree(folder)
+
+
+def _export_here(run: Path, folder: Path, quant: str) -> None:
+    """In the other process: torch and transformers are loaded here only."""
+    from ..corpus.formats import read_samples
+    from .export import export
+
+    held_out = run / VALID_FILE
+    samples = read_samples(held_out) if held_out.is_file() and held_out.stat().st_size else []
+    export(run, "gguf", folder, NullReporter(), quant=quant, samples=samples)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from peft import PeftConfig
+from peft import PeftConfig, PeftModel
 
 from ..errors import InputError, RunError
 from ..files import atomic_folder
@@ -44,26 +44,7 @@ def merge(
         InputError: fewer than two runs, or not a weight for each, or the output is there already.
         RunError: a run has no LoRA adapter, or they stand on different bases.
     """
-    if len(runs) < 2 or len(weights) != len(runs):
-        raise InputError(
-            f"{len(runs)} 个运行目录，{len(weights)} 个权重，合不起来",
-            "至少两个运行目录，每个一个权重：custome merge A B --weights 0.7 0.3",
-        )
-    if output.exists():
-        raise InputError(
-            f"输出位置 {str(output)!r} 已经有东西了",
-            f"换一个目录：-o 别的名字；不要了就删掉：rm -r {output}",
-        )
-    infos = [_checked(run) for run in runs]
-    for run, info in zip(runs, infos, strict=True):
-        if (info.base_fingerprint, info.chat_format) != (
-            infos[0].base_fingerprint,
-            infos[0].chat_format,
-        ):
-            raise RunError(
-                f"{str(run)!r} 和 {str(runs[0])!r} 不是同一个底座、同一种对话格式上练的（{info.base_model!r}、{infos[0].base_model!r}）",
-                "只能合并同一个底座上的适配器",
-            )
+    infos = _fitting(runs, weights, output)
     reporter.stage("载入底座和适配器")
     base_folder = resolve_base(infos[0].base_model, reporter, home=home)
     if told := other_base(runs[0], infos[0], base_folder):
@@ -82,6 +63,36 @@ def merge(
             f"这几个适配器不能用 {how} 合并：{str(error).splitlines()[0]}",
             "秩不同用 --how svd 或 cat",
         ) from error
+    _save(model, runs, infos, output)
+    summed = [f"{run.name} × {weight:g}" for run, weight in zip(runs, weights, strict=True)]
+    reporter.note(f"{'、'.join(summed)} → {output}（{how}）")
+
+
+def _fitting(runs: Sequence[Path], weights: Sequence[float], output: Path) -> list[RunInfo]:
+    """What the runs say of themselves; raises InputError, RunError where they cannot be merged."""
+    if len(runs) < 2 or len(weights) != len(runs):
+        raise InputError(
+            f"{len(runs)} 个运行目录，{len(weights)} 个权重，合不起来",
+            "至少两个运行目录，每个一个权重：custome merge A B --weights 0.7 0.3",
+        )
+    if output.exists():
+        raise InputError(
+            f"输出位置 {str(output)!r} 已经有东西了",
+            f"换一个目录：-o 别的名字；不要了就删掉：rm -r {output}",
+        )
+    infos = [_checked(run) for run in runs]
+    first = infos[0]
+    for run, info in zip(runs, infos, strict=True):
+        if (info.base_fingerprint, info.chat_format) != (first.base_fingerprint, first.chat_format):
+            raise RunError(
+                f"{str(run)!r} 和 {str(runs[0])!r} 不是同一个底座、同一种对话格式上练的（{info.base_model!r}、{first.base_model!r}）",
+                "只能合并同一个底座上的适配器",
+            )
+    return infos
+
+
+def _save(model: PeftModel, runs: Sequence[Path], infos: Sequence[RunInfo], output: Path) -> None:
+    """Write the merged adapter as a run folder."""
     with atomic_folder(output) as folder:
         model.save_pretrained(
             str(folder / "adapters"), selected_adapters=[MERGED], save_embedding_layers=False
@@ -91,14 +102,10 @@ def merge(
         shutil.rmtree(folder / "adapters")
         if (runs[0] / "recipe.yaml").is_file():
             shutil.copy(runs[0] / "recipe.yaml", folder / "recipe.yaml")
-        write_run(
-            folder,
-            dataclasses.replace(
-                infos[0], status="complete", characters=_people(infos), data_files={}, results={}
-            ),
+        info = dataclasses.replace(
+            infos[0], status="complete", characters=_people(infos), data_files={}, results={}
         )
-    told = "、".join(f"{run.name} × {weight:g}" for run, weight in zip(runs, weights, strict=True))
-    reporter.note(f"{told} → {output}（{how}）")
+        write_run(folder, info)
 
 
 def _checked(run: Path) -> RunInfo:

@@ -33,7 +33,7 @@ from custome.models.loading import from_weights
 from custome.planning.fit import fit
 from custome.planning.memory import TRIMMED_VOCABULARY, make_plan
 from custome.planning.shapes import read_shape
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training import assembly, launch, trainer
 from custome.training.checkpoint import Checkpoints, Progress
 from custome.training.data import BatchPlan, Example

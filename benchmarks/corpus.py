@@ -26,7 +26,7 @@ from custome.corpus.build import build
 from custome.corpus.dialogue import extract
 from custome.corpus.reading import read_novel
 from custome.corpus.text import Novel
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import Utterance
 
 BOOKS = ("sanguo", "shuihu", "xiyou", "honglou")

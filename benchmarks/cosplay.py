@@ -18,7 +18,7 @@ from custome.apps.cosplay.prompt import Said, Setting
 from custome.apps.cosplay.responder import Responder
 from custome.engine.open import EngineOptions, open_models
 from custome.evaluation.persona import questions
-from custome.report import ConsoleReporter, NullReporter
+from custome.reporter import ConsoleReporter, NullReporter
 from custome.types import GenerateOptions, Message, Request
 
 ASKED = [question.text for question in questions()[::8]]

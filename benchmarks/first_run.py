@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from custome.corpus.build import build
-from custome.report import ConsoleReporter, NullReporter
+from custome.reporter import ConsoleReporter, NullReporter
 from custome.resources import fetch
 
 

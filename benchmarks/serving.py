@@ -31,7 +31,7 @@ from custome.models.gguf_cache import prepare, prepare_shared
 from custome.models.run_folder import read_run
 from custome.models.sources import gguf_behind
 from custome.ports import free_port
-from custome.report import ConsoleReporter, NullReporter
+from custome.reporter import ConsoleReporter, NullReporter
 
 TOKENS = 96
 PROMPTS = [
@@ -79,7 +79,7 @@ GENERATE = """
 import json, sys, time
 from pathlib import Path
 from custome.engine.local import open_local
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import GenerateOptions, Request
 run, tokens, prompts = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
 engine = open_local(run=Path(run), base_model="", reporter=NullReporter())

@@ -193,7 +193,7 @@ def ours(options: argparse.Namespace, folder: Path) -> dict:
     from custome.models.run_folder import read_run
     from custome.planning.memory import make_plan
     from custome.planning.shapes import find_shape
-    from custome.report import NullReporter, read_metrics
+    from custome.reporter import NullReporter, read_metrics
     from custome.training.finetune import finetune
 
     recipe = recipe_for(options, folder)
@@ -219,7 +219,7 @@ def plainly(options: argparse.Namespace, folder: Path) -> dict:
     from custome.models.chat_format import open_format
     from custome.models.loading import load_model, load_tokenizer
     from custome.models.sources import resolve_base
-    from custome.report import NullReporter
+    from custome.reporter import NullReporter
     from custome.training.data import BatchPlan, encode_samples, micro_batches, pad
     from custome.training.launch import seed_step
     from custome.training.run_samples import load_samples
@@ -293,7 +293,7 @@ def llamafactory(
 ) -> dict:
     """LLaMA-Factory's LoRA SFT, 8 rows x 4 accumulated, on the same base and rows; its own clock. `bf16` is its switch."""
     from custome.models.sources import resolve_base
-    from custome.report import NullReporter
+    from custome.reporter import NullReporter
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -393,7 +393,7 @@ def loss_check(options: argparse.Namespace, steps: int, batch: int) -> None:
     from custome.corpus.formats import read_samples
     from custome.engine.local import open_local
     from custome.evaluation.compare import mean_loss
-    from custome.report import NullReporter
+    from custome.reporter import NullReporter
 
     valid = [canonical_cue(s) for s in read_samples(options.corpus / "valid.jsonl")][:160]
     print(

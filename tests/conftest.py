@@ -90,7 +90,7 @@ BOOKS = {"east": ("张三", PLACES[:4]), "west": ("李四", PLACES[4:])}
 def gguf_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two LoRA runs, each with its own vocabulary, on one small GGUF file."""
     from custome.models.export import export
-    from custome.report import NullReporter
+    from custome.reporter import NullReporter
     from custome.training.finetune import finetune
 
     folder = tmp_path_factory.mktemp("served")

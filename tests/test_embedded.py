@@ -10,7 +10,7 @@ import pytest
 from custome.corpus.build import build
 from custome.models.loading import load_base
 from custome.models.sources import resolve_base
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.resources import fetch
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,8 @@ LEVEL = {
     "model_catalog": 0.5,
     "files": 1,
     "ports": 1,
-    "report": 1.2,  # L1 in itself: config and resources use report and files
+    "report": 1.2,
+    "reporter": 1.2,  # L1 in itself: config and resources use report and files
     "tuning_methods": 1.3,
     "config": 1.5,
     "recipe_file": 1.6,

@@ -14,7 +14,7 @@ import pytest
 
 from custome import resources
 from custome.errors import DiskError, SourceError
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.resources import Resource, Wheel, fetch, sha256_of
 
 

@@ -2,7 +2,7 @@
 
 Levels, imports point down only (checked by tests/test_layers.py):
 
-    L6 cli · L5 server, webui, evaluation · L4 apps · L3 training, engine · L2 corpus, models · L1 config, report, resources
+    L6 cli · L5 server, webui, evaluation · L4 apps · L3 training, engine · L2 corpus, models · L1 config, reporter, resources
     · L0 errors, types
 """
 

@@ -32,7 +32,7 @@ from filelock import FileLock
 
 from .errors import DiskError, SourceError
 from .files import atomic_file, disk_errors, flush, write_json
-from .report import Reporter
+from .reporter import Reporter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -540,7 +540,7 @@ def test_a_trained_run_answers(browser: Browser, request: pytest.FixtureRequest,
         pytest.skip("no --run-folder given")
     from custome.engine.local import open_local
     from custome.models.run_folder import read_run
-    from custome.report import NullReporter
+    from custome.reporter import NullReporter
 
     people = read_run(Path(folder)).characters
     engine = open_local(

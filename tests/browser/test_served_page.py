@@ -21,7 +21,7 @@ from custome.engine.scripted import ScriptedEngine
 from custome.models.gguf_cache import prepare
 from custome.models.run_folder import read_run
 from custome.ports import free_port
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.server.app import create_app
 from custome.server.auth import KeyAuth, add_key, read_keys
 from custome.server.catalogue import Catalogue

@@ -19,7 +19,7 @@ from custome.corpus.page import write_page
 from custome.corpus.script import convert
 from custome.corpus.text import Novel
 from custome.errors import DataError, InputError
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from tiny import PEOPLE, make_tiny_novel
 
 # The public example of the original README.

@@ -19,7 +19,7 @@ from custome.engine.llamacpp import LlamaCppEngine
 from custome.engine.local import open_local
 from custome.errors import InputError, LengthError, RunError, SourceError
 from custome.models import gguf_cache
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import GenerateOptions, Message, Piece, Request
 
 GREEDY = GenerateOptions(do_sample=False, max_new_tokens=24)
@@ -302,7 +302,7 @@ def test_an_option_that_would_be_ignored_is_refused(engines):
 
 def test_neither_torch_nor_transformers_is_loaded(gguf_runs):
     code = (
-        "import sys\nfrom pathlib import Path\nfrom custome.engine.open import EngineOptions, open_models\nfrom custome.report import NullReporter\n"
+        "import sys\nfrom pathlib import Path\nfrom custome.engine.open import EngineOptions, open_models\nfrom custome.reporter import NullReporter\n"
         f"opened = open_models([{str(gguf_runs['east'])!r}], EngineOptions(), NullReporter())\n"
         "assert type(opened.hosted[0].engine).__name__ == 'LlamaCppEngine'\n"
         "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"

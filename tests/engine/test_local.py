@@ -13,7 +13,7 @@ from custome.engine.local import LocalEngine, open_local
 from custome.engine.local_generation import _without_half_a_stop
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import InputError, RunError
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import LoraConfig
 from custome.types import GenerateOptions, Message, Request

@@ -14,7 +14,7 @@ from custome.engine.base import Cancel
 from custome.engine.remote import RemoteEngine
 from custome.errors import BusyError, EngineError, InputError, LengthError
 from custome.models import gguf_cache
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import GenerateOptions, Message, Request
 from llama_server import Llama
 

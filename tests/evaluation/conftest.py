@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from custome.corpus.build import build
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 
 TALKS = {"张大牛": ("俺只要{}吃", "俺老牛怕甚{}"), "李小二": ("小人不敢{}", "小人有礼{}")}
 WORDS = "酒肉刀马山水风云花鸟金木火土"

@@ -19,7 +19,7 @@ from custome.evaluation.compare import (
     web_page,
     write,
 )
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import Reply, Sample
 
 PROMPTS = [("救猫？", "诸葛亮"), ("自己写。曹操曰：", "")]

@@ -11,7 +11,7 @@ from custome.cli.app import main
 from custome.corpus.build import build
 from custome.errors import InputError
 from custome.evaluation.panel import open_panel
-from custome.report import METRICS_FILE, NullReporter, read_metrics
+from custome.reporter import METRICS_FILE, NullReporter, read_metrics
 from tiny import make_tiny_base
 
 

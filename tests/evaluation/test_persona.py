@@ -20,7 +20,7 @@ from custome.evaluation.judge import judged, rubrics
 from custome.evaluation.panel import judge_of
 from custome.evaluation.persona import ASSISTANT, REAL, Answer, Question, Scores
 from custome.models import run_folder
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.types import Reply, Request, Score
 from tiny import make_recipe

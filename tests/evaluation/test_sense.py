@@ -9,7 +9,7 @@ import pytest
 from custome.engine.scripted import ScriptedEngine
 from custome.evaluation.persona import Answer
 from custome.evaluation.sense import area_under_curve, calibrate, sense_of, shuffled
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import Request, Score
 
 THINGS = ("马", "酒", "书", "剑", "雨", "花", "鱼")

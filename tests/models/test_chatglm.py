@@ -18,7 +18,7 @@ from custome.models.adapters import load_adapter
 from custome.models.chat_format import open_format
 from custome.models.chatglm import layout
 from custome.models.loading import load_base, load_model, load_tokenizer
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.types import Exchange, Message, Sample
 from tiny import make_recipe, make_tiny_chatglm

@@ -23,7 +23,7 @@ from custome.models.export import export
 from custome.models.gguf import read_head
 from custome.models.loading import load_model, load_tokenizer
 from custome.models.run_folder import read_kept, read_run
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import DoraConfig, FullConfig, LoraConfig, PrefixConfig, RsLoraConfig
 from tiny import make_recipe, make_tiny_base

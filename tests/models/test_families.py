@@ -13,7 +13,7 @@ from custome.models.chat_format import open_format
 from custome.models.loading import load_base, load_model, load_tokenizer
 from custome.models.run_folder import read_run
 from custome.models.sources import llamacpp_knows
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import LoraConfig
 from custome.types import Message

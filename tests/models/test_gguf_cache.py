@@ -14,13 +14,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from custome.errors import RunError
 from custome.models import gguf_cache
 from custome.models.export import export
 from custome.models.gguf import read_head
-from custome.models.run_folder import read_kept
-from custome.report import NullReporter
+from custome.models.run_folder import read_kept, read_run
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
-from custome.tuning_methods import RsLoraConfig
+from custome.tuning_methods import PrefixConfig, RsLoraConfig
 from tiny import PLACES, make_recipe, make_tiny_base
 
 
@@ -183,3 +184,23 @@ def test_a_run_trained_anew_is_prepared_anew(gguf_runs: dict[str, Path], tmp_pat
     shutil.copy(gguf_runs["west"] / "adapter_model.safetensors", run / "adapter_model.safetensors")
     second = gguf_cache.prepare(run, NullReporter(), home=home).model
     assert second != first and not first.exists()
+
+
+def test_what_numpy_cannot_merge_is_exported_apart_and_its_errors_come_back(tmp_path: Path):
+    """In a process of its own; what a killed one left behind is no obstacle."""
+    base, run, home = make_tiny_base(tmp_path / "base"), tmp_path / "run", tmp_path / "home"
+    finetune(make_recipe(base, run, steps=1), NullReporter())
+    target = gguf_cache._place(run, read_run(run), "f32", home)
+    left = target.with_suffix(".export")
+    left.mkdir(parents=True)
+    (left / "half.gguf").write_bytes(b"half")
+    made = gguf_cache.prepare(run, NullReporter(), quant="f32", home=home)
+    assert made.model == target and read_head(target).tensors and not left.exists()
+
+    virtual = make_recipe(
+        base, tmp_path / "virtual", method=PrefixConfig(virtual_tokens=4), steps=1
+    )
+    finetune(virtual, NullReporter())
+    with pytest.raises(RunError, match="虚拟词") as caught:
+        gguf_cache.prepare(tmp_path / "virtual", NullReporter(), quant="f32", home=home)
+    assert "custome serve" in caught.value.hint

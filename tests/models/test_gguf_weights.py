@@ -18,7 +18,7 @@ from custome.models.gguf import POINTER, gguf_of, point_to
 from custome.models.loading import load_model
 from custome.models.run_folder import RunInfo
 from custome.models.sources import fingerprint, other_base, resolve_base, same_base
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.resources import sha256_of
 from tiny import make_tiny_base
 

@@ -115,7 +115,7 @@ def resolve(spec: str, hub: Hub, home: Path) -> tuple[int, str]:
     """(exit code, what was printed) of a process that resolves `spec`."""
     code = (
         "import sys\nfrom custome.errors import CustomeError\nfrom custome.models.sources import resolve_base\n"
-        "from custome.models.loading import load_model\nfrom custome.report import NullReporter\n"
+        "from custome.models.loading import load_model\nfrom custome.reporter import NullReporter\n"
         "try:\n    folder = resolve_base(sys.argv[1], NullReporter())\n"
         "except CustomeError as error:\n    sys.exit(f'{type(error).__name__}: {error.message} | {error.hint}')\n"
         "print(load_model(folder).config.model_type)"

@@ -14,7 +14,7 @@ from custome.models.adapters import load_adapter
 from custome.models.loading import load_model
 from custome.models.merge import merge
 from custome.models.run_folder import read_run
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import DoraConfig, FullConfig, Ia3Config, LoraConfig, RsLoraConfig
 from tiny import make_recipe, make_tiny_base

@@ -15,7 +15,7 @@ from custome.models.gguf import prepare_gguf, rewrite_gguf
 from custome.models.loading import load_base, load_model, trust_code_in
 from custome.models.run_folder import RunInfo, check_adapter, read_run, write_run
 from custome.models.sources import fingerprint, resolve_base
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import Character
 from tiny import make_tiny_base
 

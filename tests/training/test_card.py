@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from custome.engine.local import open_local
-from custome.report import NullReporter, read_metrics
+from custome.reporter import NullReporter, read_metrics
 from custome.training import launch, packing
 from custome.training.finetune import finetune
 from custome.tuning_methods import DoraConfig, FullConfig, LoraConfig, Method, QloraConfig

@@ -21,7 +21,7 @@ from custome.errors import InputError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
 from custome.ports import free_port
 from custome.recipe_file import dump
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.training.run_samples import load_samples
 from custome.tuning_methods import FullConfig, LoraConfig

@@ -13,7 +13,7 @@ from custome.errors import RunError, TrainingError
 from custome.models.adapters import load_adapter
 from custome.models.loading import load_model
 from custome.models.run_folder import ADAPTER_FILES, read_run
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import (
     METHODS,

@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from ..engine.open import EngineOptions, open_models
-from ..report import ConsoleReporter
+from ..reporter import ConsoleReporter
 from .flags import parse
 
 

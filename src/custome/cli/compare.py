@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from .. import config
 from ..engine.open import EngineOptions
-from ..report import ConsoleReporter
+from ..reporter import ConsoleReporter
 from .flags import parse
 
 

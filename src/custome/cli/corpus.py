@@ -16,7 +16,7 @@ from tyro.conf import Positional, arg
 
 from ..corpus.folder import CorpusFolder
 from ..errors import InputError, RunError
-from ..report import ConsoleReporter, Reporter
+from ..reporter import ConsoleReporter, Reporter
 from .flags import parse
 
 EMBEDDED_NOVEL = "embedded"

@@ -16,7 +16,7 @@ from ..apps.cosplay.prompt import Setting
 from ..corpus.folder import CorpusFolder
 from ..engine.open import EngineOptions, name_of, open_models
 from ..errors import InputError
-from ..report import ConsoleReporter, Reporter
+from ..reporter import ConsoleReporter, Reporter
 from ..types import GenerateOptions
 from .flags import parse
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from ..report import ConsoleReporter
+from ..reporter import ConsoleReporter
 from .flags import parse
 
 

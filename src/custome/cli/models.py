@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..model_catalog import ModelEntry, shipped_models, shipped_name
 from ..planning.memory import make_plan
 from ..recipe_file import shipped_recipe
-from ..report import ConsoleReporter
+from ..reporter import ConsoleReporter
 from ..resources import catalogue, custome_home, fetch, take_file, where
 from ..tuning_methods import nearest
 from .flags import parse

@@ -17,7 +17,7 @@ from ..model_catalog import all_models, find_model
 from ..planning.fit import Fit, fit, read_bytes
 from ..planning.memory import GB, MemoryPlan, make_plan, share_of_rate
 from ..planning.shapes import find_shape
-from ..report import ConsoleReporter, Reporter
+from ..reporter import ConsoleReporter, Reporter
 from ..tuning_methods import METHOD_NAMES, FullConfig, LoraConfig, Method, QloraConfig
 from ..types import ModelShape
 from .flags import parse, take

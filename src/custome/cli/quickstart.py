@@ -21,7 +21,7 @@ from ..errors import RunError
 from ..files import write_text
 from ..model_catalog import find_model, shipped_models, shipped_name
 from ..planning.choice import Candidate, Choice, choose
-from ..report import ConsoleReporter
+from ..reporter import ConsoleReporter
 from ..resources import catalogue, where
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse

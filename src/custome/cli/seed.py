@@ -240,7 +240,7 @@ def _chat(argv: list[str]) -> int:
         from ..ports import free_port
 
         free_port(flags.server_name, flags.server_port)
-    from ..report import ConsoleReporter
+    from ..reporter import ConsoleReporter
 
     model = EngineOptions(
         engine="local", base_model=flags.base_model, load_8bit=flags.load_8bit

@@ -14,7 +14,7 @@ from tyro.conf import Positional
 
 from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
-from ..report import ConsoleReporter
+from ..reporter import ConsoleReporter
 from ..resources import custome_home
 from .apps import mount_pages, routers
 from .flags import parse, take

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 from .. import config, recipe_file
 from ..config import Recipe
 from ..errors import InputError
-from ..report import ConsoleReporter, Reporter
+from ..reporter import ConsoleReporter, Reporter
 from .flags import parse, take
 
 if TYPE_CHECKING:

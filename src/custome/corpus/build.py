@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..errors import InputError
 from ..files import write_json, write_jsonl, write_text
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Utterance
 from .aliases import AliasTable, read_table, write_table
 from .cast import Cast, lines_of, write_cast

@@ -26,7 +26,7 @@ from ..models.compute import DTYPES, pick_device, training_type
 from ..models.loading import has_plain_head, load_base, padded, split_head, trust_code_in
 from ..models.run_folder import check_adapter, has_run, read_run
 from ..models.sources import other_base, resolve_base
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import GenerateOptions, Piece, Reply, Request, Sample, Score
 from .base import COMMON, Cancel, OnPiece, from_stream, remembered_biases
 from .local_generation import _end_tokens, _QueueStreamer, _sampling, _Stop, _without_half_a_stop

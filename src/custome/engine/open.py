@@ -15,7 +15,7 @@ from ..errors import ExportError, InputError
 from ..files import read_text
 from ..machine import device_here
 from ..models.run_folder import check_adapter, has_run, read_run
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Character
 from .base import Engine, ServedModel
 

@@ -4,7 +4,6 @@ as one self-contained HTML page.
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections import Counter
@@ -20,7 +19,8 @@ from ..engine.base import Engine
 from ..errors import DataError
 from ..files import read_text, write_text
 from ..models.run_folder import VALID_FILE
-from ..report import Reporter
+from ..report.render import Table, markdown_table, page
+from ..reporter import Reporter
 from ..types import Message, Request, Sample
 from .panel import LEAST_LINES
 from .persona import Answer, Answerer, odd_half
@@ -204,50 +204,24 @@ def numbers(result: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 def markdown(result: Comparison) -> str:
     """The comparison as a Markdown document."""
-    table = numbers(result)
-    told = [*_markdown_table(*table), ""] if table[1] else []
-    replies = _markdown_table(
-        _HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows]
-    )
-    return "\n".join([f"# {result.name}：微调前后", "", *told, *replies, ""])
-
-
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    def line(cells: Sequence[str]) -> str:
-        return (
-            "| "
-            + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
-            + " |"
-        )
-
-    return [line(head), line(["---"] * len(head)), *map(line, rows)]
+    measured = numbers(result)
+    tables = [measured] if measured[1] else []
+    parts = [markdown_table(*table) for table in (*tables, _replies(result))]
+    return "\n\n".join([f"# {result.name}：微调前后", *parts, ""])
 
 
 def web_page(result: Comparison) -> str:
     """The comparison as one HTML page that needs no network."""
-    style = (files("custome") / "evaluation" / "compare.css").read_text(encoding="utf-8")
-    table = numbers(result)
-    told = _html_table(*table, "numbers") if table[1] else ""
-    replies = _html_table(
-        _HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows], "replies"
-    )
-    title = f"{html.escape(result.name)}：微调前后"
-    return (
-        f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><style>{style}</style></head>\n<body><h1>{title}</h1>\n{told}\n{replies}</body></html>\n"
+    return page(
+        "compare.html",
+        title=f"{result.name}：微调前后",
+        numbers=numbers(result),
+        replies=_replies(result),
     )
 
 
-def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str) -> str:
-    def cells(tag: str, values: Sequence[str]) -> str:
-        return (
-            "<tr>" + "".join(f"<{tag}>{html.escape(value)}</{tag}>" for value in values) + "</tr>"
-        )
-
-    body = "\n".join(cells("td", row) for row in rows)
-    return (
-        f'<table class="{kind}"><thead>{cells("th", head)}</thead><tbody>\n{body}\n</tbody></table>'
-    )
+def _replies(result: Comparison) -> Table:
+    return _HEAD, [(row.context, row.speaker, *row.replies) for row in result.rows]
 
 
 def write(result: Comparison, folder: Path) -> tuple[Path, Path]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..corpus.cast import read_cast
 from ..engine.open import EngineOptions, check_run, name_of, open_local_engine, open_models
-from ..report import Reporter
+from ..reporter import Reporter
 from .answering import Answering
 from .compare import ask_both, compare, numbers, valid_samples, write
 

@@ -13,7 +13,7 @@ from functools import cache
 
 from ..engine.base import Engine
 from ..errors import EngineError
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import GenerateOptions, Message, Request
 from .persona import Answer, shipped, spread
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..corpus.cast import Line
 from ..corpus.voices import Voices
 from ..engine.base import Engine
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Message, Reply, Request
 from . import measures
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ..files import write_json, write_text
+from ..report import render
+from ..report.render import Table
 from .persona import REAL, Answer, Scores
 
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
-"""Head and rows."""
 MEASURES: tuple[tuple[str, str, str, str], ...] = (
     (
         "voice",
@@ -43,7 +41,7 @@ MEASURES: tuple[tuple[str, str, str, str], ...] = (
 """Field of Scores, its name, how to write it, what it means."""
 
 OF_REAL = ("voice", "distinct2", "style", "length")
-"""Fields that are told as a share of real quotations too."""
+"""Fields that are shown as a share of real quotations too."""
 
 
 def shown(value: float, form: str) -> str:
@@ -71,13 +69,14 @@ def table(scores: Sequence[Scores]) -> Table:
 
 def more_tables(scores: Sequence[Scores]) -> list[Table]:
     """The same for the threes that are told apart from each other only, and for the rubrics of a judge, where there was one."""
-    found = []
+    found: list[Table] = []
     for title, key, form in (("三人之中认出", "trios", "%"), ("裁判打分（1–5）", "judged", ".2f")):
-        told: list[Mapping[str, float]] = [getattr(one, key) for one in scores]
-        rows = list(dict.fromkeys(name for some in told for name in some))
+        found_of: list[Mapping[str, float]] = [getattr(one, key) for one in scores]
+        rows = list(dict.fromkeys(name for some in found_of for name in some))
         if rows:
             cells = [
-                (name, *(shown(some.get(name, math.nan), form) for some in told)) for name in rows
+                (name, *(shown(some.get(name, math.nan), form) for some in found_of))
+                for name in rows
             ]
             found.append(((title, *(one.name for one in scores)), cells))
     return found
@@ -85,7 +84,7 @@ def more_tables(scores: Sequence[Scores]) -> list[Table]:
 
 def seed_table(
     prompts: Sequence[Mapping[str, str]], answers: Sequence[tuple[str, Sequence[str]]]
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+) -> Table:
     """The original project's prompts, its answers, and each model's: all of them, none picked."""
     head = ("提示", "人物", "最初的项目（ChatGLM-6B）", *(name for name, _ in answers))
     rows = [
@@ -95,13 +94,9 @@ def seed_table(
     return head, rows
 
 
-def markdown(scores: Sequence[Scores], told: Table, senses: Sequence[Table] = ()) -> str:
-    lines = []
-    for head, rows in (table(scores), *more_tables(scores), *senses, told):
-        lines += [
-            "| " + " | ".join(cells) + " |" for cells in (head, tuple("---" for _ in head), *rows)
-        ] + [""]
-    return "\n".join(lines)
+def markdown(scores: Sequence[Scores], seed: Table, senses: Sequence[Table] = ()) -> str:
+    tables = (table(scores), *more_tables(scores), *senses, seed)
+    return "\n\n".join(render.markdown_table(*one) for one in tables) + "\n"
 
 
 PARTIAL = "evaluate.partial.json"
@@ -135,14 +130,14 @@ def write(
     scores: Sequence[Scores],
     answers: Sequence[tuple[str, Sequence[Answer]]],
     title: str,
-    told: Table,
+    seed: Table,
     senses: Sequence[Table] = (),
 ) -> tuple[Path, Path]:
     """evaluate.json, evaluate.md and evaluate.html in a folder; returns the last two."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "evaluate.json", _plain(scores, answers))
-    write_text(folder / "evaluate.md", f"# {title}\n\n{markdown(scores, told, senses)}")
-    write_text(folder / "evaluate.html", page(scores, answers, title, told, senses))
+    write_text(folder / "evaluate.md", f"# {title}\n\n{markdown(scores, seed, senses)}")
+    write_text(folder / "evaluate.html", page(scores, answers, title, seed, senses))
     return folder / "evaluate.md", folder / "evaluate.html"
 
 
@@ -150,78 +145,43 @@ def page(
     scores: Sequence[Scores],
     answers: Sequence[tuple[str, Sequence[Answer]]],
     title: str,
-    told: Table,
+    seed: Table,
     senses: Sequence[Table] = (),
 ) -> str:
     """One page that needs no network: pictures first, the table, then what was said."""
-    style = (files("custome") / "evaluation" / "compare.css").read_text(encoding="utf-8") + _STYLE
-    charts = "".join(_chart(scores, key, name, form, about) for key, name, form, about in MEASURES)
-    people = _people(scores)
-    head, rows = table(scores)
-    numbers = _html_table(head, rows)
-    more = "".join(_html_table(*one) for one in (*more_tables(scores), *senses))
-    said = "".join(_said(name, some) for name, some in answers)
-    return (
-        f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(title)}</title><style>{style}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
-        f'<div class="charts">{charts}</div>\n<h2>谁认得出来</h2>{people}\n<h2>数目</h2>{numbers}{more}\n<h2>最初项目的提示</h2>{_html_table(*told)}\n<h2>说了什么</h2>{said}</body></html>\n'
+    people = list(dict.fromkeys(name for one in scores for name in one.by_person))
+    return render.page(
+        "evaluate.html",
+        title=title,
+        charts=[chart for measure in MEASURES if (chart := _chart(scores, *measure))],
+        people=people,
+        recognised=[
+            (
+                one.name,
+                [
+                    (one.by_person.get(name, 0), shown(one.by_person.get(name, math.nan), "%"))
+                    for name in people
+                ],
+            )
+            for one in scores
+        ],
+        tables=[table(scores), *more_tables(scores), *senses],
+        seed=seed,
+        said=[(name, [(a.question, a.name, a.text) for a in some]) for name, some in answers],
     )
 
 
-_STYLE = """
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 1rem; }
-.chart { border: 1px solid #8884; border-radius: .5rem; padding: .6rem .8rem; }
-.chart h3 { margin: 0 0 .2rem; font-size: 1rem; } .chart p { margin: 0 0 .4rem; font-size: .8rem; opacity: .7; }
-.chart svg { width: 100%; height: auto; } svg text { fill: currentColor; font-size: 12px; }
-table { display: block; max-width: 100%; overflow-x: auto; }
-.heat td { text-align: center; min-width: 3rem; } details { margin: .4rem 0; }
-"""
-_BAR = ("#8a8f98", "#c0b283", "#6c8ebf", "#b85450", "#5b9a68", "#9673a6", "#d79b00")
-
-
-def _chart(scores: Sequence[Scores], key: str, name: str, form: str, about: str) -> str:
+def _chart(
+    scores: Sequence[Scores], key: str, name: str, form: str, about: str
+) -> dict[str, Any] | None:
+    """A measure as bars; None where nobody has it."""
     values = [(one.name, getattr(one, key)) for one in scores]
     known = [abs(value) for _, value in values if not math.isnan(value)]
     if not known:
-        return ""
+        return None
     most = max(known) or 1.0
-    bars = []
-    for row, (label, value) in enumerate(values):
-        width = 0 if math.isnan(value) else 130 * abs(value) / most
-        bars.append(
-            f'<text x="0" y="{row * 20 + 14}">{html.escape(label[:9])}</text>'
-            f'<rect x="110" y="{row * 20 + 3}" width="{width:.1f}" height="14" rx="2" fill="{_BAR[row % len(_BAR)]}"/>'
-            f'<text x="{115 + width:.1f}" y="{row * 20 + 14}">{shown(value, form)}</text>'
-        )
-    return (
-        f'<div class="chart"><h3>{html.escape(name)}</h3><p>{html.escape(about)}</p>'
-        f'<svg viewBox="0 0 310 {len(values) * 20 + 4}">{"".join(bars)}</svg></div>'
-    )
-
-
-def _people(scores: Sequence[Scores]) -> str:
-    names = list(dict.fromkeys(name for one in scores for name in one.by_person))
-    rows = []
-    for one in scores:
-        cells = "".join(
-            f'<td style="background: rgba(91,154,104,{one.by_person.get(name, 0):.2f})">{shown(one.by_person.get(name, math.nan), "%")}</td>'
-            for name in names
-        )
-        rows.append(f"<tr><td>{html.escape(one.name)}</td>{cells}</tr>")
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-    return f'<table class="heat"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-
-
-def _said(name: str, answers: Sequence[Answer]) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(a.question)}</td><td>{html.escape(a.name)}</td><td>{html.escape(a.text)}</td></tr>"
-        for a in answers
-    )
-    return f"<details><summary>{html.escape(name)}（{len(answers):,} 句）</summary><table>{rows}</table></details>"
-
-
-def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def line(tag: str, cells: Sequence[str]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return f"<table>{line('th', head)}{''.join(line('td', row) for row in rows)}</table>"
+    rows = [
+        (label[:9], 0 if math.isnan(value) else abs(value) / most, shown(value, form), False)
+        for label, value in values
+    ]
+    return {"title": name, "about": about, "rows": rows}

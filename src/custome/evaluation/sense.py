@@ -24,7 +24,7 @@ import numpy as np
 from ..corpus.folder import CorpusFolder
 from ..engine.base import Engine
 from ..files import read_text
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Message, Request
 from .persona import Answer, spread
 

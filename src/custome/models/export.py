@@ -25,7 +25,7 @@ from ..errors import ExportError, InputError, RunError, SourceError
 from ..files import atomic_folder, write_text
 from ..model_catalog import find_model
 from ..recipe_file import load_recipe
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Message, Sample
 from . import chatglm, convert, proof
 from .adapters import load_adapter

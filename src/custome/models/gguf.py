@@ -22,7 +22,7 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from ..errors import SourceError
 from ..files import atomic_file, atomic_folder, write_json
-from ..report import Reporter
+from ..reporter import Reporter
 from .convert import Stored, attention_scalar
 
 POINTER = "gguf.json"

@@ -27,7 +27,7 @@ from gguf.quants import dequantize
 from ..errors import ExportError, RunError, SourceError
 from ..files import atomic_file
 from ..model_catalog import shipped_name
-from ..report import NullReporter, Reporter
+from ..reporter import NullReporter, Reporter
 from ..resources import custome_home
 from . import convert
 from .chat_format import ChatFormat, open_format
@@ -36,7 +36,6 @@ from .lora_file import Lora, read_lora
 from .plain_tokenizer import FILE, PlainTokenizer
 from .run_folder import (
     ADAPTER_FILES,
-    VALID_FILE,
     VOCABULARY_FOLDER,
     WEIGHTS_FILE,
     RunInfo,
@@ -369,9 +368,6 @@ def _export(run: Path, target: Path, quant: str) -> None:
 
 def _export_here(run: Path, folder: Path, quant: str) -> None:
     """In the other process: torch and transformers are loaded here only."""
-    from ..corpus.formats import read_samples
     from .export import export
 
-    held_out = run / VALID_FILE
-    samples = read_samples(held_out) if held_out.is_file() and held_out.stat().st_size else []
-    export(run, "gguf", folder, NullReporter(), quant=quant, samples=samples)
+    export(run, "gguf", folder, NullReporter(), quant=quant)

@@ -12,7 +12,7 @@ from peft import PeftConfig, PeftModel
 
 from ..errors import InputError, RunError
 from ..files import atomic_folder
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Character
 from .adapters import load_adapter
 from .loading import load_model

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ..errors import DiskError, InputError, SourceError
 from ..model_catalog import family_of, find_model, shipped_name
-from ..report import Reporter
+from ..reporter import Reporter
 from ..resources import custome_home, fetch, sha256_of
 from .gguf import POINTER, former_fingerprint, gguf_of, point_to, prepare_gguf, tensor_digest
 from .run_folder import RunInfo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..report import METRICS_FILE, read_metrics
+from ..reporter import METRICS_FILE, read_metrics
 
 CURVES_FILE = "curves.png"
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..models.chat_format import ChatFormat, Encoded
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Sample
 from .loss import IGNORED
 from .packing import fill_rows

@@ -17,7 +17,7 @@ from ..errors import DataError
 from ..models import vocab
 from ..models.chat_format import ChatFormat, open_format, persona
 from ..models.loading import load_tokenizer
-from ..report import Reporter
+from ..reporter import Reporter
 from ..types import Character, Request, Sample
 from .data import (
     EncodedSet,

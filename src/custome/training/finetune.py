@@ -38,7 +38,7 @@ from ..models.run_folder import (
 )
 from ..models.sources import fingerprint, resolve_base
 from ..recipe_file import dump
-from ..report import FanOut, JsonlReporter, NullReporter, Reporter
+from ..reporter import FanOut, JsonlReporter, NullReporter, Reporter
 from ..tuning_methods import METHOD_NAMES, Method
 from ..types import Sample
 from . import launch, sharding, trainer

@@ -25,7 +25,7 @@ from ..errors import DataError, RunError
 from ..files import write_json
 from ..models.compute import ComputeType
 from ..models.run_folder import PROCESS_FILE, STOP_FILE, training_process
-from ..report import NullReporter
+from ..reporter import NullReporter
 
 
 def make_accelerator(device: str, folder: Path, compute_type: ComputeType) -> Accelerator:

@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 
 from ..errors import TrainingError
-from ..report import Reporter
+from ..reporter import Reporter
 from . import sharding
 from .checkpoint import Checkpoints, Progress
 from .data import Batching, Example, StepPlan

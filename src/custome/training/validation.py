@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..report import NullReporter, Reporter
+from ..reporter import NullReporter, Reporter
 from ..types import Request
 from . import trainer
 from .encoded_data import EncodedData

@@ -27,7 +27,7 @@ from custome.corpus.voices import Voices
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import DataError, InputError
-from custome.report import NullReporter
+from custome.reporter import NullReporter
 from custome.types import Character, Exchange, GenerateOptions, Portrait, Reply, Sample
 
 OPTIONS = GenerateOptions()

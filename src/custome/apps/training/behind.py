@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from ...models.run_folder import has_run, read_run, training_process
-from ...report import METRICS_FILE, read_metrics
+from ...reporter import METRICS_FILE, read_metrics
 from .run import LOG_FILE, TrainingRun
 
 LOOK_EVERY_S = 0.2

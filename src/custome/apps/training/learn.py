@@ -14,7 +14,7 @@ from ...config import ModelConfig, Recipe
 from ...engine.base import Engine
 from ...files import read_text, write_jsonl
 from ...models.sources import fingerprint, resolve_base
-from ...report import Reporter
+from ...reporter import Reporter
 from ...resources import custome_home
 from .self_replay import self_replay
 

@@ -15,7 +15,7 @@ import psutil
 from ...errors import RunError
 from ...files import write_json
 from ...models.run_folder import PROCESS_FILE, SAMPLES_FILE, STOP_FILE, training_process
-from ...report import METRICS_FILE, read_metrics
+from ...reporter import METRICS_FILE, read_metrics
 
 LOG_FILE = "train.log"
 Status = Literal["running", "stopped", "complete"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 from ...engine.base import Engine
-from ...report import Reporter
+from ...reporter import Reporter
 from ...types import GenerateOptions, Request
 
 ROUNDS = 10

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from custome import report
-from custome.report import ConsoleReporter, FanOut, JsonlReporter, NullReporter
+from custome.reporter import ConsoleReporter, FanOut, JsonlReporter, NullReporter
 
 
 def test_a_resumed_run_drops_the_lines_it_will_redo(tmp_path: Path):

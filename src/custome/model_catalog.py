@@ -76,11 +76,11 @@ def all_models() -> dict[str, ModelEntry]:
 
 
 def _known(row: dict[str, Any]) -> ModelEntry:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
     }
-    told["shape"] = families()[row["family"]].shape(row["shape"])
-    return ModelEntry(**told)
+    fields["shape"] = families()[row["family"]].shape(row["shape"])
+    return ModelEntry(**fields)
 
 
 def shipped_models() -> dict[str, ModelEntry]:

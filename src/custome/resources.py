@@ -238,9 +238,9 @@ def _marker(partial: Path) -> Path:
 def _resumed(partial: Path) -> int:
     """How many wheels an interrupted fetch has taken in; half of one is cut off."""
     try:
-        told = json.loads(_marker(partial).read_text(encoding="utf-8"))
-        os.truncate(partial, told["bytes"])
-        return int(told["wheels"])
+        state = json.loads(_marker(partial).read_text(encoding="utf-8"))
+        os.truncate(partial, state["bytes"])
+        return int(state["wheels"])
     except (OSError, ValueError, KeyError, TypeError):
         partial.unlink(missing_ok=True)
         return 0
@@ -255,7 +255,7 @@ def _fetch_elsewhere(
     resource: Resource, target: Path, reporter: Reporter, before: SourceError
 ) -> None:
     """The same file from the first address that has it."""
-    told = [before.message]
+    reasons = [before.message]
     for url in resource.elsewhere:
         try:
             _fetch_url(resource, url, target, reporter)
@@ -263,9 +263,9 @@ def _fetch_elsewhere(
                 rest.unlink(missing_ok=True)
             return
         except SourceError as error:
-            told.append(error.message)
+            reasons.append(error.message)
     raise SourceError(
-        f"{resource.title} 哪里都取不到：{'；'.join(told)}",
+        f"{resource.title} 哪里都取不到：{'；'.join(reasons)}",
         f"换软件源：pip config set global.index-url https://你的镜像/simple；或在别处下载 {resource.file}，"
         f"拿过来：custome models get {resource.name} --file 它的位置",
     ) from before

@@ -38,17 +38,17 @@ def test_it_waits_while_somebody_is_answered_and_is_taken_over_at_the_end(
     (tmp_path / "run" / "recipe.yaml").write_text(recipe_file.dump(recipe), encoding="utf-8")
     busy, done = threading.Event(), threading.Event()
     behind = TrainingBehind(tmp_path / "run", steps=200, busy=busy.is_set, done=done.set)
-    assert "准备" in behind.told()
-    wait_for(lambda: "步" in behind.told().replace("边聊边练", "") and "/200" in behind.told())
+    assert "准备" in behind.progress()
+    wait_for(lambda: "步" in behind.progress().replace("边聊边练", "") and "/200" in behind.progress())
     busy.set()
     wait_for(lambda: behind._process.status() == psutil.STATUS_STOPPED)
-    assert "等一等" in behind.told()
-    standing = behind.told()
+    assert "等一等" in behind.progress()
+    standing = behind.progress()
     time.sleep(1)
-    assert behind.told() == standing  # not a step further
+    assert behind.progress() == standing  # not a step further
     busy.clear()
     wait_for(done.is_set)
-    wait_for(lambda: behind.told() == "")
+    wait_for(lambda: behind.progress() == "")
     assert read_run(tmp_path / "run").status == "complete"
 
 
@@ -60,7 +60,7 @@ def test_stopped_it_saves_and_goes_on_next_time(tiny_base: Path, tmp_path: Path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.yaml").write_text(recipe_file.dump(recipe), encoding="utf-8")
     behind = TrainingBehind(tmp_path / "run", steps=400, busy=lambda: False, done=lambda: None)
-    wait_for(lambda: "/400" in behind.told())
+    wait_for(lambda: "/400" in behind.progress())
     behind.stop()
     assert (
         list((tmp_path / "run" / "checkpoints").iterdir())
@@ -79,7 +79,7 @@ def test_one_that_fails_says_where_to_look(tmp_path: Path):
         "data:\n  train_path: nowhere.jsonl\n", encoding="utf-8"
     )
     behind = TrainingBehind(tmp_path / "run", steps=3, busy=lambda: False, done=lambda: None)
-    wait_for(lambda: "train.log" in behind.told())
+    wait_for(lambda: "train.log" in behind.progress())
     assert "nowhere.jsonl" in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
 
 

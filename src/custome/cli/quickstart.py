@@ -193,7 +193,7 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
             served.replace(open_models([str(run)], flags.model, ConsoleReporter()).hosted[0])
 
         behind = TrainingBehind(run, steps=recipe.train.steps, busy=served.busy, done=take_over)
-        return Beside(told=behind.told, stop=behind.stop)
+        return Beside(progress=behind.progress, stop=behind.stop)
 
     doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
     return run_server(

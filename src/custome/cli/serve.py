@@ -129,7 +129,7 @@ def page_check(doorkeeper: KeyAuth) -> Callable[[str, str], bool] | None:
 class Beside:
     """Work that goes on behind a server."""
 
-    told: Callable[[], str]
+    progress: Callable[[], str]
     """How far it is, in one line."""
     stop: Callable[[], None]
     """Called when the server goes down."""
@@ -157,7 +157,7 @@ def run_server(
         hosted=catalogue.hosted,
         store=functools.cache(lambda: open_store(flags.chats)),
         allowed=page_check(doorkeeper),
-        progress=(lambda: beside[0].told() if beside else "") if begin else None,
+        progress=(lambda: beside[0].progress() if beside else "") if begin else None,
     )
     app = create_app(
         catalogue,

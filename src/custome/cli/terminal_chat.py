@@ -211,7 +211,7 @@ class Terminal:
                     last is None
                     or last.by_user
                     or not last.text
-                    or (self.scene.candidates > 1 and not grown.told)
+                    or (self.scene.candidates > 1 and not grown.usage)
                 ):
                     continue
                 if begun != last.id:

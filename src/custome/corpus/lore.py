@@ -107,7 +107,7 @@ def _people(sentences: Sequence[Fact], table: AliasTable, people: Iterable[str])
         name: [n for n in (name, *table.people[name]) if len(n) > 1 and owners[n] == (name,)]
         for name in wanted
     }
-    told: dict[str, list[Fact]] = defaultdict(list)
+    facts_of: dict[str, list[Fact]] = defaultdict(list)
     first: dict[str, list[Fact]] = defaultdict(list)
     pattern = {
         name: re.compile("|".join(map(re.escape, own))) for name, own in calls.items() if own
@@ -119,16 +119,16 @@ def _people(sentences: Sequence[Fact], table: AliasTable, people: Iterable[str])
             if named:
                 near = any(-NEAR <= at - named.end() <= NEAR for at in tells)
                 first[name] += [fact] if len(first[name]) < 2 else []
-                told[name] += [fact] if near and len(told[name]) < 2 * FACTS else []
+                facts_of[name] += [fact] if near and len(facts_of[name]) < 2 * FACTS else []
     return [
         Lore(
             kind="person",
             name=name,
             keys=tuple(calls[name]),
-            facts=tuple(told[name] or first[name]),
+            facts=tuple(facts_of[name] or first[name]),
         )
         for name in wanted
-        if name in pattern and (told[name] or first[name])
+        if name in pattern and (facts_of[name] or first[name])
     ]
 
 

@@ -81,9 +81,9 @@ class Voices:
         )  # (G,), everybody counts alike
         lean = np.log((self._counts[:, column] + PRIOR) / (share * self._sizes[column] + PRIOR))
         lean = strength * lean.clip(-STRONGEST, STRONGEST)
-        told = (self._counts.sum(axis=1) >= LEAST_LEANT) & (abs(lean) >= WEAKEST)
+        distinctive = (self._counts.sum(axis=1) >= LEAST_LEANT) & (abs(lean) >= WEAKEST)
         grams = tuple(self._row)
-        return tuple((grams[row], round(float(lean[row]), 3)) for row in np.flatnonzero(told))
+        return tuple((grams[row], round(float(lean[row]), 3)) for row in np.flatnonzero(distinctive))
 
 
 def _grams(text: str) -> list[str]:

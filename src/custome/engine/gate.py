@@ -88,9 +88,9 @@ class GatedEngine:
         self,
         engine: Engine,
         gate: Gate,
-        told: Callable[[str, Reply | None, float, float], None] | None = None,
+        observe: Callable[[str, Reply | None, float, float], None] | None = None,
     ) -> None:
-        self.inner, self.gate, self._told = engine, gate, told
+        self.inner, self.gate, self._observe = engine, gate, observe
         self._successor: GatedEngine | None = None
         self.name, self.kind, self.supports = engine.name, engine.kind, engine.supports
         self.slots, self.several, self.max_context = (
@@ -128,8 +128,8 @@ class GatedEngine:
                 outcome = reply.finish_reason
                 return reply
         finally:
-            if self._told is not None:
-                self._told(outcome, reply, first, time.monotonic() - started)
+            if self._observe is not None:
+                self._observe(outcome, reply, first, time.monotonic() - started)
 
     def stream(
         self, request: Request, options: GenerateOptions, cancel: Cancel | None = None
@@ -163,11 +163,11 @@ class GatedEngine:
                 return replies
         finally:
             seconds = time.monotonic() - started
-            if self._told is not None:
+            if self._observe is not None:
                 for reply in replies:
-                    self._told(reply.finish_reason, reply, seconds, seconds)
+                    self._observe(reply.finish_reason, reply, seconds, seconds)
                 if not replies:
-                    self._told("error", None, 0.0, seconds)
+                    self._observe("error", None, 0.0, seconds)
 
     def follow(self, successor: GatedEngine) -> None:
         """Let another engine answer from now on whoever still holds this one; what is being written, or waits, is written first."""

@@ -124,9 +124,9 @@ class LlamaServer:
                     {"Authorization": f"Bearer {self._key}"},
                 )
                 answer = line.getresponse()
-                told = answer.read().decode(errors="replace")
+                text = answer.read().decode(errors="replace")
                 if answer.status != 200:
-                    raise EngineError(f"llama.cpp 清不了缓存：{told[:200]}", "去掉 seed 再试")
+                    raise EngineError(f"llama.cpp 清不了缓存：{text[:200]}", "去掉 seed 再试")
         except OSError as error:
             raise EngineError(f"llama.cpp 清不了缓存：{error}", "去掉 seed 再试") from error
         finally:

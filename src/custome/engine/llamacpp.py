@@ -257,9 +257,9 @@ class _Answers:
         self._show, self._cancel, self._on_piece = show, cancel, on_piece
         self._wrong: dict[str, Any] = {}
 
-    def take(self, told: bytes) -> bool:
+    def take(self, data: bytes) -> bool:
         """One message of the server; True where no more is wanted."""
-        chunk = json.loads(told)
+        chunk = json.loads(data)
         if "choices" not in chunk:
             self._wrong.update(chunk)
             return True
@@ -308,8 +308,8 @@ class _Reading:
         self._error: dict[str, Any] | None = None
         self._tokens: list[TokenChoice] = []
 
-    def take(self, told: bytes) -> bool:
-        chunk: dict[str, Any] = json.loads(told)
+    def take(self, data: bytes) -> bool:
+        chunk: dict[str, Any] = json.loads(data)
         if "choices" not in chunk:
             self._error = chunk
             return True
@@ -364,8 +364,8 @@ def _choices(places: Sequence[dict[str, Any]], alternatives: int) -> list[TokenC
 
 
 def _as_error(answer: dict[str, Any]) -> InputError | EngineError:
-    told = answer.get("error", answer)
-    message = str(told.get("message", told))[:200]
-    if told.get("code") == 400:
+    detail = answer.get("error", answer)
+    message = str(detail.get("message", detail))[:200]
+    if detail.get("code") == 400:
         return InputError(f"llama.cpp 不接受这个请求：{message}", "改一改请求再试")
     return EngineError(f"llama.cpp 出错：{message}", "再试一次；总是这样就 --engine local")

@@ -364,12 +364,12 @@ class LocalEngine:
 
 def _as_sample(request: Request, reply: str, kind: str) -> Sample:
     """A request with one question, and its reply, as a row to learn from."""
-    told = "\n".join(m.content for m in request.messages if m.role == "system")
+    system = "\n".join(m.content for m in request.messages if m.role == "system")
     asked = [m.content for m in request.messages if m.role != "system"]
     if len(asked) != 1:
         raise InputError("score 只支持单轮请求", "一次给一条上文和一条回答")
     context = cued(asked[0], request.speaker) if kind == "novel" else asked[0]
-    return Sample(context=context, chat=reply, speaker=request.speaker, persona_prefix=told)
+    return Sample(context=context, chat=reply, speaker=request.speaker, persona_prefix=system)
 
 
 def open_local(
@@ -401,11 +401,11 @@ def open_local(
         chat_format = info.chat_format
     folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
     trust_code_in(folder, trust_remote_code, base_model or (info.base_model if info else ""))
-    told = other_base(run, info, folder) if run is not None and info is not None else ""
-    if told and not base_model:  # the same name, other weights: nobody chose that
-        raise RunError(told, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
-    if told:
-        reporter.note(f"注意：{told}，效果可能不对")
+    mismatch = other_base(run, info, folder) if run is not None and info is not None else ""
+    if mismatch and not base_model:  # the same name, other weights: nobody chose that
+        raise RunError(mismatch, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
+    if mismatch:
+        reporter.note(f"注意：{mismatch}，效果可能不对")
     where = pick_device(device)
     dtype = DTYPES[training_type(where, "auto", home)] if fast and not load_8bit else None
     base = load_base(folder, where, quantize="int8" if load_8bit else "none", dtype=dtype)

@@ -208,9 +208,9 @@ class RemoteEngine:
     def _away(self, error: Exception) -> Exception:
         if isinstance(error, (EngineError, BusyError)):
             return error
-        told = str(error) or type(error).__name__
+        reason = str(error) or type(error).__name__
         return EngineError(
-            f"远端 {self._http.base_url} 断了或连不上：{told[:160]}",
+            f"远端 {self._http.base_url} 断了或连不上：{reason[:160]}",
             "等它起来再试一次；地址对吗：--url",
         )
 
@@ -227,14 +227,14 @@ def _pause(seconds: float, cancel: Cancel) -> None:
 
 def _refused(model: str, answer: httpx.Response) -> Exception:
     try:
-        told = answer.json()["error"]
-        told = told if isinstance(told, dict) else {"message": told}
+        detail = answer.json()["error"]
+        detail = detail if isinstance(detail, dict) else {"message": detail}
     except (ValueError, KeyError, TypeError):
-        told = {"message": answer.text}
-    message = f"远端不接受：{str(told.get('message'))[:300]}（HTTP {answer.status_code}）"
+        detail = {"message": answer.text}
+    message = f"远端不接受：{str(detail.get('message'))[:300]}（HTTP {answer.status_code}）"
     if (
-        told.get("code") == "context_length_exceeded"
-        or told.get("type") == "exceed_context_size_error"
+        detail.get("code") == "context_length_exceeded"
+        or detail.get("type") == "exceed_context_size_error"
     ):
         return LengthError(message, "删掉一些历史，或把 max_tokens 调小")
     if answer.status_code == 429:
@@ -270,9 +270,9 @@ class _Reading:
                 continue
             chunk = json.loads(data)
             if "error" in chunk:
-                told = chunk["error"]
+                detail = chunk["error"]
                 raise EngineError(
-                    f"远端出错：{str(told.get('message', told) if isinstance(told, dict) else told)[:300]}",
+                    f"远端出错：{str(detail.get('message', detail) if isinstance(detail, dict) else detail)[:300]}",
                     "再试一次",
                 )
             self._usage = chunk.get("usage") or self._usage
@@ -301,15 +301,15 @@ class _Reading:
             on_piece(Piece(text=self.text, tokens=tuple(_tokens(choice.get("logprobs")))))
 
 
-def _tokens(told: dict[str, Any] | None) -> Iterator[TokenChoice]:
+def _tokens(logprobs: dict[str, Any] | None) -> Iterator[TokenChoice]:
     """Of both forms: a chat's places, and the lists beside each other that completions have."""
-    lists = told if told and "tokens" in told else {"tokens": [], "token_logprobs": []}
+    lists = logprobs if logprobs and "tokens" in logprobs else {"tokens": [], "token_logprobs": []}
     others_of = lists.get("top_logprobs") or [{} for _ in lists["tokens"]]
     for token, logprob, others in zip(
         lists["tokens"], lists["token_logprobs"], others_of, strict=False
     ):
         yield TokenChoice(token=token, logprob=logprob, alternatives=tuple((others or {}).items()))
-    for place in (told or {}).get("content") or []:
+    for place in (logprobs or {}).get("content") or []:
         others = tuple(
             (other["token"], other["logprob"]) for other in place.get("top_logprobs", [])
         )

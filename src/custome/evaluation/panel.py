@@ -73,16 +73,16 @@ class Panel:
         ]
 
     def _read(self, text: str, name: str, kind: str) -> Request:
-        card = self.company.card(name, told=kind == "novel")
+        card = self.company.card(name, with_facts=kind == "novel")
         lines = self.company.own_lines(name)
         if kind != "novel":
-            told = Message(
+            system = Message(
                 role="system",
                 content=system_text(
                     card, GUEST, [line.text for line in lines.typical(Setting.examples)]
                 ),
             )
-            return Request(messages=(told, Message(role="user", content=text)), speaker=card.cue)
+            return Request(messages=(system, Message(role="user", content=text)), speaker=card.cue)
         near = lines.nearest(text, Setting.examples, novel=card.novel)
         shown = [own_line(card, line.text, novel=True) for line in near]
         prose = "".join([persona_of(card, GUEST, novel=True), *shown, asked_of(GUEST, card, text)])

@@ -123,8 +123,8 @@ def _asked_directly(judge: Engine, answers: Sequence[Answer], reporter: Reporter
     return [float(value) for value in odds]
 
 
-def _request(told: str, question: str) -> Request:
-    system = [Message(role="system", content=told)] if told else []
+def _request(system_text: str, question: str) -> Request:
+    system = [Message(role="system", content=system_text)] if system_text else []
     return Request(messages=(*system, Message(role="user", content=question)))
 
 

@@ -282,11 +282,11 @@ class TemplateFormat:
 
     def _turns(self, messages: Sequence[Message]) -> list[dict[str, str]]:
         said = [(m.role, _harmless(self._tokenizer, _lines(m.content))) for m in messages]
-        told = [
+        system = [
             text for role, text in said if role == "system"
         ]  # one, and in front: many templates know no other
         turns = [{"role": role, "content": text} for role, text in said if role != "system"]
-        words = "\n".join(told)
+        words = "\n".join(system)
         if not words or not turns:
             return turns or [{"role": "user", "content": words}]
         if self._has_system:

@@ -242,9 +242,9 @@ def write_tokenizer(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
             for rank, (first, second) in reversed([*enumerate(merges, 1)])
         }
         writer.add_token_scores([scores.get(token, -1e6) for token in tokens])
-        told = json.dumps([data.get("normalizer"), data.get("pre_tokenizer")])
+        settings = json.dumps([data.get("normalizer"), data.get("pre_tokenizer")])
         writer.add_add_space_prefix(
-            '"Prepend"' in told or bool(re.search(r'"prepend_scheme": "(always|first)"', told))
+            '"Prepend"' in settings or bool(re.search(r'"prepend_scheme": "(always|first)"', settings))
         )
     _write_specials(writer, tokenizer, rows)
 

@@ -209,8 +209,8 @@ def _open(
 ) -> Source:
     info = read_run(run)
     base_folder = resolve_base(info.base_model, reporter, home=home)
-    if told := other_base(run, info, base_folder):
-        raise RunError(told, "把底座换回训练时的那份")
+    if mismatch := other_base(run, info, base_folder):
+        raise RunError(mismatch, "把底座换回训练时的那份")
     trust_code_in(base_folder, trust_remote_code, info.base_model)
     if to != "hf":
         convert.architecture_of(load_config(base_folder))

@@ -73,12 +73,12 @@ def point_to(folder: Path, source: Path, *, former: str = "") -> None:
         former: fingerprint of the same base as an earlier release kept it.
     """
     known = _pointer(folder)
-    told = {
+    pointer = {
         "file": str(source.resolve()),
         "former_fingerprint": former or known.get("former_fingerprint", ""),
     }
-    if told != known:  # the folder may be one that only can be read
-        write_json(folder / POINTER, told)
+    if pointer != known:  # the folder may be one that only can be read
+        write_json(folder / POINTER, pointer)
 
 
 def former_fingerprint(folder: Path) -> str:
@@ -98,9 +98,9 @@ def gguf_of(folder: Path) -> Path | None:
     Raises:
         SourceError: the file is gone.
     """
-    if not (told := _pointer(folder)):
+    if not (pointer := _pointer(folder)):
         return None
-    path = Path(told["file"])
+    path = Path(pointer["file"])
     if not path.is_file():
         raise SourceError(
             f"底座的权重文件 {str(path)!r} 不在了",

@@ -315,9 +315,9 @@ def _number(head: Head, key: str) -> int:
 def _check_base(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> None:
     """A base of the package index is pinned by its digest; any other must be the one the run was trained on."""
     if shipped_name(info.base_model) is None and (
-        told := other_base(run, info, resolve_base(info.base_model, reporter, home=home))
+        mismatch := other_base(run, info, resolve_base(info.base_model, reporter, home=home))
     ):
-        raise RunError(told, "把底座换回训练时的那份")
+        raise RunError(mismatch, "把底座换回训练时的那份")
 
 
 def _tokenizer_folder(run: Path, info: RunInfo, reporter: Reporter, home: Path) -> Path:

@@ -47,8 +47,8 @@ def merge(
     infos = _fitting(runs, weights, output)
     reporter.stage("载入底座和适配器")
     base_folder = resolve_base(infos[0].base_model, reporter, home=home)
-    if told := other_base(runs[0], infos[0], base_folder):
-        raise RunError(told, "把底座换回训练时的那份")
+    if mismatch := other_base(runs[0], infos[0], base_folder):
+        raise RunError(mismatch, "把底座换回训练时的那份")
     model = load_model(base_folder)
     names = [f"adapter{number}" for number in range(len(runs))]
     for name, run in zip(names, runs, strict=True):

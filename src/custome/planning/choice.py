@@ -62,11 +62,11 @@ def choose(
         minutes: of training somebody is ready to wait for.
         chatting: one may chat while it trains, so both must fit.
     """
-    told = []
+    reasons = []
     for name, one in candidates.items():
         chat_bytes = one.file_bytes + CHATTING_BYTES
         if chat_bytes + LEFT_FREE_BYTES > memory_bytes:
-            told.append(
+            reasons.append(
                 f"{name} 聊天就要 {chat_bytes / 1e9:.1f} GB，空闲只有 {memory_bytes / 1e9:.1f} GB"
             )
             continue
@@ -80,15 +80,15 @@ def choose(
         )
         if needed + LEFT_FREE_BYTES > memory_bytes:
             why = f"训练要 {needed / 1e9:.1f} GB，空闲 {memory_bytes / 1e9:.1f} GB，就用没微调的"
-            return Choice(candidate=one, steps=0, why="；".join([*told, f"{name}：{why}"]))
+            return Choice(candidate=one, steps=0, why="；".join([*reasons, f"{name}：{why}"]))
         if steps < FEWEST:
             why = f"{minutes:.0f} 分钟只够 {max(0, steps)} 步（每步约 {step_s:.0f} 秒），少于 {FEWEST} 步学不到什么，就用没微调的"
-            return Choice(candidate=one, steps=0, why="；".join([*told, f"{name}：{why}"]))
+            return Choice(candidate=one, steps=0, why="；".join([*reasons, f"{name}：{why}"]))
         spent = (steps * step_s + ASIDE_S) / 60
         why = f"空闲内存 {memory_bytes / 1e9:.0f} GB，{kind} 矩阵速度 {rate:.0f} GFLOP/s：练 {steps} 步，约 {spent:.0f} 分钟"
-        return Choice(candidate=one, steps=steps, why="；".join([*told, f"{name}：{why}"]))
+        return Choice(candidate=one, steps=steps, why="；".join([*reasons, f"{name}：{why}"]))
     smallest = list(candidates.values())[-1]
-    return Choice(candidate=smallest, steps=0, why="；".join(told))
+    return Choice(candidate=smallest, steps=0, why="；".join(reasons))
 
 
 def step_seconds(one: Candidate, rate: float, kind: str) -> float:

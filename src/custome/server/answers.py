@@ -21,12 +21,12 @@ def finish_reason(reply: Reply) -> str:
 
 
 def chat_logprobs(tokens: Iterable[TokenChoice]) -> dict[str, Any]:
-    def told(token: str, logprob: float) -> dict[str, Any]:
+    def entry(token: str, logprob: float) -> dict[str, Any]:
         return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8"))}
 
     return {
         "content": [
-            {**told(t.token, t.logprob), "top_logprobs": [told(*other) for other in t.alternatives]}
+            {**entry(t.token, t.logprob), "top_logprobs": [entry(*other) for other in t.alternatives]}
             for t in tokens
         ],
         "refusal": None,
@@ -157,10 +157,10 @@ class ChunkWriter:
     def _event(
         self, index: int, text: str, tokens: Sequence[TokenChoice], finish: str | None
     ) -> bytes:
-        told: Any = None
+        logprobs: Any = None
         if self._with_logprobs and tokens:
-            told = chat_logprobs(tokens) if self._chat else completion_logprobs(tokens)
-        choice: dict[str, Any] = {"index": index, "logprobs": told, "finish_reason": finish}
+            logprobs = chat_logprobs(tokens) if self._chat else completion_logprobs(tokens)
+        choice: dict[str, Any] = {"index": index, "logprobs": logprobs, "finish_reason": finish}
         if self._chat:
             choice["delta"] = {"content": text} if text or not finish else {}
         else:

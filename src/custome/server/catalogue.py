@@ -22,7 +22,7 @@ from ..errors import InputError, UnknownModelError
 from ..types import Reply
 
 BASE = "base"
-Told = Callable[[str, str, Reply | None, float, float], None]
+Observe = Callable[[str, str, Reply | None, float, float], None]
 """(model, outcome, reply, seconds to the first piece, seconds)"""
 
 
@@ -60,7 +60,7 @@ class Catalogue:
         self._hosted: dict[str, ServedModel] = {}
         self._bases: dict[str, ServedModel] = {}
         self.created = int(time.time())
-        self.told: Told = lambda *_: None
+        self.observe: Observe = lambda *_: None
         for one in hosted:
             if one.name in self._hosted:
                 raise InputError(f"两个模型都叫 {one.name!r}", "换一个名字")
@@ -185,11 +185,11 @@ class Catalogue:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _gated(self, one: ServedModel) -> ServedModel:
-        def told(outcome: str, reply: Reply | None, first_s: float, whole_s: float) -> None:
-            self.told(one.name, outcome, reply, first_s, whole_s)
+        def observe(outcome: str, reply: Reply | None, first_s: float, whole_s: float) -> None:
+            self.observe(one.name, outcome, reply, first_s, whole_s)
 
         return replace(
-            one, engine=GatedEngine(one.engine, Gate(one.engine.slots, self._most_waiting), told)
+            one, engine=GatedEngine(one.engine, Gate(one.engine.slots, self._most_waiting), observe)
         )
 
     def _base_of(self, one: ServedModel) -> ServedModel:

@@ -93,9 +93,9 @@ def tell_errors(app: FastAPI) -> None:
     async def invalid(_: HttpRequest, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         param = ".".join(str(part) for part in first["loc"][1:]) or None
-        told = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        problem = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
         return JSONResponse(
-            error_body(f"{param}：{told}" if param else told, "invalid_request_error", param=param),
+            error_body(f"{param}：{problem}" if param else problem, "invalid_request_error", param=param),
             status_code=400,
         )
 

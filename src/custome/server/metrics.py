@@ -46,9 +46,9 @@ class Metrics:
         self._answers = Counter(
             "custome_http_answers", "HTTP answers", ["path", "status"], registry=self._registry
         )
-        catalogue.told = self.told
+        catalogue.observe = self.observe
 
-    def told(
+    def observe(
         self, model: str, outcome: str, reply: Reply | None, first_s: float, whole_s: float
     ) -> None:
         self._replies.labels(model, outcome).inc()

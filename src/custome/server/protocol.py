@@ -253,8 +253,8 @@ class ChatRequest(Common):
 
     def setting(self, scene: SceneRequest) -> Setting:
         """How the scene is set; system messages are told beside the persona."""
-        told = "\n".join(m.text() for m in self.messages if m.role in ("system", "developer"))
-        return replace(scene.setting(), told=told)
+        system_text = "\n".join(m.text() for m in self.messages if m.role in ("system", "developer"))
+        return replace(scene.setting(), system_text=system_text)
 
     def options(self) -> GenerateOptions:
         schema = self.response_format.schema_text() if self.response_format else ""

@@ -188,11 +188,11 @@ def _not_learnt(samples: Sequence[Sample], held_out: int, kind: str) -> list[str
             sum("\n" in sample.chat.strip() for sample in samples) if kind == "novel" else 0,
         ),
     )
-    told = [f"{count:,} {what}" for what, count in counts if count]
+    summary = [f"{count:,} {what}" for what, count in counts if count]
     return (
-        told
+        summary
         if held_out or not samples
-        else [*told, "样本太少，没有留出验证：不报验证损失，用最后一步的权重"]
+        else [*summary, "样本太少，没有留出验证：不报验证损失，用最后一步的权重"]
     )
 
 

@@ -139,8 +139,8 @@ def _advance(
             "peak_memory_bytes": memory,
         },
     )
-    told = f"损失 {loss:.3f} · {speed:.0f} tok/s · {memory / 1e9:.1f} GB"
-    reporter.progress("训练", step, loop.steps, told)
+    status = f"损失 {loss:.3f} · {speed:.0f} tok/s · {memory / 1e9:.1f} GB"
+    reporter.progress("训练", step, loop.steps, status)
     return dataclasses.replace(
         progress,
         step=step,

@@ -35,8 +35,8 @@ def questions(people: Sequence[Character]) -> list[tuple[str, str]]:
 
 def put_to(text: str, cue: str, kind: str) -> Request:
     """A question as a model of this kind reads it; an instruct model is told who it is."""
-    told = [Message(role="system", content=persona(cue))] if kind == "template" and cue else []
-    return Request(messages=(*told, Message(role="user", content=text)), speaker=cue)
+    system = [Message(role="system", content=persona(cue))] if kind == "template" and cue else []
+    return Request(messages=(*system, Message(role="user", content=text)), speaker=cue)
 
 
 class Panel(Protocol):

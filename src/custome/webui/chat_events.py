@@ -152,7 +152,7 @@ class ChatEvents:
             as_of,
             as_speech,
             examples,
-            told,
+            tells_persona,
             regex,
             contrast_strength,
             strength,
@@ -170,7 +170,7 @@ class ChatEvents:
             as_of=int(as_of),
             as_speech=as_speech,
             examples=int(examples),
-            persona=told,
+            persona=tells_persona,
             regex=regex,
             contrast_strength=contrast_strength,
             strength=strength,
@@ -194,7 +194,7 @@ class ChatEvents:
         asked = tab
         try:
             for asked, grown in self.play.say(tab, _key(request), text, model, *self._given(parts)):
-                yield "" if not grown.told else gr.skip(), *_seen(asked, grown)
+                yield "" if not grown.usage else gr.skip(), *_seen(asked, grown)
         except Exception as error:
             # The words go back into the box; what was answered before it went wrong is there.
             there = self.play.store_has(asked)
@@ -552,18 +552,18 @@ def _key(request: gr.Request) -> str:
 
 
 def _seen(tab: Tab, grown: Grown) -> tuple[Any, ...]:
-    return tab, tab.chat, show(grown.chat), versions_of(grown.chat), grown.told or gr.skip()
+    return tab, tab.chat, show(grown.chat), versions_of(grown.chat), grown.usage or gr.skip()
 
 
 def _card_page(card: Card) -> str:
-    told = [
+    fields = [
         ("", card.description),
         ("性情", card.personality),
         ("场景", card.scenario),
         ("开场白", card.greeting),
         ("例句", card.examples),
     ]
-    body = "".join(f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in told if text)
+    body = "".join(f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in fields if text)
     book = (
         f"<dt>世界书</dt><dd>{len(card.book.entries)} 条</dd>"
         if card.book and card.book.entries

@@ -66,8 +66,8 @@ _DARK = "() => { document.body.classList.toggle('dark'); }"
 class _Page:
     """The components, and which event each of them sets off."""
 
-    def __init__(self, play: ConversationService, told: Callable[[], str] | None = None) -> None:
-        self.play, self.events, self._told = play, ChatEvents(play), told
+    def __init__(self, play: ConversationService, progress: Callable[[], str] | None = None) -> None:
+        self.play, self.events, self._progress = play, ChatEvents(play), progress
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
@@ -96,8 +96,8 @@ class _Page:
                     min_width=200,
                 )
                 self.dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0, min_width=48)
-            if self._told is not None:
-                gr.Markdown(self._told, every=TOLD_EVERY_S, elem_id="behind")
+            if self._progress is not None:
+                gr.Markdown(self._progress, every=TOLD_EVERY_S, elem_id="behind")
             with gr.Row():
                 with gr.Column(scale=4):
                     self._talk()

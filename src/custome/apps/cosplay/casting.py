@@ -113,7 +113,7 @@ class Company:
         """The book somebody is from: where they speak first."""
         return self.lines(name)[0].novel if self.lines(name) else ""
 
-    def _card(self, name: str, as_of: int | None = None, told: bool = True) -> Card:
+    def _card(self, name: str, as_of: int | None = None, with_facts: bool = True) -> Card:
         """Args:
         told: with what the book tells of them; an instruct model says it back, and has the lorebook for it.
         """
@@ -123,7 +123,7 @@ class Company:
             cue=person.cue,
             aliases=person.aliases,
             novel=novel,
-            description=self._persona(person, as_of, told),
+            description=self._persona(person, as_of, with_facts),
             greeting=self._greeting(name, as_of),
             examples=self._examples(name, as_of),
             book=self.lorebook(novel),
@@ -138,12 +138,12 @@ class Company:
             for fact in lore.facts:
                 by_chapter[fact.chapter].append(fact)
             for chapter, facts in by_chapter.items():
-                told = "".join(fact.text for fact in facts)
+                content = "".join(fact.text for fact in facts)
                 entries.append(
                     Entry(
                         keys=lore.keys,
                         name=f"{lore.name}（第{chapter}回）",
-                        content=told if lore.kind != "event" else f"第{chapter}回：{told}。",
+                        content=content if lore.kind != "event" else f"第{chapter}回：{content}。",
                         chapter=chapter,
                         priority=_KINDS[lore.kind],
                         order=100 + len(entries),
@@ -180,7 +180,7 @@ class Company:
         """What somebody calls themselves more than the others of the book do; '' where there is nothing."""
         return self._self(self.lines(name), self.novel(name))
 
-    def _persona(self, person: Portrait, as_of: int | None, told: bool) -> str:
+    def _persona(self, person: Portrait, as_of: int | None, with_facts: bool) -> str:
         """Who somebody is; as of a chapter, what has been said in the book by then."""
         novel, own = self.novel(person.name), self._lines_by(person.name, as_of)
         known = None if as_of is None else self._known_by(novel, as_of)
@@ -201,7 +201,7 @@ class Company:
             ),
             (),
         )
-        known_facts = [fact for fact in facts if told and (as_of is None or fact.chapter <= as_of)]
+        known_facts = [fact for fact in facts if with_facts and (as_of is None or fact.chapter <= as_of)]
         parts += [f"{fact.text}（第{fact.chapter}回）" for fact in known_facts[:TOLD]]
         if self_called := self._self(own, novel):
             parts.append(f"自称“{self_called}”。")
@@ -212,7 +212,7 @@ class Company:
         ]
         if begins:
             parts.append(f"开口常说“{'”“'.join(begins[:3])}”。")
-        if others := heard(name for name, _ in person.speaks_to if told):
+        if others := heard(name for name, _ in person.speaks_to if with_facts):
             parts.append(f"常与{'、'.join(others[:4])}说话。")
         return "".join(parts)
 
@@ -242,10 +242,10 @@ class Company:
 
     def _told_by(self, novel: str, as_of: int) -> str:
         """Everything said in a book up to a chapter, and by whom."""
-        told = [self._lines_by(name, as_of) for name in self._people if self.novel(name) == novel]
+        by_person = [self._lines_by(name, as_of) for name in self._people if self.novel(name) == novel]
         return "\n".join(
             part
-            for lines in told
+            for lines in by_person
             for line in lines
             for part in (line.speaker, line.asked, line.text)
         )

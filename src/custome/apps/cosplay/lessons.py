@@ -115,7 +115,7 @@ def questions_of(samples: Sequence[Sample], company: Company) -> list[Sample]:
             or not company.lines(sample.speaker)
         ):
             continue
-        card = company.card(sample.speaker, told=False)
+        card = company.card(sample.speaker, with_facts=False)
         shown = [line.text for line in company.own_lines(card.name).typical(Setting.examples)]
         found.append(
             replace(
@@ -146,7 +146,7 @@ class _Player:
     """One person's questions and answers, each drawn once before any is drawn again."""
 
     def __init__(self, company: Company, name: str, dice: random.Random) -> None:
-        self._company, self._card, self._dice = company, company.card(name, told=False), dice
+        self._company, self._card, self._dice = company, company.card(name, with_facts=False), dice
         book = [other for other in company.names if company.novel(other) == company.novel(name)][
             :OTHERS
         ]

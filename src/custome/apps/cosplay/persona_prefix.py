@@ -35,7 +35,7 @@ def with_persona_prefix(
 def _with_prefix(sample: Sample, company: Company, novel: bool, dice: random.Random) -> Sample:
     if not company.lines(sample.speaker):
         return sample
-    card = company.card(sample.speaker, told=novel)
+    card = company.card(sample.speaker, with_facts=novel)
     before = (
         sample.earlier[-1]
         if sample.earlier and sample.earlier[-1].speaker != sample.speaker

@@ -54,7 +54,7 @@ class Setting:
     """Author's note: said to the model right before the last turn."""
     summary: str = ""
     """What happened before the turns that are still told."""
-    told: str = ""
+    system_text: str = ""
     """What a client's system messages say, beside the persona."""
     as_of: int | None = None
     """The chapter the story has come to; nobody knows what comes later."""
@@ -151,7 +151,7 @@ class _Writer:
         setting, user = self.setting, self.user
         if setting.persona:
             self.add("人物", persona_of(self.card, user, self.novel))
-        self.add("系统消息", setting.told)
+        self.add("系统消息", setting.system_text)
         if setting.user_persona:
             persona = setting.user_persona
             self.add("你的角色", persona if self.novel else f"对方是{user}：{persona}")
@@ -196,15 +196,15 @@ class _Writer:
 def persona_of(card: Card, user: str, novel: bool) -> str:
     """Who the character is, for a model that reads it; for one that follows orders how to answer as well, unless the card
     says that itself."""
-    told = [
+    about = [
         filled(text, card, user)
         for text in (card.description, card.personality, card.scenario)
         if text.strip()
     ]
     if novel:
-        return "".join(told)
+        return "".join(about)
     orders = filled(card.system, card, user) or persona(card.name, user)
-    return "\n".join([orders, *told])
+    return "\n".join([orders, *about])
 
 
 def system_text(card: Card, user: str, own: Sequence[str]) -> str:
@@ -216,7 +216,7 @@ def system_text(card: Card, user: str, own: Sequence[str]) -> str:
 
 def examples_of(card: Card, user: str, novel: bool) -> list[str]:
     """The conversations a card brings as examples; for a novel as a book has them."""
-    told = []
+    shown = []
     for block in filled(card.examples, card, user).split("<START>"):
         lines = [line.strip() for line in block.strip().splitlines() if line.strip()]
         said = [_EXAMPLE.match(line) for line in lines]
@@ -226,8 +226,8 @@ def examples_of(card: Card, user: str, novel: bool) -> list[str]:
                 for line, s in zip(lines, said, strict=True)
             ]
         if lines:
-            told.append(("" if novel else "\n").join(lines))
-    return told
+            shown.append(("" if novel else "\n").join(lines))
+    return shown
 
 
 def asked_of(user: str, card: Card, text: str) -> str:
@@ -267,7 +267,7 @@ def _spoken(one: Said, card: Card, user: str, setting: Setting, novel: bool) -> 
 
 def _request(
     card: Card,
-    told: Sequence[Said],
+    said: Sequence[Said],
     head: Sequence[str],
     notes: Sequence[str],
     user: str,
@@ -278,7 +278,7 @@ def _request(
 ) -> Request:
     if novel:
         # One piece of prose: what a reader of the book would see, up to the cue of whoever answers.
-        spoken = [_spoken(one, card, user, setting, True) for one in told]
+        spoken = [_spoken(one, card, user, setting, True) for one in said]
         for note in notes:
             spoken.insert(max(0, len(spoken) - 1), note if note[-1:] in "。！？”" else f"{note}。")
         return Request(
@@ -290,9 +290,9 @@ def _request(
     for lesson in lessons:
         _add(messages, "user", lesson.context)
         _add(messages, "assistant", lesson.chat)
-    if not told or _is_mine(told[0], card):
+    if not said or _is_mine(said[0], card):
         messages.append(Message(role="user", content=SCENE_BEGINS if whole else LEFT_OUT))
-    for one in told:
+    for one in said:
         mine, text = _is_mine(one, card), filled(one.text, card, user)
         text = put_plainly(text) if one.by_user else text
         named = text if mine or one.by_user or not one.name else f"{one.name}：{text}"

@@ -85,7 +85,7 @@ class Responder:
         if not self.names:  # a model that knows nobody by name can be anybody
             return Card(name=name, cue=name)
         found = self.company.find(name, list(self._cards))
-        return self.company.card(found, as_of, told=self.engine.kind == "novel")
+        return self.company.card(found, as_of, with_facts=self.engine.kind == "novel")
 
     def known_as(self, name: str) -> str:
         """The name of whoever is called so; of a stranger what he is called."""
@@ -253,14 +253,14 @@ class Responder:
 
     def digest(self, said: Sequence[Said]) -> str:
         """What was said in short: who said what, the beginning of each turn. To be looked at and corrected by people."""
-        told: list[str] = []
+        sentences: list[str] = []
         room = LONGEST_DIGEST
         for one in reversed([one for one in said if one.text]):
             words = f"{one.name or '叙述'}：{one.text[:DIGEST]}{'……' * (len(one.text) > DIGEST)}"
             if (room := room - len(words)) < 0:
                 break
-            told.insert(0, words)
-        return "前情：" + "；".join(told) + "。" if told else ""
+            sentences.insert(0, words)
+        return "前情：" + "；".join(sentences) + "。" if sentences else ""
 
     @property
     def sums_up_every(self) -> int:
@@ -273,9 +273,9 @@ class Responder:
         Args:
             before: a summary of what came before, to be gone on with.
         """
-        told = self.digest(said)
-        if self.engine.kind == "novel" or not told:
-            return told
+        digest = self.digest(said)
+        if self.engine.kind == "novel" or not digest:
+            return digest
         room = self.engine.max_context - LONGEST_SUMMARY - LEFT_FREE
         request = _to_sum_up(said, before)
         while len(said) > 1 and self.engine.prompt_tokens(request) > room:
@@ -285,7 +285,7 @@ class Responder:
             request, GenerateOptions(do_sample=False, max_new_tokens=LONGEST_SUMMARY), None, cancel
         )
         return (
-            f"前情：{written}" if (written := reply.text.strip().removeprefix("前情：")) else told
+            f"前情：{written}" if (written := reply.text.strip().removeprefix("前情：")) else digest
         )
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -365,8 +365,8 @@ class Responder:
 
 
 def _to_sum_up(said: Sequence[Said], before: str) -> Request:
-    told = "\n".join(f"{one.name or '叙述'}：{one.text}" for one in said if one.text)
+    conversation = "\n".join(f"{one.name or '叙述'}：{one.text}" for one in said if one.text)
     order = "把下面的对话写成一段前情，两百字以内：谁做了什么、说定了什么、还有什么没有做。只写前情，不要评论。"
     return Request(
-        messages=(Message(role="user", content="\n\n".join(filter(None, (order, before, told)))),)
+        messages=(Message(role="user", content="\n\n".join(filter(None, (order, before, conversation)))),)
     )

@@ -53,7 +53,7 @@ class Grown:
     """A conversation while somebody speaks."""
 
     chat: Chat
-    told: str = ""
+    usage: str = ""
     """How fast, how full; with the last of a reply."""
 
 
@@ -313,7 +313,7 @@ class ConversationService:
                     keep(True, _how(piece.reply))
                     yield Grown(
                         chat=self.chat(tab),
-                        told=_told(piece.reply, now - started, responder.engine.max_context),
+                        usage=_usage(piece.reply, now - started, responder.engine.max_context),
                     )
                 if piece.reply is not None:
                     continue
@@ -442,11 +442,11 @@ def _with(chat: Chat, turn: int, text: str) -> Chat:
 
 def _as_prose(said: Sequence[Said], responder: Responder) -> Request:
     """A conversation whose last words say themselves who answers."""
-    told = []
+    prose = []
     for one in said[-PROSE:]:
         words = one.text if one.by_user else f"“{one.text}”"
-        told.append(words if one.by_user or not one.name else f"{one.name}曰：{words}")
-    text = "".join(told)
+        prose.append(words if one.by_user or not one.name else f"{one.name}曰：{words}")
+    text = "".join(prose)
     return Request(
         messages=(
             Message(
@@ -464,7 +464,7 @@ def _how(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _told(reply: Reply, seconds: float, context: int) -> str:
+def _usage(reply: Reply, seconds: float, context: int) -> str:
     used = reply.prompt_tokens + reply.completion_tokens
     return (
         f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"

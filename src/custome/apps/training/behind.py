@@ -71,7 +71,7 @@ class TrainingBehind:
         with (folder / LOG_FILE).open("ab") as log:
             return psutil.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
-    def told(self) -> str:
+    def progress(self) -> str:
         """How far it is, in one line; '' once it is over."""
         if self._failed:
             return self._failed

@@ -12,7 +12,8 @@ from custome.apps.cosplay.casting import company_of
 from custome.apps.cosplay.prompt import Said, Setting
 from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
-from custome.apps.cosplay.service import ConversationService, Tab
+from custome.apps.cosplay.service import ConversationService
+from custome.apps.cosplay.writing import Tab
 from custome.cli import evaluate
 from custome.cli.terminal_chat import terminal_chat
 from custome.conversations.store import Store

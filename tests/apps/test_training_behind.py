@@ -39,7 +39,9 @@ def test_it_waits_while_somebody_is_answered_and_is_taken_over_at_the_end(
     busy, done = threading.Event(), threading.Event()
     behind = TrainingBehind(tmp_path / "run", steps=200, busy=busy.is_set, done=done.set)
     assert "准备" in behind.progress()
-    wait_for(lambda: "步" in behind.progress().replace("边聊边练", "") and "/200" in behind.progress())
+    wait_for(
+        lambda: "步" in behind.progress().replace("边聊边练", "") and "/200" in behind.progress()
+    )
     busy.set()
     wait_for(lambda: behind._process.status() == psutil.STATUS_STOPPED)
     assert "等一等" in behind.progress()

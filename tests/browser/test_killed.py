@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from chat_tab import answers, ask, open_tab, questions
-from custome.apps.cosplay.service import KEEP_EVERY_S
+from custome.apps.cosplay.writing import KEEP_EVERY_S
 from custome.conversations.records import Turn
 from custome.conversations.store import Store
 from custome.ports import free_port

@@ -35,7 +35,15 @@ def says(text: str):
 
 def result():
     rows = ask_both(says("<b>底|座</b>"), says("微调"), PROMPTS, NullReporter())
-    return compare("run", rows, ScriptedEngine(), ScriptedEngine(), VALID, Cast(), NullReporter())
+    return compare(
+        "run",
+        rows,
+        base=ScriptedEngine(),
+        tuned=ScriptedEngine(),
+        valid=VALID,
+        cast=Cast(),
+        reporter=NullReporter(),
+    )
 
 
 def test_both_are_asked_everything_greedy_and_drawn():
@@ -56,7 +64,13 @@ def test_a_base_that_follows_orders_reads_the_replies_and_voices_are_told_apart(
     asked = [("如何？", "甲"), ("何往？", "乙")]
     rows = ask_both(says("吾有妙计在此"), says("俺要吃酒去"), asked, NullReporter())
     found = compare(
-        "run", rows, base, ScriptedEngine(), VALID, Cast(lines=tuple(lines * 20)), NullReporter()
+        "run",
+        rows,
+        base=base,
+        tuned=ScriptedEngine(),
+        valid=VALID,
+        cast=Cast(lines=tuple(lines * 20)),
+        reporter=NullReporter(),
     )
     assert len(found.senses) == 2 and found.voices == (0.5, 0.5)
     assert [row[0] for row in numbers(found)[1]][:2] == [
@@ -96,5 +110,13 @@ def test_prompt_files_of_both_kinds_and_their_errors(tmp_path: Path):
 def test_a_run_without_held_out_rows_has_no_loss(tmp_path: Path):
     assert valid_samples(tmp_path, 5) == []
     rows = ask_both(says("甲"), says("乙"), [("问", "")], NullReporter())
-    found = compare("run", rows, ScriptedEngine(), ScriptedEngine(), [], Cast(), NullReporter())
+    found = compare(
+        "run",
+        rows,
+        base=ScriptedEngine(),
+        tuned=ScriptedEngine(),
+        valid=[],
+        cast=Cast(),
+        reporter=NullReporter(),
+    )
     assert "困惑度" not in markdown(found) and "问" in markdown(found)

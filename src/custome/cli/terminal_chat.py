@@ -12,7 +12,8 @@ from ..apps.cosplay.card import read_card
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.responder import Order
 from ..apps.cosplay.scene import Scene, scene_of
-from ..apps.cosplay.service import ConversationService, Grown, Tab
+from ..apps.cosplay.service import ConversationService
+from ..apps.cosplay.writing import Grown, Tab
 from ..conversations.records import ChatInfo
 from ..errors import CustomeError, InputError
 from ..files import read_bytes, read_text, write_text

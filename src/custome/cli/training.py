@@ -15,7 +15,7 @@ from ..reporter import ConsoleReporter, Reporter
 from .flags import parse, take
 
 if TYPE_CHECKING:
-    from ..training.finetune import TrainResult
+    from ..training.learning import TrainResult
 
 
 @dataclass(frozen=True, kw_only=True)

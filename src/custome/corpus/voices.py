@@ -83,7 +83,9 @@ class Voices:
         lean = strength * lean.clip(-STRONGEST, STRONGEST)
         distinctive = (self._counts.sum(axis=1) >= LEAST_LEANT) & (abs(lean) >= WEAKEST)
         grams = tuple(self._row)
-        return tuple((grams[row], round(float(lean[row]), 3)) for row in np.flatnonzero(distinctive))
+        return tuple(
+            (grams[row], round(float(lean[row]), 3)) for row in np.flatnonzero(distinctive)
+        )
 
 
 def _grams(text: str) -> list[str]:

@@ -403,7 +403,9 @@ def open_local(
     trust_code_in(folder, trust_remote_code, base_model or (info.base_model if info else ""))
     mismatch = other_base(run, info, folder) if run is not None and info is not None else ""
     if mismatch and not base_model:  # the same name, other weights: nobody chose that
-        raise RunError(mismatch, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder))
+        raise RunError(
+            mismatch, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder)
+        )
     if mismatch:
         reporter.note(f"注意：{mismatch}，效果可能不对")
     where = pick_device(device)

@@ -111,6 +111,7 @@ def ask_both(
 def compare(
     name: str,
     rows: Sequence[Row],
+    *,
     base: Engine,
     tuned: Engine,
     valid: Sequence[Sample],

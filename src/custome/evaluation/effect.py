@@ -43,7 +43,15 @@ def compare_run(
             Answering(judge.base(), run, people), Answering(judge, run, people), prompts, reporter
         )
     valid = valid_samples(run, valid_rows)
-    result = compare(name_of(str(run)), rows, judge.base(), judge, valid, read_cast(run), reporter)
+    result = compare(
+        name_of(str(run)),
+        rows,
+        base=judge.base(),
+        tuned=judge,
+        valid=valid,
+        cast=read_cast(run),
+        reporter=reporter,
+    )
     judge.close()
     reporter.table("", *numbers(result))
     for row in result.rows:

@@ -244,7 +244,8 @@ def write_tokenizer(writer: GGUFWriter, tokenizer: Any, rows: int) -> None:
         writer.add_token_scores([scores.get(token, -1e6) for token in tokens])
         settings = json.dumps([data.get("normalizer"), data.get("pre_tokenizer")])
         writer.add_add_space_prefix(
-            '"Prepend"' in settings or bool(re.search(r'"prepend_scheme": "(always|first)"', settings))
+            '"Prepend"' in settings
+            or bool(re.search(r'"prepend_scheme": "(always|first)"', settings))
         )
     _write_specials(writer, tokenizer, rows)
 

@@ -69,7 +69,15 @@ def read_weights(
     def read(name: str) -> tuple[str, Tensor]:
         info = infos[wanted[name]]
         chosen = rows if info.name in ("token_embd.weight", "output.weight") else None
-        return name, _tensor(path, head.data_start + info.offset, info, chosen, name, config, dtype)
+        return name, _tensor(
+            path,
+            head.data_start + info.offset,
+            info,
+            rows=chosen,
+            name=name,
+            config=config,
+            dtype=dtype,
+        )
 
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         return dict(pool.map(read, wanted))
@@ -79,6 +87,7 @@ def _tensor(
     path: Path,
     start: int,
     info: TensorInfo,
+    *,
     rows: np.ndarray | None,
     name: str,
     config: Any,

@@ -26,7 +26,10 @@ def chat_logprobs(tokens: Iterable[TokenChoice]) -> dict[str, Any]:
 
     return {
         "content": [
-            {**entry(t.token, t.logprob), "top_logprobs": [entry(*other) for other in t.alternatives]}
+            {
+                **entry(t.token, t.logprob),
+                "top_logprobs": [entry(*other) for other in t.alternatives],
+            }
             for t in tokens
         ],
         "refusal": None,
@@ -50,6 +53,7 @@ def chat_body(
     reply_id: str,
     created: int,
     model: str,
+    *,
     replies: Sequence[Reply],
     tokens: Sequence[Sequence[TokenChoice]],
     with_logprobs: bool,
@@ -78,6 +82,7 @@ def completion_body(
     reply_id: str,
     created: int,
     model: str,
+    *,
     replies: Sequence[Reply],
     tokens: Sequence[Sequence[TokenChoice]],
     with_logprobs: bool,

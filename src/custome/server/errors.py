@@ -95,7 +95,9 @@ def tell_errors(app: FastAPI) -> None:
         param = ".".join(str(part) for part in first["loc"][1:]) or None
         problem = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
         return JSONResponse(
-            error_body(f"{param}：{problem}" if param else problem, "invalid_request_error", param=param),
+            error_body(
+                f"{param}：{problem}" if param else problem, "invalid_request_error", param=param
+            ),
             status_code=400,
         )
 

@@ -115,10 +115,10 @@ async def _answer(
                 reply_id,
                 created,
                 body.model,
-                replies,
-                writing.tokens,
-                options.logprobs is not None,
-                body.choices(),
+                replies=replies,
+                tokens=writing.tokens,
+                with_logprobs=options.logprobs is not None,
+                choices_each=body.choices(),
             )
         )
     try:

@@ -253,7 +253,9 @@ class ChatRequest(Common):
 
     def setting(self, scene: SceneRequest) -> Setting:
         """How the scene is set; system messages are told beside the persona."""
-        system_text = "\n".join(m.text() for m in self.messages if m.role in ("system", "developer"))
+        system_text = "\n".join(
+            m.text() for m in self.messages if m.role in ("system", "developer")
+        )
         return replace(scene.setting(), system_text=system_text)
 
     def options(self) -> GenerateOptions:

@@ -74,6 +74,7 @@ class EncodedData:
 def encode(
     recipe: Recipe,
     base_folder: Path,
+    *,
     train_samples: list[Sample],
     valid_samples: list[Sample],
     novels: list[Novel],

@@ -8,11 +8,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from accelerate import Accelerator
+from typing import Any
 
 from ..config import Recipe
 from ..corpus.cast import take_cast
@@ -20,10 +17,9 @@ from ..corpus.formats import sample_row
 from ..corpus.reading import Novel, read_novel
 from ..errors import InputError
 from ..files import remove_leftovers, write_jsonl, write_text
-from ..models import adapters, vocab
-from ..models.compute import DTYPES, ComputeType, pick_device, remember_few_products, training_type
+from ..models import vocab
+from ..models.compute import ComputeType, pick_device, remember_few_products, training_type
 from ..models.loading import (
-    load_model,
     skeleton,
     token_rows,
     trust_code_in,
@@ -31,44 +27,26 @@ from ..models.loading import (
 from ..models.run_folder import (
     VALID_FILE,
     RunInfo,
-    has_adapter,
     has_run,
     write_run,
     write_vocabulary,
 )
 from ..models.sources import fingerprint, resolve_base
 from ..recipe_file import dump
-from ..reporter import FanOut, JsonlReporter, NullReporter, Reporter
-from ..tuning_methods import METHOD_NAMES, Method
+from ..reporter import NullReporter, Reporter
 from ..types import Sample
-from . import launch, sharding, trainer
-from .assembly import make_learner, make_trainable, quantization, set_up
-from .checkpoint import Checkpoints, Progress
+from . import launch
+from .checkpoint import Progress
 from .curves import draw_curves
-from .data import (
-    Batching,
-    StepPlan,
-)
-from .encoded_data import EncodedData, PrepareSamples, encode, trimmed
-from .methods import Attached, check_method, count
+from .encoded_data import PrepareSamples, encode, trimmed
+from .learning import RunData, RunPlace, TrainResult, learn
+from .methods import check_method
 from .run_claim import check_same, claim
-from .run_plan import activation_cache, loop_config, make_step_plan
+from .run_plan import make_step_plan
 from .run_samples import data_files, load_samples
-from .validation import Validation
 from .watch import (
     Panel,
-    keep_samples_until,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """How a run ended."""
-
-    folder: Path
-    status: Literal["complete", "stopped"]
-    progress: Progress
-    steps: int
 
 
 def finetune(
@@ -111,62 +89,48 @@ def finetune(
             launch.announce(folder)
         else:
             reporter = NullReporter()
-        place = Place(
+        place = RunPlace(
             folder=folder, accelerator=accelerator, compute_type=compute_type, reporter=reporter
         )
-        material = _read(recipe, place, samples, novels, replay_texts, prepare_samples, home)
-        info = _begin(recipe, place, material, samples[1], resume=resume)
-        material = _trim(recipe, place, material, panel)
-        learnt = _learn(recipe, place, material, panel, stop, resume=resume)
-        if accelerator.is_main_process:
-            draw_curves(folder)  # only now: drawing takes memory of its own
-            if learnt.status == "complete":
-                results = _results(learnt.progress, accelerator.device.type)
-                write_run(folder, dataclasses.replace(info, status="complete", results=results))
-        accelerator.wait_for_everyone()
+        run_data = _read(
+            recipe,
+            place,
+            samples=samples,
+            novels=novels,
+            replay_texts=replay_texts,
+            prepare_samples=prepare_samples,
+            home=home,
+        )
+        info = _begin(recipe, place, run_data, samples[1], resume=resume)
+        run_data = _trim(recipe, place, run_data, panel)
+        learnt = learn(recipe, place, run_data, panel, stop, resume=resume)
+        _write_down(place, info, learnt)
         accelerator.end_training()
         return learnt
     finally:
         launch.leave(folder)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a run takes place."""
-
-    folder: Path
-    accelerator: Accelerator
-    compute_type: ComputeType
-    reporter: Reporter
-
-    @property
-    def device(self) -> str:
-        return self.accelerator.device.type
-
-    @property
-    def is_main(self) -> bool:
-        return self.accelerator.is_main_process
-
-
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """What a run learns from, and on what."""
-
-    base_folder: Path
-    data: EncodedData
-    plan: StepPlan
-    steps: int
+def _write_down(place: RunPlace, info: RunInfo, learnt: TrainResult) -> None:
+    """The curves and, of a run that is complete, what came of it."""
+    if place.is_main:
+        draw_curves(place.folder)  # only now: drawing takes memory of its own
+        if learnt.status == "complete":
+            results = _results(learnt.progress, place.accelerator.device.type)
+            write_run(place.folder, dataclasses.replace(info, status="complete", results=results))
+    place.accelerator.wait_for_everyone()
 
 
 def _read(
     recipe: Recipe,
-    place: Place,
+    place: RunPlace,
+    *,
     samples: tuple[list[Sample], list[Sample]],
     novels: list[Novel],
     replay_texts: Sequence[str],
     prepare_samples: PrepareSamples | None,
     home: Path | None,
-) -> Material:
+) -> RunData:
     """Fetch the base, see that the method fits it, encode the samples."""
     place.reporter.stage("底座和样本")
     with place.accelerator.main_process_first():  # the others find it fetched
@@ -174,26 +138,33 @@ def _read(
     trust_code_in(base_folder, recipe.model.trust_remote_code, recipe.model.base_model)
     check_method(skeleton(base_folder), recipe.method)
     data = encode(
-        recipe, base_folder, *samples, novels, replay_texts, prepare_samples, place.reporter
+        recipe,
+        base_folder,
+        train_samples=samples[0],
+        valid_samples=samples[1],
+        novels=novels,
+        replay_texts=replay_texts,
+        prepare_samples=prepare_samples,
+        reporter=place.reporter,
     )
     plan, steps = make_step_plan(recipe, data)
-    return Material(base_folder=base_folder, data=data, plan=plan, steps=steps)
+    return RunData(base_folder=base_folder, data=data, plan=plan, steps=steps)
 
 
 def _begin(
-    recipe: Recipe, place: Place, material: Material, valid: list[Sample], *, resume: bool
+    recipe: Recipe, place: RunPlace, run_data: RunData, valid: list[Sample], *, resume: bool
 ) -> RunInfo:
     """Write down what this run is; a resumed one must be the same."""
     info = RunInfo(
         status="running",
         base_model=recipe.model.base_model,
-        base_fingerprint=fingerprint(material.base_folder),
-        chat_format=material.data.chat_format.name,
-        data_fingerprint=material.data.fingerprint,
+        base_fingerprint=fingerprint(run_data.base_folder),
+        chat_format=run_data.data.chat_format.name,
+        data_fingerprint=run_data.data.fingerprint,
         seed=recipe.train.seed,
-        steps=material.steps,
+        steps=run_data.steps,
         compute_type=place.compute_type,
-        characters=material.data.people,
+        characters=run_data.data.people,
         data_files=data_files(recipe),
         versions=launch.versions(),
         started_in=str(Path.cwd()),
@@ -214,56 +185,15 @@ def _begin(
     return info
 
 
-def _trim(recipe: Recipe, place: Place, material: Material, panel: Panel | None) -> Material:
+def _trim(recipe: Recipe, place: RunPlace, run_data: RunData, panel: Panel | None) -> RunData:
     """With the vocabulary cut to what will be used, where the recipe wants that and the tokenizer can."""
-    data = material.data
+    data = run_data.data
     if recipe.model.vocabulary == "auto" and vocab.can_trim(data.tokenizer):
         asked = panel.asked(data.chat_format.kind) if panel else ()
-        data = trimmed(data, token_rows(material.base_folder), place.reporter, asked)
+        data = trimmed(data, token_rows(run_data.base_folder), place.reporter, asked)
     if place.is_main:
         write_vocabulary(place.folder, data.tokenizer, data.kept)
-    return dataclasses.replace(material, data=data)
-
-
-def _learn(
-    recipe: Recipe,
-    place: Place,
-    material: Material,
-    panel: Panel | None,
-    stop: launch.StopRequest | None,
-    *,
-    resume: bool,
-) -> TrainResult:
-    """Load the base, put the method on it, train, and prove that what was saved does something."""
-    accelerator, data = place.accelerator, material.data
-    launch.release_memory()
-    place.reporter.stage(f"载入底座模型（{place.device}，{place.compute_type}）")
-    base, batching = _load(recipe, place, material)
-    launch.give_back_freed()
-    first = data.examples[-1]
-    prompt = list(first.ids[: first.replies[0][0] or 1])
-    with accelerator.autocast():
-        base_logits = adapters.last_logits(base, prompt)
-    launch.seed_step(recipe.train.seed, 0)
-    attached = make_trainable(base, recipe, steps=material.steps, kept=data.kept)
-    _report_trainable(attached, recipe.method, place.reporter)
-    validation = Validation(
-        folder=place.folder,
-        model=attached.model,
-        data=data,
-        most=recipe.checks.eval_samples,
-        panel=panel,
-    )
-    result = _run(recipe, place, material, attached, batching, validation, stop, resume=resume)
-    if result.status == "complete":
-        accelerator.wait_for_everyone()
-        if not _shares(recipe, accelerator):  # one process alone cannot ask a model shared out
-            with accelerator.autocast():
-                change = adapters.check_adapter_works(
-                    attached.model, place.folder, prompt, base_logits
-                )
-            place.reporter.note(f"适配器已重新读回并核对：提示末尾的 logit 最多改变 {change:.2f}")
-    return result
+    return dataclasses.replace(run_data, data=data)
 
 
 def _check_given(
@@ -297,102 +227,6 @@ def _where(recipe: Recipe, home: Path | None) -> tuple[str, ComputeType]:
             "--compute-type bf16 或 fp32",
         )
     return device, compute_type
-
-
-def _load(recipe: Recipe, place: Place, material: Material) -> tuple[Any, Batching]:
-    """The frozen base, set up the way its samples will be batched."""
-    base = load_model(
-        material.base_folder,
-        place.device,
-        quantize=quantization(recipe),
-        kept=material.data.kept,
-        dtype=DTYPES[place.compute_type],
-    )
-    return base, set_up(base, recipe, material.data.tokenizer.pad_token_id)
-
-
-def _report_trainable(attached: Attached, method: Method, reporter: Reporter) -> None:
-    trainable, total = count(attached.model)
-    reporter.note(
-        f"{METHOD_NAMES[type(method)]}：可训练参数 {trainable:,} / {total:,}（{100 * trainable / total:.2f}%）"
-    )
-    for note in attached.notes:
-        reporter.note(note)
-
-
-def _shares(recipe: Recipe, accelerator: Accelerator) -> bool:
-    """Are the weights shared out among processes?"""
-    return recipe.model.sharding != "none" and accelerator.num_processes > 1
-
-
-def _run(
-    recipe: Recipe,
-    place: Place,
-    material: Material,
-    attached: Attached,
-    batching: Batching,
-    validation: Validation,
-    stop: launch.StopRequest | None,
-    *,
-    resume: bool,
-) -> TrainResult:
-    """Build what the loop needs, run it, leave the best adapter in the folder."""
-    folder, accelerator, steps = place.folder, place.accelerator, material.steps
-    examples, model = material.data.examples, attached.model
-    shares = _shares(recipe, accelerator)
-    cache = activation_cache(
-        recipe, model, batching, examples, steps, folder, accelerator.num_processes
-    )
-    learner = make_learner(attached, recipe, batching, accelerator, cache, shares=shares)
-    checkpoints = Checkpoints(folder / "checkpoints", recipe.checks.keep_checkpoints)
-    progress, newest = Progress(), checkpoints.latest() if resume else None
-    if newest is not None:
-        progress = checkpoints.load(newest, model, learner.optimizer, attached.load_state)
-        place.reporter.note(
-            f"从 {newest.name} 接着训练：共 {steps} 步，还有 {max(0, steps - progress.step)} 步；最好的验证损失 {progress.best_loss:.3f}（第 {progress.best_step} 步）"
-        )
-    metrics = _metrics(place, progress.step if newest else -1)
-
-    def save_best(now: Progress) -> None:
-        state = sharding.whole(adapters.trained_state(model)) if shares else None
-        if place.is_main:
-            adapters.save_adapter(model, folder, state)
-
-    metrics.stage(f"训练：{steps} 步 × {recipe.train.batch_size} 条")
-    place.reporter.note(f"另开一个窗口看曲线和回答：custome watch {folder}")
-    request = stop or launch.StopRequest(folder)
-    try:
-        with launch.stop_on_signal(request):
-            progress = trainer.train(
-                learner,
-                examples,
-                material.plan,
-                loop_config(recipe, steps),
-                checkpoints=checkpoints,
-                progress=progress,
-                stop=request,
-                validate=lambda step: validation(learner, step, metrics),
-                save_best=save_best,
-                reporter=metrics,
-            )
-    finally:
-        metrics.close()
-    patience = recipe.checks.patience
-    early = bool(patience) and progress.evals_without_gain >= patience
-    if progress.step < steps and not early:
-        return TrainResult(folder=folder, status="stopped", progress=progress, steps=steps)
-    accelerator.wait_for_everyone()
-    if not has_adapter(folder):  # resumed with fewer steps, before anything was validated
-        save_best(progress)
-    return TrainResult(folder=folder, status="complete", progress=progress, steps=steps)
-
-
-def _metrics(place: Place, after: int) -> FanOut:
-    """Where measurements go; what an interrupted run wrote behind step `after` is taken back."""
-    filed = [JsonlReporter(place.folder / "metrics.jsonl", after)] if place.is_main else []
-    if place.is_main:
-        keep_samples_until(place.folder, after)
-    return FanOut([place.reporter, *filed, launch.TrackerReporter(place.accelerator)])
 
 
 def _results(progress: Progress, device: str) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def attention_by_sample(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
+    *,
     dropout: float = 0.0,
     scaling: float | None = None,
     sliding_window: int | None = None,
@@ -85,7 +86,7 @@ def attention_by_sample(
         return short.transpose(1, 2), None
     if query.device.type == "cuda":
         return attention_by_length(
-            query, key, value, tuple(lengths), scale, dropout, sliding_window
+            query, key, value, tuple(lengths), scale, dropout=dropout, window=sliding_window
         ), None
     out, grouped = [], key.shape[1] != query.shape[1]
     for q, k, v in zip(
@@ -116,6 +117,7 @@ def attention_by_length(
     value: Tensor,
     lengths: tuple[int, ...],
     scale: float,
+    *,
     dropout: float = 0.0,
     window: int | None = None,
 ) -> Tensor:

@@ -62,6 +62,7 @@ def activation_cache(
     recipe: Recipe,
     model: Any,
     batching: Batching,
+    *,
     examples: list[Example],
     steps: int,
     folder: Path,

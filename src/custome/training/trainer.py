@@ -98,7 +98,15 @@ def train(
         _save(learner, checkpoints, progress)
     stopping = False
     while progress.step < loop.steps and not stopping and not _exhausted(progress, loop):
-        progress = _advance(learner, examples, plan, loop, checkpoints, progress, reporter)
+        progress = _advance(
+            learner,
+            examples,
+            plan,
+            loop=loop,
+            checkpoints=checkpoints,
+            progress=progress,
+            reporter=reporter,
+        )
         last = progress.step == loop.steps
         if last or (loop.eval_steps and progress.step % loop.eval_steps == 0):
             progress = _look_up(validate, save_best, progress, reporter)
@@ -117,6 +125,7 @@ def _advance(
     learner: Learner,
     examples: Sequence[Example],
     plan: StepPlan,
+    *,
     loop: LoopConfig,
     checkpoints: Checkpoints,
     progress: Progress,

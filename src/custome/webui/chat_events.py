@@ -23,7 +23,8 @@ from ..apps.cosplay.card import Card, read_card, write_json, write_png
 from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene, scene_of
-from ..apps.cosplay.service import TITLE, ConversationService, Grown, Tab
+from ..apps.cosplay.service import TITLE, ConversationService
+from ..apps.cosplay.writing import Grown, Tab
 from ..conversations.budget import Prompt
 from ..conversations.records import Chat, Turn
 from ..errors import CustomeError, InputError
@@ -563,7 +564,9 @@ def _card_page(card: Card) -> str:
         ("开场白", card.greeting),
         ("例句", card.examples),
     ]
-    body = "".join(f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in fields if text)
+    body = "".join(
+        f"<dt>{title}</dt><dd>{html.escape(text)}</dd>" for title, text in fields if text
+    )
     book = (
         f"<dt>世界书</dt><dd>{len(card.book.entries)} 条</dd>"
         if card.book and card.book.entries

@@ -16,7 +16,8 @@ from ..apps.cosplay import transcript
 from ..apps.cosplay.choosing import drawn as drawn_by
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene
-from ..apps.cosplay.service import ConversationService, Tab
+from ..apps.cosplay.service import ConversationService
+from ..apps.cosplay.writing import Tab
 from ..conversations.store import Store
 from ..engine.base import Engine, ServedModel
 from ..types import GenerateOptions
@@ -66,7 +67,9 @@ _DARK = "() => { document.body.classList.toggle('dark'); }"
 class _Page:
     """The components, and which event each of them sets off."""
 
-    def __init__(self, play: ConversationService, progress: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, play: ConversationService, progress: Callable[[], str] | None = None
+    ) -> None:
         self.play, self.events, self._progress = play, ChatEvents(play), progress
 
     # -- layout ------------------------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from custome.apps.cosplay.persona_prefix import with_persona_prefix
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
 from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
-from custome.apps.cosplay.service import ConversationService, Tab
+from custome.apps.cosplay.service import ConversationService
 from custome.apps.cosplay.transcript import read, written
+from custome.apps.cosplay.writing import Tab
 from custome.conversations.records import Turn
 from custome.conversations.store import Store
 from custome.corpus.build import build

@@ -14,7 +14,8 @@ from custome.apps.cosplay.lorebook import Entry, Lorebook
 from custome.apps.cosplay.prompt import Said, Setting, write_prompt
 from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene, scene_of
-from custome.apps.cosplay.service import ConversationService, Tab
+from custome.apps.cosplay.service import ConversationService
+from custome.apps.cosplay.writing import Tab
 from custome.conversations.store import Store
 from custome.corpus.cast import Cast
 from custome.engine.base import Cancel, ServedModel

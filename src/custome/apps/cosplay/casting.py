@@ -201,7 +201,9 @@ class Company:
             ),
             (),
         )
-        known_facts = [fact for fact in facts if with_facts and (as_of is None or fact.chapter <= as_of)]
+        known_facts = [
+            fact for fact in facts if with_facts and (as_of is None or fact.chapter <= as_of)
+        ]
         parts += [f"{fact.text}（第{fact.chapter}回）" for fact in known_facts[:TOLD]]
         if self_called := self._self(own, novel):
             parts.append(f"自称“{self_called}”。")
@@ -242,7 +244,9 @@ class Company:
 
     def _told_by(self, novel: str, as_of: int) -> str:
         """Everything said in a book up to a chapter, and by whom."""
-        by_person = [self._lines_by(name, as_of) for name in self._people if self.novel(name) == novel]
+        by_person = [
+            self._lines_by(name, as_of) for name in self._people if self.novel(name) == novel
+        ]
         return "\n".join(
             part
             for lines in by_person

@@ -99,15 +99,7 @@ def write_prompt(
     examples = writer.own_lines(said, lines)
     writer.add("前情", setting.summary)
     head = [part.text for part in writer.parts]
-    # These two stand right before the reply; a model that writes prose is not told what to do.
-    reminders = [] if novel else [("叮嘱", card.reminder)]
-    last = [
-        (title, filled(text, card, user).strip())
-        for title, text in (("作者注", setting.note), *reminders)
-    ]
-    for title, text in last:
-        writer.add(title, text)
-    notes = [text for _, text in last if text]
+    notes = writer.notes()
     for lesson in lessons:
         writer.add("示范", f"{lesson.context}\n{lesson.chat}")
     used = sum(part.tokens for part in writer.parts) + LEFT_FREE
@@ -115,7 +107,17 @@ def write_prompt(
     while True:
         shown = said[len(said) - len(turns) :]
         whole = len(shown) == len(said)
-        request = _request(card, shown, head, notes, user, setting, novel, whole, lessons)
+        request = _request(
+            card,
+            shown,
+            head=head,
+            notes=notes,
+            user=user,
+            setting=setting,
+            novel=novel,
+            whole=whole,
+            lessons=lessons,
+        )
         if len(turns) <= 1 or engine.prompt_tokens(request) <= room:
             break
         del turns[0]  # what stands between the parts was more than was left free
@@ -186,6 +188,15 @@ class _Writer:
             used = sum(part.tokens for part in self.parts if part.title == "例句")
             if self.engine.count_tokens(example) <= room - used:
                 self.add("例句", example, "人物卡里的")
+
+    def notes(self) -> list[str]:
+        """What stands right before the reply; a model that writes prose is given no orders."""
+        reminders = [] if self.novel else [("叮嘱", self.card.reminder)]
+        found = []
+        for title, text in (("作者注", self.setting.note), *reminders):
+            found.append(filled(text, self.card, self.user).strip())
+            self.add(title, found[-1])
+        return [text for text in found if text]
 
     def turn(self, one: Said) -> Part:
         text = _spoken(one, self.card, self.user, self.setting, self.novel)
@@ -268,6 +279,7 @@ def _spoken(one: Said, card: Card, user: str, setting: Setting, novel: bool) -> 
 def _request(
     card: Card,
     said: Sequence[Said],
+    *,
     head: Sequence[str],
     notes: Sequence[str],
     user: str,

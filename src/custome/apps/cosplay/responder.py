@@ -368,5 +368,7 @@ def _to_sum_up(said: Sequence[Said], before: str) -> Request:
     conversation = "\n".join(f"{one.name or '叙述'}：{one.text}" for one in said if one.text)
     order = "把下面的对话写成一段前情，两百字以内：谁做了什么、说定了什么、还有什么没有做。只写前情，不要评论。"
     return Request(
-        messages=(Message(role="user", content="\n\n".join(filter(None, (order, before, conversation)))),)
+        messages=(
+            Message(role="user", content="\n\n".join(filter(None, (order, before, conversation)))),
+        )
     )

@@ -5,56 +5,30 @@ Nothing is kept here but who is generating. A page and a terminal show what the 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from ...conversations.budget import Part, Prompt
 from ...conversations.records import Chat, Summary, Turn
 from ...conversations.running import Running
 from ...conversations.store import Store
-from ...engine.base import Cancel, OnPiece, ServedModel, stream_of
+from ...engine.base import Cancel, ServedModel, stream_of
 from ...errors import CustomeError, InputError
 from ...models.chat_format import ends_with_cue
-from ...models.normalisation import normalise
-from ...types import GenerateOptions, Message, Reply, Request
+from ...types import GenerateOptions
 from .card import Card, filled
 from .casting import open_company
 from .own_cards import OwnCards
 from .prompt import GUEST, Said
-from .responder import Responder, Spoken
+from .responder import Responder
 from .scene import Scene, kept_scene
-from .summing import keep_made, sum_up
+from .summing import keep_made
+from .writing import Grown, Tab, Writer, as_prose, said_of
 
-SHOW_EVERY_S = 0.05
-"""A fast engine writes more often than a browser can draw …"""
-KEEP_EVERY_S = 1.0
-"""… and more often than a disk should be written to: a crash costs this much of a reply."""
 LONGEST = 2_000
 """Characters one may say at once."""
 TITLE = 18
 """Characters of the first words that name a conversation."""
-PROSE = 9
-"""Turns that are told where the user writes the cues."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tab:
-    """What a browser tab looks at."""
-
-    owner: str
-    chat: str = ""
-    """Id of the conversation; '' for one nothing was said in yet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grown:
-    """A conversation while somebody speaks."""
-
-    chat: Chat
-    usage: str = ""
-    """How fast, how full; with the last of a reply."""
 
 
 class ConversationService:
@@ -122,15 +96,14 @@ class ConversationService:
             asked = self.store.say(
                 tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True
             )
-            answered = False
+            writer, answered = self._writer(tab, responder, scene, options, cancel), False
             try:
-                yield tab, self._grown(tab)
+                yield tab, Grown(chat=self.chat(tab))
                 alone = not scene.people or ends_with_cue(words)
                 for _ in range(1 if alone else max(1, scene.answers)):
                     if cancel.is_set():
                         break
-                    name = self._next(responder, tab, scene, words)
-                    for grown in self._answer(tab, cancel, responder, name, scene, options):
+                    for grown in writer.answer(writer.next_speaker(words)):
                         answered = answered or not grown.chat.turns[-1].by_user  # if only in part
                         yield tab, grown
             except Exception:
@@ -147,16 +120,13 @@ class ConversationService:
         responder = self.responder(model, tab.owner)
         with self.running.generation(tab.chat, key) as cancel:  # read only what is whole
             chat = self.chat(tab)
+            writer = self._writer(tab, responder, scene, options, cancel)
             last = next((turn for turn in reversed(chat.turns) if not turn.by_user), None)
-            if last is None or chat.turns[-1].by_user:
-                if chat.turns:
-                    name = self._next(responder, tab, scene, chat.turns[-1].text)
-                    yield from self._answer(tab, cancel, responder, name, scene, options)
-                return
-            number = self.store.another(tab.chat, tab.owner, last.id)
-            yield from self._answer(
-                tab, cancel, responder, last.name, scene, options, into=(last.id, number)
-            )
+            if last is not None and not chat.turns[-1].by_user:
+                number = self.store.another(tab.chat, tab.owner, last.id)
+                yield from writer.answer(last.name, into=(last.id, number))
+            elif chat.turns:
+                yield from writer.answer(writer.next_speaker(chat.turns[-1].text))
 
     def greet(self, tab: Tab, model: str, scene: Scene) -> Tab:
         """A new conversation that the people of a scene begin, in the words of their cards; the others of a card are versions.
@@ -199,18 +169,10 @@ class ConversationService:
         """More of the last reply."""
         responder = self.responder(model, tab.owner)
         with self.running.generation(tab.chat, key) as cancel:
-            chat = self.chat(tab)
-            if not chat.turns or chat.turns[-1].by_user or not chat.turns[-1].name:
+            turns = self.chat(tab).turns
+            if not turns or turns[-1].by_user or not turns[-1].name:
                 raise InputError("最后一句不是人物说的，没有可以接着说的", "先说一句，等人回答")
-            last = chat.turns[-1]
-
-            def write(on_piece: OnPiece) -> Reply:
-                said = said_of(chat.turns)
-                return responder.go_on(
-                    last.name, said, scene.setting, options, on_piece=on_piece, cancel=cancel
-                )
-
-            yield from self._written(tab, cancel, last.id, last.chosen, last.text, write, responder)
+            yield from self._writer(tab, responder, scene, options, cancel).go_on(turns[-1])
 
     def for_user(
         self, tab: Tab, key: str, model: str, scene: Scene, options: GenerateOptions
@@ -233,104 +195,6 @@ class ConversationService:
             for piece in pieces:
                 yield piece.text
 
-    def _next(self, responder: Responder, tab: Tab, scene: Scene, words: str) -> str:
-        """Whose turn it is; '' when the user's words say so themselves."""
-        if not scene.people or ends_with_cue(words):
-            return ""
-        return responder.next_speaker(scene.people, said_of(self.chat(tab).turns), scene.order)
-
-    def _answer(
-        self,
-        tab: Tab,
-        cancel: Cancel,
-        responder: Responder,
-        name: str,
-        scene: Scene,
-        options: GenerateOptions,
-        into: tuple[int, int] | None = None,
-    ) -> Iterator[Grown]:
-        """One reply, written into a new turn or into a version of one that is there."""
-        turns = self.chat(tab).turns
-        said = said_of([turn for turn in turns if into is None or turn.id != into[0]])
-        turn, number = into or (
-            self.store.say(tab.chat, tab.owner, name, "", by_user=False, finished=False),
-            0,
-        )
-        spoken: list[Spoken] = []
-
-        def write(on_piece: OnPiece) -> Reply:
-            if not name:
-                return responder.engine.run(_as_prose(said, responder), options, on_piece, cancel)
-            spoken.append(
-                responder.speak(
-                    name,
-                    said,
-                    scene.setting,
-                    options,
-                    candidates=scene.candidates,
-                    among=scene.people,
-                    on_piece=on_piece,
-                    cancel=cancel,
-                )
-            )
-            return spoken[0].reply
-
-        yield from self._written(tab, cancel, turn, number, "", write, responder)
-        if spoken:
-            left = said[: spoken[0].prompt.left_out]
-            sum_up(self.store, tab.chat, tab.owner, responder, left, cancel)
-
-    def _written(
-        self,
-        tab: Tab,
-        cancel: Cancel,
-        turn: int,
-        number: int,
-        head: str,
-        write: Callable[[OnPiece], Reply],
-        responder: Responder,
-    ) -> Iterator[Grown]:
-        """Let a reply be written behind `head`, kept as it grows."""
-        text, finished, started, shown, kept = "", False, time.monotonic(), 0.0, time.monotonic()
-        chat = self.chat(tab)
-
-        def keep(finished: bool, stats: dict[str, Any] | None = None) -> None:
-            self.store.write(
-                tab.chat,
-                tab.owner,
-                turn,
-                head + text,
-                finished=finished,
-                stats=stats,
-                number=number,
-            )
-
-        try:
-            for piece in stream_of(write, cancel):
-                text, now = piece.text, time.monotonic()
-                if piece.reply is not None and (text or head):
-                    finished = True
-                    keep(True, _how(piece.reply))
-                    yield Grown(
-                        chat=self.chat(tab),
-                        usage=_usage(piece.reply, now - started, responder.engine.max_context),
-                    )
-                if piece.reply is not None:
-                    continue
-                if now - kept >= KEEP_EVERY_S:
-                    kept = now
-                    keep(False)
-                if now - shown >= SHOW_EVERY_S:
-                    shown = now
-                    yield Grown(chat=_with(chat, turn, head + text))
-        finally:
-            if not finished and (
-                text or head
-            ):  # stopped, the tab closed, or the engine gone: nothing more will come
-                keep(True)
-            elif not finished:
-                self.store.drop_version(tab.chat, tab.owner, turn, number)
-
     def sum_up_now(self, tab: Tab, key: str, model: str) -> str:
         """A summary of all but the last two turns, in place of whatever was there."""
         responder = self.responder(model, tab.owner)
@@ -341,6 +205,23 @@ class ConversationService:
             before = self.chat(tab).summary.text
             keep_made(self.store, tab.chat, tab.owner, before, text, len(said))
         return text
+
+    def _writer(
+        self,
+        tab: Tab,
+        responder: Responder,
+        scene: Scene,
+        options: GenerateOptions,
+        cancel: Cancel,
+    ) -> Writer:
+        return Writer(
+            store=self.store,
+            tab=tab,
+            responder=responder,
+            scene=scene,
+            options=options,
+            cancel=cancel,
+        )
 
     def _keep(self, tab: Tab, scene: Scene, model: str) -> None:
         """The scene as it is now; of its summary the words."""
@@ -378,9 +259,6 @@ class ConversationService:
         )
         return asked + 1 < len(turns) and turns[asked].text == words.strip()
 
-    def _grown(self, tab: Tab) -> Grown:
-        return Grown(chat=self.chat(tab))
-
     def prompt(
         self, tab: Tab, model: str, scene: Scene, options: GenerateOptions, words: str
     ) -> Prompt:
@@ -389,7 +267,7 @@ class ConversationService:
         if words.strip():
             said = [*said, Said(name=scene.user or GUEST, text=words.strip(), by_user=True)]
         if ends_with_cue(words) or not scene.people:
-            request = _as_prose(said, responder)
+            request = as_prose(said, responder)
             text = request.messages[0].content
             part = Part(
                 title="原文",
@@ -421,51 +299,3 @@ def responder_of(one: ServedModel, own: Mapping[str, Card] | None = None) -> Res
         p.name: Card(name=p.name, cue=p.cue) for p in one.people if p.name not in company.names
     }
     return Responder(one.engine, company, {**plain, **(own or {})})
-
-
-def said_of(turns: Sequence[Turn]) -> list[Said]:
-    return [
-        Said(name=turn.name, text=turn.text, by_user=turn.by_user) for turn in turns if turn.text
-    ]
-
-
-def _with(chat: Chat, turn: int, text: str) -> Chat:
-    """The conversation with a turn that is being written."""
-    turns = tuple(
-        replace(one, versions=(*one.versions[: one.chosen], text, *one.versions[one.chosen + 1 :]))
-        if one.id == turn
-        else one
-        for one in chat.turns
-    )
-    return replace(chat, turns=turns)
-
-
-def _as_prose(said: Sequence[Said], responder: Responder) -> Request:
-    """A conversation whose last words say themselves who answers."""
-    prose = []
-    for one in said[-PROSE:]:
-        words = one.text if one.by_user else f"“{one.text}”"
-        prose.append(words if one.by_user or not one.name else f"{one.name}曰：{words}")
-    text = "".join(prose)
-    return Request(
-        messages=(
-            Message(
-                role="user", content=normalise(text) if responder.engine.kind == "novel" else text
-            ),
-        )
-    )
-
-
-def _how(reply: Reply) -> dict[str, Any]:
-    return {
-        "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": reply.completion_tokens,
-        "finish": reply.finish_reason,
-    }
-
-
-def _usage(reply: Reply, seconds: float, context: int) -> str:
-    used = reply.prompt_tokens + reply.completion_tokens
-    return (
-        f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
-    )

@@ -19,7 +19,7 @@ from ...resources import custome_home
 from .self_replay import self_replay
 
 if TYPE_CHECKING:
-    from ...training.finetune import TrainResult
+    from ...training.learning import TrainResult
 
 
 @dataclass(frozen=True, kw_only=True)

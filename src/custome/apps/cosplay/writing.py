@@ -1,0 +1,211 @@
+"""Replies written into a conversation as they come: kept as they grow, shown as they grow, stopped by their cancel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...conversations.records import Chat, Turn
+from ...conversations.store import Store
+from ...engine.base import Cancel, OnPiece, stream_of
+from ...models.chat_format import ends_with_cue
+from ...models.normalisation import normalise
+from ...types import GenerateOptions, Message, Reply, Request
+from .prompt import Said
+from .responder import Responder, Spoken
+from .scene import Scene
+from .summing import sum_up
+
+SHOW_EVERY_S = 0.05
+"""A fast engine writes more often than a browser can draw …"""
+KEEP_EVERY_S = 1.0
+"""… and more often than a disk should be written to: a crash costs this much of a reply."""
+PROSE = 9
+"""Turns that are told where the user writes the cues."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """What a browser tab looks at."""
+
+    owner: str
+    chat: str = ""
+    """Id of the conversation; '' for one nothing was said in yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown:
+    """A conversation while somebody speaks."""
+
+    chat: Chat
+    usage: str = ""
+    """How fast, how full; with the last of a reply."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """Writes what people say into a conversation that nobody else is writing into."""
+
+    store: Store
+    tab: Tab
+    responder: Responder
+    scene: Scene
+    options: GenerateOptions
+    cancel: Cancel
+
+    def next_speaker(self, words: str) -> str:
+        """Whose turn it is; '' when the user's words say so themselves."""
+        if not self.scene.people or ends_with_cue(words):
+            return ""
+        said = said_of(self._chat().turns)
+        return self.responder.next_speaker(self.scene.people, said, self.scene.order)
+
+    def answer(self, name: str, into: tuple[int, int] | None = None) -> Iterator[Grown]:
+        """One reply of `name`, of whoever the words before name for ''.
+
+        Args:
+            into: (turn, version) to write it into; a new turn without.
+        """
+        turns = [one for one in self._chat().turns if into is None or one.id != into[0]]
+        said = said_of(turns)
+        turn, number = into or (self._new_turn(name), 0)
+        spoken: list[Spoken] = []
+
+        def write(on_piece: OnPiece) -> Reply:
+            if not name:
+                request = as_prose(said, self.responder)
+                return self.responder.engine.run(request, self.options, on_piece, self.cancel)
+            spoken.append(
+                self.responder.speak(
+                    name,
+                    said,
+                    self.scene.setting,
+                    self.options,
+                    candidates=self.scene.candidates,
+                    among=self.scene.people,
+                    on_piece=on_piece,
+                    cancel=self.cancel,
+                )
+            )
+            return spoken[0].reply
+
+        yield from self._written(turn, number, "", write)
+        if spoken:
+            left = said[: spoken[0].prompt.left_out]
+            sum_up(self.store, self.tab.chat, self.tab.owner, self.responder, left, self.cancel)
+
+    def go_on(self, last: Turn) -> Iterator[Grown]:
+        """More of the last reply."""
+        said = said_of(self._chat().turns)
+
+        def write(on_piece: OnPiece) -> Reply:
+            return self.responder.go_on(
+                last.name,
+                said,
+                self.scene.setting,
+                self.options,
+                on_piece=on_piece,
+                cancel=self.cancel,
+            )
+
+        yield from self._written(last.id, last.chosen, last.text, write)
+
+    def _written(
+        self, turn: int, number: int, head: str, write: Callable[[OnPiece], Reply]
+    ) -> Iterator[Grown]:
+        """Let a reply be written behind `head`, kept as it grows."""
+        text, finished, started, shown, kept = "", False, time.monotonic(), 0.0, time.monotonic()
+        chat = self._chat()
+        try:
+            for piece in stream_of(write, self.cancel):
+                text, now = piece.text, time.monotonic()
+                if piece.reply is not None and (text or head):
+                    finished = True
+                    self._keep(turn, number, head + text, piece.reply)
+                    context = self.responder.engine.max_context
+                    usage = _usage(piece.reply, now - started, context)
+                    yield Grown(chat=self._chat(), usage=usage)
+                if piece.reply is not None:
+                    continue
+                if now - kept >= KEEP_EVERY_S:
+                    kept = now
+                    self._keep(turn, number, head + text, finished=False)
+                if now - shown >= SHOW_EVERY_S:
+                    shown = now
+                    yield Grown(chat=_with(chat, turn, head + text))
+        finally:
+            # stopped, the tab closed, or the engine gone: nothing more will come
+            if not finished and (text or head):
+                self._keep(turn, number, head + text)
+            elif not finished:
+                self.store.drop_version(self.tab.chat, self.tab.owner, turn, number)
+
+    def _chat(self) -> Chat:
+        return self.store.read(self.tab.chat, self.tab.owner)
+
+    def _new_turn(self, name: str) -> int:
+        chat, owner = self.tab.chat, self.tab.owner
+        return self.store.say(chat, owner, name, "", by_user=False, finished=False)
+
+    def _keep(
+        self, turn: int, number: int, text: str, reply: Reply | None = None, finished: bool = True
+    ) -> None:
+        self.store.write(
+            self.tab.chat,
+            self.tab.owner,
+            turn,
+            text,
+            finished=finished,
+            stats=None if reply is None else _how(reply),
+            number=number,
+        )
+
+
+def said_of(turns: Sequence[Turn]) -> list[Said]:
+    return [
+        Said(name=turn.name, text=turn.text, by_user=turn.by_user) for turn in turns if turn.text
+    ]
+
+
+def _with(chat: Chat, turn: int, text: str) -> Chat:
+    """The conversation with a turn that is being written."""
+    turns = tuple(
+        replace(one, versions=(*one.versions[: one.chosen], text, *one.versions[one.chosen + 1 :]))
+        if one.id == turn
+        else one
+        for one in chat.turns
+    )
+    return replace(chat, turns=turns)
+
+
+def as_prose(said: Sequence[Said], responder: Responder) -> Request:
+    """A conversation whose last words say themselves who answers."""
+    prose = []
+    for one in said[-PROSE:]:
+        words = one.text if one.by_user else f"“{one.text}”"
+        prose.append(words if one.by_user or not one.name else f"{one.name}曰：{words}")
+    text = "".join(prose)
+    return Request(
+        messages=(
+            Message(
+                role="user", content=normalise(text) if responder.engine.kind == "novel" else text
+            ),
+        )
+    )
+
+
+def _how(reply: Reply) -> dict[str, Any]:
+    return {
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "finish": reply.finish_reason,
+    }
+
+
+def _usage(reply: Reply, seconds: float, context: int) -> str:
+    used = reply.prompt_tokens + reply.completion_tokens
+    return (
+        f"{reply.completion_tokens / max(seconds, 1e-3):.0f} token/秒　上下文 {used:,}/{context:,}"
+    )

@@ -78,7 +78,7 @@ threading.Event().wait()
 GENERATE = """
 import json, sys, time
 from pathlib import Path
-from custome.engine.local import open_local
+from custome.engine.open_local import open_local
 from custome.reporter import NullReporter
 from custome.types import GenerateOptions, Request
 run, tokens, prompts = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])

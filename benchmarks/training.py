@@ -391,7 +391,7 @@ def loss_check(options: argparse.Namespace, steps: int, batch: int) -> None:
     """Validation loss of the reference and of ours after the same steps."""
     from custome.corpus.dataset import canonical_cue
     from custome.corpus.formats import read_samples
-    from custome.engine.local import open_local
+    from custome.engine.open_local import open_local
     from custome.evaluation.compare import mean_loss
     from custome.reporter import NullReporter
 

@@ -38,6 +38,7 @@ TORCH_ROOMS = (
     "training/",
     "engine/local.py",
     "engine/local_generation.py",
+    "engine/open_local.py",
     "apps/image.py",
 )
 HEAVY = {"torch", "transformers", "peft", "accelerate", "bitsandbytes"}

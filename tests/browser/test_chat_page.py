@@ -538,7 +538,7 @@ def test_a_trained_run_answers(browser: Browser, request: pytest.FixtureRequest,
     folder = request.config.getoption("--run-folder")
     if folder is None:
         pytest.skip("no --run-folder given")
-    from custome.engine.local import open_local
+    from custome.engine.open_local import open_local
     from custome.models.run_folder import read_run
     from custome.reporter import NullReporter
 

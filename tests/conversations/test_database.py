@@ -92,9 +92,9 @@ def test_what_the_last_release_kept_is_all_there(empty_url: str):
     ]
     assert [one.title for one in store.chats("x")] == ["初见"]
     assert store.bring_back_latest("x") == "b" * 32
-    (card,) = store.things("x", "cosplay", "card")
+    (card,) = store.things("cosplay", "card").all("x")
     assert (card.name, card.content, card.data) == ("掌柜", CARD, b"\x89PNG")
-    assert [one.name for one in store.things("y", "cosplay", "card")] == ["小二"]
+    assert [one.name for one in store.things("cosplay", "card").all("y")] == ["小二"]
     turn = store.say("a" * 32, "x", "客", "还在么？", by_user=True)
     store.close()
     again = Store(empty_url)
@@ -165,7 +165,7 @@ def test_one_in_which_tables_are_missing_is_made_whole(empty_url: str, missing: 
     engine.dispose()
     store = Store(empty_url)
     assert store.read("a" * 32, "x").title == "初见"
-    assert len(store.things("x", "cosplay", "card")) == ("cards" not in missing)
+    assert len(store.things("cosplay", "card").all("x")) == ("cards" not in missing)
     store.close()
 
 

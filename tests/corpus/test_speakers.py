@@ -7,8 +7,8 @@ import pytest
 from custome.corpus.aliases import AliasTable, find_aliases, shipped_table_for, shipped_tables
 from custome.corpus.cues import read_cue
 from custome.corpus.dialogue import extract
+from custome.corpus.names import Lexicon, name_guess
 from custome.corpus.speakers import Attribution
-from custome.corpus.subjects import Lexicon, name_guess
 from custome.corpus.text import Novel
 from custome.corpus.words import surnames, words
 from custome.types import Utterance

@@ -16,7 +16,7 @@ import pytest
 from custome.engine.base import Cancel, check_options
 from custome.engine.llama_server import POOL, LlamaServer
 from custome.engine.llamacpp import LlamaCppEngine
-from custome.engine.local import open_local
+from custome.engine.open_local import open_local
 from custome.errors import InputError, LengthError, RunError, SourceError
 from custome.models import gguf_cache
 from custome.reporter import NullReporter

@@ -9,8 +9,9 @@ import pytest
 
 from custome.config import CheckConfig, DataConfig, ModelConfig, Recipe, TrainConfig
 from custome.engine.base import Cancel
-from custome.engine.local import LocalEngine, open_local
+from custome.engine.local import LocalEngine
 from custome.engine.local_generation import _without_half_a_stop
+from custome.engine.open_local import open_local
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import InputError, RunError
 from custome.reporter import NullReporter

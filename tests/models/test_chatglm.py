@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from custome.engine.local import open_local
+from custome.engine.open_local import open_local
 from custome.errors import RunError, SourceError
 from custome.models.adapters import load_adapter
 from custome.models.chat_format import open_format

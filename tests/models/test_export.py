@@ -16,7 +16,7 @@ from gguf import GGUFValueType
 
 from custome.cli.app import main
 from custome.corpus.formats import read_samples
-from custome.engine.local import open_local
+from custome.engine.open_local import open_local
 from custome.errors import ExportError, InputError, RunError, SourceError
 from custome.models import convert, proof
 from custome.models.export import export

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from custome.engine.local import open_local
+from custome.engine.open_local import open_local
 from custome.reporter import NullReporter, read_metrics
 from custome.training import launch, packing
 from custome.training.finetune import finetune

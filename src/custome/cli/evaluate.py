@@ -252,7 +252,7 @@ def _forgetting(run: Path) -> float:
 
 def _under_the_base(scores: Any, said: Any, run: Path, reporter: Reporter) -> Any:
     """The scores, in the order of `said`, with what the base model thinks of them."""
-    from ..engine.local import open_local
+    from ..engine.open_local import open_local
     from ..evaluation import persona
     from ..models.run_folder import read_run
 
@@ -278,7 +278,7 @@ def _sense_table(
     reporter: Reporter,
 ) -> Any:
     """What an untuned base makes of the original's answers, the runs' answers to the same prompts and to ours, and real ones."""
-    from ..engine.local import open_local
+    from ..engine.open_local import open_local
     from ..evaluation import persona, sense
 
     reporter.stage(f"通不通情理：{judge_name} 来读")

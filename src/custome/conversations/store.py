@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from ..errors import InputError
 from .database import Database
-from .records import Chat, ChatInfo, Summary, Thing, Turn
-from .tables import ChatRow, ThingRow, TurnRow, VersionRow
+from .records import Chat, ChatInfo, Summary, Turn
+from .tables import ChatRow, TurnRow, VersionRow
+from .things import Things
 
 LONGEST_TITLE = 60
 
@@ -220,31 +221,9 @@ class Store:
                     for number, words in enumerate(turn.versions)
                 )
 
-    # -- things ------------------------------------------------------------------------------------------------------
-
-    def keep(self, owner: str, app: str, kind: str, thing: Thing) -> None:
-        """Keep a thing under its name, in place of an older one."""
-        with self._session() as session:
-            row = ThingRow(owner=owner, app=app, kind=kind, updated=time.time(), **vars(thing))
-            session.merge(row)
-
-    def thing(self, owner: str, app: str, kind: str, name: str) -> Thing | None:
-        with self._session() as session:
-            found = session.get(ThingRow, (owner, app, kind, name))
-            return None if found is None else _as_thing(found)
-
-    def things(self, owner: str, app: str, kind: str) -> list[Thing]:
-        """All of an owner's things of a kind, by name."""
-        query = select(ThingRow).where(
-            ThingRow.owner == owner, ThingRow.app == app, ThingRow.kind == kind
-        )
-        with self._session() as session:
-            return [_as_thing(row) for row in session.scalars(query.order_by(ThingRow.name))]
-
-    def forget(self, owner: str, app: str, kind: str, name: str) -> None:
-        with self._session() as session:
-            if (found := session.get(ThingRow, (owner, app, kind, name))) is not None:
-                session.delete(found)
+    def things(self, app: str, kind: str) -> Things:
+        """What an app keeps beside conversations."""
+        return Things(self._session, app, kind)
 
     # -- turns -------------------------------------------------------------------------------------------------------
 
@@ -397,7 +376,3 @@ def _as_turn(turn: TurnRow, versions: Sequence[VersionRow]) -> Turn:
         chosen=chosen,
         finished=not versions or versions[chosen].finished,
     )
-
-
-def _as_thing(row: ThingRow) -> Thing:
-    return Thing(name=row.name, content=dict(row.content), data=row.data)

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .aliases import AliasTable, find_aliases
+from .names import Lexicon, name_guess
 from .quotes import Quotation
-from .subjects import Lexicon, is_predicate_word, is_role, name_guess
+from .subjects import is_predicate_word, is_role
 from .words import surnames
 
 LOOK_BACK = 2_000

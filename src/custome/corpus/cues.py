@@ -8,18 +8,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .subjects import (
-    DEMONSTRATIVE,
-    LONGEST_CLAUSE,
-    Lexicon,
-    Subject,
-    inside_subject,
-    looks_like_a_name,
-    predicate_starts,
-    role_end,
-    subject_of,
-    unknown_subject,
-)
+from .names import LONGEST_CLAUSE, Lexicon, looks_like_a_name, predicate_starts
+from .roles import DEMONSTRATIVE, role_end
+from .subjects import Subject, inside_subject, subject_of, unknown_subject
 from .words import grammar
 
 _CLAUSE = re.compile(r"[，,：:—…]+")

@@ -5,19 +5,22 @@ lexicon; no sentence, no chapter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from .words import WordSet, grammar, surnames
+from .names import CJK, Lexicon, may_be_name, skip_lead
+from .roles import (
+    BREAKS,
+    DEMONSTRATIVE,
+    WHICH,
+    counted,
+    counts_things,
+    crowd_end,
+    far_role,
+    role_end,
+)
+from .words import grammar, surnames
 
 Kind = Literal["name", "role", "crowd", "pronoun", "unknown"]
-
-LONGEST_CLAUSE = 40
-"""Characters of a clause that are read; what is before them cannot be its subject any more."""
-_CJK = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+")
-_NOT_A_NAME = re.compile(
-    r"^[忽只不无有此其之自相却遂乃又因便就只正方都也还再更最很把被将与和从在到向对比这那一个某]|[曰道之其而了着的得不]|^(?:说|笑|问|听|见|想|看)|一人$|个$|[处里上下中前后内外间边时旁毕罢讫]$"
-)
 
 
 class Subject(NamedTuple):
@@ -32,98 +35,7 @@ class Subject(NamedTuple):
 # --- predicates ---------------------------------------------------------------------------------------------------
 
 
-def predicate_starts(clause: str) -> list[bool]:
-    """For every position: does the rest of the clause read as …adverbs, objects, verb of speech… up to its end?"""
-    w, size = grammar(), len(clause)
-    ok = [False] * (size + 1)
-    for i in range(size - 1, -1, -1):
-        for verb in w.verbs.all_at(clause, i):
-            rest = clause[i + len(verb) :]
-            if not rest or rest in w.tails:
-                ok[i] = True
-        if not ok[i]:
-            ok[i] = any(ok[i + len(word)] for word in w.adverbs.all_at(clause, i))
-        if not ok[i]:  # 谓玄德曰: a verb, its object, and again a predicate
-            for word in w.objects.all_at(clause, i):
-                first = i + len(word) + 1
-                if any(ok[first : first + 6]):
-                    ok[i] = True
-                    break
-    return ok
-
-
-def name_guess(clause: str, *, singles: bool) -> str:
-    """What could be the name of the subject of a cue, or '': the shortest beginning after which the rest is a predicate.
-
-    Args:
-        singles: may one character be a name (操曰)? A surname takes the next character all the same: 王进道.
-    """
-    clause = clause[_skip_lead(clause, None) :]
-    title = grammar().roles.at(clause, 0)
-    if title and clause[len(title) : len(title) + 1] in surnames():
-        clause = clause[len(title) :]
-    if not clause or len(clause) > LONGEST_CLAUSE:
-        return ""
-    ok = predicate_starts(clause)
-    if ok[0]:
-        return ""
-    title = grammar().roles.at(clause, 1) if clause[0] in surnames() else ""
-    if title and ok[1 + len(title)]:  # 吕枢密道
-        return clause[: 1 + len(title)]
-    wife = re.match(r"[\u4e00-\u9fff]{1,3}家的", clause)  # 周瑞家的: the wife of
-    if wife and wife.end() < len(ok) and ok[wife.end()]:
-        return wife.group()
-    ends = [i for i in range(1, min(6, len(clause))) if ok[i]]
-    if (
-        ends[:2] == [1, 2]
-        and clause[1] not in grammar().never
-        and (clause[0] in surnames() or not singles)
-    ):
-        ends = ends[1:]
-    return clause[: ends[0]] if ends and may_be_name(clause[: ends[0]]) else ""
-
-
-def may_be_name(name: str) -> bool:
-    w = grammar()
-    return not (
-        _NOT_A_NAME.search(name)
-        or not _CJK.fullmatch(name)
-        or name in w.never
-        or name in w.adverbs
-        and len(name) > 1
-        or w.crowd.at(name, 0)
-        or name[-1] in "道曰说问"
-        or name in w.lead_words
-    )
-
-
 # --- subjects -----------------------------------------------------------------------------------------------------
-
-
-class Lexicon:
-    """The names a book uses, and which single characters may be names (操曰)."""
-
-    def __init__(self, names: Iterable[str], singles: Iterable[str] = ()) -> None:
-        self.names = WordSet(name for name in names if len(name) > 1)
-        self.singles = frozenset(singles) - grammar().never
-
-    def with_singles(self, singles: Iterable[str]) -> Lexicon:
-        other = Lexicon((), singles)
-        other.names = self.names
-        return other
-
-
-def _skip_lead(clause: str, lexicon: Lexicon | None) -> int:
-    """Position after 却说, 只见, 旁边 … that stand before a subject."""
-    position = 0
-    while position < len(clause):
-        if lexicon is not None and lexicon.names.at(clause, position):
-            break
-        lead = grammar().lead.at(clause, position)
-        if not lead:
-            break
-        position += len(lead)
-    return position
 
 
 def subject_of(clause: str, lexicon: Lexicon, ok: list[bool] | None = None) -> Subject | None:
@@ -133,7 +45,7 @@ def subject_of(clause: str, lexicon: Lexicon, ok: list[bool] | None = None) -> S
         ok: `predicate_starts(clause)` where the clause is the cue itself; allows what needs the predicate to be seen.
     """
     w = grammar()
-    start = _skip_lead(clause, lexicon)
+    start = skip_lead(clause, lexicon)
     found = _subject_at(clause, start, lexicon, ok)
     pivot = w.pivots.search(clause)  # 唬得那国王…: whom it frightens acts next
     if pivot and (found is None or pivot.end() > found.end):
@@ -181,12 +93,12 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
             return _owned(clause, Subject(name, "name", position + len(name)), lexicon, ok)
     if match and match["many"]:
         return Subject(
-            clause[start : _crowd_end(clause, bare, ok)], "crowd", _crowd_end(clause, bare, ok)
+            clause[start : crowd_end(clause, bare, ok)], "crowd", crowd_end(clause, bare, ok)
         )
     for position in (start, bare) if pointed else (start,):
-        crowd = w.crowd.at(clause, position) or _counted(clause, position)
-        if crowd and not _counts_things(clause, position + len(crowd), crowd, ok):
-            end = _crowd_end(clause, position + len(crowd), ok)
+        crowd = w.crowd.at(clause, position) or counted(clause, position)
+        if crowd and not counts_things(clause, position + len(crowd), crowd, ok):
+            end = crowd_end(clause, position + len(crowd), ok)
             return Subject(clause[position:end], "crowd", end)
     single = clause[start]
     titled = len(w.roles.at(clause, start)) > 1  # 长史杨仪 is not 长
@@ -214,28 +126,17 @@ def _subject_at(clause: str, start: int, lexicon: Lexicon, ok: list[bool] | None
         return _titled(clause, start, bare, role, lexicon, ok)
     if him and clause[start + 1 : start + 2] in w.kin:
         return Subject(clause[start : start + 2], "role", start + 2)
-    if ok is None and clause[start] in "那这" and (end := _far_role(clause, bare)):
+    if ok is None and clause[start] in "那这" and (end := far_role(clause, bare)):
         return Subject(clause[bare:end], "role", end)
-    which = _WHICH.match(clause, start)
+    which = WHICH.match(clause, start)
     if which and (ok is None or ok[which.end()]):
         return Subject(which.group(), "role", which.end())
     pronoun = next((p for p in w.pronouns if clause.startswith(p, start)), "")
-    if pronoun and not _CJK.match(clause[start + len(pronoun) : start + len(pronoun) + 1] or "。"):
+    if pronoun and not CJK.match(clause[start + len(pronoun) : start + len(pronoun) + 1] or "。"):
         return None
     if pronoun and (ok is None or ok[start + len(pronoun)]):
         return Subject(pronoun, "pronoun", start + len(pronoun))
     return None
-
-
-def _far_role(clause: str, bare: int) -> int:
-    """End of the role noun behind 那 and a few describing characters: 那七衣仙女; 0 where there is none."""
-    for begin in range(bare + 1, bare + 5):
-        if clause[begin - 1 : begin] in _BREAKS:
-            return 0
-        end = role_end(clause, begin, None)
-        if end - begin > 1:
-            return end
-    return 0
 
 
 def _titled(
@@ -267,57 +168,6 @@ def _titled(
     return Subject(clause[start if kept else bare : end], "role", end)
 
 
-_WHICH = re.compile(r"(?:[那这]一?|一)个(?![一-龥]{1,2}[的])")
-DEMONSTRATIVE = re.compile(
-    r"(?:那|这|其|此|某|好|他|她)?(?:(?P<many>[伙班群些]|几个|一干|一伙|一班|一群|[两三四五六七八九十数]个)|(?:一|两|第[一二三四五六七八九十])?(?:个|位|名|员)|一)?"
-)
-
-
-_COUNTED = re.compile(r"[二两三四五六七八九十]{1,2}[圣老将僧仙神王臣官公女徒]")
-
-
-def _counted(clause: str, position: int) -> str:
-    match = _COUNTED.match(clause, position)
-    if match:
-        return match.group()
-    number = re.compile(r"[二两三四五六七八九十]{1,2}(?=[\u4e00-\u9fff])").match(clause, position)
-    end = role_end(clause, number.end(), None) if number else 0
-    return clause[position:end] if number and end - number.end() > 1 else ""
-
-
-def _counts_things(clause: str, position: int, crowd: str, ok: list[bool] | None) -> bool:
-    """两个荷包, 三个字: a number of things, not people."""
-    if ok is not None or crowd[0] not in "二两三四五六七八九十几数" or crowd[-1] not in "个":
-        return False
-    w = grammar()
-    people = position == len(clause) or any(
-        words.at(clause, position) for words in (w.roles, w.adverbs, w.verbs, w.objects)
-    )
-    return not people
-
-
-def _crowd_end(clause: str, position: int, ok: list[bool] | None) -> int:
-    """众 + 官 / 将 / 僧 …: up to the predicate, or a role noun."""
-    role = grammar().roles.at(clause, position)
-    if role and not (ok is not None and ok[position]):
-        return position + len(role)
-    if ok is not None:
-        for end in range(position, min(position + 4, len(clause))):
-            if ok[end]:
-                return end
-    return position
-
-
-def role_end(clause: str, begin: int, ok: list[bool] | None) -> int:
-    """End of the chain of role nouns that starts at `begin` (童+子, 小+妖), or `begin`."""
-    w, end = grammar(), begin
-    while role := w.roles.at(clause, end):
-        if end > begin and ok is not None and ok[end]:
-            break
-        end += len(role)
-    return end
-
-
 def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
     """A role noun behind what describes it: 北门守将, 跟随的人, 探事的."""
     w = grammar()
@@ -328,7 +178,7 @@ def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
     if relative and end > relative.end() and ok[end]:
         return Subject(clause[bare:end], "role", end)
     for begin in range(bare + 1, min(bare + 6, len(clause))):
-        if clause[begin - 1] in _BREAKS:
+        if clause[begin - 1] in BREAKS:
             return None
         if (
             clause[begin - 1] == "的"
@@ -353,7 +203,6 @@ def _described(clause: str, start: int, ok: list[bool]) -> Subject | None:
 
 
 _DOUBLED = re.compile(r"(.)\1的$")  # 战兢兢的: how, not who
-_BREAKS = "众聚见对向与问被把叫听说道曰于和跟请教令使命谓告骂笑来去到看想将便忙又就也遂乃即了着"
 
 
 def _introduced(clause: str, lexicon: Lexicon) -> Subject | None:
@@ -452,7 +301,7 @@ _GROUPS = (
 
 def unknown_subject(clause: str, lexicon: Lexicon, ok: list[bool]) -> Subject | None:
     """A name the lexicon does not know: the shortest beginning that leaves a predicate."""
-    start = _skip_lead(clause, lexicon)
+    start = skip_lead(clause, lexicon)
     start += len(grammar().short_lead.at(clause, start))
     match = DEMONSTRATIVE.match(clause, start)
     start = match.end() if match else start
@@ -511,15 +360,6 @@ def _list_start(clause: str, position: int, lexicon: Lexicon) -> int:
             break
         position = before
     return position
-
-
-def looks_like_a_name(mention: str) -> bool:
-    return (
-        mention[0] in surnames()
-        or mention[:2] in surnames()
-        or mention[0] in "老小"
-        and mention[1:2] in surnames()
-    )
 
 
 def is_role(mention: str) -> bool:

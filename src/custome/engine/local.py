@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -19,14 +18,9 @@ from torch import Tensor
 from transformers import StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from ..errors import InputError, LengthError, RunError
-from ..models.adapters import load_adapter
-from ..models.chat_format import ChatFormat, cued, open_format, plain_prompt
-from ..models.compute import DTYPES, pick_device, training_type
-from ..models.loading import has_plain_head, load_base, padded, split_head, trust_code_in
-from ..models.run_folder import check_adapter, has_run, read_run
-from ..models.sources import other_base, resolve_base
-from ..reporter import Reporter
+from ..errors import InputError, LengthError
+from ..models.chat_format import ChatFormat, cued, plain_prompt
+from ..models.loading import has_plain_head, padded, split_head
 from ..types import GenerateOptions, Piece, Reply, Request, Sample, Score
 from .base import COMMON, Cancel, OnPiece, from_stream, remembered_biases
 from .local_generation import _end_tokens, _QueueStreamer, _sampling, _Stop, _without_half_a_stop
@@ -370,48 +364,3 @@ def _as_sample(request: Request, reply: str, kind: str) -> Sample:
         raise InputError("score 只支持单轮请求", "一次给一条上文和一条回答")
     context = cued(asked[0], request.speaker) if kind == "novel" else asked[0]
     return Sample(context=context, chat=reply, speaker=request.speaker, persona_prefix=system)
-
-
-def open_local(
-    *,
-    run: Path | None,
-    base_model: str,
-    reporter: Reporter,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    load_8bit: bool = False,
-    trust_remote_code: str = "",
-    chat_format: str = "auto",
-    home: Path | None = None,
-    fast: bool = False,
-) -> LocalEngine:
-    """An engine for a run folder, for a bare base model (`run` None), or for an adapter on a base of one's choice.
-
-    Args:
-        fast: in the number type that this machine trains in, where half the memory and the time count more than last digits.
-
-    Raises:
-        RunError: no adapter there, or it was trained on another base.
-        SourceError: the base cannot be had.
-    """
-    info = None
-    if run is not None:
-        check_adapter(run)
-    if run is not None and has_run(run):
-        info = read_run(run)
-        chat_format = info.chat_format
-    folder = resolve_base(base_model or (info.base_model if info else ""), reporter, home=home)
-    trust_code_in(folder, trust_remote_code, base_model or (info.base_model if info else ""))
-    mismatch = other_base(run, info, folder) if run is not None and info is not None else ""
-    if mismatch and not base_model:  # the same name, other weights: nobody chose that
-        raise RunError(
-            mismatch, "把底座换回训练时的那份，或明说要用这个：--base-model " + str(folder)
-        )
-    if mismatch:
-        reporter.note(f"注意：{mismatch}，效果可能不对")
-    where = pick_device(device)
-    dtype = DTYPES[training_type(where, "auto", home)] if fast and not load_8bit else None
-    base = load_base(folder, where, quantize="int8" if load_8bit else "none", dtype=dtype)
-    model = load_adapter(base.model, run) if run is not None else base.model
-    name = run.name if run is not None else (base_model or folder.name)
-    spoken = open_format(base.tokenizer, chat_format, base_model or folder.name)
-    return LocalEngine(model, base.tokenizer, spoken, name)

@@ -227,7 +227,7 @@ def open_base(model: ModelConfig, reporter: Reporter) -> Engine:
         else gguf_behind(model.base_model, reporter)
     )
     if source is None:
-        from .local import open_local
+        from .open_local import open_local
 
         return open_local(
             run=None,
@@ -254,7 +254,7 @@ def open_local_engine(
         raise InputError(
             f"{str(run)!r} 只有适配器，没说底座是什么", "加上 --base-model 训练它的底座"
         )
-    from .local import open_local
+    from .open_local import open_local
 
     return open_local(
         run=run,

@@ -12,19 +12,20 @@ does not change the answer. Imports neither the corpus nor training; the tokeniz
 
 from __future__ import annotations
 
-import json
 import re
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from jinja2 import TemplateError
 
 from ..errors import InputError
-from ..model_catalog import chat_templates, listed_format
+from ..model_catalog import listed_format
 from ..types import Exchange, Message, Sample
-from .normalisation import _SENTENCE_ENDS, CLOSE, OPEN, normalise
+from .chat_template import give_template
+from .encoded import Encoded, fit, with_earlier
+from .normalisation import CLOSE, OPEN, SENTENCE_ENDS, normalise
 
 _CUE_END = re.compile(r"(?<![请要想])[曰道云言说喝骂叹笑叫喊]：$")
 
@@ -39,7 +40,7 @@ def cued(text: str, speaker: str) -> str:
     text = normalise(text)
     if not speaker or ends_with_cue(text):
         return text
-    return f"{text}{'' if not text or text[-1] in _SENTENCE_ENDS else '。'}{normalise(speaker)}曰："
+    return f"{text}{'' if not text or text[-1] in SENTENCE_ENDS else '。'}{normalise(speaker)}曰："
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:
@@ -109,17 +110,6 @@ def _novel_parts(messages: Sequence[Message], speaker: str) -> Iterator[str]:
         yield cued("", speaker)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Encoded:
-    """Token ids of one training example and where its replies stand; the loss counts these."""
-
-    ids: tuple[int, ...]
-    replies: tuple[tuple[int, int], ...]
-    """Start and end (exclusive) of every reply, in order; the last ends with the end token."""
-    cut: bool = False
-    """True when tokens were cut away to fit."""
-
-
 class ChatFormat(Protocol):
     """How one kind of model is spoken to."""
 
@@ -164,12 +154,12 @@ class NovelFormat:
         prefix = [*self._bos, *self._ids(normalise(sample.persona_prefix))[: cutoff_len * 3 // 4]]
         context = self._ids(normalise(sample.context))
         reply = [*self._ids(_quoted(normalise(sample.chat))), self._tokenizer.eos_token_id]
-        last = _fit(prefix, context, [*self._before_reply, *reply], cutoff_len)
+        last = fit(prefix, context, [*self._before_reply, *reply], cutoff_len)
         parts = [
             (self._ids(normalise(e.context)), self._ids(_quoted(normalise(e.chat))))
             for e in sample.earlier
         ]
-        whole = _with_earlier(last, len(prefix), parts, cutoff_len)
+        whole = with_earlier(last, len(prefix), parts, cutoff_len)
         if not self._before_reply:
             return whole
         start, end = whole.replies[-1]
@@ -274,7 +264,7 @@ class TemplateFormat:
             ]  # a template may tell the past otherwise
             replies.append((start, len(whole)))
         start = replies[-1][0]
-        last = _fit([], whole[:start], whole[start:], cutoff_len)
+        last = fit([], whole[:start], whole[start:], cutoff_len)
         return last if last.cut else replace(last, replies=tuple(replies))
 
     def prompt(self, messages: Sequence[Message], speaker: str) -> list[int]:
@@ -351,52 +341,8 @@ def open_format(tokenizer: Any, name: str = "auto", base_model: str = "") -> Cha
     if name == "novel":
         return NovelFormat(tokenizer)
     if name != "template":
-        _give_template(tokenizer, name)
+        give_template(tokenizer, name)
     return TemplateFormat(tokenizer, name)
-
-
-def _give_template(tokenizer: Any, name: str) -> None:
-    if name not in chat_templates():
-        raise InputError(
-            f"没有叫 {name!r} 的对话模板",
-            f"可用：auto、novel、template、{'、'.join(chat_templates())}",
-        )
-    parts = chat_templates()[name]
-    tokenizer.chat_template = _jinja(parts)
-    if parts["end"] and tokenizer.convert_tokens_to_ids(parts["end"]) not in (
-        None,
-        tokenizer.unk_token_id,
-    ):
-        tokenizer.eos_token = parts["end"]
-
-
-def _jinja(parts: dict[str, str]) -> str:
-    """The template language of tokenizers, of the text around each turn."""
-
-    def written(around: str, **values: str) -> str:
-        pieces = re.split(r"\{(\w+)\}", around)
-        shown = [
-            json.dumps(piece, ensure_ascii=False) if n % 2 == 0 else values[piece]
-            for n, piece in enumerate(pieces)
-        ]
-        return (
-            "{{ " + " ~ ".join(piece for piece in shown if piece != '""') + " }}"
-            if any(pieces)
-            else ""
-        )
-
-    system = written(parts["system"], text="message.content")
-    inside = "{system}" in parts["user"]
-    user = written(parts["user"], text="message.content", system="persona.text")
-    forget = "{% set persona.text = '' %}" if inside else ""
-    kept = f"{{% set persona.text %}}{system}{{% endset %}}" if inside else system
-    reply = written(parts["reply"] + parts["answer"], text="message.content")
-    return (
-        written(parts["start"])
-        + "{% set persona = namespace(text='') %}{% for message in messages %}"
-        f"{{% if message.role == 'system' %}}{kept}{{% elif message.role == 'user' %}}{user}{forget}"
-        f"{{% else %}}{reply}{{% endif %}}{{% endfor %}}{{% if add_generation_prompt %}}{written(parts['reply'])}{{% endif %}}"
-    )
 
 
 def _lines(text: str) -> str:
@@ -438,41 +384,3 @@ def _outer_marks(text: str) -> str:
         else:
             shown.append(character)
     return "".join(shown)
-
-
-def _fit(bos: list[int], context: list[int], reply: list[int], cutoff_len: int) -> Encoded:
-    """Cut the context from its beginning, then the reply before its last token: the end token is always learnt."""
-    room = cutoff_len - len(bos) - len(reply)
-    if room < 0:
-        reply = [*reply[: cutoff_len - len(bos) - 1], reply[-1]]
-    kept = context[max(0, len(context) - max(0, room)) :] if room > 0 else []
-    ids = (*bos, *kept, *reply)
-    return Encoded(
-        ids=ids,
-        replies=((len(bos) + len(kept), len(ids)),),
-        cut=len(kept) < len(context) or room < 0,
-    )
-
-
-def _with_earlier(
-    last: Encoded, bos: int, parts: Sequence[tuple[list[int], list[int]]], cutoff_len: int
-) -> Encoded:
-    """As many whole earlier exchanges (context, reply) in front of the last one as fit; `bos` tokens stay first."""
-    head, body, replies = (
-        last.ids[:bos],
-        list(last.ids[bos:]),
-        [(start - bos, end - bos) for start, end in last.replies],
-    )
-    cut = last.cut
-    for context, reply in reversed(parts):
-        size = len(context) + len(reply)
-        if cut or bos + len(body) + size > cutoff_len:
-            cut = True
-            break
-        body = [*context, *reply, *body]
-        replies = [(len(context), size), *((start + size, end + size) for start, end in replies)]
-    return Encoded(
-        ids=(*head, *body),
-        replies=tuple((start + bos, end + bos) for start, end in replies),
-        cut=cut,
-    )

@@ -34,7 +34,7 @@ _BRACKETS = re.compile(
     rf"\((?=[^()]*[{_HAN}])([^()]*)\)|(?<=[{_HAN}])\(([^()]*)\)|\(([^()]*)\)(?=[{_HAN}])"
 )
 _FULL_STOP = re.compile(rf"(?<=[{_HAN}”])\.(?![A-Za-z0-9.])")
-_SENTENCE_ENDS = "。！？；…，、：”!?;,:~"
+SENTENCE_ENDS = "。！？；…，、：”!?;,:~"
 
 
 @functools.lru_cache(maxsize=1)

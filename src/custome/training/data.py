@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.chat_format import ChatFormat, Encoded
+from ..models.chat_format import ChatFormat
+from ..models.encoded import Encoded
 from ..reporter import Reporter
 from ..types import Sample
 from .loss import IGNORED

@@ -8,31 +8,26 @@ from ...conversations.records import Thing
 from ...conversations.store import Store
 from .card import Card, card_from, dump_card
 
-APP, KIND = "cosplay", "card"
-
 
 class OwnCards:
     """The cards of everybody."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._cards = store.things("cosplay", "card")
 
     def all(self, owner: str) -> dict[str, Card]:
         """An owner's cards by name."""
         return {
-            thing.name: card_from(thing.content, thing.name)
-            for thing in self._store.things(owner, APP, KIND)
+            thing.name: card_from(thing.content, thing.name) for thing in self._cards.all(owner)
         }
 
     def portraits(self, owner: str) -> dict[str, str]:
         """Name → a small picture's address, '' for none."""
-        return {
-            thing.name: _portrait(thing.content) for thing in self._store.things(owner, APP, KIND)
-        }
+        return {thing.name: _portrait(thing.content) for thing in self._cards.all(owner)}
 
     def picture(self, owner: str, name: str) -> bytes:
         """The picture a card came in; b'' where it came in none."""
-        found = self._store.thing(owner, APP, KIND, name)
+        found = self._cards.get(owner, name)
         return b"" if found is None else found.data
 
     def keep(self, owner: str, card: Card, portrait: str = "", picture: bytes = b"") -> None:
@@ -44,10 +39,10 @@ class OwnCards:
         """
         content = dump_card(card)
         content["data"]["extensions"]["custome"]["portrait"] = portrait
-        self._store.keep(owner, APP, KIND, Thing(name=card.name, content=content, data=picture))
+        self._cards.keep(owner, Thing(name=card.name, content=content, data=picture))
 
     def forget(self, owner: str, name: str) -> None:
-        self._store.forget(owner, APP, KIND, name)
+        self._cards.forget(owner, name)
 
 
 def _portrait(content: dict[str, Any]) -> str:

@@ -14,12 +14,12 @@ from custome.apps.cosplay.responder import Responder
 from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.service import ConversationService
 from custome.apps.cosplay.writing import Tab
-from custome.cli import evaluate
 from custome.cli.terminal_chat import terminal_chat
 from custome.conversations.store import Store
 from custome.corpus.cast import Cast, Line, read_cast, write_cast
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
+from custome.evaluation import evaluate
 from custome.models.chat_format import novel_text, open_format
 from custome.server.app import create_app
 from custome.server.auth import KeyAuth

@@ -12,14 +12,13 @@ from types import SimpleNamespace
 import pytest
 
 from custome.cli.app import main
-from custome.cli.evaluate import _bases
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import EngineError
-from custome.evaluation import measures, persona, scorecard
+from custome.evaluation import evaluate, measures, persona, scorecard
+from custome.evaluation.evaluate import bases_of
 from custome.evaluation.judge import judged, rubrics
-from custome.evaluation.panel import judge_of
+from custome.evaluation.panel import reference_of
 from custome.evaluation.persona import ASSISTANT, REAL, Answer, Question, Scores
-from custome.models import run_folder
 from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.types import Reply, Request, Score
@@ -56,7 +55,7 @@ def test_what_falls_out_of_the_role(text: str, found: str):
 
 
 def test_what_the_question_said_may_be_repeated(corpus: Path):
-    judge = judge_of(corpus)
+    judge = reference_of(corpus)
     asked = "老板让我加班怎么办？"
     kept = persona.measure(
         "甲", [answer("张大牛", "加班便加班，俺怕甚老板！", asked, "modern")], judge
@@ -100,7 +99,7 @@ def test_what_is_recited_and_what_is_said_twice():
 
 
 def test_facts_are_asked_of_those_who_are_there(corpus: Path):
-    judge = replace(judge_of(corpus), aliases={"关羽": ("云长",)})
+    judge = replace(reference_of(corpus), aliases={"关羽": ("云长",)})
     asked = [row for row in persona.facts() if row["name"] == "关羽"]
     share, said = persona.knows(
         lambda jobs, greedy: [reply(f"那自然是{asked[0]['right'][0]}。")] * len(jobs),
@@ -114,7 +113,7 @@ def test_facts_are_asked_of_those_who_are_there(corpus: Path):
 
 
 def test_whoever_talks_like_the_book_scores_and_real_quotations_are_the_ceiling(corpus: Path):
-    judge = judge_of(corpus)
+    judge = reference_of(corpus)
     own = persona.measure(
         "像", [answer("张大牛", "俺怕甚酒肉，吃"), answer("李小二", "小人不敢吃酒")], judge
     )
@@ -213,11 +212,11 @@ def test_a_judge_scores_every_rubric_and_one_that_does_not_is_named():
 def test_every_base_that_a_run_was_made_of_is_asked_once(monkeypatch):
     bases = {"a": "qwen2.5-coder-1.5b", "b": "/x/gemma", "c": "qwen2.5-coder-1.5b", "d": "/y/gemma"}
     monkeypatch.setattr(
-        run_folder, "read_run", lambda run: SimpleNamespace(base_model=bases[run.name])
+        evaluate, "read_run", lambda run: SimpleNamespace(base_model=bases[run.name])
     )
-    assert _bases(["a", "c"]) == {"底座": 0}
-    assert _bases(["a", "b", "c"]) == {"底座 qwen2.5-coder-1.5b": 0, "底座 gemma": 1}
-    assert _bases(["b", "d"]) == {"底座 /x/gemma": 0, "底座 /y/gemma": 1}
+    assert bases_of(["a", "c"]) == {"底座": 0}
+    assert bases_of(["a", "b", "c"]) == {"底座 qwen2.5-coder-1.5b": 0, "底座 gemma": 1}
+    assert bases_of(["b", "d"]) == {"底座 /x/gemma": 0, "底座 /y/gemma": 1}
 
 
 # -- the whole command -------------------------------------------------------------------------------------------------

@@ -14,14 +14,14 @@ from ..corpus.voices import Voices
 from ..errors import InputError
 from ..types import Message, Request
 from . import measures
-from .persona import Judge, Question, odd_half, shipped, some_questions
+from .persona import Question, Reference, odd_half, shipped, some_questions
 
 SPEAKERS = 12
 LEAST_LINES = 20
 """Real lines in held-out chapters that a person needs to be judged."""
 
 
-def judge_of(corpus: Path) -> Judge:
+def reference_of(corpus: Path) -> Reference:
     """What replies are measured with, from a corpus folder.
 
     Raises:
@@ -41,7 +41,7 @@ def judge_of(corpus: Path) -> Judge:
         ]
     if len(names) < 2:
         raise InputError(f"{str(corpus)!r} 里留作检验的章节太少，比不出谁是谁", "换一本长一些的书")
-    return Judge(
+    return Reference(
         names=tuple(names),
         voices=Voices(odd_half(cast.lines), names),
         real=tuple(pair for pair in real if pair[0] in names),
@@ -54,7 +54,7 @@ def judge_of(corpus: Path) -> Judge:
 class Panel:
     """The same questions to the same people at every evaluation of a run, put to them as on the chat page."""
 
-    judge: Judge
+    reference: Reference
     questions: tuple[Question, ...]
     company: Company
     """Shows own lines the judge has not learnt from."""
@@ -62,14 +62,14 @@ class Panel:
     @property
     def names(self) -> list[str]:
         """Who is asked, place by place as in `asked`."""
-        return [name for _ in self.questions for name in self.judge.names]
+        return [name for _ in self.questions for name in self.reference.names]
 
     def asked(self, kind: str) -> list[Request]:
         """What a model of this kind reads."""
         return [
             self._read(question.text, name, kind)
             for question in self.questions
-            for name in self.judge.names
+            for name in self.reference.names
         ]
 
     def _read(self, text: str, name: str, kind: str) -> Request:
@@ -90,7 +90,9 @@ class Panel:
 
     def measure(self, replies: Sequence[str]) -> dict[str, float]:
         """Curves for a run: recognised, alike and characters a reply."""
-        hits = measures.recognised(self.judge.voices, list(zip(self.names, replies, strict=True)))
+        hits = measures.recognised(
+            self.reference.voices, list(zip(self.names, replies, strict=True))
+        )
         alike = measures.nearly_same(replies, self.names)
         return {
             "persona_voice": sum(hits.values()) / len(hits),
@@ -106,11 +108,11 @@ def open_panel(corpus: Path, count: int, *, canonical: bool) -> Panel:
         canonical: the run learns canonical names.
 
     Raises:
-        InputError: see judge_of.
+        InputError: see reference_of.
     """
-    judge, cast = judge_of(corpus), read_cast(corpus)
+    reference, cast = reference_of(corpus), read_cast(corpus)
     company = company_of(unseen_by_judge(by_canonical_names(cast) if canonical else cast))
-    return Panel(judge=judge, questions=tuple(some_questions(0)[:count]), company=company)
+    return Panel(reference=reference, questions=tuple(some_questions(0)[:count]), company=company)
 
 
 def unseen_by_judge(cast: Cast) -> Cast:

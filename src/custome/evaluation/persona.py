@@ -56,7 +56,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge:
+class Reference:
     """What replies are measured with, from a corpus: who talks how, and what people really say."""
 
     names: tuple[str, ...]
@@ -169,14 +169,14 @@ def ask(
     return found
 
 
-def measure(name: str, answers: Sequence[Answer], judge: Judge) -> Scores:
+def measure(name: str, answers: Sequence[Answer], reference: Reference) -> Scores:
     """What the answers' texts alone tell."""
     said = [(a.name, a.text) for a in answers]
     texts, names = [a.text for a in answers], [a.name for a in answers]
-    hits = measures.recognised(judge.voices, said)
+    hits = measures.recognised(reference.voices, said)
     rules = shipped("cast.json")["out_of_role"]
     role = [
-        not measures.out_of_role(_less(a.text, a.question), a.name, rules, judge.aliases)
+        not measures.out_of_role(_less(a.text, a.question), a.name, rules, reference.aliases)
         for a in answers
     ]
     modern = [ok for ok, a in zip(role, answers, strict=True) if a.kind in ("modern", "provoke")]
@@ -190,7 +190,7 @@ def measure(name: str, answers: Sequence[Answer], judge: Judge) -> Scores:
         near=_mean(other),
         repeated=_mean([one and not two for one, two in zip(anyone, other, strict=True)]),
         same=measures.same(texts),
-        recited=_recited(texts, judge),
+        recited=_recited(texts, reference),
         distinct2=measures.distinct(texts),
         self_bleu=measures.self_bleu(texts),
         length=measures.mean_length(texts),
@@ -198,7 +198,7 @@ def measure(name: str, answers: Sequence[Answer], judge: Judge) -> Scores:
         in_role_modern=_mean(modern),
         mentions=_mean(content),
         stops=_mean([a.stopped for a in answers]),
-        trios=_trios(judge, said),
+        trios=_trios(reference, said),
     )
 
 
@@ -216,10 +216,10 @@ def on_as_many(scores: Sequence[Scores], texts: Sequence[Sequence[str]]) -> list
     ]
 
 
-def measure_real(judge: Judge) -> Scores:
+def measure_real(reference: Reference) -> Scores:
     """The ceiling: what the people really say in chapters nobody learnt from."""
-    texts, names = [text for _, text in judge.real], [name for name, _ in judge.real]
-    hits = measures.recognised(judge.voices, judge.real)
+    texts, names = [text for _, text in reference.real], [name for name, _ in reference.real]
+    hits = measures.recognised(reference.voices, reference.real)
     other = measures.nearly_same(texts, names)
     anyone = measures.nearly_same(texts)
     rules = shipped("cast.json")["out_of_role"]
@@ -232,14 +232,14 @@ def measure_real(judge: Judge) -> Scores:
         same=measures.same(texts),
         distinct2=measures.distinct(texts),
         self_bleu=measures.self_bleu(texts),
-        length=_mean_of_people(judge.real),
+        length=_mean_of_people(reference.real),
         in_role=_mean(
             [
-                not measures.out_of_role(text, name, rules, judge.aliases)
-                for name, text in judge.real
+                not measures.out_of_role(text, name, rules, reference.aliases)
+                for name, text in reference.real
             ]
         ),
-        trios=_trios(judge, judge.real),
+        trios=_trios(reference, reference.real),
     )
 
 
@@ -286,9 +286,11 @@ def facts() -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(line) for line in text.splitlines())
 
 
-def knows(answerer: Answerer, judge: Judge, reporter: Reporter) -> tuple[float, list[Answer]]:
+def knows(
+    answerer: Answerer, reference: Reference, reporter: Reporter
+) -> tuple[float, list[Answer]]:
     """(share of the questions about the book that are answered right, what was said); nan where nobody of it is there."""
-    asked = [row for row in facts() if row["name"] in judge.aliases]
+    asked = [row for row in facts() if row["name"] in reference.aliases]
     replies = answerer([(row["text"], row["name"]) for row in asked], False) if asked else []
     right = [
         any(word in reply.text for word in row["right"])
@@ -367,19 +369,23 @@ def _content(question: str) -> frozenset[str]:
 _EMPTY = {"怎么", "什么", "没有", "可以", "觉得", "还是", "一个", "这个", "那个", "时候"}
 
 
-def _recited(texts: Sequence[str], judge: Judge) -> float:
-    runs = sorted(measures.longest_run(text, judge.book) for text in texts) if judge.book else []
+def _recited(texts: Sequence[str], reference: Reference) -> float:
+    runs = (
+        sorted(measures.longest_run(text, reference.book) for text in texts)
+        if reference.book
+        else []
+    )
     return float(runs[len(runs) // 2]) if runs else math.nan
 
 
-def _trios(judge: Judge, said: Sequence[tuple[str, str]]) -> dict[str, float]:
+def _trios(reference: Reference, said: Sequence[tuple[str, str]]) -> dict[str, float]:
     found = {}
     for trio in shipped("cast.json")["trios"]:
-        if not set(trio) <= set(judge.names):
+        if not set(trio) <= set(reference.names):
             continue
-        places = [judge.names.index(name) for name in trio]
+        places = [reference.names.index(name) for name in trio]
         hits = [
-            trio[int(judge.voices.log_shares(text)[places].argmax())] == name
+            trio[int(reference.voices.log_shares(text)[places].argmax())] == name
             for name, text in said
             if name in trio
         ]

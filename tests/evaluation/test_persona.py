@@ -14,12 +14,12 @@ import pytest
 from custome.cli.app import main
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import EngineError
-from custome.evaluation import evaluate, measures, persona, scorecard
+from custome.evaluation import evaluate, measures, persona, scorecard, unfinished
 from custome.evaluation.evaluate import bases_of
 from custome.evaluation.judge import judged, rubrics
 from custome.evaluation.panel import reference_of
 from custome.evaluation.persona import ASSISTANT, REAL, Answer, Question, Scores
-from custome.reporter import NullReporter
+from custome.reporter import NullReporter, Reporter
 from custome.training.finetune import finetune
 from custome.types import Reply, Request, Score
 from tiny import make_recipe
@@ -219,6 +219,55 @@ def test_every_base_that_a_run_was_made_of_is_asked_once(monkeypatch):
     assert bases_of(["b", "d"]) == {"底座 /x/gemma": 0, "底座 /y/gemma": 1}
 
 
+def test_an_evaluation_that_was_interrupted_goes_on_where_it_was(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    ask = evaluate._ask_one
+
+    def one_by_one(exam: evaluate.Exam, one: evaluate.Contestant, reporter: Reporter) -> dict:
+        asked.append(one.name)
+        if asked == ["甲", "乙"]:
+            raise KeyboardInterrupt
+        return ask(exam, one, reporter)
+
+    monkeypatch.setattr(evaluate, "_ask_one", one_by_one)
+    exam = evaluate.Exam(
+        corpus=corpus,
+        reference=reference_of(corpus),
+        questions=persona.some_questions(1),
+        folder=tmp_path / "out",
+    )
+    two = [
+        evaluate.Contestant(
+            name=name,
+            engine=ScriptedEngine(["小人不敢"]),
+            run=corpus,
+            drawing=evaluate.Drawing(candidates=1),
+            is_base=True,
+        )
+        for name in ("甲", "乙")
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.ask_everybody(exam, two, unfinished.Unfinished(exam.folder), NullReporter())
+    found = evaluate.ask_everybody(exam, two, unfinished.Unfinished(exam.folder), NullReporter())
+    assert asked == ["甲", "乙", "乙"]
+    assert [score.name for score in found.scores] == [persona.REAL, "甲", "乙"]
+    assert found.said[0][1][0].text == "小人不敢" and len(found.seed[0][1]) == 32
+    other = replace(exam, questions=persona.some_questions(2))  # another exam begins anew
+    evaluate.ask_everybody(other, two, unfinished.Unfinished(exam.folder), NullReporter())
+    assert asked[3:] == ["甲", "乙"]
+
+
+def test_a_partial_file_that_cannot_be_read_is_begun_anew(tmp_path: Path):
+    (tmp_path / unfinished.FILE).write_text("{half", "utf-8")
+    steps = unfinished.Unfinished(tmp_path)
+    assert not steps.has("a") and steps.once("a", lambda: 1) == 1
+    assert unfinished.Unfinished(tmp_path).once("a", lambda: 2) == 1
+    steps.finish()
+    assert not unfinished.Unfinished(tmp_path).has("a")
+
+
 # -- the whole command -------------------------------------------------------------------------------------------------
 
 
@@ -267,6 +316,6 @@ def test_a_run_its_base_and_real_quotations_in_one_table(
     assert None not in [run[key] for key in ("information", "style", "stable", "voice")]
     assert real["style"] is not None and set(bare["judged"].values()) == {4} and not real["judged"]
     assert "裁判打分" in (tmp_path / "run" / "evaluate.html").read_text(encoding="utf-8")
-    assert not (tmp_path / "run" / scorecard.PARTIAL).exists()
+    assert not (tmp_path / "run" / unfinished.FILE).exists()
     assert main(["evaluate", str(tmp_path / "run"), "--plain", "nobody"]) == 2
     assert "'nobody'" in capsys.readouterr().err

@@ -89,14 +89,14 @@ def test_what_stands_in_front_is_never_cut_for_what_follows(
         ),
         cutoff,
     )
-    kept = min(front, cutoff * 3 // 4)
+    vocab_ids = min(front, cutoff * 3 // 4)
     text = novel._tokenizer.decode(encoded.ids)
     assert (
         len(encoded.ids) <= cutoff
-        and text.startswith("<bos>" + "得" * kept)
+        and text.startswith("<bos>" + "得" * vocab_ids)
         and encoded.ids[-1] == novel._tokenizer.eos_token_id
     )
-    assert all(start > kept for start, _ in encoded.replies)  # nothing of it is learnt
+    assert all(start > vocab_ids for start, _ in encoded.replies)  # nothing of it is learnt
 
 
 _loaded: dict[Path, object] = {}
@@ -225,18 +225,18 @@ def test_every_reply_of_a_conversation_is_learnt(novel: NovelFormat):
         "“去。”",
         "“不得。”<eos>",
     ]
-    for cutoff, kept in ((len(encoded.ids), 3), (len(encoded.ids) - 1, 2), (20, 2), (12, 1)):
+    for cutoff, vocab_ids in ((len(encoded.ids), 3), (len(encoded.ids) - 1, 2), (20, 2), (12, 1)):
         shorter = novel.encode(TALK, cutoff)
         assert (
             len(shorter.ids) <= cutoff
-            and len(shorter.replies) == kept
-            and shorter.cut == (kept < 3)
+            and len(shorter.replies) == vocab_ids
+            and shorter.cut == (vocab_ids < 3)
         )
         assert [decode(shorter.ids[s:e]) for s, e in shorter.replies] == [
             "“来否？”",
             "“去。”",
             "“不得。”<eos>",
-        ][3 - kept :]
+        ][3 - vocab_ids :]
 
 
 def test_under_a_template_one_person_learns_only_what_they_say(template: TemplateFormat):

@@ -22,7 +22,7 @@ from custome.models import convert, proof
 from custome.models.export import export
 from custome.models.gguf import read_head
 from custome.models.loading import load_model, load_tokenizer
-from custome.models.run_folder import read_kept, read_run
+from custome.models.run_folder import read_run, read_vocab_ids
 from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import DoraConfig, FullConfig, LoraConfig, PrefixConfig, RsLoraConfig
@@ -76,7 +76,9 @@ def test_llama_cpp_reads_what_was_written(
     head = read_head(tmp_path / "out" / "run-f32.gguf")
     tokens = len(head.keys["tokenizer.ggml.tokens"].elements())
     base = load_model(Path(read_base(run)))
-    assert tokens == (len(read_kept(run) or ()) if vocabulary == "run" else base.config.vocab_size)
+    assert tokens == (
+        len(read_vocab_ids(run) or ()) if vocabulary == "run" else base.config.vocab_size
+    )
     assert "transformers" not in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
@@ -281,14 +283,16 @@ def test_stored_rows_stay_as_they_were(gguf_run: Path, tmp_path: Path):
         next(t for t in head.tensors if t.name == "token_embd.weight") for head in (source, written)
     )
     assert before.kind == after.kind == int(convert.QUANTS["q8_0"])
-    kept = list(read_kept(gguf_run / "run") or ())
+    vocab_ids = list(read_vocab_ids(gguf_run / "run") or ())
     rows = np.fromfile(gguf_run / "base.gguf", np.uint8)[source.data_start + before.offset :][
         : before.bytes
     ]
     ours = np.fromfile(tmp_path / "out" / "run-q8_0.gguf", np.uint8)[
         written.data_start + after.offset :
     ][: after.bytes]
-    assert np.array_equal(rows.reshape(before.shape[1], -1)[kept], ours.reshape(after.shape[1], -1))
+    assert np.array_equal(
+        rows.reshape(before.shape[1], -1)[vocab_ids], ours.reshape(after.shape[1], -1)
+    )
 
 
 def test_an_adapter_beside_its_base(gguf_run: Path, tmp_path: Path):

@@ -39,7 +39,7 @@ def make_gguf(path: Path) -> np.ndarray:
 
 def test_rows_are_sliced_as_stored(tmp_path: Path):
     stored = make_gguf(tmp_path / "full.gguf")
-    rewrite_gguf(tmp_path / "full.gguf", tmp_path / "small.gguf", kept=KEPT)
+    rewrite_gguf(tmp_path / "full.gguf", tmp_path / "small.gguf", vocab_ids=KEPT)
     full, small = GGUFReader(tmp_path / "full.gguf"), GGUFReader(tmp_path / "small.gguf")
     tensors = {t.name: t for t in small.tensors}
     assert tensors["token_embd.weight"].tensor_type == GGMLQuantizationType.Q8_0
@@ -65,5 +65,5 @@ def test_rows_are_sliced_as_stored(tmp_path: Path):
 def test_what_is_no_model_is_named_and_nothing_is_left(tmp_path: Path):
     (tmp_path / "a.gguf").write_bytes(b"nonsense and more")
     with pytest.raises(SourceError, match=r"a\.gguf"):
-        rewrite_gguf(tmp_path / "a.gguf", tmp_path / "b.gguf", kept=KEPT)
+        rewrite_gguf(tmp_path / "a.gguf", tmp_path / "b.gguf", vocab_ids=KEPT)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gguf"]

@@ -18,7 +18,7 @@ from custome.errors import RunError
 from custome.models import gguf_cache
 from custome.models.export import export
 from custome.models.gguf import read_head
-from custome.models.run_folder import read_kept, read_run
+from custome.models.run_folder import read_run, read_vocab_ids
 from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.tuning_methods import PrefixConfig, RsLoraConfig
@@ -139,7 +139,7 @@ def test_two_books_of_different_words_on_one_base(tmp_path: Path):
         )
         finetune(recipe, NullReporter())
         runs.append(tmp_path / name)
-    assert read_kept(runs[0]) != read_kept(runs[1])
+    assert read_vocab_ids(runs[0]) != read_vocab_ids(runs[1])
     shared = gguf_cache.prepare_shared(runs, NullReporter())
     words = [
         raw[8:].decode("utf-8", "replace")

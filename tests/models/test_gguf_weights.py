@@ -61,14 +61,14 @@ def test_of_kept_tokens_only_their_rows_are_read(tmp_path: Path):
     base = resolve_base(
         str(as_gguf(folder, tmp_path / "tiny.gguf")), NullReporter(), home=tmp_path / "home"
     )
-    kept = [0, 1, 2, 5, 9, 40, 41]
+    vocab_ids = [0, 1, 2, 5, 9, 40, 41]
     whole, cut = (
         load_model(base, dtype=torch.float32),
-        load_model(base, dtype=torch.float32, kept=kept),
+        load_model(base, dtype=torch.float32, vocab_ids=vocab_ids),
     )
     ids = torch.tensor([[2, 3, 4, 5]])
-    logits = whole(torch.tensor([[kept[i] for i in ids[0]]])).logits[..., kept]
-    assert cut.get_input_embeddings().weight.shape[0] == len(kept)
+    logits = whole(torch.tensor([[vocab_ids[i] for i in ids[0]]])).logits[..., vocab_ids]
+    assert cut.get_input_embeddings().weight.shape[0] == len(vocab_ids)
     assert torch.allclose(cut(ids).logits, logits, atol=1e-5)
 
 

@@ -165,9 +165,9 @@ def test_a_shard_cut_short_is_named_however_it_is_read(tiny_base: Path, tmp_path
     shutil.copytree(tiny_base, folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-5000])
-    for kept in (None, list(range(0, 300))):  # mapped, and read row by row
+    for vocab_ids in (None, list(range(0, 300))):  # mapped, and read row by row
         with pytest.raises(SourceError, match="short|重新下载|损坏|头里说"):
-            load_model(folder, kept=kept)
+            load_model(folder, vocab_ids=vocab_ids)
 
 
 def test_a_folder_without_tokenizer_is_named(tiny_base: Path, tmp_path: Path):
@@ -216,5 +216,5 @@ def test_a_damaged_gguf_is_named_and_nothing_is_written(tmp_path: Path, damage: 
         data[24:32] = (2**62).to_bytes(8, "little")
     (tmp_path / "a.gguf").write_bytes(data)
     with pytest.raises(SourceError, match=r"a\.gguf"):
-        rewrite_gguf(tmp_path / "a.gguf", tmp_path / "b.gguf", kept=[0, 2])
+        rewrite_gguf(tmp_path / "a.gguf", tmp_path / "b.gguf", vocab_ids=[0, 2])
     assert not (tmp_path / "b.gguf").exists()

@@ -111,15 +111,17 @@ def test_kept_text_keeps_its_tokens_and_its_logits(tmp_path: Path, kind: str):
         tokenizer, {number for row in encoded for number in row}, len(tokenizer)
     )
     model.save_pretrained(tmp_path / "full")
-    vocab.cut_embeddings(model, vocabulary.kept)
-    assert len(smaller) == len(vocabulary.kept) < vocabulary.before == len(tokenizer)
+    vocab.cut_embeddings(model, vocabulary.vocab_ids)
+    assert len(smaller) == len(vocabulary.vocab_ids) < vocabulary.before == len(tokenizer)
     assert [vocabulary.renumbered(row) for row in encoded] == [
         tuple(row) for row in smaller(lines, add_special_tokens=False).input_ids
     ]
     with torch.no_grad():
         after = model(input_ids=torch.tensor([vocabulary.renumbered(ids[0].tolist())])).logits
-    assert torch.allclose(after, before[..., list(vocabulary.kept)], atol=1e-6)
-    loaded = load_model(tmp_path / "full", kept=vocabulary.kept)  # only the rows kept are ever read
+    assert torch.allclose(after, before[..., list(vocabulary.vocab_ids)], atol=1e-6)
+    loaded = load_model(
+        tmp_path / "full", vocab_ids=vocabulary.vocab_ids
+    )  # only the rows kept are ever read
     with torch.no_grad():
         again = loaded(input_ids=torch.tensor([vocabulary.renumbered(ids[0].tolist())])).logits
     assert torch.equal(again, after) and loaded.config.eos_token_id == model.config.eos_token_id
@@ -127,7 +129,7 @@ def test_kept_text_keeps_its_tokens_and_its_logits(tmp_path: Path, kind: str):
         assert (
             getattr(smaller, f"{name}_token_id")
             == getattr(model.config, f"{name}_token_id")
-            == vocabulary.kept.index(getattr(tokenizer, f"{name}_token_id"))
+            == vocabulary.vocab_ids.index(getattr(tokenizer, f"{name}_token_id"))
         )
     assert smaller("x").input_ids[0] == smaller.bos_token_id and "<turn>" in smaller.get_vocab()
     assert "<unused1>" not in smaller.get_vocab() and "Ġfoxes" not in smaller.get_vocab()
@@ -172,6 +174,6 @@ def test_a_tokenizer_json_stays_loadable(tmp_path: Path):
     lines = text_of(tmp_path)
     full = make_tokenizer("bytes", lines)
     data = json.loads(full.backend_tokenizer.to_str())
-    kept = vocab.choose(data, set())
-    again = Tokenizer.from_str(json.dumps(vocab.trim_tokenizer(data, kept)))
+    vocab_ids = vocab.choose(data, set())
+    again = Tokenizer.from_str(json.dumps(vocab.trim_tokenizer(data, vocab_ids)))
     assert again.decode(again.encode("张三。🎉").ids) == "张三。🎉"

@@ -229,8 +229,8 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tiny_base: Path, tmp_path: Pa
     )
     assert done.returncode == 2, done.stderr
     assert "写不进" in done.stderr and "--resume" in done.stderr
-    kept = sorted(p.name for p in (folder / "checkpoints").iterdir())
-    assert kept == ["step-0000000", "step-0000003"]
+    vocab_ids = sorted(p.name for p in (folder / "checkpoints").iterdir())
+    assert vocab_ids == ["step-0000000", "step-0000003"]
     assert finetune(recipe, NullReporter(), resume=True).status == "complete"
 
 
@@ -285,12 +285,12 @@ def test_dialogues_train_with_canonical_names(tiny_base: Path, tiny_novel: Path,
     }
     finetune(make_recipe(tiny_base, tmp_path / "run", data=data, steps=2), NullReporter())
     assert {person.cue for person in read_run(tmp_path / "run").characters} == set(PEOPLE)
-    kept = [
+    vocab_ids = [
         json.loads(line)
         for line in (tmp_path / "run" / "valid.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     assert (
-        max(len(row.get("earlier", [])) for row in kept) > 2
+        max(len(row.get("earlier", [])) for row in vocab_ids) > 2
     )  # whole conversations are compared later on
 
 

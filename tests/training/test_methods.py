@@ -215,9 +215,9 @@ def test_a_method_that_finds_nothing_to_train_is_named_before_weights_are_read(
     kind: str,
     words: tuple[str, ...],
 ):
-    from custome.training import finetune as main_path
+    from custome.training import learning
 
-    monkeypatch.setattr(main_path, "load_model", lambda *_, **__: pytest.fail("weights were read"))
+    monkeypatch.setattr(learning, "load_model", lambda *_, **__: pytest.fail("weights were read"))
     with pytest.raises(TrainingError) as caught:
         finetune(make_recipe(bases[kind], tmp_path / "run", method=method), NullReporter())
     assert all(word in caught.value.message + caught.value.hint for word in words)
@@ -295,8 +295,7 @@ def test_reused_lower_layers_change_nothing(
     bases: dict[str, Path], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Three epochs with and without: the same weights, and the lower layers were asked once a sample."""
-    from custome.training import activation_cache
-    from custome.training import finetune as main_path
+    from custome.training import activation_cache, learning
 
     asked: list[int] = []
     real = activation_cache.SplitBackbone.lower
@@ -315,7 +314,7 @@ def test_reused_lower_layers_change_nothing(
     finetune(make_recipe(bases[kind], tmp_path / "with" / "run", **options), NullReporter())
     tokens = read_run(tmp_path / "with" / "run").results["tokens"]
     assert 0 < sum(asked) < tokens / 2  # 24 steps of 8 are three epochs of 64
-    monkeypatch.setattr(main_path, "activation_cache", lambda *_: None)
+    monkeypatch.setattr(learning, "activation_cache", lambda *_, **__: None)
     finetune(make_recipe(bases[kind], tmp_path / "without" / "run", **options), NullReporter())
     one, two = (
         load_file(tmp_path / name / "run" / "weights.safetensors") for name in ("with", "without")

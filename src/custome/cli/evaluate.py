@@ -62,6 +62,7 @@ def evaluate(argv: list[str]) -> int:
     if not flags.runs:
         raise InputError("没有给运行目录", "例如：custome evaluate runs/sanguo")
     from ..evaluation import evaluate as exams
+    from ..evaluation.unfinished import Unfinished
 
     reporter, bases = ConsoleReporter(), exams.bases_of(flags.runs) if flags.base else {}
     exams.check_plain(flags.plain, flags.runs, bases)
@@ -71,13 +72,17 @@ def evaluate(argv: list[str]) -> int:
     asked = exams.contestants(
         flags.runs, opened, flags.play, reporter, bases=bases, plain=flags.plain
     )
-    results = exams.ask_everybody(exam, asked, reporter)
+    unfinished = Unfinished(exam.folder)
+    results = exams.ask_everybody(exam, asked, unfinished, reporter)
     if flags.information:
-        exams.under_the_base(exam, results, Path(flags.runs[0]), reporter)
+        exams.under_the_base(exam, results, Path(flags.runs[0]), unfinished, reporter)
     if critic is not None:
         exams.add_marks(critic, results, reporter)
-    senses = exams.sense_tables(exam, results, flags.sense, flags.sense_answers, reporter)
+    senses = exams.sense_tables(
+        exam, results, flags.sense, flags.sense_answers, unfinished, reporter
+    )
     exams.publish(exam, results, senses, reporter)
+    unfinished.finish()
     return 0
 
 

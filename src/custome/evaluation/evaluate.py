@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .. import recipe_file
 from ..apps.cosplay.prompt import Setting
@@ -17,7 +18,7 @@ from ..corpus.folder import CorpusFolder
 from ..engine.base import Engine
 from ..engine.open import Opened, name_of
 from ..errors import InputError
-from ..models.run_folder import read_run
+from ..models.run_folder import ADAPTER_FILES, WEIGHTS_FILE, read_run
 from ..report.render import Table
 from ..reporter import Reporter
 from ..types import GenerateOptions
@@ -27,6 +28,7 @@ from .judge import judged
 from .panel import reference_of
 from .persona import Answer, Question, Reference, Scores
 from .sense_table import sense_table
+from .unfinished import Unfinished, key_of
 
 BASE = "底座"
 DRAWN = ("temperature", "top_p", "top_k", "repetition_penalty")
@@ -190,21 +192,38 @@ def check_plain(plain: Sequence[str], runs: Sequence[str], bases: Mapping[str, i
         )
 
 
-def ask_everybody(exam: Exam, contestants: Sequence[Contestant], reporter: Reporter) -> Results:
-    """Ask and measure one after the other; what is there so far is kept after each."""
+def ask_everybody(
+    exam: Exam, contestants: Sequence[Contestant], unfinished: Unfinished, reporter: Reporter
+) -> Results:
+    """Ask and measure one after the other; who was asked before an interruption is not asked again."""
     results = Results(scores=[persona.measure_real(exam.reference)])
     for one in contestants:
+        asked = [(question.text, question.paraphrase) for question in exam.questions]
+        key = key_of(one.name, asked, exam.people, str(exam.corpus), one.drawing, _state(one))
         reporter.stage(f"{one.name}：{len(exam.questions)} 问 × {len(exam.people)} 人")
-        _ask_one(exam, one, results, reporter)
+        if unfinished.has(key):
+            reporter.note("上次问过了，接着往下")
+        found = unfinished.once(key, lambda one=one: _ask_one(exam, one, reporter))  # type: ignore[misc]
         one.engine.close()
-        scorecard.keep(exam.folder, results.scores, results.said)
+        results.scores.append(scorecard.score_of(found["score"]))
+        results.said.append((one.name, [Answer(**row) for row in found["answers"]]))
+        results.facts.append((one.name, [Answer(**row) for row in found["facts"]]))
+        results.seed.append((one.name, found["seed"]))
     texts = [[text for _, text in exam.reference.real]]
     texts += [[answer.text for answer in some] for _, some in results.said]
     results.scores = persona.on_as_many(results.scores, texts)
     return results
 
 
-def _ask_one(exam: Exam, one: Contestant, results: Results, reporter: Reporter) -> None:
+def _state(one: Contestant) -> str:
+    """What changes when a run is trained anew."""
+    weights = [one.run / name for name in (ADAPTER_FILES[1], WEIGHTS_FILE)]
+    written = [path.stat().st_mtime_ns for path in weights if path.is_file()]
+    return f"{one.run.resolve()} {one.is_base or written}"
+
+
+def _ask_one(exam: Exam, one: Contestant, reporter: Reporter) -> dict[str, Any]:
+    """Scores and replies of one contestant, as JSON."""
     seed = persona.seed_prompts()
     answerer = answering(one.engine, one.run, one.drawing, exam.people)
     answers = persona.ask(answerer, exam.people, exam.questions, reporter)
@@ -212,18 +231,19 @@ def _ask_one(exam: Exam, one: Contestant, results: Results, reporter: Reporter) 
     score = persona.measure(one.name, answers, exam.reference)
     stable, paraphrase = persona.stability(answerer, exam.people, exam.questions, reporter)
     right, facts = persona.knows(answerer, exam.reference, reporter)
-    results.scores.append(
-        dataclasses.replace(
-            score,
-            stable=stable,
-            paraphrase=paraphrase,
-            facts=right,
-            forgetting=0.0 if one.is_base else _forgetting(one.run),
-        )
+    score = dataclasses.replace(
+        score,
+        stable=stable,
+        paraphrase=paraphrase,
+        facts=right,
+        forgetting=0.0 if one.is_base else _forgetting(one.run),
     )
-    results.said.append((one.name, answers))
-    results.facts.append((one.name, facts))
-    results.seed.append((one.name, [reply.text for reply in replies]))
+    return {
+        "score": scorecard.score_row(score),
+        "answers": [dataclasses.asdict(answer) for answer in answers],
+        "facts": [dataclasses.asdict(answer) for answer in facts],
+        "seed": [reply.text for reply in replies],
+    }
 
 
 def answering(engine: Engine, run: Path, drawing: Drawing, people: Sequence[str]) -> Answering:
@@ -249,23 +269,28 @@ def answering(engine: Engine, run: Path, drawing: Drawing, people: Sequence[str]
     )
 
 
-def under_the_base(exam: Exam, results: Results, run: Path, reporter: Reporter) -> None:
+def under_the_base(
+    exam: Exam, results: Results, run: Path, unfinished: Unfinished, reporter: Reporter
+) -> None:
     """Add what the run's base thinks of the replies: do they answer, are they of the book."""
-    from ..engine.open_local import open_local
-
-    reporter.stage("互信息、文体（底座，transformers）")
-    info = read_run(run)
-    base = open_local(
-        run=None, base_model=info.base_model, chat_format=info.chat_format, reporter=reporter
-    )
     real = [
         Answer(question="", kind="", name=name, text=text) for name, text in exam.reference.real
     ]
-    found = [
-        persona.under_the_base(base, answers, reporter)
-        for _, answers in [(persona.REAL, real), *results.said]
-    ]
-    base.close()
+    said = [(persona.REAL, real), *results.said]
+    info = read_run(run)
+
+    def ask() -> list[tuple[float, float]]:
+        from ..engine.open_local import open_local
+
+        reporter.stage("互信息、文体（底座，transformers）")
+        base = open_local(
+            run=None, base_model=info.base_model, chat_format=info.chat_format, reporter=reporter
+        )
+        found = [persona.under_the_base(base, answers, reporter) for _, answers in said]
+        base.close()
+        return found
+
+    found = unfinished.once(key_of("under the base", info.base_fingerprint, said), ask)
     results.scores = [
         dataclasses.replace(one, information=information, style=style)
         for one, (information, style) in zip(results.scores, found, strict=True)
@@ -286,13 +311,25 @@ def add_marks(critic: Engine, results: Results, reporter: Reporter) -> None:
 
 
 def sense_tables(
-    exam: Exam, results: Results, judges: Sequence[str], most: int, reporter: Reporter
+    exam: Exam,
+    results: Results,
+    judges: Sequence[str],
+    most: int,
+    unfinished: Unfinished,
+    reporter: Reporter,
 ) -> list[Table]:
     """What untuned bases make of the replies, a table each."""
-    return [
-        sense_table(name, exam.corpus, results.seed, results.said, most, reporter)
-        for name in judges
-    ]
+    tables = []
+    for name in judges:
+        key = key_of(f"sense {name}", most, str(exam.corpus), results.seed, results.said)
+        table = unfinished.once(
+            key,
+            lambda name=name: sense_table(  # type: ignore[misc]
+                name, exam.corpus, results.seed, results.said, most, reporter
+            ),
+        )
+        tables.append(table)
+    return tables
 
 
 def publish(exam: Exam, results: Results, senses: Sequence[Table], reporter: Reporter) -> None:
@@ -312,7 +349,6 @@ def publish(exam: Exam, results: Results, senses: Sequence[Table], reporter: Rep
         seed,
         senses,
     )
-    (exam.folder / scorecard.PARTIAL).unlink(missing_ok=True)
     reporter.note(f"打分表 → {markdown}　{page}")
 
 

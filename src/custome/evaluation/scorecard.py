@@ -99,30 +99,27 @@ def markdown(scores: Sequence[Scores], seed: Table, senses: Sequence[Table] = ()
     return "\n\n".join(render.markdown_table(*one) for one in tables) + "\n"
 
 
-PARTIAL = "evaluate.partial.json"
-
-
-def keep(
-    folder: Path, scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]
-) -> None:
-    """What has been measured so far, beside an earlier evaluation that is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / PARTIAL, _plain(scores, answers))
-
-
 def _plain(
     scores: Sequence[Scores], answers: Sequence[tuple[str, Sequence[Answer]]]
 ) -> dict[str, Any]:
     return {
-        "scores": [
-            {
-                k: None if isinstance(v, float) and math.isnan(v) else v
-                for k, v in asdict(one).items()
-            }
-            for one in scores
-        ],
+        "scores": [score_row(one) for one in scores],
         "answers": {name: [asdict(answer) for answer in some] for name, some in answers},
     }
+
+
+def score_row(score: Scores) -> dict[str, Any]:
+    """Scores as JSON; what does not apply is null."""
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in asdict(score).items()
+    }
+
+
+def score_of(row: Mapping[str, Any]) -> Scores:
+    """The way back from `score_row`."""
+    fields: dict[str, Any] = {k: math.nan if v is None else v for k, v in row.items()}
+    return Scores(**fields)
 
 
 def write(

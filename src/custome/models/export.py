@@ -33,7 +33,7 @@ from .gguf_cache import write_lora
 from .loading import load_config, load_model, load_tokenizer, trust_code_in
 from .lora_file import read_lora
 from .partial_weights import PartialWeights
-from .run_folder import VOCABULARY_FOLDER, RunInfo, check_adapter, read_kept, read_run
+from .run_folder import VOCABULARY_FOLDER, RunInfo, check_adapter, read_run, read_vocab_ids
 from .sources import gguf_behind, other_base, resolve_base
 
 Target = Literal["hf", "gguf", "ollama", "adapter-gguf"]
@@ -59,7 +59,7 @@ class Source:
     base_folder: Path
     gguf: Path | None
     """The file the base was prepared from, where it was one."""
-    kept: tuple[int, ...] | None
+    vocab_ids: tuple[int, ...] | None
     """Tokens of a cut vocabulary."""
     tokenizer: Any
     chat_format: ChatFormat
@@ -127,7 +127,7 @@ def export(
 
 def _load(source: Source) -> Any:
     """The tuned model; raises RunError for one whose tuning no weights can hold."""
-    model = load_adapter(load_model(source.base_folder, kept=source.kept), source.run)
+    model = load_adapter(load_model(source.base_folder, vocab_ids=source.vocab_ids), source.run)
     if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
         raise RunError(
             f"{str(source.run)!r} 学的是虚拟词（prefix / prompt），合不进权重",
@@ -218,14 +218,14 @@ def _open(
             f"底座 {info.base_model!r} 不是从 GGUF 来的，没有可以配适配器的 GGUF 文件",
             "导出合并好的：--to gguf",
         )
-    kept = read_kept(run) if vocabulary == "run" and to in ("gguf", "ollama") else None
-    tokenizer = load_tokenizer(base_folder if kept is None else run / VOCABULARY_FOLDER)
+    vocab_ids = read_vocab_ids(run) if vocabulary == "run" and to in ("gguf", "ollama") else None
+    tokenizer = load_tokenizer(base_folder if vocab_ids is None else run / VOCABULARY_FOLDER)
     return Source(
         run=run,
         info=info,
         base_folder=base_folder,
         gguf=source,
-        kept=kept,
+        vocab_ids=vocab_ids,
         tokenizer=tokenizer,
         chat_format=open_format(tokenizer, info.chat_format),
     )
@@ -314,8 +314,10 @@ def write_merged(
         if source.chat_format.kind == "template":
             end = source.tokenizer.eos_token_id
             keys["tokenizer.chat_template"] = source.tokenizer.chat_template
-            keys["tokenizer.ggml.eos_token_id"] = end if source.kept is None else source.kept[end]
-        rewrite_gguf(source.gguf, target, kept=source.kept, changed=tensors, keys=keys)
+            keys["tokenizer.ggml.eos_token_id"] = (
+                end if source.vocab_ids is None else source.vocab_ids[end]
+            )
+        rewrite_gguf(source.gguf, target, vocab_ids=source.vocab_ids, changed=tensors, keys=keys)
 
 
 def write_adapter(source: Source, target: Path) -> None:

@@ -46,7 +46,7 @@ def model_card(source: Source, to: Target, quant: str, agreement: proof.Agreemen
         "\n".join(f"- {part}：SHA-256 {digest}" for part, digest in info.data_files.items())
         or "- —"
     )
-    words = f"只留 {len(source.kept):,} 个 token" if source.kept is not None else "完整"
+    words = f"只留 {len(source.vocab_ids):,} 个 token" if source.vocab_ids is not None else "完整"
     settings = {
         key: value
         for key, value in dataclasses.asdict(recipe.method).items()

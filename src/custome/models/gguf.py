@@ -141,14 +141,14 @@ def rewrite_gguf(
     source: Path,
     target: Path,
     *,
-    kept: Sequence[int] | None = None,
+    vocab_ids: Sequence[int] | None = None,
     changed: Mapping[str, Stored] | None = None,
     keys: Mapping[str, str | int] | None = None,
 ) -> None:
     """Write `source` anew: other weights for some tensors, only the kept tokens, everything else bit for bit as it was.
 
     Args:
-        kept: rising ids, as models.vocab.choose gives them; their rows stay as they are stored.
+        vocab_ids: rising ids, as models.vocab.choose gives them; their rows stay as they are stored.
         changed: tensors that take another value, by name.
         keys: texts and 32-bit numbers the file is to say otherwise, by key.
 
@@ -156,15 +156,15 @@ def rewrite_gguf(
         SourceError: not a GGUF file of a language model.
         DiskError: no space.
     """
-    head, said = _read_said(source, kept, keys or {})
+    head, said = _read_said(source, vocab_ids, keys or {})
     stored = np.memmap(source, dtype=np.uint8, mode="r")
     with atomic_file(target) as temporary, temporary.open("wb") as out:
-        parts = [_part(info, head, stored, kept, changed or {}) for info in head.tensors]
+        parts = [_part(info, head, stored, vocab_ids, changed or {}) for info in head.tensors]
         _write(out, said, parts, head.alignment)
 
 
 def _read_said(
-    source: Path, kept: Sequence[int] | None, keys: Mapping[str, str | int]
+    source: Path, vocab_ids: Sequence[int] | None, keys: Mapping[str, str | int]
 ) -> tuple[Head, dict[str, Value]]:
     """(what the file says, what the new one is to say)."""
     try:
@@ -174,8 +174,8 @@ def _read_said(
         ends = [head.data_start + info.offset + info.bytes for info in head.tensors]
         if source.stat().st_size < max(ends, default=0):
             raise ValueError("文件比它的头里说的短")
-        if kept is not None:
-            cut = {key: _cut(key, value, tokens, kept) for key, value in said.items()}
+        if vocab_ids is not None:
+            cut = {key: _cut(key, value, tokens, vocab_ids) for key, value in said.items()}
             said = {key: value for key, value in cut.items() if value is not None}
         return head, said
     except (
@@ -197,7 +197,7 @@ def _part(
     info: TensorInfo,
     head: Head,
     stored: np.ndarray,
-    kept: Sequence[int] | None,
+    vocab_ids: Sequence[int] | None,
     changed: Mapping[str, Stored],
 ) -> tuple[TensorInfo, np.ndarray]:
     """A tensor of the new file and its bytes."""
@@ -209,10 +209,10 @@ def _part(
         return replace(info, shape=shape, kind=int(kind)), data
     start = head.data_start + info.offset
     data = stored[start : start + info.bytes]
-    if kept is None or not of_tokens:
+    if vocab_ids is None or not of_tokens:
         return info, data
-    rows = data.reshape(info.shape[-1], -1)[list(kept)].reshape(-1)
-    return replace(info, shape=(*info.shape[:-1], len(kept))), rows
+    rows = data.reshape(info.shape[-1], -1)[list(vocab_ids)].reshape(-1)
+    return replace(info, shape=(*info.shape[:-1], len(vocab_ids))), rows
 
 
 @dataclass(frozen=True)
@@ -342,21 +342,21 @@ def _as_text(text: str) -> bytes:
     return struct.pack("<Q", len(raw)) + raw
 
 
-def _cut(key: str, value: Value, tokens: Sequence[bytes], kept: Sequence[int]) -> Value | None:
+def _cut(key: str, value: Value, tokens: Sequence[bytes], vocab_ids: Sequence[int]) -> Value | None:
     """What a key says of the kept tokens only; None when it is about a token that is gone."""
     if key in _PER_TOKEN:
         elements = value.elements()
-        return value.with_elements([elements[old] for old in kept])
+        return value.with_elements([elements[old] for old in vocab_ids])
     if key == _MERGES:
-        names = {tokens[old][8:].decode("utf-8") for old in kept}
+        names = {tokens[old][8:].decode("utf-8") for old in vocab_ids}
         pairs = [(raw, raw[8:].decode("utf-8")) for raw in value.elements()]
         return value.with_elements(
             [raw for raw, pair in pairs if {*pair.split(" ", 1), pair.replace(" ", "", 1)} <= names]
         )
     if key.endswith("token_id") and value.kind == _NUMBER:
         old = struct.unpack("<I", value.raw)[0]
-        return _packed(kept.index(old)) if old in kept else None
-    return _packed(len(kept)) if key.endswith(".vocab_size") else value
+        return _packed(vocab_ids.index(old)) if old in vocab_ids else None
+    return _packed(len(vocab_ids)) if key.endswith(".vocab_size") else value
 
 
 def _write(

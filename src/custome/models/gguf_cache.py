@@ -40,8 +40,8 @@ from .run_folder import (
     WEIGHTS_FILE,
     RunInfo,
     check_adapter,
-    read_kept,
     read_run,
+    read_vocab_ids,
 )
 from .sources import gguf_behind, other_base, resolve_base, same_base
 
@@ -83,7 +83,7 @@ def prepare(
     """
     home = home or custome_home()
     check_adapter(run)
-    info, kept = read_run(run), read_kept(run)
+    info, vocab_ids = read_run(run), read_vocab_ids(run)
     if quant == "auto":
         if _stands_beside(run, info, reporter, home):
             return prepare_shared([run], reporter, home=home)[0]
@@ -102,7 +102,7 @@ def prepare(
                 source,
                 replace(lora, scale=lora.scale * strength),
                 target,
-                kept=kept,
+                vocab_ids=vocab_ids,
                 quant=quant,
                 name=run.name,
             )
@@ -133,9 +133,11 @@ def prepare_shared(
         RunError: they stand on different bases, or one of them is no plain LoRA on a GGUF base.
     """
     home = home or custome_home()
-    infos, sets = [read_run(run) for run in runs], [read_kept(run) for run in runs]
-    kept = _of_all(sets)
-    base = home / FOLDER / f"base-{infos[0].base_fingerprint}-{_digest(str(kept).encode())}.gguf"
+    infos, sets = [read_run(run) for run in runs], [read_vocab_ids(run) for run in runs]
+    vocab_ids = _of_all(sets)
+    base = (
+        home / FOLDER / f"base-{infos[0].base_fingerprint}-{_digest(str(vocab_ids).encode())}.gguf"
+    )
     places = [_place(run, info, "lora", home) for run, info in zip(runs, infos, strict=True)]
     wanted = [base, *places] if adapters else [base]
     same = all(_on_the_same_base(info, infos[0]) for info in infos)
@@ -143,11 +145,13 @@ def prepare_shared(
         source = _shared_source(runs, infos, adapters, reporter, home)
         base.parent.mkdir(parents=True, exist_ok=True)
         if not base.is_file():
-            rewrite_gguf(source, base, kept=kept)
+            rewrite_gguf(source, base, vocab_ids=vocab_ids)
         if adapters:
             for place, run in zip(places, runs, strict=True):
                 _write_beside(run, place, source)
-    place_of = {token: number for number, token in enumerate(kept)} if kept is not None else None
+    place_of = (
+        {token: number for number, token in enumerate(vocab_ids)} if vocab_ids is not None else None
+    )
     found = []
     for run, info, own in zip(runs, infos, sets, strict=True):
         tokenizer = PlainTokenizer(
@@ -244,7 +248,13 @@ def _numbering(own: Sequence[int] | None, place_of: dict[int, int] | None) -> li
 
 
 def merge(
-    source: Path, lora: Lora, target: Path, *, kept: Sequence[int] | None, quant: str, name: str
+    source: Path,
+    lora: Lora,
+    target: Path,
+    *,
+    vocab_ids: Sequence[int] | None,
+    quant: str,
+    name: str,
 ) -> None:
     """Write `source` with the LoRA in its matrices; what it does not touch stays as it is stored."""
     head = read_head(source)
@@ -262,7 +272,7 @@ def merge(
     rewrite_gguf(
         source,
         target,
-        kept=kept,
+        vocab_ids=vocab_ids,
         changed=changed,
         keys={"general.name": name, "general.file_type": convert.FILE_TYPES[quant]},
     )
@@ -329,7 +339,9 @@ def _place(run: Path, info: RunInfo, quant: str, home: Path) -> Path:
     """Where the file of this very state of a run is kept."""
     weights = next(path for path in (run / ADAPTER_FILES[1], run / WEIGHTS_FILE) if path.is_file())
     settings = run / ADAPTER_FILES[0]
-    state = f"1 {info.base_fingerprint} {quant} {read_kept(run)}".encode() + weights.read_bytes()
+    state = (
+        f"1 {info.base_fingerprint} {quant} {read_vocab_ids(run)}".encode() + weights.read_bytes()
+    )
     state += settings.read_bytes() if settings.is_file() else b""
     return (
         home

@@ -32,14 +32,14 @@ def read_weights(
     config: Any,
     *,
     dtype: torch.dtype,
-    kept: Sequence[int] | None = None,
+    vocab_ids: Sequence[int] | None = None,
 ) -> dict[str, Tensor]:
     """Weights of a GGUF file.
 
     Args:
         names: transformers' names of the tensors wanted.
         config: of the text model; says what the file's conventions are undone with.
-        kept: rising ids of the tokens whose rows are read; all without.
+        vocab_ids: rising ids of the tokens whose rows are read; all without.
 
     Raises:
         SourceError: an architecture whose names are not known here, a tensor that is missing, a damaged file.
@@ -64,7 +64,7 @@ def read_weights(
             f"{str(path)!r} 里没有 {missing[0]!r}（共缺 {len(missing)} 个）",
             "换一个完整的 GGUF 文件",
         )
-    rows = None if kept is None else np.asarray(kept)
+    rows = None if vocab_ids is None else np.asarray(vocab_ids)
 
     def read(name: str) -> tuple[str, Tensor]:
         info = infos[wanted[name]]

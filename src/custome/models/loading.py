@@ -131,14 +131,14 @@ def load_model(
     device: str = "cpu",
     *,
     quantize: Quantization = "none",
-    kept: Sequence[int] | None = None,
+    vocab_ids: Sequence[int] | None = None,
     dtype: torch.dtype | None = None,
 ) -> Any:
     """The weights of a base model, frozen and in evaluation mode.
 
     Args:
         quantize: int8 or nf4 linear layers through bitsandbytes.
-        kept: rising ids of the tokens to load; the model has only those, numbered anew.
+        vocab_ids: rising ids of the tokens to load; the model has only those, numbered anew.
         dtype: of the weights that are not quantized. If not given the device's own for answering; beside quantized layers
             the faster one, since who quantizes wants the embeddings small as well.
     """
@@ -153,13 +153,13 @@ def load_model(
         gguf = gguf_of(folder)
         if gguf is not None and family_of(config.get_text_config().model_type).gguf:
             weights = gguf_weights.read_weights(
-                gguf, weight_names(folder), config, dtype=dtype, kept=kept
+                gguf, weight_names(folder), config, dtype=dtype, vocab_ids=vocab_ids
             )
-        elif kept is not None and known:
-            weights = vocab.read_cut(folder, kept, config.get_text_config().vocab_size)
+        elif vocab_ids is not None and known:
+            weights = vocab.read_cut(folder, vocab_ids, config.get_text_config().vocab_size)
         if weights:
-            if kept is not None:
-                vocab.cut_config(config, kept)
+            if vocab_ids is not None:
+                vocab.cut_config(config, vocab_ids)
             model = from_weights(config, weights, device, quantize=quantize, dtype=dtype)
         else:
             # What this file's own reader does not know transformers may: slower, and all of it at once.
@@ -167,8 +167,8 @@ def load_model(
                 (folder, _code(folder)) if gguf is None else (gguf.parent, {"gguf_file": gguf.name})
             )
             model = AutoModelForCausalLM.from_pretrained(where, **more, **options)
-            if kept is not None:
-                vocab.cut_embeddings(model, kept)
+            if vocab_ids is not None:
+                vocab.cut_embeddings(model, vocab_ids)
     return _frozen(model, device)
 
 

@@ -1,7 +1,7 @@
 """A base model whose own weights were trained (full, freeze, BitFit): the same seams as an adapter has.
 
 The file holds the trained tensors under the base's names. Matrices with one row a token may hold only the rows of a
-trimmed vocabulary; `kept` then says which. Loaded on its base, both versions are there and can be switched.
+trimmed vocabulary; `vocab_ids` then says which. Loaded on its base, both versions are there and can be switched.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ KEPT = "vocabulary.kept"
 class PartialWeights(nn.Module):
     """A causal model and which of its weights are trained."""
 
-    def __init__(self, model: Any, names: Sequence[str], kept: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, model: Any, names: Sequence[str], vocab_ids: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         self.model, self.config = model, model.config
-        self._names, self._kept = tuple(names), kept
+        self._names, self._vocab_ids = tuple(names), vocab_ids
         self._other: dict[str, Tensor] = {}
         """The version of the weights that is not switched on."""
 
@@ -60,8 +62,8 @@ class PartialWeights(nn.Module):
         """Write the file into `folder`."""
         state = state_dict if state_dict is not None else self.state()
         weights = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
-        if self._kept is not None:
-            weights[KEPT] = torch.tensor(self._kept)
+        if self._vocab_ids is not None:
+            weights[KEPT] = torch.tensor(self._vocab_ids)
         Path(folder).mkdir(parents=True, exist_ok=True)
         save_file(weights, Path(folder) / WEIGHTS_FILE, metadata={"format": "pt"})
 
@@ -94,7 +96,7 @@ def load_partial_weights(model: Any, folder: Path) -> PartialWeights:
         RunError: the weights do not fit the model.
     """
     saved = load_file(folder / WEIGHTS_FILE)
-    kept = saved.pop(KEPT, None)
+    vocab_ids = saved.pop(KEPT, None)
     own = dict(model.named_parameters())
     tuned = PartialWeights(model, tuple(saved))
     for name, tensor in saved.items():
@@ -111,13 +113,13 @@ def load_partial_weights(model: Any, folder: Path) -> PartialWeights:
             )
         tensor = tensor.to(base)
         if (
-            kept is not None
+            vocab_ids is not None
             and tensor.shape != base.shape
-            and len(tensor) == len(kept)
-            and int(kept[-1]) < len(base)
+            and len(tensor) == len(vocab_ids)
+            and int(vocab_ids[-1]) < len(base)
         ):
             rows, tensor = tensor, base.clone()
-            tensor[kept] = rows
+            tensor[vocab_ids] = rows
         if tensor.shape != base.shape:
             raise RunError(
                 f"{str(folder / WEIGHTS_FILE)!r} 里的 {name!r} 形状是 {tuple(tensor.shape)}，底座的是 {tuple(base.shape)}",

@@ -103,17 +103,17 @@ def read_run(folder: Path) -> RunInfo:
         ) from error
 
 
-def write_vocabulary(folder: Path, tokenizer: Any, kept: Sequence[int] | None) -> None:
-    """Keep the tokenizer a run is trained with; `kept` None means the base's own."""
+def write_vocabulary(folder: Path, tokenizer: Any, vocab_ids: Sequence[int] | None) -> None:
+    """Keep the tokenizer a run is trained with; `vocab_ids` None means the base's own."""
     target = folder / VOCABULARY_FOLDER
     shutil.rmtree(target, ignore_errors=True)
-    if kept is not None:
+    if vocab_ids is not None:
         with atomic_folder(target) as fresh:
             tokenizer.save_pretrained(fresh)
-            write_json(fresh / "kept.json", list(kept))
+            write_json(fresh / "kept.json", list(vocab_ids))
 
 
-def read_kept(folder: Path) -> tuple[int, ...] | None:
+def read_vocab_ids(folder: Path) -> tuple[int, ...] | None:
     """Rising ids of the tokens a run was trained with, None when with all.
 
     Raises:

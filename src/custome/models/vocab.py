@@ -39,7 +39,7 @@ _SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_t
 class Vocabulary:
     """Which tokens were kept."""
 
-    kept: tuple[int, ...]
+    vocab_ids: tuple[int, ...]
     """Old ids, rising; the place in the tuple is the new id."""
     before: int
     """Tokens of the full model."""
@@ -50,7 +50,7 @@ class Vocabulary:
 
     @cached_property
     def _new_id(self) -> dict[int, int]:
-        return {old: new for new, old in enumerate(self.kept)}
+        return {old: new for new, old in enumerate(self.vocab_ids)}
 
 
 def trim(tokenizer: Any, used: Iterable[int], rows: int) -> tuple[Any, Vocabulary]:
@@ -64,11 +64,11 @@ def trim(tokenizer: Any, used: Iterable[int], rows: int) -> tuple[Any, Vocabular
         SourceError: the tokenizer is of a kind that cannot be cut.
     """
     data = _data(tokenizer)
-    kept = [
+    vocab_ids = [
         number for number in choose(data, set(used)) if number < rows
     ]  # some tokenizers know more than the model
-    return _rebuilt(tokenizer, trim_tokenizer(data, kept)), Vocabulary(
-        kept=tuple(kept), before=rows
+    return _rebuilt(tokenizer, trim_tokenizer(data, vocab_ids)), Vocabulary(
+        vocab_ids=tuple(vocab_ids), before=rows
     )
 
 
@@ -95,25 +95,25 @@ def choose(data: dict[str, Any], used: set[int]) -> list[int]:
     by_id = {number: token for token, number in vocab.items()}
     byte_level = is_byte_level(data)
     letters = _byte_letters() if byte_level else {}
-    kept = {by_id[number] for number in used if number in by_id}
+    vocab_ids = {by_id[number] for number in used if number in by_id}
     for token in vocab:
         if BYTE.fullmatch(token) or (byte_level and len(token) == 1):
-            kept.add(token)
+            vocab_ids.add(token)
             continue
         text = _decoded(token, letters) if byte_level else token.replace("▁", " ")
         if (len(text) == 1 and _WRITABLE.match(text)) or _CHINESE.fullmatch(text):
-            kept.add(token)
+            vocab_ids.add(token)
     made: dict[str, list[tuple[str, str]]] = {}
     for first, second in merges_of(data):
         made.setdefault(first + second, []).append((first, second))
-    waiting = list(kept)
+    waiting = list(vocab_ids)
     while waiting:  # a token can only be made of tokens that are there
         for pair in made.get(waiting.pop(), ()):
             for part in pair:
-                if part not in kept:
-                    kept.add(part)
+                if part not in vocab_ids:
+                    vocab_ids.add(part)
                     waiting.append(part)
-    numbers = {vocab[token] for token in kept if token in vocab}
+    numbers = {vocab[token] for token in vocab_ids if token in vocab}
     for added in data["added_tokens"]:
         if added["id"] in used or (added["special"] and not _UNUSED.fullmatch(added["content"])):
             numbers.add(added["id"])
@@ -150,9 +150,9 @@ def merges_of(data: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield first, second
 
 
-def trim_tokenizer(data: dict[str, Any], kept: Sequence[int]) -> dict[str, Any]:
+def trim_tokenizer(data: dict[str, Any], vocab_ids: Sequence[int]) -> dict[str, Any]:
     """tokenizer.json with only the kept tokens, numbered anew, and only the merges whose three parts are kept."""
-    new_id = {old: new for new, old in enumerate(kept)}
+    new_id = {old: new for new, old in enumerate(vocab_ids)}
     vocab = {token: new_id[old] for token, old in data["model"]["vocab"].items() if old in new_id}
     merges = [[a, b] for a, b in merges_of(data) if a in vocab and b in vocab and a + b in vocab]
     added = [
@@ -197,9 +197,9 @@ def _rebuilt(tokenizer: Any, data: dict[str, Any]) -> Any:
     return smaller
 
 
-def cut_config(config: Any, kept: Sequence[int]) -> None:
+def cut_config(config: Any, vocab_ids: Sequence[int]) -> None:
     """Size of the vocabulary and ids of the special tokens in a configuration, in place."""
-    new_id = {old: new for new, old in enumerate(kept)}
+    new_id = {old: new for new, old in enumerate(vocab_ids)}
     for part in {id(c): c for c in (config, config.get_text_config())}.values():
         for name in _SPECIAL_IDS:
             value = getattr(part, name, None)
@@ -207,18 +207,18 @@ def cut_config(config: Any, kept: Sequence[int]) -> None:
                 setattr(part, name, new_id.get(value))
             elif isinstance(value, (list, tuple)):
                 setattr(part, name, [new_id[i] for i in value if i in new_id])
-    config.get_text_config().vocab_size = len(kept)
+    config.get_text_config().vocab_size = len(vocab_ids)
 
 
-def cut_embeddings(model: Any, kept: Sequence[int]) -> None:
+def cut_embeddings(model: Any, vocab_ids: Sequence[int]) -> None:
     """Keep those rows of the input embedding and of the output head of a model in memory, in place."""
-    rows = torch.tensor(kept)
+    rows = torch.tensor(vocab_ids)
     inputs, head = model.get_input_embeddings(), model.get_output_embeddings()
     tied = head is not None and head.weight is inputs.weight
     padding = inputs.padding_idx
     inputs.weight = nn.Parameter(inputs.weight.detach()[rows].clone(), requires_grad=False)
-    inputs.num_embeddings = len(kept)
-    inputs.padding_idx = kept.index(padding) if padding in kept else None
+    inputs.num_embeddings = len(vocab_ids)
+    inputs.padding_idx = vocab_ids.index(padding) if padding in vocab_ids else None
     if head is not None:
         weight = (
             inputs.weight
@@ -226,22 +226,22 @@ def cut_embeddings(model: Any, kept: Sequence[int]) -> None:
             else nn.Parameter(head.weight.detach()[rows].clone(), requires_grad=False)
         )
         head.weight = weight
-        head.out_features = len(kept)
-    cut_config(model.config, kept)
+        head.out_features = len(vocab_ids)
+    cut_config(model.config, vocab_ids)
 
 
 _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _BLOCK_ROWS = 4096
 
 
-def read_cut(folder: Path, kept: Sequence[int], rows: int) -> dict[str, Tensor] | None:
+def read_cut(folder: Path, vocab_ids: Sequence[int], rows: int) -> dict[str, Tensor] | None:
     """Weights of a safetensors folder; of a matrix with one row a token (`rows` of them) only the rows kept.
 
     The other rows are never in memory: files are read, not mapped, as mapped pages count as the process's own.
     None where a tensor is of a number type that has to be read by other means.
     """
     weights: dict[str, Tensor] = {}
-    wanted = torch.tensor(kept)
+    wanted = torch.tensor(vocab_ids)
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb", buffering=0) as file:
             for name, dtype, shape, start in _tensors(file):

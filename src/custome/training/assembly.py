@@ -58,10 +58,10 @@ def can_pack(model: Any, method: Method) -> bool:
 
 
 def make_trainable(
-    base: Any, recipe: Recipe, *, steps: int, kept: tuple[int, ...] | None = None
+    base: Any, recipe: Recipe, *, steps: int, vocab_ids: tuple[int, ...] | None = None
 ) -> Attached:
     """The recipe's method on a frozen base, with what computes faster in one piece; see methods.attach."""
-    attached = attach(base, recipe.method, steps=steps, kept=kept)
+    attached = attach(base, recipe.method, steps=steps, vocab_ids=vocab_ids)
     fastlora.install(attached.model)
     fastnorm.install(attached.model)
     fastrope.install(base)

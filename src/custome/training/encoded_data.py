@@ -51,7 +51,7 @@ class EncodedData:
     self_replay: EncodedSet
     """Everyday Chinese the base wrote itself, learnt beside the dialogue."""
     people: tuple[Character, ...]
-    kept: tuple[int, ...] | None = None
+    vocab_ids: tuple[int, ...] | None = None
     """Tokens of a trimmed vocabulary."""
 
     @property
@@ -166,13 +166,13 @@ def trimmed(
         used.update(encoded_data.chat_format.prompt(request.messages, request.speaker))
     tokenizer, smaller = vocab.trim(encoded_data.tokenizer, used, rows)
     reporter.note(
-        f"词表裁到 {len(smaller.kept):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
+        f"词表裁到 {len(smaller.vocab_ids):,}（原 {rows:,}，语料用到 {len(used):,}）；适配器照样装在完整底座上"
     )
     return dataclasses.replace(
         encoded_data,
         tokenizer=tokenizer,
         chat_format=open_format(tokenizer, encoded_data.chat_format.name),
-        kept=smaller.kept,
+        vocab_ids=smaller.vocab_ids,
         **{name: encoded.renumbered(smaller.renumbered) for name, encoded in sets.items()},
     )
 

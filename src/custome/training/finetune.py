@@ -192,7 +192,7 @@ def _trim(recipe: Recipe, place: RunPlace, run_data: RunData, panel: Panel | Non
         asked = panel.asked(data.chat_format.kind) if panel else ()
         data = trimmed(data, token_rows(run_data.base_folder), place.reporter, asked)
     if place.is_main:
-        write_vocabulary(place.folder, data.tokenizer, data.kept)
+        write_vocabulary(place.folder, data.tokenizer, data.vocab_ids)
     return dataclasses.replace(run_data, data=data)
 
 

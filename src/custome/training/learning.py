@@ -94,7 +94,7 @@ def learn(
     with accelerator.autocast():
         base_logits = adapters.last_logits(base, prompt)
     launch.seed_step(recipe.train.seed, 0)
-    attached = make_trainable(base, recipe, steps=run_data.steps, kept=data.kept)
+    attached = make_trainable(base, recipe, steps=run_data.steps, vocab_ids=data.vocab_ids)
     _report_trainable(attached, recipe.method, place.reporter)
     validation = Validation(
         folder=place.folder,
@@ -130,7 +130,7 @@ def _load(recipe: Recipe, place: RunPlace, run_data: RunData) -> tuple[Any, Batc
         run_data.base_folder,
         place.device,
         quantize=quantization(recipe),
-        kept=run_data.data.kept,
+        vocab_ids=run_data.data.vocab_ids,
         dtype=DTYPES[place.compute_type],
     )
     return base, set_up(base, recipe, run_data.data.tokenizer.pad_token_id)

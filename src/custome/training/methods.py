@@ -33,7 +33,7 @@ from ..tuning_methods import (
     RsLoraConfig,
 )
 
-Kept = tuple[int, ...] | None
+VocabIds = tuple[int, ...] | None
 """Tokens of a trimmed vocabulary."""
 BEHIND = ("down_proj", "dense_4h_to_h", "fc2", "w2", "o_proj")
 """Layers whose input IA³ scales; of others it scales the output."""
@@ -83,29 +83,29 @@ def check_method(skeleton: nn.Module, method: Method) -> None:
 
 
 def attach(
-    model: Any, method: Method, *, steps: int, kept: tuple[int, ...] | None = None
+    model: Any, method: Method, *, steps: int, vocab_ids: tuple[int, ...] | None = None
 ) -> Attached:
     """Make a frozen base trainable the way `method` says.
 
     Args:
         steps: length of the run; AdaLoRA plans its ranks by it.
-        kept: tokens of a trimmed vocabulary, which trained embeddings have to know.
+        vocab_ids: tokens of a trimmed vocabulary, which trained embeddings have to know.
     """
-    return ATTACH[type(method)](model, method, steps, kept)
+    return ATTACH[type(method)](model, method, steps, vocab_ids)
 
 
-def _plain_lora(model: Any, method: LoraConfig, steps: int, kept: Kept) -> Attached:
+def _plain_lora(model: Any, method: LoraConfig, steps: int, vocab_ids: VocabIds) -> Attached:
     return Attached(model=get_peft_model(model, _lora(method)))
 
 
-def _lora_plus(model: Any, method: LoraPlusConfig, steps: int, kept: Kept) -> Attached:
+def _lora_plus(model: Any, method: LoraPlusConfig, steps: int, vocab_ids: VocabIds) -> Attached:
     return Attached(
         model=get_peft_model(model, _lora(method)),
         rate_of=lambda name: method.lora_plus_ratio if ".lora_B." in name else 1.0,
     )
 
 
-def _ia3(model: Any, method: Ia3Config, steps: int, kept: Kept) -> Attached:
+def _ia3(model: Any, method: Ia3Config, steps: int, vocab_ids: VocabIds) -> Attached:
     settings = IA3Config(
         target_modules=list(method.ia3_targets),
         feedforward_modules=[name for name in method.ia3_targets if name in BEHIND],
@@ -114,7 +114,7 @@ def _ia3(model: Any, method: Ia3Config, steps: int, kept: Kept) -> Attached:
     return Attached(model=get_peft_model(model, settings))
 
 
-def _prompt(model: Any, method: PromptConfig, steps: int, kept: Kept) -> Attached:
+def _prompt(model: Any, method: PromptConfig, steps: int, vocab_ids: VocabIds) -> Attached:
     settings = PromptTuningConfig(
         num_virtual_tokens=method.virtual_tokens,
         prompt_tuning_init=PromptTuningInit.RANDOM,
@@ -123,7 +123,7 @@ def _prompt(model: Any, method: PromptConfig, steps: int, kept: Kept) -> Attache
     return Attached(model=get_peft_model(model, settings))
 
 
-def _in_place(model: Any, method: Method, steps: int, kept: Kept) -> Attached:
+def _in_place(model: Any, method: Method, steps: int, vocab_ids: VocabIds) -> Attached:
     """The base's own weights, those that the method names."""
     names = _names(model, method)
     for name, parameter in model.named_parameters():
@@ -131,7 +131,7 @@ def _in_place(model: Any, method: Method, steps: int, kept: Kept) -> Attached:
         if name in names:  # small steps would be lost in fewer bits
             parameter.data = parameter.data.float()
     return Attached(
-        model=PartialWeights(model, names, kept if _embeddings_in(model, names) else None)
+        model=PartialWeights(model, names, vocab_ids if _embeddings_in(model, names) else None)
     )
 
 
@@ -152,7 +152,7 @@ def _lora(method: LoraConfig, **others: Any) -> PeftLora:
     )
 
 
-def _pissa(model: Any, method: PissaConfig, steps: int, kept: Kept) -> Attached:
+def _pissa(model: Any, method: PissaConfig, steps: int, vocab_ids: VocabIds) -> Attached:
     """W x + s (B A - B₀ A₀) x with B₀ A₀ the principal part of W: a plain LoRA of twice the rank, half of it fixed.
 
     That way the base stays as it is, and the saved adapter fits every base like any other LoRA.
@@ -181,7 +181,7 @@ def _pissa(model: Any, method: PissaConfig, steps: int, kept: Kept) -> Attached:
     )
 
 
-def _adalora(model: Any, method: AdaLoraConfig, steps: int, kept: Kept) -> Attached:
+def _adalora(model: Any, method: AdaLoraConfig, steps: int, vocab_ids: VocabIds) -> Attached:
     targets: Any = (
         method.lora_targets[0]
         if method.lora_targets == ("all-linear",)
@@ -235,7 +235,7 @@ def _adalora(model: Any, method: AdaLoraConfig, steps: int, kept: Kept) -> Attac
     )
 
 
-def _prefix(model: Any, method: PrefixConfig, steps: int, kept: Kept) -> Attached:
+def _prefix(model: Any, method: PrefixConfig, steps: int, vocab_ids: VocabIds) -> Attached:
     shape = model.config.get_text_config()
     heads = shape.num_key_value_heads
     head_dim = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
@@ -249,7 +249,7 @@ def _prefix(model: Any, method: PrefixConfig, steps: int, kept: Kept) -> Attache
     return Attached(model=get_peft_model(model, settings))
 
 
-ATTACH: dict[type[Method], Callable[[Any, Any, int, Kept], Attached]] = {
+ATTACH: dict[type[Method], Callable[[Any, Any, int, VocabIds], Attached]] = {
     LoraConfig: _plain_lora,
     RsLoraConfig: _plain_lora,
     DoraConfig: _plain_lora,

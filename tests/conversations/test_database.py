@@ -175,3 +175,36 @@ def test_a_copy_that_cannot_be_made_is_explained(tmp_path: Path):
     (tmp_path / "chats.db.0001").mkdir()
     with pytest.raises(StoreError, match="打不开"):
         Store(url)
+
+
+def test_a_damaged_file_is_kept_beside_and_what_can_be_read_is_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    path = tmp_path / "chats.db"
+    store = Store(path)
+    chats = [store.begin("x", f"第{number}段") for number in range(40)]
+    for chat in chats:
+        store.say(chat, "x", "客", "救名画还是救猫？" * 60, by_user=True)
+    store.close()
+    with path.open("r+b") as file:  # a page in the middle
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xff" * 4096)
+
+    store = Store(path)
+    (aside,) = [one for one in tmp_path.iterdir() if ".damaged-" in one.name]
+    assert str(aside) in caplog.text and "段对话已抄进新的一个" in caplog.text
+    there = store.chats("x")
+    assert len(there) == 40 and sum(one.turns for one in there) > 20
+    assert store.read(chats[0], "x").turns[0].text == "救名画还是救猫？" * 60
+    store.say(chats[0], "x", "客", "还在", by_user=True)
+    store.close()
+    Store(path).close()  # and is sound from now on
+    assert len(list(tmp_path.glob("*.damaged-*"))) == 1
+
+
+def test_what_is_no_database_is_left_alone(tmp_path: Path):
+    path = tmp_path / "novel.txt"
+    path.write_text("滚滚长江东逝水" * 200, "utf-8")
+    with pytest.raises(StoreError, match="不是对话库"):
+        Store(path)
+    assert [one.name for one in tmp_path.iterdir() if one.suffix != ".lock"] == ["novel.txt"]

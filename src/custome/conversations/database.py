@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ..errors import InputError, StoreError
+from .damaged import set_aside_if_damaged
 from .tables import Base
 
 WAIT_S = 10
@@ -26,7 +27,7 @@ ONE_AT_A_TIME = 6_190_547
 
 
 class Database:
-    """An open database whose tables are those of this program.
+    """An open database whose tables are those of this program. A damaged SQLite file is set aside first.
 
     Args:
         url: a file's path for SQLite, or a URL such as postgresql+psycopg://user@host/name.
@@ -41,6 +42,7 @@ class Database:
             if "://" not in self.url:
                 path = Path(self.url).expanduser()
                 path.parent.mkdir(parents=True, exist_ok=True)
+                set_aside_if_damaged(path)
                 self.url = f"sqlite:///{path}"
             self._engine = _connect(self.url)
             self._bring_up_to_date()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from custome import report
+from custome import reporter as reporters
 from custome.reporter import ConsoleReporter, FanOut, JsonlReporter, NullReporter
 
 
@@ -30,7 +30,7 @@ def test_a_resumed_run_drops_the_lines_it_will_redo(tmp_path: Path):
 
 def test_a_log_file_gets_lines_with_eta_now_and_then(monkeypatch: pytest.MonkeyPatch):
     clock = iter(float(t) for t in range(0, 1000, 10))
-    monkeypatch.setattr(report.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(reporters.time, "monotonic", lambda: next(clock))
     out = io.StringIO()
     reporter = ConsoleReporter(Console(file=out, width=120))
     for done in range(1, 5):

@@ -220,6 +220,7 @@ def test_settings_are_refused_all_at_once(tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_rows_longer_than_the_cutoff_are_counted_not_refused(tiny_base: Path, tmp_path: Path):
     rows = tmp_path / "rows.jsonl"
     long_row = json.dumps(
@@ -347,6 +348,7 @@ def test_the_start_of_a_run_says_where_values_come_from(trained: Path):
     assert "steps: 3" in text and "# 训练步数" in text
 
 
+@pytest.mark.slow
 def test_compare_writes_both_documents(trained: Path, tmp_path: Path):
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("粮草何在？张三曰：\n", encoding="utf-8")
@@ -358,6 +360,7 @@ def test_compare_writes_both_documents(trained: Path, tmp_path: Path):
     ).exists()
 
 
+@pytest.mark.slow
 def test_a_chat_in_the_terminal(trained: Path, tmp_path: Path):
     talk, chats = tmp_path / "talk.jsonl", tmp_path / "chats.db"
     typed = f"粮草何在？\n/重试\n/上一版\n/提示 书信何在？\n/存成 {talk}\n/第几回 x\n/新对话\n/读入 {talk}\n/存成 x.doc\n/退出\n"

@@ -28,6 +28,8 @@ from custome.training.finetune import finetune
 from custome.tuning_methods import DoraConfig, FullConfig, LoraConfig, PrefixConfig, RsLoraConfig
 from tiny import make_recipe, make_tiny_base
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("gemma", "qwen", "qwen3", "llama", "internlm3")
 
 

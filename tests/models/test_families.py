@@ -19,6 +19,8 @@ from custome.tuning_methods import LoraConfig
 from custome.types import Message
 from tiny import make_recipe, make_tiny_base
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = [
     ("ChatGLM-6B", "chatglm", "custome", ("query_key_value",)),
     ("GLM-4 9B", "glm", "transformers", ("all-linear",)),

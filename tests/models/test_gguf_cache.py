@@ -39,6 +39,7 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
+@pytest.mark.slow
 def test_merged_by_numpy_as_by_peft(tmp_path: Path):
     """rsLoRA, whose scale is the other one."""
     finetune(
@@ -110,6 +111,7 @@ def merging_base(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_two_books_of_different_words_on_one_base(tmp_path: Path):
     base = merging_base(tmp_path / "base")
     finetune(make_recipe(base, tmp_path / "first", steps=1), NullReporter())
@@ -186,6 +188,7 @@ def test_a_run_trained_anew_is_prepared_anew(gguf_runs: dict[str, Path], tmp_pat
     assert second != first and not first.exists()
 
 
+@pytest.mark.slow
 def test_what_numpy_cannot_merge_is_exported_apart_and_its_errors_come_back(tmp_path: Path):
     """In a process of its own; what a killed one left behind is no obstacle."""
     base, run, home = make_tiny_base(tmp_path / "base"), tmp_path / "run", tmp_path / "home"

@@ -18,6 +18,8 @@ import pytest
 from custome.models.sources import wanted_files
 from tiny import make_tiny_base
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

@@ -19,6 +19,8 @@ from custome.training.finetune import finetune
 from custome.tuning_methods import DoraConfig, FullConfig, Ia3Config, LoraConfig, RsLoraConfig
 from tiny import make_recipe, make_tiny_base
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def two(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:

@@ -34,6 +34,8 @@ from custome.tuning_methods import (
 )
 from tiny import make_recipe, make_tiny_base
 
+pytestmark = pytest.mark.slow
+
 RANKS = {"lora_r": 4, "lora_alpha": 8}
 WEAK = {"ia3": 0.01, "bitfit": 0.02, "prompt": 0.02, "prefix": 0.05, "adalora": 0.05}
 """Methods with few parameters learn less in twelve steps."""

@@ -48,7 +48,7 @@ class Utterance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class DialogueTurn:
     """One reply of a dialogue and what leads up to it."""
 
     speaker: str
@@ -69,7 +69,7 @@ class Dialogue:
     offset: int
     scene: str
     """Narration before the first turn."""
-    turns: tuple[Turn, ...]
+    turns: tuple[DialogueTurn, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class BookSource:
     """One book of a corpus."""
 
     name: str
@@ -75,7 +75,7 @@ def build(
         DataError: an edited alias table has another shape.
     """
     sources = [
-        Source(name=name or path.stem, path=str(path))
+        BookSource(name=name or path.stem, path=str(path))
         for path, name in zip(paths, [*names, *[""] * len(paths)], strict=False)
     ]
     repeated = [
@@ -117,12 +117,12 @@ def rebuild(folder: Path, reporter: Reporter) -> Corpus:
             )
         )
         reporter.progress("读小说", done, len(info["novels"]), name)
-    sources = [Source(**source) for source in info["sources"]]
+    sources = [BookSource(**source) for source in info["sources"]]
     return _finish(folder, sources, info["script"], found, reporter)
 
 
 def _read(
-    job: tuple[Source, Path, Script], adjudicator: Adjudicator | None = None
+    job: tuple[BookSource, Path, Script], adjudicator: Adjudicator | None = None
 ) -> tuple[Novel, Extract]:
     source, folder, script = job
     novel = read_novel(Path(source.path), source.name)
@@ -133,7 +133,7 @@ def _read(
 
 def _finish(
     folder: Path,
-    sources: list[Source],
+    sources: list[BookSource],
     script: Script,
     found: list[tuple[Novel, Extract]],
     reporter: Reporter,
@@ -282,7 +282,7 @@ def _show(counts: Counter[str], found: list[tuple[Novel, Extract]], reporter: Re
     reporter.table("语料漏斗", ("", *books, "合计"), rows)
 
 
-def _why_nothing(sources: list[Source], found: list[tuple[Novel, Extract]]) -> tuple[str, str]:
+def _why_nothing(sources: list[BookSource], found: list[tuple[Novel, Extract]]) -> tuple[str, str]:
     quotations = sum(result.funnel.get("引文", 0) for _, result in found)
     names = ", ".join(repr(source.path) for source in sources)
     if not quotations:

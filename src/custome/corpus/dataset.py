@@ -98,7 +98,7 @@ def _shingles(text: str) -> set[str]:
     return {text[i : i + SHINGLE] for i in range(len(text) - SHINGLE + 1)}
 
 
-class Spoken(Protocol):
+class HasSpeaker(Protocol):
     """Anything that knows who speaks: an utterance of a novel, a row of training data."""
 
     @property
@@ -113,7 +113,7 @@ NOBODY = frozenset({"群体", "某人"})
 """Speakers who are nobody to talk to: a crowd, somebody unnamed."""
 
 
-def characters(spoken: Iterable[Spoken]) -> list[Character]:
+def characters(spoken: Iterable[HasSpeaker]) -> list[Character]:
     """The people of a data set, most talkative first; `cue` is what the text calls them most (two characters or more)."""
     counts: Counter[str] = Counter()
     mentions: dict[str, Counter[str]] = defaultdict(Counter)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..types import Dialogue, Turn, Utterance
+from ..types import Dialogue, DialogueTurn, Utterance
 from .aliases import AliasTable, shipped_table_for
 from .book import Book
 from .quotes import Quotation, find_quotations, unify_marks
@@ -199,7 +199,7 @@ def _dialogue(window: Sequence[Utterance]) -> Dialogue:
     first = window[0]
     cut = max(first.context.rfind(mark) for mark in "。！？；")
     turns = tuple(
-        Turn(
+        DialogueTurn(
             speaker=u.speaker,
             cue=u.context if index else u.context[cut + 1 :],
             text=u.quote[1:-1],

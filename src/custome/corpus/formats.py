@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..files import read_text
-from ..types import Dialogue, Exchange, Sample, Turn
+from ..types import Dialogue, DialogueTurn, Exchange, Sample
 
 HINT = '每行应形如 {"context": "…曹洪曰：", "chat": "“…”"}'
 
@@ -154,7 +154,7 @@ def _read_seed(row: dict[str, Any], where: str) -> list[Sample]:
 def read_dialogue(row: dict[str, Any], where: str) -> Dialogue:
     """A row of a dialogue file."""
     turns = tuple(
-        Turn(
+        DialogueTurn(
             speaker=_text(turn, "speaker", where),
             cue=_text(turn, "cue", where),
             text=_text(turn, "text", where),
@@ -182,7 +182,7 @@ def _read_dialogue(row: dict[str, Any], where: str) -> list[Sample]:
         )
         for index, turn in enumerate(dialogue.turns)
     ]
-    last = dialogue.turns[-1] if dialogue.turns else Turn(speaker="", cue="", text="")
+    last = dialogue.turns[-1] if dialogue.turns else DialogueTurn(speaker="", cue="", text="")
     return _learnable(exchanges, where, "text", speaker=last.speaker, mention=last.mention)
 
 
@@ -313,7 +313,9 @@ def sample_row(sample: Sample) -> dict[str, Any]:
 
 def _write_dialogue(sample: Sample) -> list[dict[str, Any]]:
     turns = [
-        Turn(speaker=e.speaker, cue=e.context, text=e.chat.removeprefix("“").removesuffix("”"))
+        DialogueTurn(
+            speaker=e.speaker, cue=e.context, text=e.chat.removeprefix("“").removesuffix("”")
+        )
         for e in _exchanges(sample)
     ]
     return [dialogue_row(Dialogue(novel="", chapter=0, offset=0, scene="", turns=tuple(turns)))]

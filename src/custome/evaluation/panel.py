@@ -51,7 +51,7 @@ def reference_of(corpus: Path) -> Reference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class PersonaPanel:
     """The same questions to the same people at every evaluation of a run, put to them as on the chat page."""
 
     reference: Reference
@@ -101,7 +101,7 @@ class Panel:
         }
 
 
-def open_panel(corpus: Path, count: int, *, canonical: bool) -> Panel:
+def open_panel(corpus: Path, count: int, *, canonical: bool) -> PersonaPanel:
     """A panel of `count` questions, of all kinds alike.
 
     Args:
@@ -112,7 +112,9 @@ def open_panel(corpus: Path, count: int, *, canonical: bool) -> Panel:
     """
     reference, cast = reference_of(corpus), read_cast(corpus)
     company = company_of(unseen_by_judge(by_canonical_names(cast) if canonical else cast))
-    return Panel(reference=reference, questions=tuple(some_questions(0)[:count]), company=company)
+    return PersonaPanel(
+        reference=reference, questions=tuple(some_questions(0)[:count]), company=company
+    )
 
 
 def unseen_by_judge(cast: Cast) -> Cast:

@@ -51,7 +51,7 @@ class Exported:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class TunedSource:
     """A run and what it stands on."""
 
     run: Path
@@ -125,7 +125,7 @@ def export(
     return Exported(folder=output, files=files, agreement=agreement)
 
 
-def _load(source: Source) -> Any:
+def _load(source: TunedSource) -> Any:
     """The tuned model; raises RunError for one whose tuning no weights can hold."""
     model = load_adapter(load_model(source.base_folder, vocab_ids=source.vocab_ids), source.run)
     if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
@@ -137,7 +137,7 @@ def _load(source: Source) -> Any:
 
 
 def _answers(
-    source: Source, model: Any, samples: Sequence[Sample], reporter: Reporter
+    source: TunedSource, model: Any, samples: Sequence[Sample], reporter: Reporter
 ) -> list[proof.Expected]:
     """What the tuned model answers; what is written has to answer the same."""
     reporter.progress("训练出的模型先答", 0, PROMPTS)
@@ -149,7 +149,7 @@ def _answers(
 
 
 def _ask_llamacpp(
-    source: Source,
+    source: TunedSource,
     to: Target,
     file: Path,
     expected: Sequence[proof.Expected],
@@ -168,7 +168,7 @@ def _ask_llamacpp(
 
 
 def _check_effect(
-    source: Source, expected: Sequence[proof.Expected], agreement: proof.Agreement
+    source: TunedSource, expected: Sequence[proof.Expected], agreement: proof.Agreement
 ) -> None:
     """Without the adapter llama.cpp must be further from the tuned model than with it."""
     assert source.gguf is not None
@@ -204,7 +204,7 @@ def _open(
     trust_remote_code: str,
     reporter: Reporter,
     home: Path | None,
-) -> Source:
+) -> TunedSource:
     info = read_run(run)
     base_folder = resolve_base(info.base_model, reporter, home=home)
     if mismatch := other_base(run, info, base_folder):
@@ -220,7 +220,7 @@ def _open(
         )
     vocab_ids = read_vocab_ids(run) if vocabulary == "run" and to in ("gguf", "ollama") else None
     tokenizer = load_tokenizer(base_folder if vocab_ids is None else run / VOCABULARY_FOLDER)
-    return Source(
+    return TunedSource(
         run=run,
         info=info,
         base_folder=base_folder,
@@ -231,7 +231,7 @@ def _open(
     )
 
 
-def _prompts(source: Source, samples: Sequence[Sample]) -> list[list[int]]:
+def _prompts(source: TunedSource, samples: Sequence[Sample]) -> list[list[int]]:
     """Held-out contexts, or a few questions where nothing was held out."""
     chosen = samples[:: max(1, len(samples) // PROMPTS)][:PROMPTS]
     messages = [(sample.context, sample.speaker or sample.mention) for sample in chosen]
@@ -270,7 +270,7 @@ def merged(model: Any) -> Any:
     return model.get_base_model() if isinstance(model, PartialWeights) else model.merge_and_unload()
 
 
-def merged_tensors(source: Source, model: Any, quant: str) -> dict[str, convert.Stored]:
+def merged_tensors(source: TunedSource, model: Any, quant: str) -> dict[str, convert.Stored]:
     """The tensors of a GGUF file that are not taken over from the base's; `model` is used up.
 
     Of a base that came as GGUF what the run left alone stays as it was stored, unless more bits are asked for: with stored
@@ -299,7 +299,11 @@ def merged_tensors(source: Source, model: Any, quant: str) -> dict[str, convert.
 
 
 def write_merged(
-    source: Source, config: Any, tensors: Mapping[str, convert.Stored], target: Path, quant: str
+    source: TunedSource,
+    config: Any,
+    tensors: Mapping[str, convert.Stored],
+    target: Path,
+    quant: str,
 ) -> None:
     """The whole model as a GGUF file."""
     name = source.run.name
@@ -320,7 +324,7 @@ def write_merged(
         rewrite_gguf(source.gguf, target, vocab_ids=source.vocab_ids, changed=tensors, keys=keys)
 
 
-def write_adapter(source: Source, target: Path) -> None:
+def write_adapter(source: TunedSource, target: Path) -> None:
     """The LoRA as llama.cpp reads one beside the base's own file.
 
     Raises:
@@ -335,7 +339,7 @@ def write_adapter(source: Source, target: Path) -> None:
     write_lora(lora, read_head(source.gguf), target, source.run.name)
 
 
-def _write_folder(source: Source, model: Any, folder: Path, quant: str) -> None:
+def _write_folder(source: TunedSource, model: Any, folder: Path, quant: str) -> None:
     """Merged safetensors and the tokenizer, for transformers."""
     whole = merged(model)
     kind = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[quant]

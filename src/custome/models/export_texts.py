@@ -10,10 +10,10 @@ from ..recipe_file import load_recipe
 from . import proof
 
 if TYPE_CHECKING:
-    from .export import Source, Target
+    from .export import Target, TunedSource
 
 
-def modelfile(name: str, source: Source) -> str:
+def modelfile(name: str, source: TunedSource) -> str:
     """Ollama's recipe: the file, how messages become text, where a reply ends.
 
     Source: https://github.com/ollama/ollama/blob/main/docs/modelfile.md
@@ -30,7 +30,7 @@ def modelfile(name: str, source: Source) -> str:
     return f'FROM ./{name}\nTEMPLATE """{template}"""\nPARAMETER stop ”\nSYSTEM """{person}"""\n'
 
 
-def model_card(source: Source, to: Target, quant: str, agreement: proof.Agreement) -> str:
+def model_card(source: TunedSource, to: Target, quant: str, agreement: proof.Agreement) -> str:
     """What the files are, what they were made of and how they were checked."""
     info, results = source.info, source.info.results
     recipe = load_recipe(source.run / "recipe.yaml")

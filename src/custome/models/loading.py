@@ -51,7 +51,7 @@ def _code(folder: Path) -> dict[str, bool]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
+class LoadedBase:
     """A loaded base model."""
 
     model: Any
@@ -68,14 +68,14 @@ def load_base(
     *,
     quantize: Quantization = "none",
     dtype: torch.dtype | None = None,
-) -> Base:
+) -> LoadedBase:
     """Load weights and tokenizer; parameters come frozen and in evaluation mode.
 
     Raises:
         SourceError: files are missing, damaged or of an unknown architecture, or quantized loading is not possible.
     """
     model = load_model(folder, device, quantize=quantize, dtype=dtype)
-    return Base(model=model, tokenizer=load_tokenizer(folder), folder=folder)
+    return LoadedBase(model=model, tokenizer=load_tokenizer(folder), folder=folder)
 
 
 def load_tokenizer(folder: Path) -> Any:

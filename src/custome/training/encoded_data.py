@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Recipe
-from ..corpus.dataset import Spoken, characters
+from ..corpus.dataset import HasSpeaker, characters
 from ..corpus.text import Novel
 from ..errors import DataError
 from ..models import vocab
@@ -118,7 +118,7 @@ def encode(
         *_not_learnt(train_samples, len(valid), chat_format.kind),
     ):
         reporter.note(note)
-    spoken: list[Spoken] = []
+    spoken: list[HasSpeaker] = []
     for sample in train_samples:
         spoken += [*sample.earlier, sample]
     return EncodedData(

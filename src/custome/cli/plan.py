@@ -6,7 +6,7 @@ import dataclasses
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
@@ -148,8 +148,8 @@ def cpu_rate(kind: Literal["fp32", "bf16"]) -> float:
         return known.of(kind)
     import numpy as np
 
-    a: Any = np.ones((512, 2048), np.float32)
-    b: Any = np.ones((2048, 640), np.float32)
+    a: np.ndarray = np.ones((512, 2048), np.float32)
+    b: np.ndarray = np.ones((2048, 640), np.float32)
     a @ b
     started, done = time.perf_counter(), 0
     while time.perf_counter() - started < 1:

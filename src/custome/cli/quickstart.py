@@ -10,7 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
@@ -27,6 +27,9 @@ from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
 from .serve import Beside, Serve, run_server, serve_run, who_may
 from .training import learn, print_settings
+
+if TYPE_CHECKING:
+    from ..server.catalogue import Catalogue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +186,7 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
     hosted = host_base(recipe.model, run.name, corpus, reporter)
     serve = Serve(host=flags.host, port=flags.port, model=flags.model)
 
-    def begin(served: Any) -> Beside:
+    def begin(served: Catalogue) -> Beside:
         from ..apps.training.behind import TrainingBehind
 
         if not (run / "run.json").is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from ..recipe_file import field_docs
 from .app import COMMANDS
@@ -36,7 +36,7 @@ def reference() -> str:
     return "\n".join(lines)
 
 
-def _rows(cls: Any) -> list[str]:
+def _rows(cls: type) -> list[str]:
     docs, hints, rows = field_docs(cls), get_type_hints(cls, include_extras=True), []
     for declared in dataclasses.fields(cls):
         section = declared.default_factory

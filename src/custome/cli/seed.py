@@ -7,11 +7,11 @@ from recipes/seed-*.yaml.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -104,6 +104,9 @@ def train_sanguo(argv: Sequence[str] | None = None) -> int:
     return _main(lambda flags: _train(SeedSanguo, "seed-sanguo", flags, "train_sanguo.py"), argv)
 
 
+Flags = TypeVar("Flags", bound="SeedSanguo | SeedMingzhu")
+
+
 def train_mingzhu(argv: Sequence[str] | None = None) -> int:
     return _main(lambda flags: _train(SeedMingzhu, "seed-mingzhu", flags, "train_mingzhu.py"), argv)
 
@@ -112,7 +115,7 @@ def chat_server(argv: Sequence[str] | None = None) -> int:
     return _main(_chat, argv)
 
 
-def _main(run: Any, argv: Sequence[str] | None) -> int:
+def _main(run: Callable[[list[str]], int], argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     return guarded(lambda: run(arguments), arguments)
 
@@ -144,7 +147,7 @@ def spell_out_booleans(cls: type, argv: Sequence[str]) -> list[str]:
     return words
 
 
-def _defaults(cls: Any, recipe: Recipe) -> Any:
+def _defaults(cls: type[Flags], recipe: Recipe) -> Flags:
     """A flags object filled from a recipe, field by field."""
     flat: dict[str, Any] = {"data_path": recipe.data.train_path, "resume_from_checkpoint": ""}
     for section in (recipe.data, recipe.model, recipe.method, recipe.train):
@@ -153,7 +156,9 @@ def _defaults(cls: Any, recipe: Recipe) -> Any:
     return cls(**{f.name: flat[f.name] for f in fields(cls)})
 
 
-def _train(cls: Any, recipe_name: str, argv: list[str], prog: str) -> int:
+def _train(
+    cls: type[SeedSanguo] | type[SeedMingzhu], recipe_name: str, argv: list[str], prog: str
+) -> int:
     filed = recipe_file.load_recipe(Path(str(files("custome") / "recipes" / f"{recipe_name}.yaml")))
     flags = parse(
         cls, spell_out_booleans(cls, argv), f"python {prog}", default=_defaults(cls, filed)

@@ -75,14 +75,19 @@ ALPHABET = (
     + "曰道：“”，。？！何在可否吾有一计救名画还是猫博物馆大火说到取来送与之去不得"
 )
 KINDS = {
-    "gemma": ("gemma3_text", {"sliding_window": 64, "head_dim": 16, "query_pre_attn_scalar": 16}),
-    "qwen": ("qwen2", {}),
-    "qwen3": ("qwen3", {"head_dim": 16}),
-    "llama": ("llama", {"head_dim": 16}),
-    "glm": ("glm", {"head_dim": 16}),
-    "glm4": ("glm4", {"head_dim": 16}),
-    "internlm3": ("internlm3", {"head_dim": 16}),
+    "gemma": (
+        "Gemma 3",
+        "gemma3_text",
+        {"sliding_window": 64, "head_dim": 16, "query_pre_attn_scalar": 16},
+    ),
+    "qwen": ("Qwen 2 / 2.5、DeepSeek 蒸馏（Qwen）", "qwen2", {}),
+    "qwen3": ("Qwen 3", "qwen3", {"head_dim": 16}),
+    "llama": ("Llama 3、Yi、DeepSeek 蒸馏（Llama）", "llama", {"head_dim": 16}),
+    "glm": ("GLM-4 9B", "glm", {"head_dim": 16}),
+    "glm4": ("GLM-4-0414", "glm4", {"head_dim": 16}),
+    "internlm3": ("InternLM 3", "internlm3", {"head_dim": 16}),
     "minicpm3": (
+        "MiniCPM 3",
         "minicpm3",
         {
             "q_lora_rank": 16,
@@ -94,7 +99,8 @@ KINDS = {
         },
     ),
 }
-"""Name in the tests → model type, and what its configuration takes beside the common sizes."""
+"""Name in the tests → how the documents call the family, its model type, and what its configuration takes beside the common
+sizes. tests/models/test_families.py takes each the whole way. Names that begin with qwen have tokens of bytes."""
 
 
 def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
@@ -105,7 +111,7 @@ def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
     tokenizer = (
         make_byte_tokenizer(ALPHABET) if kind.startswith("qwen") else make_tiny_tokenizer(ALPHABET)
     )
-    model_type, own = KINDS[kind]
+    _, model_type, own = KINDS[kind]
     shape: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "hidden_size": 32,

@@ -1,6 +1,6 @@
 """The tuning methods: a config class each, and the facts that everything else asks for by name.
 
-A new method is a class and a line in FACTS here, a function in training/methods.py that puts it on a model, and a line in
+A new method is a class, its name in the union `Method` and a line in FACTS here, a function in training/methods.py that puts it on a model, and a line in
 planning/memory.py. One that is registered half fails tests/training/test_registry.py.
 """
 
@@ -141,17 +141,19 @@ class Facts:
     changes: Literal["adapter", "weights", "tokens"] = "adapter"
     """What is learnt: an adapter, the base's own weights, virtual tokens in front of every sample."""
     can_be_sharded: bool = True
-    """Can several processes share its weights out?"""
+    """Can several processes share its weights out? Not where something it learnt with is neither trained nor the base's own."""
+    fused: bool = False
+    """Do its layers compute in one piece (training/fastlora.py)? Then less is kept for the backward pass."""
 
 
 FACTS: dict[str, Facts] = {
-    "lora": Facts(config=LoraConfig),
-    "rslora": Facts(config=RsLoraConfig),
+    "lora": Facts(config=LoraConfig, fused=True),
+    "rslora": Facts(config=RsLoraConfig, fused=True),
     "dora": Facts(config=DoraConfig),
-    "lora+": Facts(config=LoraPlusConfig),
-    "pissa": Facts(config=PissaConfig, can_be_sharded=False),
+    "lora+": Facts(config=LoraPlusConfig, fused=True),
+    "pissa": Facts(config=PissaConfig, fused=True, can_be_sharded=False),
     "adalora": Facts(config=AdaLoraConfig, can_be_sharded=False),
-    "qlora": Facts(config=QloraConfig, can_be_sharded=False),
+    "qlora": Facts(config=QloraConfig, fused=True, can_be_sharded=False),
     "ia3": Facts(config=Ia3Config, rate=1e-2, can_be_sharded=False),
     "prompt": Facts(config=PromptConfig, rate=3e-2, changes="tokens", can_be_sharded=False),
     "prefix": Facts(config=PrefixConfig, rate=1e-2, changes="tokens", can_be_sharded=False),

@@ -9,10 +9,15 @@ from ..conversations.store import Store
 from ..engine.base import ServedModel
 from ..errors import InputError
 
+EVERYBODY = "everybody"
+"""Who owns what is said to a server without keys, where a route asks `request.state.owner`."""
+TERMINAL = "terminal"
+"""Who owns what is said on the command line."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AppContext:
-    """A running server."""
+    """A running server. Routes stand behind its keys by themselves; a page asks `allowed`."""
 
     hosted: Callable[[], Sequence[ServedModel]]
     """What is served now."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..apps.context import AppContext
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class App:
     """One of the folders in apps/."""
 
@@ -54,8 +54,11 @@ def routers(context: AppContext) -> list[APIRouter]:
 
 
 def mount_pages(server: FastAPI, context: AppContext) -> None:
-    """Put the page of every app that has one on the server; cosplay's stands at the root and takes
-    what is left: the first that has a page comes last."""
-    for app in reversed(APPS.values()):
+    """Put the page of every app that has one on the server; whatever is mounted at the root takes what is left."""
+    for app in APPS.values():
         if app.page:
             find("webui", app.page)(server, context)
+    routes = server.router.routes
+    routes.sort(
+        key=lambda route: getattr(route, "path", None) == "" and not hasattr(route, "methods")
+    )

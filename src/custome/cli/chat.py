@@ -39,7 +39,7 @@ def chat(argv: list[str]) -> int:
     from ..apps.cosplay.choosing import drawn
     from ..apps.cosplay.scene import Scene
     from ..apps.cosplay.service import ConversationService
-    from .serve import open_store
+    from ..conversations.store import open_store
     from .terminal_chat import terminal_chat
 
     scene = Scene(

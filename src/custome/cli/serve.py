@@ -15,7 +15,6 @@ from tyro.conf import Positional
 from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
 from ..reporter import ConsoleReporter
-from ..resources import custome_home
 from .apps import mount_pages, routers
 from .flags import parse, take
 from .keys import keys_path
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-    from ..conversations.store import Store
     from ..server.auth import KeyAuth
     from ..server.catalogue import Catalogue
 
@@ -113,13 +111,6 @@ def who_may(flags: Serve) -> KeyAuth:
     return doorkeeper
 
 
-def open_store(where: str) -> Store:
-    """Where the page keeps conversations."""
-    from ..conversations.store import Store
-
-    return Store(where or custome_home() / "chats.db")
-
-
 def page_check(doorkeeper: KeyAuth) -> Callable[[str, str], bool] | None:
     """(name, key) → may they see the page? None when everybody may."""
     return None if doorkeeper.open else lambda _, key: doorkeeper.find(key) is not None
@@ -148,6 +139,7 @@ def run_server(
         begin: starts what goes on behind it, given the catalogue of what is served.
     """
     from ..apps.context import AppContext
+    from ..conversations.store import open_store
     from ..server.app import create_app
     from ..server.catalogue import Catalogue
 
@@ -237,6 +229,7 @@ def serve_page(
     chats: str = "",
 ) -> None:
     """The page alone, as Gradio serves it; with `share` through its public tunnel."""
+    from ..conversations.store import open_store
     from ..server.catalogue import Catalogue
     from ..webui.chat_page import build_chat_page
     from ..webui.launch import open_page

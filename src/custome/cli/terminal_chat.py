@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..apps.context import TERMINAL
 from ..apps.cosplay import transcript
 from ..apps.cosplay.card import read_card
 from ..apps.cosplay.prompt import GUEST
@@ -19,7 +20,6 @@ from ..errors import CustomeError, InputError
 from ..files import read_bytes, read_text, write_text
 from ..types import GenerateOptions
 
-OWNER = "terminal"
 HELP = (
     "/在场 曹操 刘备　/谁来答 点到谁|轮流|模型定　/第几回 50　/我是 名字 来历　/作者注 …　/前情 …　/提示 [要说的话]\n"
     "/开场　/重试　/上一版　/下一版　/接着说　/替我说　/改 最后一句改成…　/删除　/找回　/分支\n"
@@ -36,7 +36,7 @@ class Terminal:
     model: str
     scene: Scene
     options: GenerateOptions
-    tab: Tab = Tab(owner=OWNER)
+    tab: Tab = Tab(owner=TERMINAL)
     _listed: list[ChatInfo] = field(default_factory=list)
     """What /打开 counts in."""
 
@@ -72,7 +72,7 @@ class Terminal:
     def _set(self, command: str, rest: str) -> bool:
         """What the scene is like; False for another command."""
         if command == "/在场":
-            responder = self.play.responder(self.model, OWNER)
+            responder = self.play.responder(self.model, TERMINAL)
             self.scene = replace(
                 self.scene, people=tuple(responder.card(name).name for name in rest.split())
             )
@@ -109,11 +109,11 @@ class Terminal:
         elif command == "/开场":
             self._open(self.play.greet(tab, self.model, self.scene))
         elif command == "/对话":
-            self._listed = store.chats(OWNER, rest)
+            self._listed = store.chats(TERMINAL, rest)
             for number, one in enumerate(self._listed, 1):
                 print(f"{number:>3}  {one.title}（{one.turns} 句）")
         elif command == "/打开":
-            found = self._listed or store.chats(OWNER)
+            found = self._listed or store.chats(TERMINAL)
             if not rest.isdigit() or not 1 <= int(rest) <= len(found):
                 raise InputError(f"没有第 {rest!r} 段对话", "看号码：/对话")
             self._open(replace(tab, chat=found[int(rest) - 1].id))
@@ -122,7 +122,7 @@ class Terminal:
                 read_text(Path(rest), "对话文件"), rest, self.scene.user or GUEST
             )
             self.tab = self.play.begin(tab, title or rest, self.model, self.scene)
-            store.fill(self.tab.chat, OWNER, turns)
+            store.fill(self.tab.chat, TERMINAL, turns)
             print(f"已读入 {len(turns)} 句")
         elif command == "/人物卡":
             card = read_card(read_bytes(Path(rest), "人物卡"), rest)
@@ -130,7 +130,7 @@ class Terminal:
             self.scene = replace(self.scene, people=(card.name,))
             print(f"{card.name} 来了" + ("；/开场 用卡里的开场白开始" if card.greetings else ""))
         elif command == "/找回" and not tab.chat:
-            if back := store.bring_back_latest(OWNER):
+            if back := store.bring_back_latest(TERMINAL):
                 self._open(replace(tab, chat=back))
         else:
             return False
@@ -138,7 +138,7 @@ class Terminal:
 
     def _change(self, command: str, rest: str) -> None:
         """What can be done with the conversation that is open."""
-        store, tab, key = self.play.store, self.tab, OWNER
+        store, tab, key = self.play.store, self.tab, TERMINAL
         turns = self.play.chat(tab).turns
         last = turns[-1] if turns else None
         if command == "/重试":
@@ -151,22 +151,22 @@ class Terminal:
             self._show(self._said(words))
         elif command in ("/上一版", "/下一版") and last:
             store.choose(
-                tab.chat, OWNER, last.id, last.chosen + (1 if command == "/下一版" else -1)
+                tab.chat, TERMINAL, last.id, last.chosen + (1 if command == "/下一版" else -1)
             )
             now = self.play.chat(tab).turns[-1]
             print(f"{now.name}：“{now.text}”（第 {now.chosen + 1}/{len(now.versions)} 版）")
         elif command == "/改" and last and rest:
-            store.write(tab.chat, OWNER, last.id, rest, finished=True)
+            store.write(tab.chat, TERMINAL, last.id, rest, finished=True)
         elif command == "/删除" and last:
-            store.delete(tab.chat, OWNER, last.id)
+            store.delete(tab.chat, TERMINAL, last.id)
         elif command == "/找回":
-            store.bring_back(tab.chat, OWNER)
+            store.bring_back(tab.chat, TERMINAL)
         elif command == "/分支":
             self.tab = self.play.branch(tab, None)
         elif command == "/改名":
-            store.rename(tab.chat, OWNER, rest)
+            store.rename(tab.chat, TERMINAL, rest)
         elif command == "/删对话":
-            store.remove(tab.chat, OWNER)
+            store.remove(tab.chat, TERMINAL)
             self.tab = replace(tab, chat="")
             print("删掉了；/找回 能找回来")
         elif command == "/存成":
@@ -195,7 +195,7 @@ class Terminal:
 
     def _said(self, words: str) -> Iterator[Grown]:
         for tab, grown in self.play.say(
-            self.tab, OWNER, words, self.model, self.scene, self.options
+            self.tab, TERMINAL, words, self.model, self.scene, self.options
         ):
             self.tab = tab
             yield grown
@@ -221,7 +221,7 @@ class Terminal:
                 print(last.text[len(seen.get(last.id, "")) :], end="", flush=True)
                 seen[last.id] = last.text
         except KeyboardInterrupt:
-            self.play.running.end(OWNER)
+            self.play.running.end(TERMINAL)
             kept = self.play.chat(self.tab).turns[-1:]
             if kept and not kept[0].by_user and begun is None:
                 print(f"{kept[0].name}：“{kept[0].text}", end="")
@@ -242,7 +242,7 @@ def terminal_chat(
     Raises:
         InputError: nobody is called so; the nearest name is offered.
     """
-    people, responder = play.people(model, OWNER), play.responder(model, OWNER)
+    people, responder = play.people(model, TERMINAL), play.responder(model, TERMINAL)
     chosen = tuple(responder.card(name).name for name in names) or tuple(people[:1])
     return Terminal(
         play=play, model=model, scene=replace(scene, people=chosen), options=options

@@ -25,7 +25,7 @@ class Train:
     recipe: str = ""
     """配方文件（YAML），运行目录里的 recipe.yaml 就是一份；或自带的配方名：cosplay、sanguo、long……"""
     method_name: Annotated[str, arg(name="method")] = "lora"
-    """微调方法：lora、rslora、dora、lora+、pissa、adalora、qlora、ia3、prompt、prefix、freeze、bitfit、full；各自的选项：--method 名字 --help。"""
+    """微调方法，如 lora、qlora、dora、full（全部见 docs/train.md，写错了也会列出来）；各自的选项：--method 名字 --help。"""
     fit: str = ""
     """装进多大的内存，如 11GiB：自动选微批次、重算激活、量化和长度，并列出用量。"""
     resume: bool = False

@@ -35,6 +35,9 @@ class Thing:
     name: str
     content: dict[str, Any]
     data: bytes = b""
+    """A file that belongs to it."""
+    updated: float = 0.0
+    """When it was last written, in seconds; set by the store."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from ..errors import InputError
+from ..resources import custome_home
 from .database import Database
 from .records import Chat, ChatInfo, Summary, Turn
 from .tables import ChatRow, TurnRow, VersionRow
@@ -376,3 +377,8 @@ def _as_turn(turn: TurnRow, versions: Sequence[VersionRow]) -> Turn:
         chosen=chosen,
         finished=not versions or versions[chosen].finished,
     )
+
+
+def open_store(where: str = "") -> Store:
+    """The store at a path or URL; '' for the user's own, in the cache folder."""
+    return Store(where or custome_home() / "chats.db")

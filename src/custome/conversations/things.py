@@ -24,7 +24,7 @@ class Things:
     def keep(self, owner: str, thing: Thing) -> None:
         """Keep a thing under its name, in place of an older one."""
         row = ThingRow(
-            owner=owner, app=self._app, kind=self._kind, updated=time.time(), **vars(thing)
+            owner=owner, app=self._app, kind=self._kind, **{**vars(thing), "updated": time.time()}
         )
         with self._session() as session:
             session.merge(row)
@@ -50,4 +50,4 @@ class Things:
 
 
 def _as_thing(row: ThingRow) -> Thing:
-    return Thing(name=row.name, content=dict(row.content), data=row.data)
+    return Thing(name=row.name, content=dict(row.content), data=row.data, updated=row.updated)

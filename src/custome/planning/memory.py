@@ -229,7 +229,7 @@ def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
     quantized = recipe.model.load_8bit or (
         isinstance(method, QloraConfig) and method.quantization == "int8"
     )
-    if type(method) in FUSED and not quantized and method.lora_dropout == 0:  # type: ignore[union-attr]
+    if facts_of(method).fused and not quantized and getattr(method, "lora_dropout", 0) == 0:
         return inputs + attention + products + 2 * wide
     kept = inputs + attention + products + 4 * wide  # also what the activation makes of gate and up
     if isinstance(method, DoraConfig):  # outputs of every product, before and after their scaling
@@ -237,8 +237,6 @@ def _kept_values(recipe: Recipe, shape: ModelShape) -> float:
     return kept * (QUANTIZED_KEEPS if quantized else 1.0)
 
 
-FUSED = (LoraConfig, RsLoraConfig, LoraPlusConfig, PissaConfig, QloraConfig)
-"""Methods whose layers compute in one piece (training/fastlora.py)."""
 QUANTIZED_KEEPS = 1.5
 """bitsandbytes keeps quantized inputs and statistics beside; measured."""
 

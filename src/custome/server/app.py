@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request as HttpRequest
 
 from .. import __version__
+from ..apps.context import EVERYBODY
 from .auth import KeyAuth
 from .catalogue import Catalogue
 from .errors import ERROR_ANSWERS, tell_errors
@@ -40,7 +41,7 @@ def create_app(
     """The API of a catalogue.
 
     Args:
-        routers: what apps bring along; behind the same keys.
+        routers: what apps bring along; behind the same keys. `request.state.owner` says who asks.
         hosts: names this server answers to; keeps web pages that call themselves localhost out of an open server.
         cors: origins of web pages that may call.
         largest_body: in bytes.
@@ -89,11 +90,12 @@ def create_app(
 
 
 def _entering(auth: KeyAuth) -> Callable[[HttpRequest], AsyncIterator[None]]:
-    """Checks the key of a request, and counts it while it lasts."""
+    """Checks the key of a request, and counts it while it lasts; `request.state` has the key and whose it is."""
 
     async def enter(http: HttpRequest) -> AsyncIterator[None]:
         # async: a plain function would cost two changes of thread
         http.state.key = key = auth.check(http.headers.get("authorization"))
+        http.state.owner = f"key:{key.name}" if key else EVERYBODY
         with auth.inside(key):
             yield
 

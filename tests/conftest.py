@@ -15,6 +15,13 @@ from custome.resources import custome_home
 from tiny import PLACES, THINGS, WHEN, make_recipe, make_tiny_base, make_tiny_novel
 
 share_the_cores()
+NEEDS = {
+    "slow": "整条命令，十几分钟",
+    "browser": "要 Chromium（apt-get install chromium）",
+    "postgresql": "要 PostgreSQL（apt-get install postgresql）",
+    "cuda": "要显卡（benchmarks/cuda.sh）",
+}
+"""Marks that the default run leaves out."""
 FAMILY_ROWS = pytest.StashKey[list[list[str]]]()
 
 
@@ -23,7 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """The families of base models that went the whole way, as a table."""
+    """What was left out and how to run it; the families of base models that went the whole way, as a table."""
+    left_out = [name for name in NEEDS if f"not {name}" in config.option.markexpr]
+    if left_out:
+        needs = "；".join(f"{name}：{NEEDS[name]}" for name in left_out)
+        terminalreporter.line(f"没有跑的：{needs}。全部都跑：.ci/run")
     if rows := config.stash.get(FAMILY_ROWS, []):
         terminalreporter.section("base models: loaded, tuned, saved, merged, asked")
         for family, architecture, code, losses, exports in rows:

@@ -47,7 +47,7 @@ def postgresql() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where nothing is yet."""
     if request.param == "sqlite":

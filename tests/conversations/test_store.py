@@ -141,6 +141,7 @@ def test_any_text_is_only_text(store, chat):
     assert texts(store, chat)[-1] == wild
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [20])
 def test_killed_in_the_middle_it_loses_the_tail_at_most(open_store, times):
     """A process that talks is killed again and again; every turn it called finished is there."""

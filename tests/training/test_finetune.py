@@ -203,6 +203,7 @@ def test_an_adapter_without_effect_is_refused(
         finetune(make_recipe(tiny_base, tmp_path / "run", steps=2), NullReporter())
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_previous_checkpoint(tiny_base: Path, tmp_path: Path):
     """A file-size limit between a checkpoint's small files and its optimizer state stands for the full disk."""
     folder = tmp_path / "run"

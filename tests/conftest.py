@@ -22,11 +22,6 @@ NEEDS = {
     "cuda": "要显卡（benchmarks/cuda.sh）",
 }
 """Marks that the default run leaves out."""
-FAMILY_ROWS = pytest.StashKey[list[list[str]]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.family_rows = FAMILY_ROWS  # type: ignore[attr-defined]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -35,7 +30,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if left_out:
         needs = "；".join(f"{name}：{NEEDS[name]}" for name in left_out)
         terminalreporter.line(f"没有跑的：{needs}。全部都跑：.ci/run")
-    if rows := config.stash.get(FAMILY_ROWS, []):
+    passed = terminalreporter.stats.get("passed", [])
+    rows = [row for one in passed for name, row in one.user_properties if name == "family"]
+    if rows:
         terminalreporter.section("base models: loaded, tuned, saved, merged, asked")
         for family, architecture, code, losses, exports in rows:
             terminalreporter.line(f"{family} | {architecture} | {code} | {losses} | {exports}")

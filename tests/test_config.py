@@ -58,6 +58,9 @@ def test_all_problems_come_at_once():
         ("- 1", "train"),
         ("method: {name: lorra}", "lora"),
         ("data: {train_on_inputs: 3}", "train_on_inputs"),
+        ("train: {steps: true, batch_size: '8'}", "batch_size"),
+        ("train: {num_epochs: yes}", "num_epochs"),
+        ("data: {text_paths: [1]}", "text_paths"),
         ("a: [", "YAML"),
     ],
 )

@@ -43,7 +43,8 @@ class ModelEntry:
     shape: ModelShape
     licence: str
     chat_format: str
-    """novel for one that only continues text, else the name of its chat template: what `auto` means where its files have none."""
+    """novel for one that only continues text, else the name of its chat template: what `auto` means where its files have none;
+    template for one whose tokenizer always has it."""
     resource: bool = False
     """It needs no hub: data/resources.json says under the same name where its parts are."""
     aliases: tuple[str, ...] = ()
@@ -106,9 +107,10 @@ def find_model(base_model: str) -> ModelEntry | None:
 
 
 def listed_format(base_model: str) -> str:
-    """The chat format of a base model that is in the list, by its name or its folder's name; '' for every other."""
+    """What the list says of a base model's chat format, by its name or its folder's name; '' for every other and for one that
+    has its template with it."""
     known = find_model(base_model) or find_model(base_model.rstrip("/").split("/")[-1])
-    return known.chat_format if known else ""
+    return known.chat_format if known and known.chat_format != "template" else ""
 
 
 @functools.lru_cache(maxsize=1)

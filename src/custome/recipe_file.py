@@ -11,6 +11,7 @@ import dataclasses
 import inspect
 import logging
 import textwrap
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -102,22 +103,32 @@ def _section(cls: type, values: dict[str, Any], where: str) -> Any:
 
     known = {f.name: f for f in dataclasses.fields(cls)}
     values = _renamed(values, list(known), where)
-    for key, value in values.items():
+    for key in values:
         if key not in known:
             raise InputError(
                 f"{where} 里没有 {key!r} 这一项",
                 f"是不是 {nearest(str(key), list(known)) or list(known)}？",
             )
-        if isinstance(known[key].default, tuple) and isinstance(value, str):
-            values[key] = (value,)
-    try:
-        return TypeAdapter(cls).validate_python(values)
-    except ValidationError as error:
-        wrong = [
-            _wrong(cls, key, values[key], where)
-            for key in dict.fromkeys(str(one["loc"][0]) for one in error.errors())
-        ]
-        raise InputError("；".join(what for what, _ in wrong), wrong[0][1]) from error
+    kinds, found, wrong = get_type_hints(cls), {}, []
+    for key, value in values.items():
+        try:
+            given = _as_meant(value, kinds[key])
+            found[key] = TypeAdapter(kinds[key]).validate_python(given, strict=True)
+        except ValidationError:
+            wrong.append(_wrong(cls, key, value, where))
+    if wrong:
+        raise InputError("；".join(what for what, _ in wrong), wrong[0][1])
+    return cls(**found)
+
+
+def _as_meant(value: Any, kind: Any) -> Any:
+    """What YAML cannot write as it is meant: 2e-3, which it reads as text, and one word in place of a list."""
+    if get_origin(kind) is tuple:
+        return tuple(value) if isinstance(value, list) else (value,)
+    if kind is float and isinstance(value, str):
+        with suppress(ValueError):
+            return float(value)
+    return value
 
 
 def _wrong(cls: type, key: str, value: Any, where: str) -> tuple[str, str]:

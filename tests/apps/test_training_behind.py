@@ -71,7 +71,7 @@ def test_stopped_it_saves_and_goes_on_next_time(tiny_base: Path, tmp_path: Path)
     done = threading.Event()
     again = TrainingBehind(tmp_path / "run", steps=400, busy=lambda: False, done=done.set)
     wait_for(done.is_set)
-    assert again.told() == "" and read_run(tmp_path / "run").results["steps"] == 400
+    assert again.progress() == "" and read_run(tmp_path / "run").results["steps"] == 400
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from custome.conversations import database
+from custome.conversations.damaged import set_aside_if_damaged
 from custome.conversations.database import REVISIONS
 from custome.conversations.records import Summary
 from custome.conversations.store import Store
@@ -200,6 +203,49 @@ def test_a_damaged_file_is_kept_beside_and_what_can_be_read_is_there(
     store.close()
     Store(path).close()  # and is sound from now on
     assert len(list(tmp_path.glob("*.damaged-*"))) == 1
+
+
+def corrupted(path: Path, place: float) -> None:
+    with path.open("r+b") as file:
+        file.seek(int(path.stat().st_size * place) // 4096 * 4096)
+        file.write(b"\xff" * 4096)
+
+
+def test_a_damaged_one_of_before_migrations_is_saved_and_migrated(tmp_path: Path):
+    path = tmp_path / "chats.db"
+    fill_as_before(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE more (words TEXT)")
+        connection.executemany("INSERT INTO more VALUES (?)", [("书信" * 900,)] * 40)
+    corrupted(path, 0.6)
+    store = Store(path)
+    assert store.chats("x") and len(list(tmp_path.glob("*.damaged-*"))) == 1
+    store.close()
+
+
+def test_one_of_which_nothing_can_be_read_gives_way_to_a_new_one(tmp_path: Path):
+    path = tmp_path / "chats.db"
+    Store(path).close()
+    with path.open("r+b") as file:  # all but the first page's head, which says that it is SQLite
+        file.seek(100)
+        file.write(b"\xff" * (path.stat().st_size - 100))
+    store = Store(path)
+    assert store.chats("x") == [] and store.begin("x", "新的")
+    store.close()
+    Store(path).close()
+
+
+def test_one_that_somebody_has_open_is_not_moved_away_under_them(tmp_path: Path):
+    path = tmp_path / "chats.db"
+    store = Store(path)
+    for number in range(40):
+        store.say(store.begin("x", f"第{number}段"), "x", "客", "救猫" * 300, by_user=True)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("SELECT count(*) FROM chats").fetchone()
+        store.close()
+        corrupted(path, 0.5)
+        assert set_aside_if_damaged(path) is None
+    assert not list(tmp_path.glob("*.damaged-*"))
 
 
 def test_what_is_no_database_is_left_alone(tmp_path: Path):

@@ -3,6 +3,7 @@ tuned, saved, loaded again, merged, saved whole and asked. The rows are printed 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ FAMILIES = [
 @pytest.mark.parametrize(("family", "kind", "targets"), FAMILIES, ids=[row[1] for row in FAMILIES])
 def test_family(
     tmp_path: Path,
-    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
     family: str,
     kind: str,
     targets: tuple,
@@ -74,7 +75,7 @@ def test_family(
         f"{results['base_valid_loss']:.2f} → {results['valid_loss']:.2f}",
         "GGUF、safetensors" if llamacpp_knows(str(base)) else "safetensors",
     ]
-    request.config.stash.setdefault(request.config.family_rows, []).append(row)
+    record_property("family", row)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "minicpm3"])

@@ -14,7 +14,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from custome.errors import RunError
+from custome.engine.local import LocalEngine
+from custome.engine.open import EngineOptions, open_models
+from custome.errors import ExportError
 from custome.models import gguf_cache
 from custome.models.export import export
 from custome.models.gguf import read_head
@@ -204,6 +206,10 @@ def test_what_numpy_cannot_merge_is_exported_apart_and_its_errors_come_back(tmp_
         base, tmp_path / "virtual", method=PrefixConfig(virtual_tokens=4), steps=1
     )
     finetune(virtual, NullReporter())
-    with pytest.raises(RunError, match="虚拟词") as caught:
+    with pytest.raises(ExportError, match="虚拟词") as caught:
         gguf_cache.prepare(tmp_path / "virtual", NullReporter(), quant="f32", home=home)
-    assert "custome serve" in caught.value.hint
+    assert "--engine local" in caught.value.hint
+    options = EngineOptions(engine="auto", device="cpu")
+    hosted = open_models([str(tmp_path / "virtual")], options, NullReporter()).hosted[0]
+    assert isinstance(hosted.engine, LocalEngine)  # what llama.cpp cannot hold, transformers serves
+    hosted.engine.close()

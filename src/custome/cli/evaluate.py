@@ -68,7 +68,7 @@ def evaluate(argv: list[str]) -> int:
     exams.check_plain(flags.plain, flags.runs, bases)
     opened = open_models(flags.runs, flags.model, reporter)
     critic = _critic(flags.judge)  # a wrong address is said before the questions are asked
-    exam = exams.make_exam(flags.runs, flags.corpus, flags.questions, flags.output)
+    exam = exams.make_exam(flags.runs, flags.corpus, flags.questions, flags.output, flags.model)
     asked = exams.contestants(
         flags.runs, opened, flags.play, reporter, bases=bases, plain=flags.plain
     )

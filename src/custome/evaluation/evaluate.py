@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import recipe_file
+from .. import __version__, recipe_file
 from ..apps.cosplay.prompt import Setting
 from ..corpus.folder import CorpusFolder
 from ..engine.base import Engine
-from ..engine.open import Opened, name_of
+from ..engine.open import EngineOptions, Opened, name_of
 from ..errors import InputError
-from ..models.run_folder import ADAPTER_FILES, WEIGHTS_FILE, read_run
+from ..models.run_folder import ADAPTER_FILES, WEIGHTS_FILE, has_run, read_run
 from ..report.render import Table
 from ..reporter import Reporter
 from ..types import GenerateOptions
@@ -93,6 +93,16 @@ class Exam:
     questions: Sequence[Question]
     folder: Path
     """Where the results are kept."""
+    settings: str = ""
+    """What else results depend on: the engine's options, the program's version."""
+
+    @property
+    def state(self) -> str:
+        """Changes whenever an answer or a measure might."""
+        reference = self.reference
+        known = (reference.names, reference.real, dict(reference.aliases), reference.book)
+        asked = [(one.text, one.paraphrase) for one in self.questions]
+        return key_of(str(self.corpus), self.settings, known, asked)
 
     @property
     def people(self) -> list[str]:
@@ -112,7 +122,9 @@ class Results:
     """Replies to the original project's prompts."""
 
 
-def make_exam(runs: Sequence[str], corpus: str, questions: int, output: str) -> Exam:
+def make_exam(
+    runs: Sequence[str], corpus: str, questions: int, output: str, options: EngineOptions
+) -> Exam:
     """An exam for these runs.
 
     Args:
@@ -126,6 +138,7 @@ def make_exam(runs: Sequence[str], corpus: str, questions: int, output: str) -> 
         reference=reference_of(folder),
         questions=persona.some_questions(questions),
         folder=Path(output or runs[0]),
+        settings=f"{__version__} {options}",
     )
 
 
@@ -198,8 +211,7 @@ def ask_everybody(
     """Ask and measure one after the other; who was asked before an interruption is not asked again."""
     results = Results(scores=[persona.measure_real(exam.reference)])
     for one in contestants:
-        asked = [(question.text, question.paraphrase) for question in exam.questions]
-        key = key_of(one.name, asked, exam.people, str(exam.corpus), one.drawing, _state(one))
+        key = key_of(one.name, exam.state, one.drawing, _state(one))
         reporter.stage(f"{one.name}：{len(exam.questions)} 问 × {len(exam.people)} 人")
         if unfinished.has(key):
             reporter.note("上次问过了，接着往下")
@@ -219,7 +231,8 @@ def _state(one: Contestant) -> str:
     """What changes when a run is trained anew."""
     weights = [one.run / name for name in (ADAPTER_FILES[1], WEIGHTS_FILE)]
     written = [path.stat().st_mtime_ns for path in weights if path.is_file()]
-    return f"{one.run.resolve()} {one.is_base or written}"
+    base = read_run(one.run).base_fingerprint if has_run(one.run) else ""
+    return f"{one.run.resolve()} {base} {one.is_base or written}"
 
 
 def _ask_one(exam: Exam, one: Contestant, reporter: Reporter) -> dict[str, Any]:
@@ -290,7 +303,8 @@ def under_the_base(
         base.close()
         return found
 
-    found = unfinished.once(key_of("under the base", info.base_fingerprint, said), ask)
+    key = key_of("under the base", info.base_fingerprint, info.chat_format, said)
+    found = unfinished.once(key, ask)
     results.scores = [
         dataclasses.replace(one, information=information, style=style)
         for one, (information, style) in zip(results.scores, found, strict=True)
@@ -321,7 +335,7 @@ def sense_tables(
     """What untuned bases make of the replies, a table each."""
     tables = []
     for name in judges:
-        key = key_of(f"sense {name}", most, str(exam.corpus), results.seed, results.said)
+        key = key_of(f"sense {name}", most, exam.state, results.seed, results.said)
         table = unfinished.once(
             key,
             lambda name=name: sense_table(  # type: ignore[misc]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +27,7 @@ from gguf.quants import dequantize
 from ..errors import ExportError, RunError, SourceError
 from ..files import atomic_file
 from ..model_catalog import shipped_name
-from ..reporter import NullReporter, Reporter
+from ..reporter import Reporter
 from ..resources import custome_home
 from . import convert
 from .chat_format import ChatFormat, open_format
@@ -358,28 +358,29 @@ def _export(run: Path, target: Path, quant: str) -> None:
     """Export the run in a process of its own, whose memory goes away with it.
 
     Raises:
-        CustomeError: what the export raised there.
+        ExportError: what the export raised there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock")):
         if target.is_file():  # another process was first
             return
-        folder = target.with_suffix(".export")
+        folder, answer = target.with_suffix(".export"), target.with_suffix(".error.json")
         shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
-        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-            try:
-                pool.submit(_export_here, run, folder, quant).result()
-            except BrokenProcessPool as error:
-                raise ExportError(
-                    f"{str(run)!r} 写成 GGUF 的进程没做完就没了，多半是内存不够",
-                    "用 --engine local",
-                ) from error
+        answer.unlink(missing_ok=True)
+        words = [str(run), str(folder), quant, str(answer)]
+        command = [sys.executable, "-m", "custome.models.export_apart", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ExportError(_why(answer, done.stderr), "用 --engine local")
         next(folder.glob("*.gguf")).replace(target)
         shutil.rmtree(folder)
 
 
-def _export_here(run: Path, folder: Path, quant: str) -> None:
-    """In the other process: torch and transformers are loaded here only."""
-    from .export import export
-
-    export(run, "gguf", folder, NullReporter(), quant=quant)
+def _why(answer: Path, said: str) -> str:
+    """What the other process gave as its error; the last it said where it could not even do that."""
+    if answer.is_file():
+        message = str(json.loads(answer.read_text(encoding="utf-8"))["message"])
+        answer.unlink()
+        return message
+    last = said.strip().splitlines()[-1:] or ["没做完就没了，多半是内存不够"]
+    return f"写成 GGUF 的进程：{last[0][:200]}"

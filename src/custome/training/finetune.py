@@ -37,7 +37,6 @@ from ..reporter import NullReporter, Reporter
 from ..types import Sample
 from . import launch
 from .checkpoint import Progress
-from .curves import draw_curves
 from .encoded_data import PrepareSamples, encode, trimmed
 from .learning import RunData, RunPlace, TrainResult, learn
 from .methods import check_method
@@ -112,12 +111,10 @@ def finetune(
 
 
 def _write_down(place: RunPlace, info: RunInfo, learnt: TrainResult) -> None:
-    """The curves and, of a run that is complete, what came of it."""
-    if place.is_main:
-        draw_curves(place.folder)  # only now: drawing takes memory of its own
-        if learnt.status == "complete":
-            results = _results(learnt.progress, place.accelerator.device.type)
-            write_run(place.folder, dataclasses.replace(info, status="complete", results=results))
+    """What came of a run that is complete."""
+    if place.is_main and learnt.status == "complete":
+        results = _results(learnt.progress, place.accelerator.device.type)
+        write_run(place.folder, dataclasses.replace(info, status="complete", results=results))
     place.accelerator.wait_for_everyone()
 
 
@@ -177,7 +174,8 @@ def _begin(
         write_jsonl(place.folder / VALID_FILE, [sample_row(sample) for sample in valid])
         write_run(place.folder, info)
         canonical = recipe.data.names == "canonical"
-        if not take_cast(recipe.corpus_folder, place.folder, canonical=canonical):
+        wanted = recipe.data.train_path or recipe.data.corpus
+        if wanted and not take_cast(recipe.corpus_folder, place.folder, canonical=canonical):
             place.reporter.note(
                 f"{str(recipe.corpus_folder)!r} 里没有人物（cast）：只有训练数据里的名字可以聊，没有人设、本人的话和世界书；要有就用 custome corpus build 做语料，或 --corpus 指出它"
             )

@@ -22,6 +22,7 @@ from ..tuning_methods import METHOD_NAMES, Method
 from . import launch, sharding, trainer
 from .assembly import make_learner, make_trainable, quantization, set_up
 from .checkpoint import Checkpoints, Progress
+from .curves import draw_curves
 from .data import (
     Batching,
     StepPlan,
@@ -113,6 +114,8 @@ def learn(
         stop=stop,
         resume=resume,
     )
+    if place.is_main:
+        draw_curves(place.folder)  # only now: drawing takes memory of its own
     if result.status == "complete":
         accelerator.wait_for_everyone()
         if not _shares(recipe, accelerator):  # one process alone cannot ask a model shared out

@@ -19,6 +19,7 @@ from custome.evaluation.evaluate import bases_of
 from custome.evaluation.judge import judged, rubrics
 from custome.evaluation.panel import reference_of
 from custome.evaluation.persona import ASSISTANT, REAL, Answer, Question, Scores
+from custome.evaluation.stability import stability
 from custome.reporter import NullReporter, Reporter
 from custome.training.finetune import finetune
 from custome.types import Reply, Request, Score
@@ -152,7 +153,7 @@ def test_another_spelling_must_not_change_a_greedy_reply(respells: bool, stable:
         return [reply(text if respells else "此事容后再议") for text, _ in jobs]
 
     asked = [Question(kind="modern", text="国家要怎样，才能富强？", paraphrase="富国强民之策？")]
-    share, likeness = persona.stability(answerer, ["曹操"], asked, NullReporter())
+    share, likeness = stability(answerer, ["曹操"], asked, NullReporter())
     assert share == stable and all(greedy) and (likeness == 1) == (not respells)
 
 

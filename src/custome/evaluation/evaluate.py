@@ -28,6 +28,7 @@ from .judge import judged
 from .panel import reference_of
 from .persona import Answer, Question, Reference, Scores
 from .sense_table import sense_table
+from .stability import stability
 from .unfinished import Unfinished, key_of
 
 BASE = "底座"
@@ -242,7 +243,7 @@ def _ask_one(exam: Exam, one: Contestant, reporter: Reporter) -> dict[str, Any]:
     answers = persona.ask(answerer, exam.people, exam.questions, reporter)
     replies = answerer([(row["context"], row["speaker"]) for row in seed], False)
     score = persona.measure(one.name, answers, exam.reference)
-    stable, paraphrase = persona.stability(answerer, exam.people, exam.questions, reporter)
+    stable, paraphrase = stability(answerer, exam.people, exam.questions, reporter)
     right, facts = persona.knows(answerer, exam.reference, reporter)
     score = dataclasses.replace(
         score,

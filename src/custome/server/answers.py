@@ -49,57 +49,36 @@ def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
     }
 
 
-def chat_body(
+def answer_body(
     reply_id: str,
     created: int,
     model: str,
     *,
+    chat: bool,
     replies: Sequence[Reply],
     tokens: Sequence[Sequence[TokenChoice]],
     with_logprobs: bool,
     choices_each: int,
 ) -> dict[str, Any]:
+    """A whole answer: chat.completion with messages, or text_completion with texts."""
+    logprobs_of = chat_logprobs if chat else completion_logprobs
+
+    def said(text: str) -> dict[str, Any]:
+        message = {"role": "assistant", "content": text, "refusal": None}
+        return {"message": message} if chat else {"text": text}
+
     choices = [
         {
             "index": index,
             "finish_reason": finish_reason(reply),
-            "message": {"role": "assistant", "content": reply.text, "refusal": None},
-            "logprobs": chat_logprobs(tokens[index]) if with_logprobs else None,
+            **said(reply.text),
+            "logprobs": logprobs_of(tokens[index]) if with_logprobs else None,
         }
         for index, reply in enumerate(replies)
     ]
     return {
         "id": reply_id,
-        "object": "chat.completion",
-        "created": created,
-        "model": model,
-        "choices": choices,
-        "usage": usage(replies, choices_each),
-    }
-
-
-def completion_body(
-    reply_id: str,
-    created: int,
-    model: str,
-    *,
-    replies: Sequence[Reply],
-    tokens: Sequence[Sequence[TokenChoice]],
-    with_logprobs: bool,
-    choices_each: int,
-) -> dict[str, Any]:
-    choices = [
-        {
-            "index": index,
-            "finish_reason": finish_reason(reply),
-            "text": reply.text,
-            "logprobs": completion_logprobs(tokens[index]) if with_logprobs else None,
-        }
-        for index, reply in enumerate(replies)
-    ]
-    return {
-        "id": reply_id,
-        "object": "text_completion",
+        "object": "chat.completion" if chat else "text_completion",
         "created": created,
         "model": model,
         "choices": choices,

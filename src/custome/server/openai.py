@@ -23,7 +23,7 @@ from ..apps.cosplay.service import responder_of
 from ..engine.base import Cancel, OnPiece, check_options
 from ..errors import CustomeError, InputError, LengthError
 from ..types import GenerateOptions, Reply, Request
-from .answers import DONE, ChunkWriter, chat_body, completion_body
+from .answers import DONE, ChunkWriter, answer_body
 from .catalogue import Catalogue, Found
 from .errors import described
 from .protocol import (
@@ -109,12 +109,12 @@ async def _answer(
         replies = await writing.replies(http)
         if replies is None:
             return Response(status_code=CLIENT_LEFT)
-        write = chat_body if chat else completion_body
         return JSONResponse(
-            write(
+            answer_body(
                 reply_id,
                 created,
                 body.model,
+                chat=chat,
                 replies=replies,
                 tokens=writing.tokens,
                 with_logprobs=options.logprobs is not None,

@@ -45,7 +45,7 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a conversation is set in."""
+    """Settings of a conversation that its prompts depend on."""
 
     user: str = ""
     """The user's name in the story."""

@@ -28,7 +28,7 @@ PROSE = 9
 
 @dataclass(frozen=True, kw_only=True)
 class Tab:
-    """What a browser tab looks at."""
+    """Owner and conversation that a browser tab shows."""
 
     owner: str
     chat: str = ""
@@ -37,11 +37,11 @@ class Tab:
 
 @dataclass(frozen=True, kw_only=True)
 class Grown:
-    """A conversation while somebody speaks."""
+    """A conversation as it is at one moment of a reply being written."""
 
     chat: Chat
     usage: str = ""
-    """How fast, how full; with the last of a reply."""
+    """Speed in tokens a second and share of the context in use; set when a reply is finished."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -81,6 +82,22 @@ _PROBLEMS = {
 }
 
 
+def _as_written(place: Sequence[str | int], body: Any, problem: str) -> str:
+    """Where something is wrong, in the client's own names: a union's branches are no part of what was sent."""
+    shown: list[str] = []
+    for number, part in enumerate(place):
+        if isinstance(part, int):
+            inside = isinstance(body, list) and part < len(body)
+        else:
+            inside = isinstance(body, dict) and part in body
+        if inside:
+            body = body[part]
+        elif problem != "missing" or number + 1 < len(place):
+            continue  # a branch, or what a text would have to be
+        shown.append(str(part))
+    return ".".join(shown)
+
+
 def tell_errors(app: FastAPI) -> None:
     """Have an app answer with our bodies, whatever goes wrong."""
 
@@ -92,7 +109,7 @@ def tell_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: HttpRequest, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        param = ".".join(str(part) for part in first["loc"][1:]) or None
+        param = _as_written(first["loc"][1:], error.body, first["type"]) or None
         problem = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
         return JSONResponse(
             error_body(

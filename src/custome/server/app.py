@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request as HttpRequest
+from starlette.routing import compile_path
 
 from .. import __version__
 from ..apps.context import EVERYBODY
@@ -90,7 +90,7 @@ def create_app(
     )
     for router in every:
         api.include_router(router)
-    _refuse_the_rest(api)
+    _refuse_the_rest(app, api)
     app.include_router(api)
     add_docs(app)
     return app
@@ -109,9 +109,8 @@ def _entering(auth: KeyAuth) -> Callable[[HttpRequest], AsyncIterator[None]]:
     return enter
 
 
-def _refuse_the_rest(api: APIRouter) -> None:
+def _refuse_the_rest(app: FastAPI, api: APIRouter) -> None:
     """Whatever else is asked for under /v1 is refused in OpenAI's shape, whoever stands at the root of the server."""
-    known = [route for route in api.routes if isinstance(route, APIRoute)]
 
     @api.api_route(
         "/v1/{path:path}",
@@ -119,9 +118,10 @@ def _refuse_the_rest(api: APIRouter) -> None:
         include_in_schema=False,
     )
     async def refuse(path: str, http: HttpRequest) -> Response:
-        here = [route for route in known if route.path_regex.match(http.url.path)]
+        known = app.openapi()["paths"].items()
+        here = [methods for route, methods in known if compile_path(route)[0].match(http.url.path)]
         if here:
-            allowed = sorted({method for route in here for method in route.methods or ()})
+            allowed = sorted({method.upper() for methods in here for method in methods})
             raise HTTPException(
                 405, f"{http.url.path} 只能用 {'、'.join(allowed)}", {"Allow": ", ".join(allowed)}
             )

@@ -29,7 +29,7 @@ QUIET_LINE_EVERY_S = 15.0
 
 
 class Reporter(Protocol):
-    """What long work may say."""
+    """Receives progress, notes, tables and metrics of long work."""
 
     def stage(self, title: str) -> None:
         """A new part of the work begins."""

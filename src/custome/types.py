@@ -1,4 +1,4 @@
-"""The words the rooms of this house use with each other: frozen, without behaviour, importing nothing of ours."""
+"""Frozen data types that the packages exchange. They have no behaviour and import nothing of this project."""
 
 from __future__ import annotations
 

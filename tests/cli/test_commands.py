@@ -365,7 +365,7 @@ def test_a_chat_in_the_terminal(trained: Path, tmp_path: Path):
     talk, chats = tmp_path / "talk.jsonl", tmp_path / "chats.db"
     typed = f"粮草何在？\n/重试\n/上一版\n/提示 书信何在？\n/存成 {talk}\n/第几回 x\n/新对话\n/读入 {talk}\n/存成 x.doc\n/退出\n"
     done = run(
-        "chat", trained, "--greedy", "--as", "李四", "--with", "张三", "--chats", chats, input=typed
+        "chat", trained, "--greedy", "--me", "李四", "--with", "张三", "--chats", chats, input=typed
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("”") >= 2 and "已读入 2 句" in done.stdout and "[李四 ·" in done.stdout

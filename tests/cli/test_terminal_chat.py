@@ -10,11 +10,13 @@ import pytest
 from custome.apps.cosplay.card import Card, write_json
 from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.service import ConversationService
+from custome.cli.app import main
 from custome.cli.terminal_chat import terminal_chat
 from custome.conversations.store import Store
+from custome.corpus.cast import Cast, write_cast
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
-from custome.types import Character, GenerateOptions
+from custome.types import Character, GenerateOptions, Portrait
 
 PEOPLE = tuple(Character(name=name, cue=name) for name in ("曹操", "刘备"))
 
@@ -110,3 +112,18 @@ def test_a_card_comes_in_and_speaks_first(typed, tmp_path: Path):
 def test_they_take_turns(typed):
     _, _, engine = typed("/在场 曹操 刘备", "/谁来答 轮流", "一", "二", "三")
     assert [request.speaker for request in engine.requests] == ["曹操", "刘备", "曹操"]
+
+
+def test_a_name_mistyped_is_said_before_a_model_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """诸葛 is 诸葛亮, who talks most, not 诸葛瑾, who stands first in the alphabet."""
+    people = tuple(
+        Portrait(
+            name=name, cue=name, utterances=said, aliases=(), chapters=9, speaks_to=(), openings=()
+        )
+        for name, said in (("诸葛亮", 700), ("曹操", 600), ("诸葛瑾", 20))
+    )
+    write_cast(tmp_path, Cast(people=people, lines=()))
+    assert main(["chat", str(tmp_path), "--with", "诸葛"]) == 2
+    assert "是不是 '诸葛亮'" in capsys.readouterr().err

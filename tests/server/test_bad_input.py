@@ -48,7 +48,8 @@ CHAT = "/v1/chat/completions"
         ),
         ({"messages": [{"role": "user", "content": "x"}] * 10_000}, "messages"),
         ({"colour": "red"}, "colour"),
-        ({"tools": []}, "tools"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"logit_bias": {"5": 3}}, "logit_bias"),
         ({"response_format": {"type": "json_schema"}}, "response_format"),
         (
             {

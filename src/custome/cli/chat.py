@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
@@ -20,7 +22,7 @@ class Chat:
     """运行目录，如 runs/sanguo。"""
     with_: Annotated[tuple[str, ...], arg(name="with", aliases=["-c", "--character"])] = ()
     """和谁说话，可以几个人；默认是说话最多的人。"""
-    as_: Annotated[str, arg(name="as")] = ""
+    me: str = ""
     """你是谁，如 诸葛亮。"""
     chapter: int = 0
     """故事讲到第几回；之后的事他们还不知道。0 是全书。"""
@@ -35,6 +37,7 @@ class Chat:
 
 def chat(argv: list[str]) -> int:
     flags = parse(Chat, argv, "custome chat")
+    _check_people(Path(flags.run), flags.with_)  # before a model is loaded
     hosted = open_models([flags.run], flags.model, ConsoleReporter()).hosted
     from ..apps.cosplay.choosing import drawn
     from ..apps.cosplay.scene import Scene
@@ -43,10 +46,20 @@ def chat(argv: list[str]) -> int:
     from .terminal_chat import terminal_chat
 
     scene = Scene(
-        user=flags.as_, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several
+        user=flags.me, as_of=flags.chapter, candidates=flags.candidates or hosted[0].engine.several
     )
     play = ConversationService(lambda: hosted, open_store(flags.chats))
     options = replace(
         drawn(hosted[0].engine.kind, scene.candidates > 1), do_sample=not flags.greedy
     )
     return terminal_chat(play, hosted[0].name, flags.with_, scene, options)
+
+
+def _check_people(run: Path, names: Sequence[str]) -> None:
+    """Raise InputError for a name that nobody of the run's book has; the likeliest is offered."""
+    from ..apps.cosplay.casting import company_of
+    from ..corpus.cast import read_cast
+
+    company = company_of(read_cast(run))
+    for name in names if company.names else ():
+        company.find(name)

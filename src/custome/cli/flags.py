@@ -16,7 +16,7 @@ from ..recipe_file import OLD_NAMES
 from ..tuning_methods import nearest
 
 T = TypeVar("T")
-OLD_FLAGS = {**OLD_NAMES, "manner": "contrast_strength"}
+OLD_FLAGS = {**OLD_NAMES, "manner": "contrast_strength", "as": "me"}
 """Flags by the name the last release had for them."""
 _FRAME = re.compile(r"[─-╿]+|-{4,}")
 

@@ -44,7 +44,8 @@ def _rows(cls: type) -> list[str]:
             rows += _rows(section)
             continue
         marks = str(hints[declared.name])
-        name = {"method_name": "method"}.get(declared.name, declared.name).replace("_", "-")
+        name = {"method_name": "method"}.get(declared.name, declared.name)
+        name = name.rstrip("_").replace("_", "-")
         shown = (
             f"`{name}`" if "Positional" in marks or "positional" in marks.lower() else f"`--{name}`"
         )

@@ -45,7 +45,7 @@ class BookSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """What `build` made, and where."""
+    """Folder and counts of a finished corpus."""
 
     folder: Path
     train: int
@@ -183,7 +183,7 @@ def _finish(
 
 @dataclass(frozen=True, kw_only=True)
 class _Parts:
-    """What is learnt from and what is held out."""
+    """Dialogues for training, validation and test."""
 
     unique: list[Utterance]
     learnable: list[Utterance]

@@ -52,7 +52,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Lore:
-    """Somebody or something with what the book says of it, in the order it says it."""
+    """Facts of the book about one person or thing, in the order of the book."""
 
     kind: Kind
     name: str

@@ -24,7 +24,7 @@ Kind = Literal["name", "role", "crowd", "pronoun", "unknown"]
 
 
 class Subject(NamedTuple):
-    """Who, in the words of the text."""
+    """The subject of a clause as the text writes it."""
 
     mention: str
     kind: Kind

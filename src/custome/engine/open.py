@@ -56,7 +56,7 @@ class EngineOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """What a command answers with."""
+    """The models a command has opened."""
 
     hosted: list[ServedModel]
     open_run: Callable[[str, str], ServedModel] | None = None

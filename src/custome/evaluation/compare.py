@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The effect of a run."""
+    """Losses, replies and scores of a base and of the run tuned on it."""
 
     name: str
     rows: tuple[Row, ...]

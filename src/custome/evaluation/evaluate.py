@@ -112,7 +112,7 @@ class Exam:
 
 @dataclass(kw_only=True)
 class Results:
-    """What came of it; grows by one contestant at a time."""
+    """Scores and replies of everybody asked so far."""
 
     scores: list[Scores]
     """Real quotations first, then in the order of `said`."""

@@ -43,7 +43,7 @@ LONGEST_PROMPT = 160
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What came of an export."""
+    """Files of an export and how closely they match the tuned model."""
 
     folder: Path
     files: tuple[str, ...]
@@ -52,7 +52,7 @@ class Exported:
 
 @dataclass(frozen=True, kw_only=True)
 class TunedSource:
-    """A run and what it stands on."""
+    """A run with its base, tokenizer and chat format."""
 
     run: Path
     info: RunInfo

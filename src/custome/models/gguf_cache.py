@@ -53,7 +53,7 @@ more, since every byte is read again for every token: that costs what was learnt
 
 @dataclass(frozen=True, kw_only=True)
 class CachedGguf:
-    """What an engine opens."""
+    """GGUF files, tokenizer and chat format of a run, ready for llama.cpp."""
 
     model: Path
     """The GGUF file."""

@@ -39,7 +39,7 @@ END, HALF = -1, -2
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """What an export has to reach."""
+    """Agreement that an export must reach to be accepted."""
 
     share: float
     """Of places with the same greedy token."""

@@ -37,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What was chosen."""
+    """The chosen base, its steps and the reason."""
 
     candidate: Candidate
     steps: int

@@ -155,4 +155,6 @@ class ChunkWriter:
         return f"data: {self._head}, {json.dumps(rest, ensure_ascii=False)[1:]}\n\n".encode()
 
 
+CLIENT_LEFT = 499
+"""nginx' number for a client that closed the connection; nobody is there to read it."""
 DONE = b"data: [DONE]\n\n"

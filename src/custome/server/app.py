@@ -10,19 +10,23 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request as HttpRequest
+from starlette.routing import compile_path
 
 from .. import __version__
 from ..apps.context import EVERYBODY
 from .auth import KeyAuth
 from .catalogue import Catalogue
+from .docs import add_docs
 from .errors import ERROR_ANSWERS, tell_errors
 from .limits import BodyLimit
 from .metrics import Metrics
 from .models import models_router
 from .openai import openai_router
+from .responses import responses_router
 
 LARGEST_BODY = 4 << 20
 MOST_THREADS = 256
@@ -60,7 +64,7 @@ def create_app(
         title="LLM Custome",
         version=__version__,
         lifespan=lifespan,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
     )
     app.state.ready = True
@@ -80,12 +84,15 @@ def create_app(
     _tell_health(app, api, catalogue, metrics)
     every = (
         openai_router(catalogue, pool),
+        responses_router(catalogue, pool),
         models_router(catalogue, pool, manageable=manageable),
         *routers,
     )
     for router in every:
         api.include_router(router)
+    _refuse_the_rest(app, api)
     app.include_router(api)
+    add_docs(app)
     return app
 
 
@@ -100,6 +107,25 @@ def _entering(auth: KeyAuth) -> Callable[[HttpRequest], AsyncIterator[None]]:
             yield
 
     return enter
+
+
+def _refuse_the_rest(app: FastAPI, api: APIRouter) -> None:
+    """Whatever else is asked for under /v1 is refused in OpenAI's shape, whoever stands at the root of the server."""
+
+    @api.api_route(
+        "/v1/{path:path}",
+        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        include_in_schema=False,
+    )
+    async def refuse(path: str, http: HttpRequest) -> Response:
+        known = app.openapi()["paths"].items()
+        here = [methods for route, methods in known if compile_path(route)[0].match(http.url.path)]
+        if here:
+            allowed = sorted({method.upper() for methods in here for method in methods})
+            raise HTTPException(
+                405, f"{http.url.path} 只能用 {'、'.join(allowed)}", {"Allow": ", ".join(allowed)}
+            )
+        raise HTTPException(404, f"没有 {http.url.path} 这个地址；有哪些：GET /docs")
 
 
 def _tell_health(app: FastAPI, api: APIRouter, catalogue: Catalogue, metrics: Metrics) -> None:

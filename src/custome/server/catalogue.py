@@ -36,6 +36,8 @@ class Found:
     """Cue of the character who answers, '' for nobody in particular."""
     hosted: ServedModel
     """What it belongs to."""
+    by_name: bool = True
+    """Was the speaker asked for? Else it is the first of the book, who answers for a bare model."""
 
 
 class Catalogue:
@@ -113,12 +115,14 @@ class Catalogue:
         person = character or person
         assert isinstance(one.engine, GatedEngine)
         if not person or not people:
-            first = (
-                cue_of(people[0], one.engine.kind)
-                if people and one.engine.kind == "template"
-                else ""
+            first = cue_of(people[0], one.engine.kind) if people else ""
+            return Found(
+                name=model,
+                engine=one.engine,
+                speaker=person or first,
+                hosted=one,
+                by_name=bool(person),
             )
-            return Found(name=model, engine=one.engine, speaker=person or first, hosted=one)
         for known in people:
             if person in (known.name, known.cue):
                 return Found(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -81,6 +82,29 @@ _PROBLEMS = {
 }
 
 
+def _nearest(errors: Sequence[Any], body: Any) -> tuple[Any, str]:
+    """Of the errors about the first thing that is wrong the one that is most exact, and where that is."""
+    same = [one for one in errors if one["loc"][1:2] == errors[0]["loc"][1:2]]
+    places = [(one, _as_written(one["loc"][1:], body, one["type"])) for one in same]
+    return max(places, key=lambda pair: pair[1].count("."))
+
+
+def _as_written(place: Sequence[str | int], body: Any, problem: str) -> str:
+    """Where something is wrong, in the client's own names: a union's branches are no part of what was sent."""
+    shown: list[str] = []
+    for number, part in enumerate(place):
+        if isinstance(part, int):
+            inside = isinstance(body, list) and part < len(body)
+        else:
+            inside = isinstance(body, dict) and part in body
+        if inside:
+            body = body[part]
+        elif problem != "missing" or number + 1 < len(place):
+            continue  # a branch, or what a text would have to be
+        shown.append(str(part))
+    return ".".join(shown)
+
+
 def tell_errors(app: FastAPI) -> None:
     """Have an app answer with our bodies, whatever goes wrong."""
 
@@ -91,12 +115,13 @@ def tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: HttpRequest, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        param = ".".join(str(part) for part in first["loc"][1:]) or None
+        first, param = _nearest(error.errors(), error.body)
         problem = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
         return JSONResponse(
             error_body(
-                f"{param}：{problem}" if param else problem, "invalid_request_error", param=param
+                f"{param}：{problem}" if param else problem,
+                "invalid_request_error",
+                param=param or None,
             ),
             status_code=400,
         )

@@ -15,7 +15,7 @@ SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Metrics:
-    """Hears of every reply of a catalogue."""
+    """Prometheus counters, updated for every reply of a catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._registry = CollectorRegistry()

@@ -27,18 +27,18 @@ DEFAULTS = GenerateOptions()
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
-class TextPart(_Strict):
+class TextPart(Strict):
     """Part of a message; pictures and sound are refused."""
 
     type: Literal["text"]
     text: Text
 
 
-class ChatMessage(_Strict):
+class ChatMessage(Strict):
     """One message of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -59,7 +59,7 @@ class ChatMessage(_Strict):
         )
 
 
-class JsonSchema(_Strict):
+class JsonSchema(Strict):
     name: Annotated[str, Field(max_length=128)]
     description: str | None = None
     strict: bool | None = None
@@ -74,7 +74,7 @@ class JsonSchema(_Strict):
         return self
 
 
-class ResponseFormat(_Strict):
+class ResponseFormat(Strict):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
 
@@ -92,11 +92,33 @@ class ResponseFormat(_Strict):
         )
 
 
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     include_usage: bool = False
 
 
-class Common(_Strict):
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "parallel_tool_calls": (True, False),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "logit_bias": ({},),
+    "modalities": (["text"],),
+    "service_tier": ("auto", "default"),
+    "prediction": (),
+    "audio": (),
+    "reasoning_effort": ("none",),
+    "verbosity": (),
+    "web_search_options": (),
+    "safety_identifier": (),
+    "prompt_cache_key": (),
+    "suffix": ("",),
+    "best_of": (1,),
+}
+"""OpenAI's parameters that are not done here, with the values that ask for nothing; null is one for each of them."""
+
+
+class Common(Strict):
     """What chat and completions share."""
 
     model: Annotated[str, Field(max_length=256)]
@@ -128,6 +150,21 @@ class Common(_Strict):
     user: str | None = None
     metadata: dict[str, Any] | None = None
     store: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_asks_for_nothing(cls, given: Any) -> Any:
+        """Clients send every parameter they know; one at its neutral value changes nothing."""
+        if not isinstance(given, dict):
+            return given
+        asks_nothing = {
+            name
+            for name, value in given.items()
+            if name in NEUTRAL
+            and name not in cls.model_fields
+            and (value is None or value in NEUTRAL[name])
+        }
+        return {name: value for name, value in given.items() if name not in asks_nothing}
 
     @model_validator(mode="after")
     def _what_is_not_done_here(self) -> Common:
@@ -170,7 +207,7 @@ class Common(_Strict):
         )
 
 
-class SceneRequest(_Strict):
+class SceneRequest(Strict):
     """Several people in one place, asked as a chat page would ask them: with their persona, their own lines, their lorebook."""
 
     people: Annotated[
@@ -314,7 +351,7 @@ class CompletionRequest(Common):
         return self._options(logprobs=self.logprobs)
 
 
-class EmbeddingRequest(_Strict):
+class EmbeddingRequest(Strict):
     """POST /v1/embeddings"""
 
     model: Annotated[str, Field(max_length=256)]
@@ -339,14 +376,14 @@ class EmbeddingRequest(_Strict):
         return [self.input] if isinstance(self.input, str) else self.input
 
 
-class LoadRequest(_Strict):
+class LoadRequest(Strict):
     """POST /v1/load_lora_adapter, in vLLM's words"""
 
     lora_name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
     lora_path: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class UnloadRequest(_Strict):
+class UnloadRequest(Strict):
     """POST /v1/unload_lora_adapter"""
 
     lora_name: Annotated[str, Field(min_length=1, max_length=64)]

@@ -38,7 +38,7 @@ PrepareSamples = Callable[
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedData:
-    """What a run learns from and is looked at with, in token ids."""
+    """Training, validation and probe data of a run as token ids."""
 
     tokenizer: Any
     chat_format: ChatFormat

@@ -49,7 +49,7 @@ class TrainResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlace:
-    """Where a run takes place."""
+    """Folder, devices and reporter of a run."""
 
     folder: Path
     accelerator: Accelerator
@@ -67,7 +67,7 @@ class RunPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class RunData:
-    """What a run learns from, and on what."""
+    """Base model and encoded data of a run."""
 
     base_folder: Path
     data: EncodedData

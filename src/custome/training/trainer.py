@@ -28,7 +28,7 @@ Schedule = Callable[[int], float]
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:
-    """What learns: the distributed loss module, the model inside it, its optimizer."""
+    """The distributed loss module, the model inside it and its optimizer."""
 
     accelerator: Accelerator
     loss: Any
@@ -45,7 +45,7 @@ class Learner:
 
 @dataclass(frozen=True, kw_only=True)
 class LoopConfig:
-    """How long, how big, and when to look up."""
+    """Steps, batch sizes, schedule and intervals of the training loop."""
 
     steps: int
     schedule: Schedule

@@ -1,4 +1,4 @@
-"""What is looked at beside the validation loss: the same few questions answered anew, and general Chinese not forgotten."""
+"""Metrics of an evaluation besides its loss: sampled replies to fixed questions, and perplexity of everyday Chinese."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def put_to(text: str, cue: str, kind: str) -> Request:
 
 
 class Panel(Protocol):
-    """People who are asked the same at every evaluation, and what is made of their replies."""
+    """Asks the same questions at every evaluation and measures the replies."""
 
     def asked(self, kind: str) -> Sequence[Request]:
         """What a model of this kind reads."""

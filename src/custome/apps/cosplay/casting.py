@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections import defaultdict
@@ -78,19 +77,28 @@ class Company:
         for person in self._people.values():
             if name in person.aliases or name == person.cue:
                 return person.name
-        every = [
-            *others,
-            *(
-                called
-                for person in self._people.values()
-                for called in (person.name, *person.aliases)
-            ),
-        ]
-        close = difflib.get_close_matches(name, every, n=1, cutoff=0.3)
+        close = self._likeliest(name, others)
         raise InputError(
             f"没有人叫 {name!r}",
-            f"是不是 {close[0]!r}？" if close else f"有：{'、'.join([*others, *self.names][:12])}",
+            f"是不是 {close!r}？" if close else f"有：{'、'.join([*others, *self.names][:12])}",
         )
+
+    def _likeliest(self, name: str, others: Sequence[str]) -> str:
+        """Whom somebody who writes `name` means: the most talkative of those whose name has it in it, or is in it, or shares most
+        of its characters; '' for nobody.
+        """
+        called = list(others)
+        for person in self._people.values():
+            called += [person.name, *person.aliases]
+        for alike in (
+            lambda one: one.startswith(name) or name.startswith(one),
+            lambda one: name in one or one in name,
+            lambda one: 2 * len(set(one) & set(name)) >= len(name),
+        ):
+            for one in called:
+                if name and one and alike(one):
+                    return one
+        return ""
 
     def knows(self, name: str) -> bool:
         """Is anybody called so?"""

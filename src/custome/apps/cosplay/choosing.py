@@ -41,7 +41,7 @@ _MARKS = re.compile(r"[^\w]")
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What counts how much."""
+    """Weights of the scores that rank candidates."""
 
     voice: float = 1.0
     """Of the log probability that the person said it rather than another …"""
@@ -60,7 +60,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed:
-    """A candidate and why it stands where it stands."""
+    """A candidate with the scores that rank it."""
 
     text: str
     score: float

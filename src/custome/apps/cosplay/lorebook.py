@@ -24,7 +24,7 @@ _PATTERN = re.compile(r"^/(.+)/([a-z]*)$", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One thing to know."""
+    """One entry of a lorebook: keys that trigger it and the text it inserts."""
 
     keys: tuple[str, ...]
     content: str
@@ -57,7 +57,7 @@ class Lorebook:
 
 @dataclass(frozen=True, kw_only=True)
 class Fired:
-    """An entry that came to mind, and why."""
+    """An entry that was triggered, and by which key."""
 
     entry: Entry
     why: str

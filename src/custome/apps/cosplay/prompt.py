@@ -14,7 +14,7 @@ from typing import Literal
 from ...conversations.budget import Part, Prompt, newest_that_fit
 from ...corpus.cast import Line
 from ...engine.base import Engine
-from ...models.chat_format import persona
+from ...models.chat_format import ends_with_cue, persona
 from ...models.normalisation import normalise
 from ...types import Exchange, Message, Request
 from .card import Card, filled
@@ -45,7 +45,7 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a conversation is set in."""
+    """Settings of a conversation that its prompts depend on."""
 
     user: str = ""
     """The user's name in the story."""
@@ -239,6 +239,11 @@ def examples_of(card: Card, user: str, novel: bool) -> list[str]:
         if lines:
             shown.append(("" if novel else "\n").join(lines))
     return shown
+
+
+def names_who_answers(text: str) -> bool:
+    """Do the user's words say themselves who speaks next (…孔明曰：)?"""
+    return ends_with_cue(text)
 
 
 def asked_of(user: str, card: Card, text: str) -> str:

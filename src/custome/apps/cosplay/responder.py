@@ -44,7 +44,7 @@ LONGEST_SUMMARY = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Spoken:
-    """What somebody said, and how it came about."""
+    """A reply with the prompt and the candidates it came from."""
 
     name: str
     reply: Reply

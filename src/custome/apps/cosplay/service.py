@@ -14,12 +14,11 @@ from ...conversations.running import Running
 from ...conversations.store import Store
 from ...engine.base import Cancel, ServedModel, stream_of
 from ...errors import CustomeError, InputError
-from ...models.chat_format import ends_with_cue
 from ...types import GenerateOptions
 from .card import Card, filled
 from .casting import open_company
 from .own_cards import OwnCards
-from .prompt import GUEST, Said
+from .prompt import GUEST, Said, names_who_answers
 from .responder import Responder
 from .scene import Scene, kept_scene
 from .summing import keep_made
@@ -99,7 +98,7 @@ class ConversationService:
             writer, answered = self._writer(tab, responder, scene, options, cancel), False
             try:
                 yield tab, Grown(chat=self.chat(tab))
-                alone = not scene.people or ends_with_cue(words)
+                alone = not scene.people or names_who_answers(words)
                 for _ in range(1 if alone else max(1, scene.answers)):
                     if cancel.is_set():
                         break
@@ -266,7 +265,7 @@ class ConversationService:
         responder, said = self.responder(model, tab.owner), said_of(self.chat(tab).turns)
         if words.strip():
             said = [*said, Said(name=scene.user or GUEST, text=words.strip(), by_user=True)]
-        if ends_with_cue(words) or not scene.people:
+        if names_who_answers(words) or not scene.people:
             request = as_prose(said, responder)
             text = request.messages[0].content
             part = Part(

@@ -10,10 +10,9 @@ from typing import Any
 from ...conversations.records import Chat, Turn
 from ...conversations.store import Store
 from ...engine.base import Cancel, OnPiece, stream_of
-from ...models.chat_format import ends_with_cue
 from ...models.normalisation import normalise
 from ...types import GenerateOptions, Message, Reply, Request
-from .prompt import Said
+from .prompt import Said, names_who_answers
 from .responder import Responder, Spoken
 from .scene import Scene
 from .summing import sum_up
@@ -28,7 +27,7 @@ PROSE = 9
 
 @dataclass(frozen=True, kw_only=True)
 class Tab:
-    """What a browser tab looks at."""
+    """Owner and conversation that a browser tab shows."""
 
     owner: str
     chat: str = ""
@@ -37,11 +36,11 @@ class Tab:
 
 @dataclass(frozen=True, kw_only=True)
 class Grown:
-    """A conversation while somebody speaks."""
+    """A conversation as it is at one moment of a reply being written."""
 
     chat: Chat
     usage: str = ""
-    """How fast, how full; with the last of a reply."""
+    """Speed in tokens a second and share of the context in use; set when a reply is finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class Writer:
 
     def next_speaker(self, words: str) -> str:
         """Whose turn it is; '' when the user's words say so themselves."""
-        if not self.scene.people or ends_with_cue(words):
+        if not self.scene.people or names_who_answers(words):
             return ""
         said = said_of(self._chat().turns)
         return self.responder.next_speaker(self.scene.people, said, self.scene.order)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Abilities:
-    """What other rooms do for a run that asks for it."""
+    """Functions from other packages that a recipe may need; the command line passes them in."""
 
     played_samples: Callable[[Recipe], Any]
     """Samples as they are played; see apps.cosplay.learning."""

@@ -20,7 +20,7 @@ from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character
-from custome.webui.avatar import seal_png
+from custome.webui.portrait import seal_png
 from custome.webui.chat_page import build_chat_page
 from custome.webui.launch import open_page
 

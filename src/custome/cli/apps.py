@@ -25,7 +25,7 @@ class App:
     routes: str = ""
     """module:function in server/, AppContext → APIRouter."""
     page: str = ""
-    """module:function in webui/, (FastAPI, AppContext) → None; puts its page on the server."""
+    """module:function in webui/, Shell → None; registers its pages."""
 
 
 APPS: dict[str, App] = {
@@ -37,7 +37,7 @@ APPS: dict[str, App] = {
     ),
     "cosplay": App(
         commands={"chat": ("chat:chat", "在终端里和书中人聊天")},
-        page="launch:mount_chat_page",
+        page="chat_app:add_pages",
     ),
 }
 
@@ -54,11 +54,11 @@ def routers(context: AppContext) -> list[APIRouter]:
 
 
 def mount_pages(server: FastAPI, context: AppContext) -> None:
-    """Put the page of every app that has one on the server; whatever is mounted at the root takes what is left."""
+    """Put the pages of all apps on the server."""
+    from ..webui.shell import Shell
+
+    shell = Shell(server, context)
     for app in APPS.values():
         if app.page:
-            find("webui", app.page)(server, context)
-    routes = server.router.routes
-    routes.sort(
-        key=lambda route: getattr(route, "path", None) == "" and not hasattr(route, "methods")
-    )
+            find("webui", app.page)(shell)
+    shell.mount()

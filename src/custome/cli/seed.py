@@ -17,12 +17,12 @@ import tyro
 
 from .. import recipe_file
 from ..config import Recipe
-from ..engine.open import EngineOptions, open_models
+from ..engine.open import EngineOptions
 from ..errors import InputError
 from ..tuning_methods import LoraConfig
 from .app import guarded
 from .flags import parse
-from .serve import serve_page
+from .serve import Serve, no_tunnel, run_flags
 from .training import run_training
 
 RESUME = "resume_from_checkpoint"
@@ -97,7 +97,7 @@ class SeedChat:
     server_port: int | None = None
     """端口；默认从 7860 起找。"""
     share_gradio: Bool = False
-    """借 Gradio 的公网隧道给出临时地址。"""
+    """原来借 Gradio 的公网隧道；现在没有了，会说用什么代替。"""
 
 
 def train_sanguo(argv: Sequence[str] | None = None) -> int:
@@ -241,15 +241,17 @@ def _chat(argv: list[str]) -> int:
             "没有给 --lora_weights",
             "例如：python chat_server.py --lora_weights runs/sanguo；还没训练过先跑 custome quickstart",
         )
-    if flags.server_port is not None:
-        from ..ports import free_port
-
-        free_port(flags.server_name, flags.server_port)
-    from ..reporter import ConsoleReporter
-
+    if flags.share_gradio:
+        raise no_tunnel("--share_gradio")
     model = EngineOptions(
         engine="local", base_model=flags.base_model, load_8bit=flags.load_8bit
     )  # beams are transformers'
-    opened = open_models([flags.lora_weights], model, ConsoleReporter())
-    serve_page(opened, host=flags.server_name, port=flags.server_port, share=flags.share_gradio)
-    return 0
+    return run_flags(
+        Serve(
+            runs=(flags.lora_weights,),
+            host=flags.server_name,
+            port=flags.server_port,
+            allow_open=True,  # as the original did; it says so
+            model=model,
+        )
+    )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..server.auth import KeyAuth
     from ..server.catalogue import Catalogue
+    from ..webui.shell import Shell
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 15
@@ -47,7 +48,7 @@ class Serve:
     page: bool = True
     """开聊天页；--no-page 只要 API，省八十兆内存。"""
     share: bool = False
-    """借 Gradio 的公网隧道给别人一个临时地址（只有页面，没有 API）。"""
+    """上一版借 Gradio 的公网隧道；现在没有了，会说用什么代替。"""
     keys: str = ""
     """密钥文件；默认是缓存目录里的 keys.json。没有密钥时谁都能用，所以只许本机。"""
     allow_open: bool = False
@@ -73,16 +74,6 @@ def run_flags(flags: Serve) -> int:
 
     port = free_port(flags.host, flags.port)
     opened = open_models(flags.runs, flags.model, ConsoleReporter())
-    if flags.share:
-        serve_page(
-            opened,
-            host=flags.host,
-            port=port,
-            share=True,
-            check=page_check(doorkeeper),
-            chats=flags.chats,
-        )
-        return 0
     return run_server(opened, doorkeeper, flags, port)
 
 
@@ -99,16 +90,22 @@ def who_may(flags: Serve) -> KeyAuth:
             f"没有密钥文件 {flags.keys!r}", f"新建：custome keys add 名字 --keys {flags.keys}"
         )
     doorkeeper = KeyAuth(read_keys(keys_path(flags.keys)))
-    if (flags.host not in LOOPBACK or flags.share) and doorkeeper.open and not flags.allow_open:
+    if flags.share:
+        raise no_tunnel("--share")
+    if flags.host not in LOOPBACK and doorkeeper.open and not flags.allow_open:
         raise ServeError(
-            f"{'--share' if flags.share else repr(flags.host)} 不只本机能到，现在又没有密钥",
+            f"{flags.host!r} 不只本机能到，现在又没有密钥",
             "先 custome keys add 名字；或真要谁都能用：--allow-open",
         )
-    if flags.share and (not flags.page or flags.cors):
-        raise InputError(
-            "--share 只有页面，没有 API，不能和 --no-page、--cors 同用", "去掉其中一个"
-        )
     return doorkeeper
+
+
+def no_tunnel(flag: str) -> ServeError:
+    """What to use in place of the tunnel that the last release borrowed."""
+    return ServeError(
+        f"{flag}：页面不再用 Gradio，借不到它的公网隧道了",
+        "同一个局域网：--host 0.0.0.0，先 custome keys add 名字；公网：cloudflared tunnel --url http://127.0.0.1:7860，或 ssh -R 80:127.0.0.1:7860 自己的服务器",
+    )
 
 
 def page_check(doorkeeper: KeyAuth) -> Callable[[str, str], bool] | None:
@@ -219,27 +216,31 @@ def serve_run(run: str, model: EngineOptions, *, host: str, port: int | None) ->
     return run_flags(flags)
 
 
-def serve_page(
-    opened: Opened,
-    *,
-    host: str,
-    port: int | None,
-    share: bool,
-    check: Callable[[str, str], bool] | None = None,
-    chats: str = "",
-) -> None:
-    """The page alone, as Gradio serves it; with `share` through its public tunnel."""
-    from ..conversations.store import open_store
-    from ..server.catalogue import Catalogue
-    from ..webui.chat_page import build_chat_page
-    from ..webui.launch import open_page
+def serve_pages(add: Callable[[Shell], None], *, host: str, port: int | None, what: str) -> int:
+    """Pages without an API or a model, until Ctrl-C.
 
-    page = build_chat_page(Catalogue(opened.hosted).hosted, open_store(chats))
-    open_page(
-        page,
-        host=host,
-        port=port,
-        share=share,
-        say=lambda line: print(line, flush=True),
-        check=check,
-    )
+    Args:
+        add: registers them.
+        what: they are called.
+    """
+    from fastapi import FastAPI
+
+    from ..apps.context import AppContext
+    from ..conversations.store import open_store
+    from ..ports import free_port
+    from ..webui.shell import Shell
+
+    port = free_port(host, port)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    context = AppContext(hosted=lambda: (), store=functools.cache(open_store))
+    shell = Shell(app, context)
+    add(shell)
+    shell.mount()
+    shown = f"[{host}]" if ":" in host else host
+    print(f"{what}已打开：http://{shown}:{port}/", flush=True)
+    if host not in LOOPBACK:
+        print("注意：这个地址不只本机可见，页面没有口令", flush=True)
+    print("按 Ctrl-C 结束", flush=True)
+    with suppress(KeyboardInterrupt):
+        _server(app, host, port, context.closing).run()
+    return 0

@@ -16,6 +16,7 @@ from .flags import parse, take
 
 if TYPE_CHECKING:
     from ..training.learning import TrainResult
+    from ..webui.shell import Shell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,16 +145,11 @@ def watch(argv: list[str]) -> int:
     from ..apps.training.run import TrainingRun
 
     run = TrainingRun(Path(flags.run))
-    from ..webui.launch import open_page
-    from ..webui.training_page import build_training_page
+    from .serve import serve_pages
 
-    page = build_training_page(run)
-    open_page(
-        page,
-        host=flags.host,
-        port=flags.port,
-        share=False,
-        say=lambda line: print(line, flush=True),
-        what="训练页",
-    )
-    return 0
+    def add_page(shell: Shell) -> None:
+        from ..webui.training_page import add_run_page
+
+        add_run_page(shell, run)
+
+    return serve_pages(add_page, host=flags.host, port=flags.port, what="训练页")

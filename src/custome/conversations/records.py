@@ -49,6 +49,10 @@ class ChatInfo:
     updated: float
     """Seconds since 1970."""
     turns: int
+    scene: dict[str, Any] = field(default_factory=dict)
+    """What the app keeps with it."""
+    last: str = ""
+    """What was said last; with a search the first words it was found in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,9 @@ class Store:
             .where(TurnRow.chat == ChatRow.id, TurnRow.deleted.is_(None))
             .scalar_subquery()
         )
-        query = select(ChatRow, turns).where(
+        said = select(VersionRow.text).join(TurnRow, VersionRow.turn == TurnRow.id)
+        said = said.where(TurnRow.chat == ChatRow.id, TurnRow.deleted.is_(None))
+        query = select(ChatRow).where(
             ChatRow.owner == owner, ChatRow.app == app, ChatRow.deleted.is_(None)
         )
         if search.strip():
@@ -93,11 +95,22 @@ class Store:
                 .where(VersionRow.text.like(wanted), TurnRow.deleted.is_(None))
             )
             query = query.where(ChatRow.title.like(wanted) | ChatRow.id.in_(inside))
+            said = said.where(VersionRow.text.like(wanted))
+        else:
+            said = said.where(VersionRow.number == TurnRow.chosen)
+        last = said.order_by(TurnRow.place.desc(), TurnRow.id.desc()).limit(1).scalar_subquery()
+        whole = query.add_columns(turns, last).order_by(ChatRow.updated.desc()).limit(limit)
         with self._session() as session:
-            rows = session.execute(query.order_by(ChatRow.updated.desc()).limit(limit)).all()
             return [
-                ChatInfo(id=chat.id, title=chat.title, updated=chat.updated, turns=count)
-                for chat, count in rows
+                ChatInfo(
+                    id=chat.id,
+                    title=chat.title,
+                    updated=chat.updated,
+                    turns=count,
+                    scene=dict(chat.scene),
+                    last=text or "",
+                )
+                for chat, count, text in session.execute(whole).all()
             ]
 
     def read(self, chat: str, owner: str) -> Chat:

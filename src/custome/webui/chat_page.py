@@ -1,478 +1,388 @@
-"""The chat page: conversations at the left, the talk in the middle, scene, memory, people, prompt and sampling at the right.
+"""The chat page: conversations at the left, the talk in the middle, whom one talks to above the box, settings at the right.
 
-Lays out and wires; what the events do is in chat_events.py. Conversations are in the store as they happen; a tab remembers
-only who it belongs to and which conversation it shows.
+A conversation is in the store as it happens; a tab remembers only, in its address, which one it shows. Replies are written by
+LiveReplies, which outlive the tab.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
-import gradio as gr
+from nicegui import run, ui
 
-from ..apps.cosplay import transcript
-from ..apps.cosplay.choosing import drawn as drawn_by
-from ..apps.cosplay.prompt import GUEST
-from ..apps.cosplay.scene import Scene
+from ..apps.cosplay.scene import Scene, kept_scene, scene_of
 from ..apps.cosplay.service import ConversationService
-from ..apps.cosplay.writing import Tab
-from ..conversations.store import Store
-from ..engine.base import Engine, ServedModel
-from ..types import GenerateOptions
-from .chat_events import ChatEvents
-
-_DEFAULTS = GenerateOptions()
-_SCENE = Scene()
-CHAPTERS = 200
-TOLD_EVERY_S = 3.0
-"""How often the page says how far the work behind it is."""
-"""Most chapters the story-time slider counts."""
-_DOWNLOAD = """(given) => {
-  if (!given) return;
-  const {name, type, data} = JSON.parse(given);
-  const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([bytes], {type}));
-  link.download = name; link.click(); URL.revokeObjectURL(link.href);
-}"""
-_REMEMBER = "(chat) => { sessionStorage.setItem('custome-chat', chat || ''); }"
-_WHO = """() => {
-  let owner = localStorage.getItem('custome-owner');
-  if (!owner) {
-    owner = Array.from(crypto.getRandomValues(new Uint8Array(16)), b => b.toString(16).padStart(2, '0')).join('');
-    localStorage.setItem('custome-owner', owner);
-  }
-  if (!window.customeKeys) {
-    window.customeKeys = true;
-    document.addEventListener('keydown', (event) => {
-      const press = (id) => { const found = document.querySelector(id); if (found) found.click(); event.preventDefault(); };
-      if (event.key === 'Escape' && !event.target.closest('#person, #model')) press('#stop');
-      else if (event.altKey && event.key === 'r') press('#retry');
-      else if (event.altKey && event.key === 'ArrowLeft') press('#older');
-      else if (event.altKey && event.key === 'ArrowRight') press('#newer');
-      else if (event.altKey && event.key === 'n') press('#new');
-    });
-    document.addEventListener('click', (event) => {  // on a phone the list lies over the talk: it goes when something is chosen
-      if (window.innerWidth > 640 || !event.target.closest('#new, #chats label, #remove_chat')) return;
-      setTimeout(() => document.querySelector('#talks.open .toggle-button')?.click(), 100);
-    });
-  }
-  return [owner, sessionStorage.getItem('custome-chat') || ''];
-}"""
-_DARK = "() => { document.body.classList.toggle('dark'); }"
+from ..apps.cosplay.writing import Grown, Tab
+from ..conversations.records import Chat, Turn
+from ..errors import CustomeError, InputError
+from .chat_list import ChatList
+from .chat_people import People
+from .chat_settings import Settings
+from .elements import Composer
+from .live import Asked, LiveReplies, News, each
+from .portraits import Portraits
+from .shell import Frame
+from .talk import Talk
 
 
-class _Page:
-    """The components, and which event each of them sets off."""
+class ChatPage:
+    """One tab on the chat page."""
 
     def __init__(
-        self, play: ConversationService, progress: Callable[[], str] | None = None
+        self,
+        frame: Frame,
+        service: ConversationService,
+        live: LiveReplies,
+        portraits: Portraits,
     ) -> None:
-        self.play, self.events, self._progress = play, ChatEvents(play), progress
+        self.frame, self.service, self._live = frame, service, live
+        self.t = frame.words
+        self.portraits = portraits
+        self.tab = Tab(owner=frame.owner)
+        self.model, self._leave = "", lambda: None
+        self._usage = ""
+        self._client = ui.context.client
+        frame.closing.append(lambda: self._leave())
+        self.settings = Settings(self)
+        self.people = People(self)
+        self.list = ChatList(self)
+        self._build()
+        self._arrive(frame.request.query_params.get("chat", ""))
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
-    def build(self) -> gr.Blocks:
-        first = next(iter(self.play.models()), None)
-        with gr.Blocks(
-            title=f"{first or '与书中人对话'} · 大模型定制化",
-            analytics_enabled=False,
-            fill_height=True,
-        ) as page:
-            self.tab: gr.State = gr.State(Tab(owner=""))
-            self.selected: gr.State = gr.State(None)
-            self.owner, self.remembered = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
-            self.download = gr.Textbox(visible="hidden")
-            with gr.Sidebar(open=False, width=300, elem_id="talks"):
-                self._list()
-            with gr.Row(elem_id="header"):
-                gr.Markdown("## 与书中人对话")
-                self.model = gr.Dropdown(
-                    self.play.models(),
-                    value=first,
-                    show_label=False,
-                    container=False,
-                    elem_id="model",
-                    scale=0,
-                    min_width=200,
+    def _build(self) -> None:
+        t, frame = self.t, self.frame
+        with frame.title:
+            self._title = ui.label("").classes("chat_title").mark("title")
+            self._models = ui.select(
+                self.service.models(),
+                on_change=lambda event: self._choose_model(event.value),
+            )
+            self._models.props(f'dense borderless options-dense aria-label="{t("用哪个模型")}"')
+            self._models.classes("models").mark("model")
+            frame.icon_button("add_comment", t("新对话"), self.begin).mark("new_short")
+            frame.icon_button("tune", t("设置"), self.settings.toggle).mark("settings")
+        with ui.element("main").classes("chat"):
+            self.talk = Talk(self)
+            with ui.element("div").classes("below"):
+                self.people.build()
+                self.composer = Composer(
+                    "", on_send=self.send, on_stop=self.stop, on_key=self._press
+                ).mark("composer")
+                self._build_more()
+                self.status = ui.label("").classes("status").props("role=status").mark("status")
+        self.list.build()
+        self.settings.build()
+
+    def _build_more(self) -> None:
+        """What one may do beside writing, behind a button in the box."""
+        t, frame = self.t, self.frame
+        with (
+            self.composer,
+            frame.icon_button("add", t("更多"), lambda: None).mark("more"),
+            ui.menu(),
+        ):
+            for mark, text, do in (
+                ("for_me", t("替我说一句"), self.speak_for_me),
+                ("greet", t("请他先说"), self.greet),
+                ("look", t("看模型读到什么"), self.look),
+                ("undelete", t("找回刚删的"), self.bring_back),
+            ):
+                ui.menu_item(text, frame.safely(do)).mark(mark)
+
+    # -- which conversation ------------------------------------------------------------------------------------------
+
+    def _arrive(self, wanted: str) -> None:
+        """The page opens: on a conversation that is there, else on a new one."""
+        there = wanted and self.service.store_has(replace(self.tab, chat=wanted))
+        self.open(wanted if there else "")
+        talk_with = self.frame.request.query_params.get("with", "")
+        if not there and talk_with in self.names():
+            self.people.talk_to(talk_with)
+        if wanted and not there:
+            self.frame.tell(self.t("没有这段对话，可能已经删了"), wrong=True)
+
+    def open(self, chat: str) -> None:
+        """Show a conversation; '' for a new one."""
+        self.tab = replace(self.tab, chat=chat)
+        self._leave()
+        self._leave = self._live.watch(chat, self._told) if chat else lambda: None
+        now = self._live.now(chat)
+        kept = now.chat if now else self.service.chat(self.tab)
+        models = self.service.models()
+        self.model = kept.model if kept.model in models else next(iter(models), "")
+        if kept.model and kept.model not in models:
+            self.frame.tell(
+                self.t(
+                    "原来的模型“{name}”已经不在了；话都在，可以换一个模型接着说", name=kept.model
+                ),
+                wrong=True,
+            )
+        self._models.set_options(models, value=self.model or None)
+        self._models.set_visibility(len(models) > 1)
+        self.settings.take(scene_of(kept) if chat else self._fresh())
+        self.people.show()
+        self._usage = ""
+        self.show(kept)
+        self.list.mark(chat)
+        self._name_address()
+        for words in self._live.unsaid(self.tab):
+            self.composer.give_back(words)
+
+    def _fresh(self) -> Scene:
+        """A new conversation is new: the most talkative is there, nothing is left of the last one."""
+        names = self.names()
+        return Scene(people=tuple(names[:1]), candidates=self._several())
+
+    def _several(self) -> int:
+        return self.service.model(self.model).engine.several if self.model else 1
+
+    def names(self) -> list[str]:
+        """Whom one can talk to; nobody where the last model has been taken away."""
+        return self.service.people(self.model, self.tab.owner) if self.model else []
+
+    def begin(self) -> None:
+        self.open("")
+        self.composer.focus()
+
+    def _choose_model(self, name: str | None) -> None:
+        if not name or name == self.model:
+            return
+        self.model = name
+        names = self.names()
+        people = tuple(one for one in self.scene.people if one in names) or tuple(names[:1])
+        self.set_scene(people=people, candidates=self._several())
+        self.settings.take(self.scene)
+        self.people.show()
+        self.show(self.service.chat(self.tab))
+
+    def _name_address(self) -> None:
+        """The address names the conversation, so that a reload shows it again."""
+        here = self.frame.link("/") + (f"?chat={self.tab.chat}" if self.tab.chat else "")
+        ui.run_javascript(f"history.replaceState(null, '', '{here}')")
+
+    # -- how people are set ------------------------------------------------------------------------------------------
+
+    @property
+    def scene(self) -> Scene:
+        return self.settings.scene
+
+    def set_scene(self, **changed: Any) -> None:
+        """Another scene from now on; kept with the conversation."""
+        self.settings.scene = replace(self.scene, **changed)
+        if self.tab.chat and self.service.store_has(self.tab):
+            self.service.store.set(
+                self.tab.chat, self.tab.owner, scene=kept_scene(self.scene), model=self.model
+            )
+            if "summary" in changed:
+                kept = self.service.chat(self.tab).summary.worded(changed["summary"])
+                self.service.store.set(self.tab.chat, self.tab.owner, summary=kept)
+
+    # -- talking -----------------------------------------------------------------------------------------------------
+
+    def send(self, words: str) -> None:
+        asked = Asked(
+            words=words, model=self.model, scene=self.scene, options=self.settings.options
+        )
+        try:
+            self._live.say(self.tab, asked, self._told)
+        except CustomeError as error:
+            self.composer.give_back(words)
+            self.frame.warn(error)
+            return
+        self.talk.column.follow()
+        if not self.tab.chat:
+            self._show_busy(True)
+
+    def stop(self) -> None:
+        for words in self._live.stop(self.tab.chat):
+            self.composer.give_back(words)
+
+    def stop_in(self, chat: str) -> None:
+        """Nothing more is written into a conversation that goes."""
+        self._live.stop(chat)
+
+    def _write(self, write: Callable[[str], Iterator[Grown]]) -> None:
+        self._live.write(self.tab, write, self._told)
+        self._show_busy(True)
+
+    def again(self) -> None:
+        self._write(
+            lambda key: self.service.again(
+                self.tab, key, self.model, self.scene, self.settings.options
+            )
+        )
+
+    def go_on(self) -> None:
+        self._write(
+            lambda key: self.service.go_on(
+                self.tab, key, self.model, self.scene, self.settings.options
+            )
+        )
+
+    def _resend(self, turn: Turn, words: str) -> None:
+        before = len(self.service.chat(self.tab).turns)
+        place = [one.id for one in self.service.chat(self.tab).turns].index(turn.id)
+        self._write(
+            lambda key: self.service.ask_again(
+                self.tab,
+                key,
+                turn.id,
+                words,
+                model=self.model,
+                scene=self.scene,
+                options=self.settings.options,
+            )
+        )
+        if gone := before - place - 1:
+            self.frame.tell(self.t("后面的 {count} 句先收起来了", count=gone), self.bring_back)
+
+    def _told(self, news: News) -> None:
+        """What LiveReplies says of this conversation."""
+        with self._client:
+            fresh = not self.tab.chat and bool(news.tab.chat)
+            if fresh:
+                self.tab = replace(self.tab, chat=news.tab.chat)
+                self._leave = self._live.watch(self.tab.chat, self._told)
+                self._name_address()
+            if news.grown is not None:
+                self._usage = news.grown.usage or self._usage
+                self.show(news.grown.chat)
+                if fresh:
+                    self.list.refresh()
+                return
+            if not news.tab.chat and self.tab.chat:
+                self.open("")
+            if news.words:
+                self.composer.give_back(news.words)
+            if news.error is not None:
+                self.frame.warn(news.error)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Everything as the store has it."""
+        kept = self.service.chat(self.tab)
+        self.settings.take_summary(kept.summary.text)
+        self.show(kept)
+        self.list.refresh()
+
+    def show(self, chat: Chat) -> None:
+        busy = self._live.busy(self.tab.chat)
+        self._title.set_text(chat.title if chat.turns else self.t("新对话"))
+        self.talk.show(chat, busy=busy, waiting=self._live.waiting(self.tab.chat))
+        self._show_busy(busy)
+        self.status.set_text("" if busy else self._usage)
+
+    def _show_busy(self, busy: bool) -> None:
+        who = self.scene.people
+        to = (
+            self.t("对{names}说…", names="、".join(who))
+            if who
+            else self.t("自己写提示，末尾写“曹操曰：”…")
+        )
+        self.composer.show(chat=self.tab.chat, busy=busy, placeholder=to)
+
+    # -- what is done with one turn ----------------------------------------------------------------------------------
+
+    def act(self, turn: Turn, what: str, text: str) -> None:
+        """Something is to be done with a turn that was shown."""
+        try:
+            self._act(turn, what, text)
+        except CustomeError as error:
+            self.frame.warn(error)
+            self.refresh()
+
+    def _act(self, turn: Turn, what: str, text: str) -> None:
+        store, chat, owner = self.service.store, self.tab.chat, self.tab.owner
+        if what == "retry":
+            self.again()
+        elif what == "go_on":
+            self.go_on()
+        elif what == "resend":
+            self._resend(turn, text)
+        elif what == "branch":
+            self.branch(turn.id)
+        elif what == "older":
+            store.choose(chat, owner, turn.id, max(0, turn.chosen - 1))
+            self.refresh()
+        elif what == "newer":
+            store.choose(chat, owner, turn.id, turn.chosen + 1)
+            self.refresh()
+        elif what == "edit":
+            self._edit(turn, text)
+        elif what == "delete":
+            store.delete(chat, owner, turn.id)
+            self.refresh()
+            self.frame.tell(self.t("删了一句"), self.bring_back)
+
+    def _edit(self, turn: Turn, text: str) -> None:
+        if self._live.busy(self.tab.chat):
+            raise InputError("还在回答，先等它说完", "或先停下，再改")
+        now = {one.id: one for one in self.service.chat(self.tab).turns}.get(turn.id)
+        if now is None or now.text != turn.text:
+            raise InputError("这段对话在别的窗口里改过了", "看看现在的样子，再改")
+        store, chat, owner = self.service.store, self.tab.chat, self.tab.owner
+        store.write(chat, owner, turn.id, text, finished=True)
+        self.refresh()
+
+        def undo() -> None:
+            store.write(chat, owner, turn.id, now.text, finished=True)
+            self.refresh()
+
+        self.frame.tell(self.t("改好了"), undo)
+
+    def branch(self, turn: int | None) -> None:
+        before = self.tab.chat
+        self.open(self.service.branch(self.tab, turn).chat)
+        self.list.refresh()
+        self.frame.tell(self.t("从这里另开了一段，原来的还在"), lambda: self.open(before))
+
+    def bring_back(self) -> None:
+        """What was deleted last: of the conversation that is open, else a whole one."""
+        if self.tab.chat:
+            self.service.store.bring_back(self.tab.chat, self.tab.owner)
+            self.refresh()
+        elif found := self.service.store.bring_back_latest(self.tab.owner):
+            self.open(found)
+            self.list.refresh()
+        else:
+            self.frame.tell(self.t("没有删过什么"))
+
+    def greet(self) -> None:
+        self.open(self.service.greet(self.tab, self.model, self.scene).chat)
+        self.list.refresh()
+
+    async def speak_for_me(self) -> None:
+        key = f"for-me:{id(self)}"
+        try:
+            async for words in each(
+                lambda: self.service.for_user(
+                    self.tab, key, self.model, self.scene, self.settings.options
                 )
-                self.dark = gr.Button("🌓", elem_id="dark", size="sm", scale=0, min_width=48)
-            if self._progress is not None:
-                gr.Markdown(self._progress, every=TOLD_EVERY_S, elem_id="behind")
-            with gr.Row():
-                with gr.Column(scale=4):
-                    self._talk()
-                with gr.Column(scale=1, min_width=280), gr.Tabs():
-                    self._side(self.play.model(first).engine if first else None)
-            self._wire(page)
-        return page
+            ):
+                self.composer.put(words)
+        except CustomeError as error:
+            self.frame.warn(error)
 
-    def _list(self) -> None:
-        self.new = gr.Button("新对话", elem_id="new", variant="primary")
-        self.search = gr.Textbox(placeholder="搜标题和内容", show_label=False, elem_id="search")
-        self.chats = gr.Radio([], show_label=False, elem_id="chats")
-        self.title = gr.Textbox(label="名字", elem_id="title", max_lines=1)
-        with gr.Row():
-            self.rename = gr.Button("改名", size="sm", elem_id="rename")
-            self.remove_chat = gr.Button("删除", size="sm", elem_id="remove_chat")
-        with gr.Row():
-            self.form = gr.Dropdown(
-                list(transcript.FORMS),
-                value="jsonl",
-                show_label=False,
-                container=False,
-                elem_id="form",
-                min_width=80,
-            )
-            self.export = gr.Button("导出", size="sm", elem_id="save")
-        self.load_file = gr.UploadButton(
-            "导入对话",
-            size="sm",
-            file_types=[".jsonl", ".json", ".txt", ".md"],
-            type="binary",
-            elem_id="load",
-        )
+    async def sum_up(self) -> str:
+        """A summary of what was said, written now."""
+        tab, model = self.tab, self.model
+        text = await run.io_bound(self.service.sum_up_now, tab, f"sum-up:{tab.chat}", model)
+        return text or ""
 
-    def _talk(self) -> None:
-        self.faces = gr.HTML("", elem_id="faces")
-        self.chat = gr.Chatbot(
-            elem_id="chat",
-            show_label=False,
-            editable="all",
-            height="48vh",
-            render_markdown=False,
-            buttons=["copy"],
-            feedback_options=None,
-            layout="bubble",
-            group_consecutive_messages=False,
-            placeholder="选人物，说一句话。几个人可以同时在场；不选人物就自己写提示，例如：博物馆大火，救名画还是救猫？曹操曰：",
-        )
-        with gr.Row():
-            self.person = gr.Dropdown(
-                [],
-                multiselect=True,
-                label="在场的人",
-                elem_id="person",
-                scale=2,
-                min_width=240,
-                filterable=True,
-                max_choices=8,
-            )
-            self.text = gr.Textbox(
-                label="你说",
-                elem_id="say",
-                lines=2,
-                max_lines=6,
-                scale=3,
-                min_width=300,
-                submit_btn=False,
-                placeholder="回车发送，Shift+回车换行",
-                autofocus=True,
-            )
-        with gr.Row(elem_id="main_buttons"):
-            self.send = gr.Button("发送", variant="primary", elem_id="send", min_width=70)
-            self.stop = gr.Button("停止", variant="stop", elem_id="stop", min_width=70)
-            self.retry = gr.Button("重试", elem_id="retry", min_width=70)
-            self.go_on = gr.Button("接着说", elem_id="go_on", min_width=70)
-            self.for_me = gr.Button("替我说", elem_id="for_me", min_width=70)
-        with gr.Row(elem_id="more_buttons"):
-            self.older = gr.Button("◀", elem_id="older", size="sm", scale=0, min_width=40)
-            self.newer = gr.Button("▶", elem_id="newer", size="sm", scale=0, min_width=40)
-            self.branch = gr.Button(
-                "从这里分支", elem_id="branch", size="sm", scale=0, min_width=90
-            )
-            self.delete = gr.Button(
-                "删除最后一句", elem_id="delete", size="sm", scale=0, min_width=90
-            )
-            self.undelete = gr.Button(
-                "找回删掉的", elem_id="undelete", size="sm", scale=0, min_width=90
-            )
-            self.version = gr.Markdown("", elem_id="version")
-        self.status = gr.Markdown("", elem_id="status")
+    async def look(self) -> None:
+        """What the model would read if what is in the box were said now."""
+        words = await self.composer.words()
+        prompt = self.service.prompt(self.tab, self.model, self.scene, self.settings.options, words)
+        self.settings.show_prompt(prompt)
 
-    def _side(self, engine: Engine | None) -> None:
-        several = engine.several if engine else 1
-        with gr.Tab("场景", elem_id="scene_tab"):
-            self.trio = gr.Dropdown([], label="三人同场", elem_id="trio", info="一下选好三个人")
-            self.greet = gr.Button("请他先说（开场白）", size="sm", elem_id="greet")
-            self.order = gr.Radio(
-                [("点到谁", "named"), ("轮流", "turn"), ("模型定", "model")],
-                value=_SCENE.order,
-                label="谁来答",
-                elem_id="order",
-            )
-            self.answers = gr.Slider(
-                1, 8, _SCENE.answers, step=1, label="每次几个人答", elem_id="answers"
-            )
-            self.user = gr.Textbox(
-                "", label="你是谁", placeholder=GUEST, elem_id="user", max_lines=1
-            )
-            self.user_persona = gr.Textbox("", label="你的来历", lines=2, elem_id="user_persona")
-            self.as_of = gr.Slider(
-                0,
-                CHAPTERS,
-                0,
-                step=1,
-                label="故事讲到第几回",
-                elem_id="as_of",
-                info="0 是全书；之后的事他还不知道",
-            )
-            self.as_speech = gr.Checkbox(
-                True,
-                label="我写的是一句话",
-                elem_id="as_speech",
-                info="不勾：当作旁白，像小说那样往下写",
-            )
-        with gr.Tab("记忆", elem_id="memory_tab"):
-            self.note = gr.Textbox(
-                "", label="作者注", lines=2, elem_id="note", info="紧挨着最后一句给模型看"
-            )
-            self.summary = gr.Textbox(
-                "",
-                label="前情提要",
-                lines=5,
-                elem_id="summary",
-                info="放不下的旧话会自动归到这里；可以改",
-            )
-            self.digest = gr.Button("整理前情", size="sm", elem_id="digest")
-        with gr.Tab("人物", elem_id="people_tab"):
-            self.card = gr.HTML("", elem_id="card")
-            self.card_file = gr.UploadButton(
-                "导入人物卡（PNG、JSON）",
-                size="sm",
-                file_types=[".png", ".json"],
-                type="binary",
-                elem_id="card_file",
-            )
-            with gr.Row():
-                self.card_png = gr.Button("导出 PNG", size="sm", elem_id="card_png", min_width=90)
-                self.card_json = gr.Button(
-                    "导出 JSON", size="sm", elem_id="card_json", min_width=90
-                )
-                self.card_away = gr.Button(
-                    "删掉导入的卡", size="sm", elem_id="card_away", min_width=90
-                )
-            self.regex = gr.Checkbox(
-                _SCENE.regex,
-                label="世界书关键词可以是正则",
-                elem_id="regex",
-                info="只给信得过的卡开：写坏的正则会让页面停住",
-            )
-        with gr.Tab("提示", elem_id="prompt_tab"):
-            self.look = gr.Button("看模型读到什么", size="sm", elem_id="look")
-            self.prompt = gr.HTML("", elem_id="prompt")
-        with gr.Tab("生成", elem_id="sampling_tab"):
-            self.candidates = gr.Slider(
-                1,
-                8,
-                several,
-                step=1,
-                label="候选",
-                elem_id="candidates",
-                info="一次写几个，挑最像、最切题的；写的时候看见的是第一个",
-            )
-            self.examples = gr.Slider(
-                0, 6, _SCENE.examples, step=1, label="给模型看几句本人的话", elem_id="examples"
-            )
-            self.persona = gr.Checkbox(_SCENE.persona, label="告诉模型这人是谁", elem_id="persona")
-            self.contrast_strength = gr.Slider(
-                0,
-                1.5,
-                _SCENE.contrast_strength,
-                step=0.05,
-                label="口吻多重",
-                elem_id="contrast_strength",
-                info="写的时候，他自己的用词更容易出现的程度",
-                visible=bool(engine and "logit_bias" in engine.supports),
-            )
-            self.strength = gr.Slider(
-                0,
-                2,
-                _SCENE.strength,
-                step=0.1,
-                label="学得多深",
-                elem_id="strength",
-                info="学到的东西用几分：0 是底座，1 是学到的",
-                visible=bool(engine and "strength" in engine.supports),
-            )
-            drawn = drawn_by(engine.kind if engine else "novel", several > 1)
-            self.sampling: list[Any] = [
-                gr.Checkbox(
-                    _DEFAULTS.do_sample,
-                    label="采样 Do sample",
-                    elem_id="do_sample",
-                    info="关掉：每次取最可能的词，答案固定",
-                ),
-                gr.Slider(0.1, 2.0, drawn.temperature, step=0.05, label="温度 Temperature"),
-                gr.Slider(0.1, 1.0, drawn.top_p, step=0.05, label="Top p"),
-                gr.Slider(0, 200, drawn.top_k, step=1, label="Top k"),
-                gr.Slider(
-                    1.0,
-                    2.0,
-                    drawn.repetition_penalty,
-                    step=0.05,
-                    label="重复惩罚 Repetition penalty",
-                ),
-                gr.Slider(
-                    1,
-                    8,
-                    _DEFAULTS.num_beams,
-                    step=1,
-                    label="束宽 Beams",
-                    info="大于 1 时写完才一次显示",
-                    visible=bool(engine and "num_beams" in engine.supports),
-                ),
-                gr.Slider(
-                    8,
-                    1024,
-                    _DEFAULTS.max_new_tokens,
-                    step=8,
-                    label="最多写多少 token",
-                    elem_id="max_tokens",
-                ),
-            ]
-
-    # -- wiring ------------------------------------------------------------------------------------------------------
-
-    def _wire(self, page: gr.Blocks) -> None:
-        do = self.events
-        at_once = sum(self.play.model(name).engine.slots for name in self.play.models())
-        generating: dict[str, Any] = {
-            "concurrency_limit": at_once,
-            "concurrency_id": "engine",
-            "show_progress": "minimal",
-        }
-        self.scene_parts = [
-            self.person,
-            self.order,
-            self.answers,
-            self.candidates,
-            self.user,
-            self.user_persona,
-            self.note,
-            self.summary,
-            self.as_of,
-            self.as_speech,
-            self.examples,
-            self.persona,
-            self.regex,
-            self.contrast_strength,
-            self.strength,
-        ]
-        setup = [self.tab, self.model, *self.scene_parts, *self.sampling]
-        seen = [self.tab, self.remembered, self.chat, self.version, self.status]
-        whole = [
-            *seen,
-            self.title,
-            self.selected,
-            self.delete,
-            self.model,
-            *self.scene_parts,
-            self.faces,
-            self.chats,
-        ]
-        on: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
-
-        answers = [
-            self.send.click(do.submit, [self.text, *setup], [self.text, *seen], **generating),
-            self.text.submit(do.submit, [self.text, *setup], [self.text, *seen], **generating),
-            self.retry.click(do.again, setup, seen, **generating),
-            self.newer.click(do.swipe_on, setup, seen, **generating),
-            self.go_on.click(do.more, setup, seen, **generating),
-            self.for_me.click(do.speak_for_me, setup, [self.text], **generating),
-            self.digest.click(do.digested, [self.tab, self.model], [self.summary], **generating),
-        ]
-        for done in answers:
-            done.then(
-                do.after,
-                [self.tab, self.search, self.summary],
-                [self.chats, self.title, self.summary],
-                **on,
-            )
-        stopped = self.stop.click(do.stop_it, None, None, queue=False, cancels=answers)
-        stopped.then(do.end, concurrency_limit=None).then(do.as_it_is, [self.tab], seen, **on)
-        self.older.click(do.end, concurrency_limit=None).then(do.swipe_back, [self.tab], seen, **on)
-        self.chat.edit(do.edit, [self.tab], seen)
-        self.chat.select(do.select, [self.tab], [self.selected, self.delete])
-        self.delete.click(do.end, concurrency_limit=None).then(
-            do.drop, [self.tab, self.selected], [*seen, self.selected, self.delete], **on
-        )
-        self.undelete.click(do.end, concurrency_limit=None).then(
-            do.bring_back, [self.tab, self.search], whole, **on
-        )
-        self.greet.click(do.end, concurrency_limit=None).then(
-            do.greeted, [self.tab, self.search, *setup[1:]], whole, **on
-        )
-
-        self.branch.click(do.end, concurrency_limit=None).then(
-            do.branch_off, [self.tab, self.selected, self.search], whole, **on
-        )
-        self.new.click(do.end, concurrency_limit=None).then(
-            do.begin, [self.tab, self.search], whole, **on
-        )
-        self.chat.clear(do.end, concurrency_limit=None).then(
-            do.begin, [self.tab, self.search], whole, **on
-        )
-        self.remove_chat.click(do.end, concurrency_limit=None).then(
-            do.remove, [self.tab, self.search], whole, **on
-        )
-        self.chats.input(do.end, concurrency_limit=None).then(
-            do.open, [self.tab, self.chats, self.search], whole, **on
-        )
-        self.load_file.upload(do.end, concurrency_limit=None).then(
-            do.load, [self.tab, self.load_file, self.search, self.model], whole, **on
-        )
-        page.load(do.arrive, [self.owner, self.remembered], [*whole, self.trio], js=_WHO, **on)
-        self.remembered.change(None, [self.remembered], None, js=_REMEMBER)
-        self.search.change(do.listed, [self.tab, self.search], [self.chats], **on)
-        self.rename.click(do.name_it, [self.tab, self.title, self.search], [self.chats], **on)
-        self.export.click(do.written, [self.tab, self.form], [self.download], **on).success(
-            None, [self.download], None, js=_DOWNLOAD
-        )
-
-        self.model.change(
-            do.people, [self.tab, self.model, self.person], [self.person, self.trio], **on
-        )
-        self.person.change(
-            do.meet, [self.tab, self.model, self.person], [self.faces, self.card], **on
-        )
-        self.trio.input(
-            lambda trio: trio.split("、") if trio else gr.skip(), [self.trio], [self.person], **on
-        )
-        self.look.click(do.looked, [self.text, *setup], [self.prompt], **on)
-        self.card_file.upload(
-            do.card_in,
-            [self.tab, self.card_file, self.model, self.person],
-            [self.person, self.card],
-            **on,
-        )
-        for button, form in ((self.card_png, "png"), (self.card_json, "json")):
-            button.click(
-                do.card_out(form), [self.tab, self.model, self.person], [self.download], **on
-            ).then(None, [self.download], None, js=_DOWNLOAD)
-        self.card_away.click(
-            do.card_away, [self.tab, self.model, self.person], [self.person, self.card], **on
-        )
-        self.dark.click(None, None, None, js=_DARK)
-        page.unload(do.stop_it)
-
-
-def build_chat_page(
-    hosted: Callable[[], Sequence[ServedModel]],
-    store: Store | Path,
-    progress: Callable[[], str] | None = None,
-) -> gr.Blocks:
-    """The page for what is being served; `hosted` is asked anew each time a tab is opened.
-
-    Args:
-        store: where conversations are kept, or the path of an SQLite file for them.
-        progress: how far the work behind the page is, in one line.
-
-    Raises:
-        StoreError: it cannot be written to.
-    """
-    return _Page(
-        ConversationService(hosted, store if isinstance(store, Store) else Store(store)), progress
-    ).build()
+    def _press(self, key: str) -> None:
+        """A key with Alt."""
+        last = next((one for one in reversed(self.talk.turns) if not one.by_user), None)
+        if key == "new":
+            self.begin()
+        elif last is not None:
+            self.act(last, key, "")

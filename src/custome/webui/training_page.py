@@ -6,41 +6,40 @@ again and opened twice.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gradio as gr
-import pandas as pd
+from nicegui import ui
 
 from ..apps.training.run import TrainingRun
 from ..errors import CustomeError
+from .shell import Frame, Shell, Words
 
 REFRESH_S = 2.0
 _STATUS = {"running": "训练中", "stopped": "停着", "complete": "完成"}
-_PLOTS = (
-    ("损失（每个回答 token）", {"loss": "训练", "valid_loss": "验证"}, 1.0),
-    ("学习率", {"learning_rate": "学习率"}, 1.0),
-    ("速度（token/秒）", {"tokens_per_s": "速度"}, 1.0),
-    ("内存峰值（GB）", {"peak_memory_bytes": "内存"}, 1e-9),
-    ("普通中文的困惑度（忘了多少）", {"probe_perplexity": "困惑度"}, 1.0),
-    ("梯度范数", {"grad_norm": "梯度"}, 1.0),
-    ("人物（认得出是谁、与别人雷同）", {"persona_voice": "认得出", "persona_near": "雷同"}, 1.0),
+_PLOTS: tuple[tuple[str, str, Mapping[str, str], float], ...] = (
+    ("损失：猜错得多不多，越低越好", "每个字", {"loss": "训练", "valid_loss": "验证"}, 1.0),
+    ("普通中文还会多少：越低越好", "困惑度", {"probe_perplexity": "困惑度"}, 1.0),
+    ("像不像本人", "比例", {"persona_voice": "认得出", "persona_near": "和别人雷同"}, 1.0),
+    ("速度", "token/秒", {"tokens_per_s": "速度"}, 1.0),
+    ("用了多少内存", "GB", {"peak_memory_bytes": "内存"}, 1e-9),
+    ("步子多大", "学习率", {"learning_rate": "学习率"}, 1.0),
+    ("改动多猛", "梯度范数", {"grad_norm": "梯度范数"}, 1.0),
 )
+"""Title, name of the axis, series and their names, factor."""
 
 Series = dict[str, list[tuple[int, float]]]
 
 
-def headline(run: TrainingRun, series: Series) -> str:
+def headline(run: TrainingRun, series: Series, t: Words) -> str:
     """Status, progress and time left in one line."""
     info = run.info()
     step, steps = (series.get("loss") or [(0, 0.0)])[-1][0], info.get("steps") or 0
-    parts = [f"### {run.folder.name}　{_STATUS[run.status()]}　第 {step} / {steps or '?'} 步"]
-    if run.status() == "running" and step and (left := _seconds_left(series, step, steps)):
-        parts.append(f"剩余约 {left / 60:.0f} 分 {left % 60:.0f} 秒")
-    for name, label in (("loss", "损失"), ("valid_loss", "验证")):
-        if series.get(name):
-            parts.append(f"{label} {series[name][-1][1]:.3f}")
+    status = run.status()
+    parts = [t(_STATUS[status]), t("第 {step} / {steps} 步", step=step, steps=steps or "?")]
+    if status == "running" and step and (left := _seconds_left(series, step, steps)):
+        minutes, seconds = divmod(round(left), 60)
+        parts.append(t("剩余约 {minutes} 分 {seconds} 秒", minutes=minutes, seconds=seconds))
     return "　".join(parts)
 
 
@@ -52,78 +51,130 @@ def _seconds_left(series: Series, step: int, steps: int) -> float:
     return (times[step] - times[first]) / (step - first) * max(0, steps - step)
 
 
-def frame(series: Series, names: dict[str, str], scale: float) -> pd.DataFrame:
-    rows = [
-        (step, value * scale, label)
-        for name, label in names.items()
-        for step, value in series.get(name, [])
-    ]
-    return pd.DataFrame(rows, columns=["步", "值", "线"])
-
-
-def sample_rows(samples: Sequence[dict[str, Any]]) -> list[list[Any]]:
-    """Newest first."""
+def sample_rows(samples: Sequence[dict[str, Any]]) -> list[tuple[int, str, str, str]]:
+    """Step, question, speaker and reply; newest first."""
     return [
-        [entry["step"], row["question"], row["speaker"], row["reply"]]
+        (entry["step"], row["question"], row["speaker"], row["reply"])
         for entry in reversed(samples)
         for row in entry["replies"]
     ]
 
 
-def build_training_page(run: TrainingRun) -> gr.Blocks:
-    """The page of one run."""
-    with gr.Blocks(title=f"训练 · {run.folder.name}") as page:
-        line = gr.Markdown(elem_id="status")
-        with gr.Row():
-            stop = gr.Button("停下（存盘后停）", elem_id="stop", variant="stop")
-            resume = gr.Button("接着训练", elem_id="resume", variant="primary")
-        plots = []
-        for start in range(0, len(_PLOTS), 3):
-            with gr.Row():
-                for title, names, _ in _PLOTS[start : start + 3]:
-                    several = "线" if len(names) > 1 else None
-                    plots.append(
-                        gr.LinePlot(
-                            x="步",
-                            y="值",
-                            color=several,
-                            title=title,
-                            height=240,
-                            y_title="",
-                            x_title="步",
-                        )
-                    )
-        gr.Markdown("**每次验证时的回答**（问题相同，最新的在上）")
-        table = gr.Dataframe(
-            headers=["步", "问", "谁", "答"], elem_id="samples", wrap=True, interactive=False
+class TrainingPage:
+    """One tab on the page of a run."""
+
+    def __init__(self, frame: Frame, run: TrainingRun) -> None:
+        self._frame, self._run, self._t = frame, run, frame.words
+        self._charts: dict[str, Any] = {}
+        self._seen: tuple[int, int] = (-1, -1)
+        t = self._t
+        with frame.title:
+            ui.label(run.folder.name).classes("chat_title")
+        with ui.element("main").classes("training"):
+            self._line = ui.label("").classes("headline").props("role=status").mark("status")
+            self._bar = ui.linear_progress(0, show_value=False).props("rounded")
+            with ui.element("div").classes("buttons"):
+                self._stop = ui.button(t("停下（存盘后停）"), on_click=self._ask_to_stop)
+                self._stop.props("unelevated no-caps").mark("stop")
+                self._resume = ui.button(t("接着训练"), on_click=self._go_on)
+                self._resume.props("unelevated no-caps").mark("resume")
+                self._why = ui.label("").classes("hint").mark("why")
+            self._plots = ui.element("div").classes("plots")
+            ui.label(t("每次验证时的回答（问题相同，最新的在上）")).classes("heading")
+            self._samples = ui.element("div").classes("samples").mark("samples")
+        self.refresh()
+        ui.timer(REFRESH_S, self.refresh)
+
+    def refresh(self) -> None:
+        """Everything as the folder has it; what has not changed is left alone."""
+        run, t = self._run, self._t
+        series, status = run.series(), run.status()
+        step, steps = (series.get("loss") or [(0, 0.0)])[-1][0], run.info().get("steps") or 0
+        self._line.set_text(headline(run, series, t))
+        self._bar.set_value(step / steps if steps else 0)
+        self._stop.set_enabled(status == "running")
+        self._resume.set_enabled(status == "stopped")
+        self._why.set_text(
+            {
+                "running": t("停下以后随时可以接着来"),
+                "stopped": t("停着，进度都在"),
+                "complete": t("已经练完，没有可以停或接着来的"),
+            }[status]
         )
+        samples = run.samples()
+        if self._seen != (step, len(samples)):
+            self._draw(series)
+            if self._seen[1] != len(samples):
+                self._show(sample_rows(samples))
+            self._seen = (step, len(samples))
 
-        def refresh() -> list[Any]:
-            series = run.series()
-            status = run.status()
-            return [
-                headline(run, series),
-                gr.update(interactive=status == "running"),
-                gr.update(interactive=status == "stopped"),
-                *(frame(series, names, scale) for _, names, scale in _PLOTS),
-                sample_rows(run.samples()),
-            ]
+    def _draw(self, series: Series) -> None:
+        """A chart for whatever has been measured; none stands there empty."""
+        t = self._t
+        for title, axis, names, scale in _PLOTS:
+            lines = {
+                label: [[step, value * scale] for step, value in series[name]]
+                for name, label in names.items()
+                if series.get(name)
+            }
+            if not lines:
+                continue
+            options = _chart(t(title), t(axis), t("步"), {t(k): v for k, v in lines.items()})
+            if title not in self._charts:
+                with self._plots:
+                    self._charts[title] = ui.echart(options).classes("plot").mark("plot")
+            else:
+                self._charts[title].options["series"] = options["series"]
+                self._charts[title].update()
 
-        def ask_to_stop() -> None:
-            run.stop()
-            gr.Info("已请它停下：做完手上这一步就存盘")
+    def _show(self, rows: Sequence[tuple[int, str, str, str]]) -> None:
+        t = self._t
+        self._samples.clear()
+        with self._samples:
+            if not rows:
+                ui.label(t("还没有验证过；第一次验证后这里有回答")).classes("hint")
+            for step, question, speaker, reply in rows:
+                with ui.element("div").classes("sample"):
+                    ui.label(t("第 {step} 步", step=step)).classes("hint")
+                    ui.label(question).classes("label")
+                    ui.label(f"{speaker}：{reply}").classes("reply")
 
-        def go_on() -> None:
-            try:
-                run.resume()
-                gr.Info("接着训练了，日志在 train.log")
-                time.sleep(1.0)
-            except CustomeError as error:
-                gr.Warning(f"{error.message}。{error.hint}")
+    def _ask_to_stop(self) -> None:
+        self._run.stop()
+        self._frame.tell(self._t("已请它停下：做完手上这一步就存盘"))
 
-        shown = [line, stop, resume, *plots, table]
-        page.load(refresh, outputs=shown, show_progress="hidden")
-        gr.Timer(REFRESH_S).tick(refresh, outputs=shown, show_progress="hidden")
-        stop.click(ask_to_stop)
-        resume.click(go_on)
-    return page
+    def _go_on(self) -> None:
+        try:
+            self._run.resume()
+        except CustomeError as error:
+            self._frame.warn(error)
+            return
+        self._frame.tell(self._t("接着训练了，日志在 train.log"))
+        self.refresh()
+
+
+def _chart(title: str, axis: str, step: str, lines: Mapping[str, Any]) -> dict[str, Any]:
+    grey = "#8a8078"
+    return {
+        "title": {"text": title, "textStyle": {"fontSize": 14, "color": grey}},
+        "legend": {"show": len(lines) > 1, "top": 24, "textStyle": {"color": grey}},
+        "grid": {"left": 56, "right": 16, "top": 56, "bottom": 40},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "name": step, "nameLocation": "middle", "nameGap": 24},
+        "yAxis": {"type": "value", "name": axis, "scale": True},
+        "color": ["#8c3b2e", "#31507a"],
+        "series": [
+            {"name": name, "type": "line", "data": points, "showSymbol": len(points) < 20}
+            for name, points in lines.items()
+        ],
+        "animation": False,
+    }
+
+
+def add_run_page(shell: Shell, run: TrainingRun, path: str = "/") -> None:
+    """The page of one run."""
+
+    def draw(frame: Frame) -> None:
+        TrainingPage(frame, run)
+
+    shell.page(path, "训练", icon="school")(draw)

@@ -103,7 +103,8 @@ class ConversationService:
                     if cancel.is_set():
                         break
                     for grown in writer.answer(writer.next_speaker(words)):
-                        answered = answered or not grown.chat.turns[-1].by_user  # if only in part
+                        last = grown.chat.turns[-1]
+                        answered = answered or bool(not last.by_user and last.text)
                         yield tab, grown
             except Exception:
                 if not answered:  # nobody said anything: as if it had not been asked
@@ -126,6 +127,30 @@ class ConversationService:
                 yield from writer.answer(last.name, into=(last.id, number))
             elif chat.turns:
                 yield from writer.answer(writer.next_speaker(chat.turns[-1].text))
+
+    def ask_again(
+        self,
+        tab: Tab,
+        key: str,
+        turn: int,
+        words: str,
+        *,
+        model: str,
+        scene: Scene,
+        options: GenerateOptions,
+    ) -> Iterator[Grown]:
+        """Something the user said, in other words and answered anew; what came after it is deleted, and can be brought back."""
+        responder = self.responder(model, tab.owner)
+        with self.running.generation(tab.chat, key) as cancel:
+            turns = self.chat(tab).turns
+            place = next((place for place, one in enumerate(turns) if one.id == turn), None)
+            if place is None or not words.strip():
+                raise InputError("没有可以重新回答的话", "写一句再发")
+            self.store.write(tab.chat, tab.owner, turn, words.strip(), finished=True)
+            if place + 1 < len(turns):
+                self.store.delete(tab.chat, tab.owner, turns[place + 1].id, following=True)
+            writer = self._writer(tab, responder, scene, options, cancel)
+            yield from writer.answer(writer.next_speaker(words))
 
     def greet(self, tab: Tab, model: str, scene: Scene) -> Tab:
         """A new conversation that the people of a scene begin, in the words of their cards; the others of a card are versions.

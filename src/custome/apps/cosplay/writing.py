@@ -71,6 +71,8 @@ class Writer:
         said = said_of(turns)
         turn, number = into or (self._new_turn(name), 0)
         spoken: list[Spoken] = []
+        # Of several candidates the first is not always the one that is chosen: nothing is shown before.
+        several = self.scene.candidates > 1
 
         def write(on_piece: OnPiece) -> Reply:
             if not name:
@@ -84,7 +86,7 @@ class Writer:
                     self.options,
                     candidates=self.scene.candidates,
                     among=self.scene.people,
-                    on_piece=on_piece,
+                    on_piece=None if several else on_piece,
                     cancel=self.cancel,
                 )
             )
@@ -118,6 +120,7 @@ class Writer:
         text, finished, started, shown, kept = "", False, time.monotonic(), 0.0, time.monotonic()
         chat = self._chat()
         try:
+            yield Grown(chat=chat)
             for piece in stream_of(write, self.cancel):
                 text, now = piece.text, time.monotonic()
                 if piece.reply is not None and (text or head):

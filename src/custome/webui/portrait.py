@@ -6,9 +6,6 @@ import base64
 import html
 import io
 import zlib
-from collections.abc import Sequence
-
-from ..apps.cosplay.card import Card
 
 LARGEST_PICTURE = 40_000_000
 """Pixels; larger ones are not unpacked."""
@@ -36,20 +33,6 @@ def seal_svg(name: str) -> str:
         f'<rect x="2" y="2" width="60" height="60" rx="7" fill="{ink}"/><rect x="5.5" y="5.5" width="53" height="53" rx="5" fill="none" stroke="#fffaf0" stroke-width="1.5"/>'
         f'<g font-family="KaiTi, STKaiti, Kaiti SC, Noto Serif CJK SC, serif">{cut}</g></svg>'
     )
-
-
-def seal_url(name: str) -> str:
-    """The seal as an address a page can show."""
-    return "data:image/svg+xml;base64," + base64.b64encode(seal_svg(name).encode()).decode()
-
-
-def strip(cards: Sequence[tuple[Card, str]]) -> str:
-    """The people of a scene in a row; each with the address of a portrait, or ''."""
-    faces = "".join(
-        f'<figure><img src="{html.escape(portrait or seal_url(card.name))}" alt=""><figcaption>{html.escape(card.name)}</figcaption></figure>'
-        for card, portrait in cards
-    )
-    return f'<div class="faces">{faces}</div>' if faces else ""
 
 
 def thumbnail(data: bytes, size: int = 96) -> str:

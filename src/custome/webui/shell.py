@@ -1,0 +1,354 @@
+"""The frame around every page: who looks at it, its language and theme, drawers, the list of pages, messages, files.
+
+A page is a function that draws into a Frame; an app registers its pages with `Shell.page`. Every page exists twice, in
+Chinese at its path and in English under /en. Knows no app.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Form
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from nicegui import core, ui
+from starlette.requests import Request
+
+from ..apps.context import AppContext
+from ..errors import CustomeError
+
+OWNER, KEY, THEME = "custome_owner", "custome_key", "custome_theme"
+"""Cookies: whose conversations they are, that somebody has shown a key, light or dark."""
+THEMES = {"auto": None, "light": False, "dark": True}
+TOLD_EVERY_S = 3.0
+"""How often a page says how far the work behind it is."""
+KEPT_S = 31_536_000
+"""A cookie, in seconds: a year."""
+MESSAGE_S = 6.0
+UNDO_S = 12.0
+LARGEST_FILE = 20 << 20
+"""Bytes of a file that is brought along; what is in it is judged where it is read."""
+ROOM = files("custome") / "webui"
+
+
+@functools.cache
+def _english() -> dict[str, str]:
+    words: dict[str, str] = json.loads((ROOM / "english.json").read_text(encoding="utf-8"))
+    return words
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words of the page in one language: Chinese as it is written in the source, English by english.json."""
+
+    english: bool = False
+
+    def __call__(self, chinese: str, **values: Any) -> str:
+        text = _english().get(chinese, chinese) if self.english else chinese
+        return text.format(**values) if values else text
+
+    @property
+    def prefix(self) -> str:
+        """Before the path of a page in this language."""
+        return "/en" if self.english else ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page in the list of pages."""
+
+    path: str
+    title: str
+    icon: str
+
+
+@dataclass(kw_only=True)
+class Frame:
+    """One page that somebody has open."""
+
+    owner: str
+    words: Words
+    request: Request
+    context: AppContext
+    entries: list[Entry]
+    path: str
+    _toasts: Any = None
+    left: Any = None
+    """The drawer at the left; what a page puts into `things` stands in it between the list of pages and the foot."""
+    things: Any = None
+    title: Any = None
+    """Of the header; what a page puts into it stands behind the menu button."""
+    closing: list[Callable[[], None]] = field(default_factory=list)
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def tell(
+        self, text: str, undo: Callable[[], Any] | None = None, *, wrong: bool = False
+    ) -> None:
+        """A message that goes by itself; with `undo` it has a button."""
+        with self._toasts:
+            one = ui.element("div").classes("toast wrong" if wrong else "toast")
+            one.props(f"role={'alert' if wrong else 'status'}")
+            with one:
+                ui.label(text)
+                if undo is not None:
+                    ui.button(self.words("撤销"), on_click=lambda: self._undone(one, undo)).props(
+                        "flat dense no-caps"
+                    ).mark("undo")
+            ui.timer(UNDO_S if undo else MESSAGE_S, one.delete, once=True)
+
+    def _undone(self, toast: Any, undo: Callable[[], Any]) -> Any:
+        toast.set_visibility(False)
+        return undo()
+
+    def warn(self, error: CustomeError) -> None:
+        hint = f"。{error.hint}" if error.hint else ""
+        self.tell(f"{error.message}{hint}", wrong=True)
+
+    def safely(self, event: Callable[..., Any]) -> Callable[..., Any]:
+        """An event that tells of what the user can mend and leaves the page as it is."""
+
+        def guarded(*given: Any) -> Any:
+            try:
+                return event(*given)
+            except CustomeError as error:
+                self.warn(error)
+                return None
+
+        return guarded
+
+    # -- the rest ----------------------------------------------------------------------------------------------------
+
+    def link(self, path: str) -> str:
+        return self.words.prefix + path
+
+    def download(self, name: str, data: bytes, kind: str = "text/plain") -> None:
+        ui.download(data, name, kind)
+
+    def icon_button(self, icon: str, label: str, on_click: Callable[[], Any]) -> ui.button:
+        """A round button that says what it is to whoever cannot see it."""
+        button = ui.button(icon=icon, on_click=on_click, color=None)
+        return button.props(f'flat round dense aria-label="{label}"').tooltip(label)
+
+
+class Shell:
+    """All pages of a server.
+
+    Args:
+        server: pages are put at its root, behind its own routes.
+    """
+
+    def __init__(self, server: FastAPI, context: AppContext) -> None:
+        self.server, self.context = server, context
+        self.entries: list[Entry] = []
+        self._add_login()
+
+    def page(
+        self, path: str, title: str, *, icon: str = ""
+    ) -> Callable[[Callable[[Frame], Any]], None]:
+        """Register a page; with an icon it stands in the list of pages."""
+
+        def register(draw: Callable[[Frame], Any]) -> None:
+            if icon:
+                self.entries.append(Entry(path, title, icon))
+            for words in (Words(), Words(english=True)):
+                self._put(words, path, title, draw)
+
+        return register
+
+    def _put(self, words: Words, path: str, title: str, draw: Callable[[Frame], Any]) -> None:
+        async def show(request: Request) -> Response | None:
+            answer = self._turned_away(request, words)
+            if answer is not None:
+                return answer
+            frame = Frame(
+                owner=request.cookies[OWNER],
+                words=words,
+                request=request,
+                context=self.context,
+                entries=self.entries,
+                path=path,
+            )
+            _furnish(frame)
+            draw(frame)
+            ui.context.client.on_delete(lambda: [close() for close in frame.closing])
+            return None
+
+        whole = (words.prefix + path).rstrip("/") or "/"
+        ui.page(
+            whole,
+            title=f"{words(title)} · {words('大模型定制化')}",
+            language="en-US" if words.english else "zh-CN",
+            response_timeout=15,
+        )(show)
+
+    # -- who comes in ------------------------------------------------------------------------------------------------
+
+    def _turned_away(self, request: Request, words: Words) -> Response | None:
+        """The way to the login, or the page that gives a browser its name; None for who may come in."""
+        if not self._has_key(request):
+            return RedirectResponse(f"{words.prefix}/login", status_code=303)
+        if not re.fullmatch(r"[0-9a-f]{32}", request.cookies.get(OWNER, "")):
+            return _plain("name.html", words)
+        return None
+
+    def _has_key(self, request: Request) -> bool:
+        allowed = self.context.allowed
+        return allowed is None or allowed("", request.cookies.get(KEY, ""))
+
+    def _add_login(self) -> None:
+        """GET and POST /login: whoever shows a key keeps it in a cookie that scripts cannot read."""
+        for words in (Words(), Words(english=True)):
+            for method, answer in (("GET", self._ask_key), ("POST", self._look_at_key)):
+                self.server.add_api_route(
+                    f"{words.prefix}/login",
+                    functools.partial(answer, words),
+                    methods=[method],
+                    include_in_schema=False,
+                    response_model=None,
+                )
+
+    def _ask_key(self, words: Words) -> Response:
+        return _plain("login.html", words)
+
+    def _look_at_key(self, words: Words, key: Annotated[str, Form()] = "") -> Response:
+        allowed = self.context.allowed
+        if allowed is not None and not allowed("", key.strip()):
+            return _plain("login.html", words, wrong=True)
+        response = RedirectResponse(words.prefix + "/", status_code=303)
+        response.set_cookie(KEY, key.strip(), max_age=KEPT_S, httponly=True, samesite="lax")
+        return response
+
+    # -- onto the server ---------------------------------------------------------------------------------------------
+
+    def mount(self) -> None:
+        """Put the pages at the root of the server; to be called once, behind all `page`."""
+
+        def lost() -> None:
+            ui.label("没有这一页 · There is no such page").classes("lost")
+            ui.link("回到对话 · Back", "/")
+
+        ui.run_with(
+            self.server,
+            root=lost,
+            title="大模型定制化",
+            favicon=_favicon(),
+            language="zh-CN",
+            binding_refresh_interval=None,
+            reconnect_timeout=30.0,
+            tailwind=False,
+            show_welcome_message=False,
+        )
+        self.context.closing.append(_let_go)
+
+
+def _let_go() -> None:
+    """Close the streams of open pages, which would hold up a shutdown."""
+    loop = core.loop
+    if loop is not None and loop.is_running():
+        asyncio.run_coroutine_threadsafe(core.sio.shutdown(), loop)
+
+
+def _plain(name: str, words: Words, **values: Any) -> Response:
+    """A page that needs no connection to the server."""
+    from jinja2 import Environment, FileSystemLoader
+
+    room = Environment(loader=FileSystemLoader(str(ROOM)), autoescape=True)
+    return HTMLResponse(room.get_template(name).render(t=words, **values))
+
+
+def _favicon() -> str:
+    from .portrait import seal_svg
+
+    return seal_svg("书")
+
+
+def _furnish(frame: Frame) -> None:
+    """Header, drawers, theme, messages."""
+    t = frame.words
+    style = (ROOM / "style.css").read_text(encoding="utf-8")
+    ui.add_head_html(f"<style>{style}</style>")
+    spoken = {name: t(chinese) for name, chinese in SCRIPT_WORDS.items()}
+    ui.add_head_html(
+        f"<script>window.customeWords = {json.dumps(spoken, ensure_ascii=False)}</script>"
+    )
+    theme = frame.request.cookies.get(THEME, "auto")
+    dark = ui.dark_mode(THEMES.get(theme))
+    frame._toasts = ui.element("div").classes("toasts")
+    with ui.header().classes("top"):
+        frame.icon_button("menu", t("列表"), lambda: frame.left.toggle()).mark("menu")
+        frame.title = ui.element("div").classes("title")
+    frame.left = ui.left_drawer(bordered=True).classes("left").props(":width=300")
+    with frame.left:
+        with ui.element("nav").classes("pages").props(f'aria-label="{t("各页")}"'):
+            for entry in frame.entries:
+                here = " here" if entry.path == frame.path else ""
+                with ui.link(target=frame.link(entry.path)).classes(f"to{here}"):
+                    ui.icon(entry.icon)
+                    ui.label(t(entry.title))
+        frame.things = ui.element("div").classes("things")
+    if frame.context.progress is not None:
+        _tell_progress(frame)
+    _foot(frame, dark)
+
+
+def _tell_progress(frame: Frame) -> None:
+    line = ui.label("").classes("behind").mark("behind").props("role=status")
+
+    def tell() -> None:
+        text = frame.context.progress() if frame.context.progress else ""
+        line.set_text(text)
+        line.set_visibility(bool(text))
+
+    tell()
+    ui.timer(TOLD_EVERY_S, tell)
+
+
+def _foot(frame: Frame, dark: Any) -> None:
+    """Theme and language, at the foot of the left drawer."""
+    t = frame.words
+
+    def wear(theme: str) -> None:
+        dark.set_value(THEMES[theme])
+        ui.run_javascript(
+            f"document.cookie = '{THEME}={theme}; path=/; max-age=31536000; SameSite=Lax'"
+        )
+
+    with frame.left, ui.element("div").classes("foot"):
+        for theme, icon, label in (
+            ("auto", "brightness_auto", t("跟随系统")),
+            ("light", "light_mode", t("浅色")),
+            ("dark", "dark_mode", t("深色")),
+        ):
+            frame.icon_button(icon, label, functools.partial(wear, theme)).mark(theme)
+        other = "/" if t.english else "/en/"
+        ui.link("中文" if t.english else "English", other).classes("language")
+
+
+SCRIPT_WORDS = {
+    "send": "发送",
+    "stop": "停下",
+    "copy": "复制",
+    "copied": "已复制",
+    "edit": "修改",
+    "save": "保存",
+    "resend": "保存并重新回答",
+    "cancel": "取消",
+    "retry": "换一个说法",
+    "go_on": "接着说",
+    "branch": "从这里另开一段",
+    "why": "看模型读到什么",
+    "delete": "删掉这句",
+    "older": "上一个说法",
+    "newer": "下一个说法",
+    "actions": "对这句话",
+    "down": "到最新一句",
+    "send_now": "现在发出",
+}
+"""Words of the .js files."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from custome.webui.launch import open_page
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -20,9 +21,8 @@ from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
 from custome.types import Character
-from custome.webui.portrait import seal_png
 from custome.webui.chat_page import build_chat_page
-from custome.webui.launch import open_page
+from custome.webui.portrait import seal_png
 
 pytestmark = pytest.mark.browser
 

@@ -6,6 +6,7 @@ LiveReplies, which outlive the tab.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,7 @@ from .chat_list import ChatList
 from .chat_people import People
 from .chat_settings import Settings
 from .elements import Composer
-from .live import Asked, LiveReplies, News, each
+from .live import Asked, LiveReplies, News, Watch, each
 from .portraits import Portraits
 from .shell import Frame
 from .talk import Talk
@@ -43,6 +44,9 @@ class ChatPage:
         self.tab = Tab(owner=frame.owner)
         self.model, self._leave = "", lambda: None
         self._usage = ""
+        self._opening = 0
+        """Counts the conversations this tab has opened; news of an earlier one is not for it."""
+        self._watcher: Watch = functools.partial(self._told, 0)
         self._client = ui.context.client
         frame.closing.append(lambda: self._leave())
         self.settings = Settings(self)
@@ -108,8 +112,10 @@ class ChatPage:
     def open(self, chat: str) -> None:
         """Show a conversation; '' for a new one."""
         self.tab = replace(self.tab, chat=chat)
+        self._opening += 1
+        self._watcher = functools.partial(self._told, self._opening)
         self._leave()
-        self._leave = self._live.watch(chat, self._told) if chat else lambda: None
+        self._leave = self._live.watch(chat, self._watcher) if chat else lambda: None
         now = self._live.now(chat)
         kept = now.chat if now else self.service.chat(self.tab)
         models = self.service.models()
@@ -188,7 +194,7 @@ class ChatPage:
             words=words, model=self.model, scene=self.scene, options=self.settings.options
         )
         try:
-            self._live.say(self.tab, asked, self._told)
+            self._live.say(self.tab, asked, self._watcher)
         except CustomeError as error:
             self.composer.give_back(words)
             self.frame.warn(error)
@@ -206,7 +212,7 @@ class ChatPage:
         self._live.stop(chat)
 
     def _write(self, write: Callable[[str], Iterator[Grown]]) -> None:
-        self._live.write(self.tab, write, self._told)
+        self._live.write(self.tab, write, self._watcher)
         self._show_busy(True)
 
     def again(self) -> None:
@@ -240,13 +246,15 @@ class ChatPage:
         if gone := before - place - 1:
             self.frame.tell(self.t("后面的 {count} 句先收起来了", count=gone), self.bring_back)
 
-    def _told(self, news: News) -> None:
-        """What LiveReplies says of this conversation."""
+    def _told(self, opening: int, news: News) -> None:
+        """What LiveReplies says of the conversation that was opened then."""
+        if self._client.is_deleted or opening != self._opening:
+            return
         with self._client:
             fresh = not self.tab.chat and bool(news.tab.chat)
             if fresh:
                 self.tab = replace(self.tab, chat=news.tab.chat)
-                self._leave = self._live.watch(self.tab.chat, self._told)
+                self._leave = self._live.watch(self.tab.chat, self._watcher)
                 self._name_address()
             if news.grown is not None:
                 self._usage = news.grown.usage or self._usage

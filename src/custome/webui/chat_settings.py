@@ -177,7 +177,9 @@ class Settings:
             label, placeholder=placeholder, on_change=lambda event: self._change(name, event.value)
         )
         rows = f" rows={lines} autogrow" if lines > 1 else ""
-        self._shown[name] = widget.props(f"outlined dense debounce=300{rows}").mark(name)
+        self._shown[name] = widget.props(f"outlined dense stack-label debounce=300{rows}").mark(
+            name
+        )
         self._hint(hint)
 
     # -- widgets of the options --------------------------------------------------------------------------------------

@@ -101,6 +101,10 @@ class Composer(ui.element, component="composer.js"):
             if self._props[name] != value:
                 self._props[name] = value
 
+    def shows(self, name: str) -> Any:
+        """A prop, as it was shown last."""
+        return self._props.get(name)
+
     def give_back(self, words: str) -> None:
         """Words that could not be said return to the box."""
         self.run_method("give_back", words)

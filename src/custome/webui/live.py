@@ -172,11 +172,12 @@ class LiveReplies:
         error: CustomeError | None = None
         try:
             async for tab, grown in each(lambda: write(reply.key), self._pool):
-                if not reply.tab.chat:  # its first words gave it a name
+                fresh, reply.tab, reply.now = not reply.tab.chat, tab, grown
+                if fresh:  # its first words gave it a name; who asked now watches it
                     self._replies[tab.chat] = reply
-                    self.watch(tab.chat, tell)
-                reply.tab, reply.now = tab, grown
-                self._tell(tab.chat, News(tab=tab, grown=grown))
+                    tell(News(tab=tab, grown=grown))
+                else:
+                    self._tell(tab.chat, News(tab=tab, grown=grown))
         except CustomeError as wrong:
             error = wrong
         self._over(reply, tell, asked, error)
@@ -201,20 +202,19 @@ class LiveReplies:
             unsaid += [one.words for one in reply.waiting]
             reply.waiting.clear()
             self._keep(reply)
-        ended = News(
-            tab=tab if there else replace(tab, chat=""), error=error, words="\n".join(unsaid)
-        )
-        if not self._tell(tab.chat, ended):
-            if tab.chat and unsaid and there:  # nobody looks: they are there when somebody does
-                self._keep_words(tab, unsaid)
-            elif not tab.chat:
-                tell(ended)
+        ended = News(tab=tab if there else replace(tab, chat=""))
+        for_asker = replace(ended, error=error, words="\n".join(unsaid))
+        watching = list(self._watching.get(tab.chat, ()))
+        for one in watching:
+            one(for_asker if one == tell else ended)
+        if tell not in watching and not tab.chat:
+            tell(for_asker)
+        elif tell not in watching and unsaid and there:  # they are there when somebody looks again
+            self._keep_words(tab, unsaid)
 
-    def _tell(self, chat: str, news: News) -> int:
-        watching = list(self._watching.get(chat, ()))
-        for tell in watching:
+    def _tell(self, chat: str, news: News) -> None:
+        for tell in list(self._watching.get(chat, ())):
             tell(news)
-        return len(watching)
 
     def _keep(self, reply: _Reply) -> None:
         self._keep_words(reply.tab, [asked.words for asked in reply.waiting])

@@ -1,0 +1,134 @@
+"""Pages clicked through without a browser: NiceGUI's simulated user on the scripted engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+from nicegui import core
+from nicegui.testing import User
+from nicegui.testing.general import prepare_simulation
+from nicegui.testing.user import User as SimulatedUser
+
+from custome.apps.context import AppContext
+from custome.conversations.store import Store
+from custome.engine.base import ServedModel
+from custome.engine.scripted import ScriptedEngine
+from custome.types import Character
+from custome.webui.chat_app import add_pages
+from custome.webui.elements import Composer, TurnView
+from custome.webui.shell import OWNER, Shell
+
+OWN = "0123456789abcdef0123456789abcdef"
+LONG = "此事容吾细细思之，" * 12
+REPLIES = ["先救猫。", LONG, "第三次回答。", "第四次回答。", "第五次回答。", "第六次回答。"]
+PEOPLE = tuple(
+    Character(name=name, cue=cue, utterances=9)
+    for name, cue in (("曹操", "操公"), ("诸葛亮", "孔明"), ("刘备", "玄德"), ("孙权", "孙权"))
+)
+
+
+class Tab:
+    """What a person does in one tab."""
+
+    def __init__(self, user: SimulatedUser, site: Site) -> None:
+        self.user, self.site = user, site
+
+    async def open(self, path: str = "/") -> Tab:
+        await self.user.open(path)
+        await self.settle()
+        return self
+
+    async def settle(self, wait_s: float = 0.0) -> None:
+        """Until nobody is being answered any more."""
+        await asyncio.sleep(wait_s or 0.01)
+        for _ in range(1000):
+            if not self.composer.shows("busy"):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("it is still being answered")
+
+    @property
+    def composer(self) -> Composer:
+        (found,) = self.user.find(Composer).elements
+        return found
+
+    async def say(self, words: str, *, settled: bool = True) -> None:
+        self.user.find(Composer).trigger("send", {"words": words})
+        if settled:
+            await asyncio.sleep(0.02)
+            await self.settle()
+
+    def turns(self) -> list[TurnView]:
+        """In the order they stand in."""
+        try:
+            found = self.user.find(TurnView).elements
+        except AssertionError:
+            return []
+        return sorted(found, key=lambda one: one.id)
+
+    def texts(self, kind: str = "") -> list[str]:
+        """What is said; of 'mine' or 'theirs' only."""
+        mine = {"mine": True, "theirs": False}.get(kind)
+        return [one.text for one in self.turns() if mine in (None, one.shows("mine"))]
+
+    async def act(self, place: int, what: str, text: str = "") -> None:
+        """Something is done with a turn."""
+        view = self.turns()[place]
+        self.user.find(marker=f"turn-{view.shows('number')}").trigger(
+            "act", {"do": what, "text": text}
+        )
+        await asyncio.sleep(0.02)
+        await self.settle()
+
+    async def click(self, marker: str) -> None:
+        self.user.find(marker=marker).click()
+        await asyncio.sleep(0.02)
+
+    def given_back(self) -> str:
+        """What returned to the box."""
+        return self.site.given_back[-1] if self.site.given_back else ""
+
+    def sees(self, text: str) -> bool:
+        try:
+            self.user.find(content=text)
+        except AssertionError:
+            return False
+        return True
+
+
+class Site:
+    """One server; people open tabs on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder / "chats.db")
+        self.engine = ScriptedEngine(REPLIES, slots=2)
+        self.models = [ServedModel(name="三国", engine=self.engine, people=PEOPLE)]
+        self.given_back: list[str] = []
+        self.new_user: Callable[..., SimulatedUser]
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Callable[..., SimulatedUser]]:
+        core.app.routes[:] = [
+            route for route in core.app.routes if getattr(route, "path", "").startswith("/_nicegui")
+        ]
+        core.app.middleware_stack = None
+        prepare_simulation()
+        server = FastAPI()
+        shell = Shell(server, AppContext(hosted=lambda: self.models, store=lambda: self.store))
+        add_pages(shell)
+        core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
+        async with core.app.router.lifespan_context(core.app):
+            yield self._user
+
+    def _user(self, owner: str = OWN) -> SimulatedUser:
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(core.app),
+            base_url="http://test",
+            cookies={OWNER: owner},
+        )
+        return User(client)

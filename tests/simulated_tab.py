@@ -15,6 +15,8 @@ from nicegui.testing.general import prepare_simulation
 from nicegui.testing.user import User as SimulatedUser
 
 from custome.apps.context import AppContext
+from custome.apps.cosplay.card import Card
+from custome.apps.cosplay.own_cards import OwnCards
 from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
@@ -108,6 +110,8 @@ class Site:
         self.store = Store(folder / "chats.db")
         self.engine = ScriptedEngine(REPLIES, slots=2)
         self.models = [ServedModel(name="三国", engine=self.engine, people=PEOPLE)]
+        self.allowed: Callable[[str, str], bool] | None = None
+        self.progress: Callable[[], str] | None = None
         self.given_back: list[str] = []
         self.new_user: Callable[..., SimulatedUser]
 
@@ -119,11 +123,21 @@ class Site:
         core.app.middleware_stack = None
         prepare_simulation()
         server = FastAPI()
-        shell = Shell(server, AppContext(hosted=lambda: self.models, store=lambda: self.store))
+        context = AppContext(
+            hosted=lambda: self.models,
+            store=lambda: self.store,
+            allowed=self.allowed,
+            progress=self.progress,
+        )
+        shell = Shell(server, context)
         add_pages(shell)
         core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
         async with core.app.router.lifespan_context(core.app):
             yield self._user
+
+    def store_cards(self) -> dict[str, Card]:
+        """The cards somebody brought along."""
+        return OwnCards(self.store).all(OWN)
 
     def _user(self, owner: str = OWN) -> SimulatedUser:
         client = httpx.AsyncClient(

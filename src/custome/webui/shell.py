@@ -53,10 +53,9 @@ class Words:
         text = _english().get(chinese, chinese) if self.english else chinese
         return text.format(**values) if values else text
 
-    @property
-    def prefix(self) -> str:
-        """Before the path of a page in this language."""
-        return "/en" if self.english else ""
+    def to(self, path: str) -> str:
+        """The address of a page in this language."""
+        return (("/en" if self.english else "") + path).rstrip("/") or "/"
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class Frame:
     # -- the rest ----------------------------------------------------------------------------------------------------
 
     def link(self, path: str) -> str:
-        return self.words.prefix + path
+        return self.words.to(path)
 
     def download(self, name: str, data: bytes, kind: str = "text/plain") -> None:
         ui.download(data, name, kind)
@@ -180,9 +179,8 @@ class Shell:
             ui.context.client.on_delete(lambda: [close() for close in frame.closing])
             return None
 
-        whole = (words.prefix + path).rstrip("/") or "/"
         ui.page(
-            whole,
+            words.to(path),
             title=f"{words(title)} · {words('大模型定制化')}",
             language="en-US" if words.english else "zh-CN",
             response_timeout=15,
@@ -193,7 +191,7 @@ class Shell:
     def _turned_away(self, request: Request, words: Words) -> Response | None:
         """The way to the login, or the page that gives a browser its name; None for who may come in."""
         if not self._has_key(request):
-            return RedirectResponse(f"{words.prefix}/login", status_code=303)
+            return RedirectResponse(words.to("/login"), status_code=303)
         if not re.fullmatch(r"[0-9a-f]{32}", request.cookies.get(OWNER, "")):
             return _plain("name.html", words)
         return None
@@ -207,7 +205,7 @@ class Shell:
         for words in (Words(), Words(english=True)):
             for method, answer in (("GET", self._ask_key), ("POST", self._look_at_key)):
                 self.server.add_api_route(
-                    f"{words.prefix}/login",
+                    words.to("/login"),
                     functools.partial(answer, words),
                     methods=[method],
                     include_in_schema=False,
@@ -221,7 +219,7 @@ class Shell:
         allowed = self.context.allowed
         if allowed is not None and not allowed("", key.strip()):
             return _plain("login.html", words, wrong=True)
-        response = RedirectResponse(words.prefix + "/", status_code=303)
+        response = RedirectResponse(words.to("/"), status_code=303)
         response.set_cookie(KEY, key.strip(), max_age=KEPT_S, httponly=True, samesite="lax")
         return response
 
@@ -327,7 +325,7 @@ def _foot(frame: Frame, dark: Any) -> None:
             ("dark", "dark_mode", t("深色")),
         ):
             frame.icon_button(icon, label, functools.partial(wear, theme)).mark(theme)
-        other = "/" if t.english else "/en/"
+        other = Words(not t.english).to(frame.path)
         ui.link("中文" if t.english else "English", other).classes("language")
 
 

@@ -1,0 +1,122 @@
+"""The settings: each reaches the model, belongs to the conversation, and says what it does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from custome.apps.cosplay.scene import Scene, scene_of
+from custome.types import GenerateOptions
+from simulated_tab import OWN, Tab
+
+pytestmark = pytest.mark.anyio
+
+
+def put(tab: Tab, marker: str, value: object) -> None:
+    (widget,) = tab.user.find(marker=marker).elements
+    with tab.user:
+        widget.set_value(value)
+
+
+def value(tab: Tab, marker: str) -> object:
+    (widget,) = tab.user.find(marker=marker).elements
+    return widget.value
+
+
+SCENE = {
+    "order": "turn",
+    "answers": 3,
+    "candidates": 2,
+    "user": "许攸",
+    "user_persona": "许攸从袁绍处来投。",
+    "note": "夜已深",
+    "summary": "官渡相持已久。",
+    "as_of": 30,
+    "as_speech": False,
+    "examples": 1,
+    "persona": False,
+    "regex": True,
+}
+OPTIONS = {
+    "do_sample": False,
+    "temperature": 0.7,
+    "top_p": 0.5,
+    "top_k": 7,
+    "repetition_penalty": 1.3,
+    "max_new_tokens": 64,
+}
+
+
+@pytest.mark.parametrize("name", sorted(SCENE))
+async def test_a_setting_belongs_to_its_conversation(tab, site, name):
+    await tab.say("一")
+    put(tab, name, SCENE[name])
+    chat = site.store.chats(OWN)[0].id
+    assert getattr(scene_of(site.store.read(chat, OWN)), name) == SCENE[name]
+    await tab.click("new")
+    assert value(tab, name) == getattr(Scene(), name), "a new conversation is new"
+    other = await Tab(site.new_user(), site).open(f"/?chat={chat}")
+    assert value(other, name) == SCENE[name]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+async def test_a_sampling_setting_reaches_the_engine(tab, site, name):
+    seen = []
+    stream = site.engine.stream
+
+    def watched(request, options, cancel=None):
+        seen.append(options)
+        return stream(request, options, cancel)
+
+    site.engine.stream = watched
+    put(tab, name, OPTIONS[name])
+    await tab.say("一")
+    assert getattr(seen[0], name) == OPTIONS[name]
+    assert type(getattr(seen[0], name)) is type(getattr(GenerateOptions(), name))
+
+
+async def test_who_one_is_and_what_came_before_reach_the_model(tab, site):
+    for name in ("user", "user_persona", "note", "summary"):
+        put(tab, name, SCENE[name])
+    await tab.say("粮草尚有几何？")
+    assert site.engine.requests[0].messages[0].content == (
+        "许攸从袁绍处来投。官渡相持已久。夜已深。许攸问操公曰：“粮草尚有几何？”"
+    )
+
+
+async def test_what_the_model_reads_can_be_looked_at(tab, site):
+    put(tab, "user_persona", "许攸从袁绍处来投。")
+    tab.user.javascript_rules[re.compile(r".*written")] = lambda _: "粮草何在？"  # in the box
+    await tab.click("look")
+    await tab.user.should_see("粮草何在？", retries=20)
+    await tab.user.should_see("许攸从袁绍处来投。")
+    assert any("token" in str(one.text) for one in tab.user.find(content="共约").elements)
+
+
+async def test_a_summary_is_made_on_demand(tab, site):
+    for words in ("一", "三"):
+        await tab.say(words)
+    await tab.click("digest")
+    await tab.user.should_see("前情整理好了", retries=30)
+    assert value(tab, "summary") == site.store.read(site.store.chats(OWN)[0].id, OWN).summary.text
+
+
+async def test_speaking_for_oneself(tab, site, monkeypatch):
+    from custome.webui.elements import Composer
+
+    put_in: list[str] = []
+    monkeypatch.setattr(Composer, "put", lambda composer, words: put_in.append(words))
+    await tab.say("一")
+    site.engine.requests.append(None)
+    await tab.click("for_me")
+    await tab.settle(0.3)
+    assert put_in[-1] == "第三次回答。" and site.engine.requests[-1].speaker == "客"
+
+
+@pytest.mark.parametrize("name", ["num_beams", "strength", "contrast_strength"])
+async def test_what_an_engine_cannot_do_is_not_offered(tab, site, name):
+    able = {"num_beams": "num_beams", "strength": "strength", "contrast_strength": "logit_bias"}
+    offered = able[name] in site.engine.supports
+    widgets = [one for one in tab.user.client.elements.values() if name in one._markers]
+    assert len(widgets) == 1 and widgets[0].parent_slot.parent.visible == offered

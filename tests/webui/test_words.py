@@ -1,0 +1,58 @@
+"""Every word of the pages has its English, and English pages show no Chinese of ours."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import custome.webui
+from custome.webui import people_page, shell, training_page
+from simulated_tab import Tab
+
+ROOM = Path(custome.webui.__file__).parent
+ENGLISH = json.loads((ROOM / "english.json").read_text(encoding="utf-8"))
+
+
+def _is_words(function: ast.expr) -> bool:
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    return name in ("t", "_t", "words")
+
+
+def used() -> set[str]:
+    found = {"对话", "人物", "训练", *shell.SCRIPT_WORDS.values(), *people_page.REST.values()}
+    found |= {label for label, _ in people_page.LINES.values()}
+    found |= set(training_page._STATUS.values())
+    for title, axis, names, _ in training_page._PLOTS:
+        found |= {title, axis, *names.values()}
+    for path in ROOM.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _is_words(node.func) and node.args:
+                first = node.args[0]
+                found |= {first.value} if isinstance(first, ast.Constant) else set()
+    for path in ROOM.glob("*.html"):
+        found |= set(re.findall(r't\("([^"]+)"\)', path.read_text(encoding="utf-8")))
+    return found
+
+
+def test_every_word_has_its_english_and_no_english_is_left_over():
+    assert used() == set(ENGLISH)
+
+
+def test_the_english_has_the_same_slots_and_no_chinese():
+    slots = re.compile(r"\{\w+\}")
+    for chinese, english in ENGLISH.items():
+        assert sorted(slots.findall(chinese)) == sorted(slots.findall(english)), chinese
+        assert not re.search(r"[一-鿿]", english.replace("曹操曰：", "")), chinese
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/en", "/en/people"])
+async def test_an_english_page_is_english(site, path: str):
+    user = Tab(site.new_user(), site).user
+    await user.open(path)
+    await user.should_see("Import" if "people" in path else "New chat")
+    await user.should_not_see("新对话")

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from chat_tab import answers, ask, open_tab, questions
+from chat_tab import answers, ask, finished, open_tab, owner, questions, words
 from custome.apps.cosplay.writing import KEEP_EVERY_S
 from custome.conversations.records import Turn
 from custome.conversations.store import Store
@@ -37,14 +37,15 @@ from custome.server.app import create_app
 from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.types import Character
-from custome.webui.chat_page import build_chat_page
-from custome.webui.launch import mount_page
+from custome.apps.context import AppContext
+from custome.cli.apps import mount_pages
 import uvicorn
 
 engine = ScriptedEngine([{REPLY!r}], delay_s={DELAY_S})
 catalogue = Catalogue([ServedModel(name="三国", engine=engine, people=(Character(name="曹操", cue="曹操", utterances=9),))])
 app = create_app(catalogue, KeyAuth([]))
-mount_page(app, build_chat_page(catalogue.hosted, Store(sys.argv[1])), None)
+store = Store(sys.argv[1])
+mount_pages(app, AppContext(hosted=catalogue.hosted, store=lambda: store))
 uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
 """
 
@@ -81,21 +82,22 @@ def test_killed_twenty_times_no_finished_turn_is_lost(browser: Browser, tmp_path
     )
     page = browser.new_context(locale="zh-CN").new_page()
     said: list[str] = []
+    where = ""
     try:
         for number in range(KILLS):
-            page.goto(
-                "about:blank"
-            )  # the old page reloads itself when the server is back, in the middle of open_tab
-            open_tab(page, server.start())
+            page.goto("about:blank")  # the old page reloads itself when its server is back
+            open_tab(page, server.start() + where)
             expect(questions(page)).to_have_count(2 * number)  # it shows where it was
             ask(page, f"第{number}问：此事如何？")
-            expect(page.locator("#status")).to_contain_text("token/秒", timeout=PATIENCE_MS)
+            expect(answers(page)).to_have_count(2 * number + 1, timeout=PATIENCE_MS)
+            finished(page)
+            where = "/" + page.url.rpartition("/")[2]
             said += [f"第{number}问：此事如何？", REPLY]
             ask(page, f"第{number}问：然后呢？")
             expect(answers(page)).to_have_count(2 * number + 2, timeout=PATIENCE_MS)
-            expect(answers(page).last).to_contain_text("其一曰", timeout=PATIENCE_MS)
+            expect(words(answers(page).last)).to_contain_text("其一曰", timeout=PATIENCE_MS)
             page.wait_for_timeout(dice.uniform(0, 1500))
-            seen = answers(page).last.inner_text()
+            seen = words(answers(page).last).inner_text()
             server.kill()
 
             said.append(f"第{number}问：然后呢？")
@@ -112,10 +114,6 @@ def test_killed_twenty_times_no_finished_turn_is_lost(browser: Browser, tmp_path
         server.kill()
         store.close()
         page.context.close()
-
-
-def owner(page: Page) -> str:
-    return page.evaluate("localStorage.getItem('custome-owner')")
 
 
 def turns(store: Store, whose: str) -> list[Turn]:

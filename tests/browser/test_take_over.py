@@ -15,7 +15,7 @@ import torch
 from playwright.sync_api import Browser, expect
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from chat_tab import answers, ask, open_tab, questions
+from chat_tab import answers, ask, open_tab, questions, words
 from custome.models.run_folder import has_run, read_run
 from custome.ports import free_port
 from tiny import make_tiny_base
@@ -70,17 +70,17 @@ def test_the_tuned_people_take_over(
             browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860}).new_page(),
             f"http://127.0.0.1:{port}",
         )
-        expect(page.locator("#behind")).to_contain_text("边聊边练", timeout=30_000)
+        expect(page.locator(".behind")).to_contain_text("边聊边练", timeout=30_000)
         ask(page, "粮草何在？")
         expect(answers(page)).to_have_count(1, timeout=60_000)
         run = tmp_path / "runs" / f"{tiny_novel.stem}-60steps"
         while not (has_run(run) and read_run(run).status == "complete"):
             assert process.poll() is None, log.read_text(encoding="utf-8")
             page.wait_for_timeout(500)
-        expect(page.locator("#behind", has_text="边聊边练")).to_have_count(0, timeout=60_000)
+        expect(page.locator(".behind")).to_be_hidden(timeout=60_000)
         ask(page, "书信何在？")
         expect(answers(page)).to_have_count(2, timeout=60_000)
-        assert [questions(page).nth(i).inner_text().strip() for i in range(2)] == [
+        assert words(questions(page)).all_inner_texts() == [
             "粮草何在？",
             "书信何在？",
         ]

@@ -3,6 +3,7 @@ resumed from page and shell."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -13,9 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from custome.apps.training.run import TrainingRun
+from custome.ports import free_port
 from custome.recipe_file import dump
-from custome.webui.launch import open_page
-from custome.webui.training_page import build_training_page
 from tiny import make_recipe
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def run(tiny_base: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def steps_shown(tab: Page) -> int:
-    return int(tab.locator("#status").inner_text().split("第 ")[1].split(" /")[0])
+    return int(tab.locator(".headline").inner_text().split("第 ")[1].split(" /")[0])
 
 
 def wait_beyond(step: int, tab: Page) -> None:
@@ -56,40 +56,52 @@ def wait_beyond(step: int, tab: Page) -> None:
     assert steps_shown(tab) > step
 
 
-def test_watch_stop_resume(browser: Browser, run: Path):
-    page = build_training_page(TrainingRun(run))
-    address = open_page(
-        page, host="127.0.0.1", port=None, share=False, say=lambda line: None, block=False
-    )
-    try:
-        tab = browser.new_page(locale="zh-CN")
-        problems: list[str] = []
+@pytest.fixture
+def address(run: Path) -> Iterator[str]:
+    """`custome watch`, as one calls it."""
+    port = free_port("127.0.0.1", None)
+    command = [sys.executable, "-m", "custome", "watch", str(run), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    assert process.wait(30) in (0, -15)
+
+
+def test_watch_stop_resume(browser: Browser, run: Path, address: str):
+    problems: list[str] = []
+
+    def look() -> Page:
+        tab = browser.new_page(locale="zh-CN", viewport={"width": 1280, "height": 800})
         tab.on("pageerror", lambda error: problems.append(str(error)))
         tab.goto(address)
-        expect(tab.locator("#status")).to_contain_text("训练中", timeout=60_000)
-        expect(tab.locator("#samples")).to_contain_text("博物馆大火", timeout=30_000)
-        expect(tab.locator("svg, canvas").first).to_be_visible(timeout=30_000)
-        first = steps_shown(tab)
-        tab.close()  # training goes on without anybody looking
+        expect(tab.locator(".headline")).to_contain_text("训练中", timeout=60_000)
+        return tab
 
-        tab = browser.new_page(locale="zh-CN")
-        tab.goto(address)
-        expect(tab.locator("#status")).to_contain_text("训练中", timeout=60_000)
-        wait_beyond(first, tab)
+    tab = look()
+    expect(tab.locator(".samples")).to_contain_text("博物馆大火", timeout=30_000)
+    expect(tab.locator(".plot canvas, .plot svg").first).to_be_visible(timeout=30_000)
+    assert "普通中文" not in tab.locator(".plots").inner_text(), "no empty chart"
+    first = steps_shown(tab)
+    tab.close()  # training goes on without anybody looking
 
-        tab.locator("#stop").click()
-        expect(tab.locator("#status")).to_contain_text("停着", timeout=60_000)
-        stopped = steps_shown(tab)
-        assert (
-            list((run / "checkpoints").glob(f"step-{stopped:07d}"))
-            and TrainingRun(run).status() == "stopped"
-        )
+    tab = look()
+    wait_beyond(first, tab)
+    expect(tab.get_by_role("button", name="接着训练")).to_be_disabled()
+    tab.get_by_role("button", name="停下（存盘后停）").click()
+    expect(tab.locator(".headline")).to_contain_text("停着", timeout=60_000)
+    stopped = steps_shown(tab)
+    assert list((run / "checkpoints").glob(f"step-{stopped:07d}"))
+    assert TrainingRun(run).status() == "stopped"
 
-        tab.locator("#resume").click()
-        expect(tab.locator("#status")).to_contain_text("训练中", timeout=60_000)
-        wait_beyond(stopped, tab)
-        tab.locator("#stop").click()
-        expect(tab.locator("#status")).to_contain_text("停着", timeout=60_000)
-        assert not problems
-    finally:
-        page.close()
+    tab.get_by_role("button", name="接着训练").click()
+    expect(tab.locator(".headline")).to_contain_text("训练中", timeout=60_000)
+    wait_beyond(stopped, tab)
+    tab.get_by_role("button", name="停下（存盘后停）").click()
+    expect(tab.locator(".headline")).to_contain_text("停着", timeout=60_000)
+    assert not problems
+    tab.close()

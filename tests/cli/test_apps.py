@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from fastapi.testclient import TestClient
+from nicegui import ui
 
 from custome.apps.context import AppContext
 from custome.cli import apps
@@ -19,6 +20,7 @@ from custome.errors import InputError
 from custome.server import app as server_app
 from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
+from custome.webui.shell import OWNER, Shell
 
 FOLDERS = Path(apps.__file__).parents[1] / "apps"
 
@@ -49,8 +51,8 @@ def test_an_app_brings_its_routes_and_its_page(tmp_path: Path, monkeypatch: pyte
 
         return router
 
-    def page(server: FastAPI, context: AppContext) -> None:
-        server.get("/echo")(lambda: "页面")
+    def page(shell: Shell) -> None:
+        shell.page("/echo", "回声", icon="campaign")(lambda frame: ui.label(frame.path))
 
     monkeypatch.setattr(apps, "APPS", {"echo": App(routes="echo:routes", page="echo_page:page")})
     monkeypatch.setattr(apps, "find", lambda room, place: {"server": routes, "webui": page}[room])
@@ -60,7 +62,8 @@ def test_an_app_brings_its_routes_and_its_page(tmp_path: Path, monkeypatch: pyte
     mount_pages(server, context)
     client = TestClient(server)
     assert client.get("/v1/echo/书信").json() == {"said": "书信", "by": "m"}
-    assert client.get("/echo").json() == "页面"
+    shown = client.get("/echo", cookies={OWNER: "0" * 32})
+    assert shown.status_code == 200 and "campaign" in shown.text
 
 
 def test_a_model_that_is_not_served_is_named(tmp_path: Path):

@@ -70,7 +70,10 @@ async def test_a_card_comes_in_is_read_and_goes_out(people, site, form):
     assert people.sees("世界书：1 条") and people.sees("客栈在东门外。")
     await people.click(form)
     back = read_card(people.user.download.http_responses[-1].content, "back")
-    assert back.description == CARD.description and back.book.entries[0].content == CARD.book.entries[0].content
+    assert (
+        back.description == CARD.description
+        and back.book.entries[0].content == CARD.book.entries[0].content
+    )
     assert back.rest["tags"] == ["客栈"]
 
 

@@ -21,6 +21,7 @@ from .keys import keys_path
 from .vllm import serve_vllm
 
 if TYPE_CHECKING:
+    import socket
     from types import FrameType
 
     import uvicorn
@@ -158,8 +159,14 @@ def run_server(
     )
     if flags.page:
         mount_pages(app, context)
-    _say_where(flags, port, [one.name for one in catalogue.hosted()], doorkeeper.open)
-    server = _server(app, flags.host, port, context.closing)
+    names = [one.name for one in catalogue.hosted()]
+    server = _server(
+        app,
+        flags.host,
+        port,
+        closing=context.closing,
+        ready=lambda: _say_where(flags, port, names, doorkeeper.open),
+    )
     try:
         if begin is not None:
             beside.append(begin(catalogue))
@@ -182,10 +189,20 @@ def _say_where(flags: Serve, port: int, names: list[str], is_open: bool) -> None
 
 
 def _server(
-    app: FastAPI, host: str, port: int, closing: Sequence[Callable[[], None]]
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    closing: Sequence[Callable[[], None]],
+    ready: Callable[[], None],
 ) -> uvicorn.Server:
-    """A uvicorn that lets go of the pages' streams first when it is told to end."""
+    """A uvicorn that says when it answers, and lets go of the pages' streams first when it is told to end."""
     import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready()
 
     config = uvicorn.Config(
         app,
@@ -196,7 +213,7 @@ def _server(
         access_log=False,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     stop = server.handle_exit
 
     def handle_exit(number: int, frame: FrameType | None) -> None:
@@ -236,11 +253,14 @@ def serve_pages(add: Callable[[Shell], None], *, host: str, port: int | None, wh
     shell = Shell(app, context)
     add(shell)
     shell.mount()
-    shown = f"[{host}]" if ":" in host else host
-    print(f"{what}已打开：http://{shown}:{port}/", flush=True)
-    if host not in LOOPBACK:
-        print("注意：这个地址不只本机可见，页面没有口令", flush=True)
-    print("按 Ctrl-C 结束", flush=True)
+
+    def say() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"{what}已打开：http://{shown}:{port}/", flush=True)
+        if host not in LOOPBACK:
+            print("注意：这个地址不只本机可见，页面没有口令", flush=True)
+        print("按 Ctrl-C 结束", flush=True)
+
     with suppress(KeyboardInterrupt):
-        _server(app, host, port, context.closing).run()
+        _server(app, host, port, closing=context.closing, ready=say).run()
     return 0

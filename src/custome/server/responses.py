@@ -90,6 +90,9 @@ class ResponsesRequest(Strict):
     def _says_something(self) -> ResponsesRequest:
         if not self.input:
             raise ValueError("input 是空的")
+        given = [] if isinstance(self.input, str) else self.input
+        if given and not any(one.role in ("user", "assistant") for one in given):
+            raise ValueError("input 里至少要有一条 user 或 assistant")
         return self
 
     def as_chat(self) -> ChatRequest:

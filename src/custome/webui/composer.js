@@ -17,14 +17,16 @@ export default {
   props: { chat: String, busy: Boolean, placeholder: String, longest: Number },
   emits: ["send", "stop", "key"],
   data() {
-    return { words: "", composing: false };
+    return { words: "", composing: false, begun: false };
   },
   computed: {
     shows_stop() { return this.busy && !this.words.trim(); },  // with words in the box the button sends: they wait their turn
   },
   watch: {
     chat(now, before) {
-      if (!before && this.words.trim()) {  // a new conversation got its name while the next words were written
+      const named = !before && this.begun;
+      this.begun = false;
+      if (named && this.words.trim()) {  // a new conversation got its name while the next words were written
         this.keep(before, "");
         return this.keep(now, this.words);
       }
@@ -64,6 +66,7 @@ export default {
       const words = this.words.trim();
       if (!words || words.length > this.longest) return;
       this.words = "";
+      this.begun = !this.chat;
       this.changed();
       this.$emit("send", { words });
     },

@@ -69,7 +69,7 @@ class ChatPage:
             self._models.classes("models").mark("model")
             frame.icon_button("add_comment", t("新对话"), self.begin).mark("new_short")
             frame.icon_button("tune", t("设置"), self.settings.toggle).mark("settings")
-        with ui.element("main").classes("chat"):
+        with ui.element("div").classes("chat"):
             self.talk = Talk(self)
             with ui.element("div").classes("below"):
                 self.people.build()

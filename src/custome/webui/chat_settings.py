@@ -17,6 +17,7 @@ from ..apps.cosplay.scene import Scene
 from ..conversations.budget import Prompt
 from ..errors import CustomeError
 from ..types import GenerateOptions
+from .elements import Slider
 
 if TYPE_CHECKING:
     from .chat_page import ChatPage
@@ -50,7 +51,6 @@ class Settings:
             self._manner_part()
             self._prompt_part()
             self._sampling_part()
-        page.frame.closing.append(lambda: None)
 
     def toggle(self) -> None:
         self._drawer.toggle()
@@ -210,7 +210,7 @@ class Settings:
         reach: tuple[float, float, float],
         hint: str,
         change: Callable[[Any], None],
-    ) -> ui.slider:
+    ) -> Slider:
         least, most, step = reach
         with ui.element("div").classes("slider"):
             with ui.element("div").classes("ends"):
@@ -221,7 +221,7 @@ class Settings:
                 shown.set_text(f"{event.value:g}")
                 change(event.value)
 
-            slider = ui.slider(min=least, max=most, step=step, value=least, on_change=follow)
+            slider = Slider(min=least, max=most, step=step, value=least, on_change=follow)
             slider.props(f'dense aria-label="{label}"')
             shown.set_text(f"{least:g}")
             self._hint(hint)

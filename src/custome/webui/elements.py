@@ -58,6 +58,12 @@ class TurnView(ui.element, component="turn.js"):
         ]
 
 
+class Slider(ui.slider):
+    """A slider that keys move as fast as they are pressed: the browser's value is not set back by an earlier one."""
+
+    LOOPBACK = False
+
+
 class Column(ui.element, component="talk.js"):
     """Turns, one under the other, followed while they grow."""
 

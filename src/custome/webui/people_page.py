@@ -57,7 +57,7 @@ class PeoplePage:
                 ui.select(models, value=self.model, on_change=self._choose).props(
                     f'dense borderless aria-label="{t("用哪个模型")}"'
                 ).classes("models").mark("model")
-        with ui.element("main").classes("people_page"):
+        with ui.element("div").classes("people_page"):
             with ui.element("div").classes("tools"):
                 self._search = ui.input(placeholder=t("找人"), on_change=self.refresh)
                 self._search.props(f'outlined dense clearable aria-label="{t("找人")}"').mark(

@@ -70,7 +70,7 @@ class TrainingPage:
         t = self._t
         with frame.title:
             ui.label(run.folder.name).classes("chat_title")
-        with ui.element("main").classes("training"):
+        with ui.element("div").classes("training"):
             self._line = ui.label("").classes("headline").props("role=status").mark("status")
             self._bar = ui.linear_progress(0, show_value=False).props("rounded")
             with ui.element("div").classes("buttons"):

@@ -5,7 +5,7 @@ PIP_FLAGS ?=
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types format clean
+.PHONY: demo test lint types format picture clean
 
 demo: $(VENV)/.installed
 	$(BIN)/custome quickstart $(ARGS)
@@ -23,6 +23,9 @@ types: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+picture: $(VENV)/.installed-dev
+	$(BIN)/python docs/take_picture.py $(or $(RUN),runs/sanguo)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

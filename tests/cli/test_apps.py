@@ -60,10 +60,10 @@ def test_an_app_brings_its_routes_and_its_page(tmp_path: Path, monkeypatch: pyte
     context = AppContext(hosted=catalogue.hosted, store=lambda: Store(tmp_path / "chats.db"))
     server = server_app.create_app(catalogue, KeyAuth([]), routers=routers(context))
     mount_pages(server, context)
-    client = TestClient(server)
-    assert client.get("/v1/echo/书信").json() == {"said": "书信", "by": "m"}
-    shown = client.get("/echo", cookies={OWNER: "0" * 32})
-    assert shown.status_code == 200 and "campaign" in shown.text
+    with TestClient(server, cookies={OWNER: "0" * 32}) as client:
+        assert client.get("/v1/echo/书信").json() == {"said": "书信", "by": "m"}
+        shown = client.get("/echo")
+        assert shown.status_code == 200 and "campaign" in shown.text
 
 
 def test_a_model_that_is_not_served_is_named(tmp_path: Path):

@@ -42,7 +42,7 @@ class Settings:
     # -- layout ------------------------------------------------------------------------------------------------------
 
     def build(self) -> None:
-        page, t = self._page, self._page.t
+        t = self._page.t
         self._drawer = ui.right_drawer(value=False, bordered=True).classes("right")
         self._drawer.props(f':width=340 aria-label="{t("设置")}"').mark("settings_drawer")
         with self._drawer:

@@ -37,6 +37,7 @@ SCENE = {
     "examples": 1,
     "persona": False,
     "regex": True,
+    "only_heard": False,
 }
 OPTIONS = {
     "do_sample": False,
@@ -120,3 +121,19 @@ async def test_what_an_engine_cannot_do_is_not_offered(tab, site, name):
     offered = able[name] in site.engine.supports
     widgets = [one for one in tab.user.client.elements.values() if name in one._markers]
     assert len(widgets) == 1 and widgets[0].parent_slot.parent.visible == offered
+
+
+async def test_each_remembers_what_they_heard(tab, site):
+    await tab.say("密约：今夜三更举火。")
+    await tab.click("chip-诸葛亮")
+    site.engine.requests.append(None)
+    await tab.say("可有密约？")
+    read = site.engine.requests[-1].messages[0].content
+    assert "三更" not in read and "可有密约" in read
+    await tab.click("chip-曹操")
+    await tab.say("方才说到哪里？")
+    read = site.engine.requests[-1].messages[0].content
+    assert "三更" in read and "可有密约" not in read
+    put(tab, "only_heard", False)
+    await tab.say("如今呢？")
+    assert "可有密约" in site.engine.requests[-1].messages[0].content

@@ -66,6 +66,8 @@ class Turn:
     chosen: int = 0
     finished: bool = True
     """The chosen version was written to its end."""
+    present: tuple[str, ...] | None = None
+    """Who was there to hear it; None for everybody."""
 
     @property
     def text(self) -> str:

@@ -219,7 +219,12 @@ class Store:
             start = self._next_place(session, chat)
             for place, turn in enumerate(turns, start):
                 row = TurnRow(
-                    chat=chat, place=place, name=turn.name, by_user=turn.by_user, chosen=turn.chosen
+                    chat=chat,
+                    place=place,
+                    name=turn.name,
+                    by_user=turn.by_user,
+                    chosen=turn.chosen,
+                    present=None if turn.present is None else list(turn.present),
                 )
                 session.add(row)
                 session.flush()
@@ -242,13 +247,29 @@ class Store:
     # -- turns -------------------------------------------------------------------------------------------------------
 
     def say(
-        self, chat: str, owner: str, name: str, words: str, *, by_user: bool, finished: bool = True
+        self,
+        chat: str,
+        owner: str,
+        name: str,
+        words: str,
+        *,
+        by_user: bool,
+        finished: bool = True,
+        present: Sequence[str] | None = None,
     ) -> int:
-        """Add a turn at the end; returns its id. With `finished` False it is being written."""
+        """Add a turn at the end; returns its id. With `finished` False it is being written.
+
+        Args:
+            present: who is there to hear it; None for everybody.
+        """
         with self._session() as session:
             found = self._own(session, chat, owner)
             turn = TurnRow(
-                chat=chat, place=self._next_place(session, chat), name=name, by_user=by_user
+                chat=chat,
+                place=self._next_place(session, chat),
+                name=name,
+                by_user=by_user,
+                present=None if present is None else list(present),
             )
             session.add(turn)
             session.flush()
@@ -389,6 +410,7 @@ def _as_turn(turn: TurnRow, versions: Sequence[VersionRow]) -> Turn:
         versions=tuple(v.text for v in versions),
         chosen=chosen,
         finished=not versions or versions[chosen].finished,
+        present=None if turn.present is None else tuple(turn.present),
     )
 
 

@@ -38,6 +38,8 @@ class TurnRow(Base):
     name: Mapped[str] = mapped_column(Text)
     by_user: Mapped[bool]
     chosen: Mapped[int] = mapped_column(default=0)
+    present: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    """Who was there to hear it; NULL for everybody."""
     deleted: Mapped[float | None] = mapped_column(Double, default=None)
 
 

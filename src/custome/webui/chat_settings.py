@@ -78,6 +78,11 @@ class Settings:
     def _memory_part(self) -> None:
         t = self._page.t
         with self._fold(t("记忆")):
+            self._switch(
+                "only_heard",
+                t("各人只记得自己听到的"),
+                t("不在场时说的话，他不知道；关掉就什么都知道"),
+            )
             self._text("note", t("作者注"), t("紧挨着最后一句给模型看"), lines=2)
             self._text("summary", t("前情提要"), t("放不下的旧话会自动归到这里；可以改"), lines=4)
             ui.button(t("整理前情"), on_click=self._digest).props("outline no-caps").mark("digest")

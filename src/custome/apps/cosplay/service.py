@@ -22,7 +22,7 @@ from .prompt import GUEST, Said, names_who_answers
 from .responder import Responder
 from .scene import Scene, kept_scene
 from .summing import keep_made
-from .writing import Grown, Tab, Writer, as_prose, said_of
+from .writing import Grown, Tab, Writer, as_prose, known_to, said_of
 
 LONGEST = 2_000
 """Characters one may say at once."""
@@ -93,7 +93,12 @@ class ConversationService:
             if not fresh:
                 self._keep(tab, scene, model)
             asked = self.store.say(
-                tab.chat, tab.owner, scene.user or GUEST, words.strip(), by_user=True
+                tab.chat,
+                tab.owner,
+                scene.user or GUEST,
+                words.strip(),
+                by_user=True,
+                present=scene.people or None,
             )
             writer, answered = self._writer(tab, responder, scene, options, cancel), False
             try:
@@ -287,9 +292,10 @@ class ConversationService:
         self, tab: Tab, model: str, scene: Scene, options: GenerateOptions, words: str
     ) -> Prompt:
         """What the model would read if `words` were said now."""
-        responder, said = self.responder(model, tab.owner), said_of(self.chat(tab).turns)
-        if words.strip():
-            said = [*said, Said(name=scene.user or GUEST, text=words.strip(), by_user=True)]
+        responder, chat = self.responder(model, tab.owner), self.chat(tab)
+        mine = [Said(name=scene.user or GUEST, text=words.strip(), by_user=True)]
+        mine = mine if words.strip() else []
+        said = [*said_of(chat.turns), *mine]
         if names_who_answers(words) or not scene.people:
             request = as_prose(said, responder)
             text = request.messages[0].content
@@ -300,9 +306,9 @@ class ConversationService:
                 why="自己写了提示",
             )
             return Prompt(request=request, parts=(part,) if text else ())
-        return responder.prompt(
-            responder.next_speaker(scene.people, said, scene.order), said, scene.setting, options
-        )
+        name = responder.next_speaker(scene.people, said, scene.order)
+        heard, setting = known_to(name, chat.turns, scene, chat.summary)
+        return responder.prompt(name, [*heard, *mine], setting, options)
 
     def import_card(self, tab: Tab, card: Card, portrait: str = "", picture: bytes = b"") -> None:
         """Keep somebody the user brought along.

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...conversations.records import Chat, Turn
+from ...conversations.records import Chat, Summary, Turn
 from ...conversations.store import Store
 from ...engine.base import Cancel, OnPiece, stream_of
 from ...models.normalisation import normalise
 from ...types import GenerateOptions, Message, Reply, Request
-from .prompt import Said, names_who_answers
+from .prompt import Said, Setting, names_who_answers
 from .responder import Responder, Spoken
 from .scene import Scene
 from .summing import sum_up
@@ -67,8 +67,9 @@ class Writer:
         Args:
             into: (turn, version) to write it into; a new turn without.
         """
-        turns = [one for one in self._chat().turns if into is None or one.id != into[0]]
-        said = said_of(turns)
+        chat = self._chat()
+        turns = [one for one in chat.turns if into is None or one.id != into[0]]
+        said, setting = known_to(name, turns, self.scene, chat.summary)
         turn, number = into or (self._new_turn(name), 0)
         spoken: list[Spoken] = []
         # Of several candidates the first is not always the one that is chosen: nothing is shown before.
@@ -82,7 +83,7 @@ class Writer:
                 self.responder.speak(
                     name,
                     said,
-                    self.scene.setting,
+                    setting,
                     self.options,
                     candidates=self.scene.candidates,
                     among=self.scene.people,
@@ -93,19 +94,20 @@ class Writer:
             return spoken[0].reply
 
         yield from self._written(turn, number, "", write)
-        if spoken:
+        if spoken and len(said) == len(said_of(turns)):  # of what all have heard
             left = said[: spoken[0].prompt.left_out]
             sum_up(self.store, self.tab.chat, self.tab.owner, self.responder, left, self.cancel)
 
     def go_on(self, last: Turn) -> Iterator[Grown]:
         """More of the last reply."""
-        said = said_of(self._chat().turns)
+        chat = self._chat()
+        said, setting = known_to(last.name, chat.turns, self.scene, chat.summary)
 
         def write(on_piece: OnPiece) -> Reply:
             return self.responder.go_on(
                 last.name,
                 said,
-                self.scene.setting,
+                setting,
                 self.options,
                 on_piece=on_piece,
                 cancel=self.cancel,
@@ -149,7 +151,8 @@ class Writer:
 
     def _new_turn(self, name: str) -> int:
         chat, owner = self.tab.chat, self.tab.owner
-        return self.store.say(chat, owner, name, "", by_user=False, finished=False)
+        there = self.scene.people or None
+        return self.store.say(chat, owner, name, "", by_user=False, finished=False, present=there)
 
     def _keep(
         self, turn: int, number: int, text: str, reply: Reply | None = None, finished: bool = True
@@ -169,6 +172,23 @@ def said_of(turns: Sequence[Turn]) -> list[Said]:
     return [
         Said(name=turn.name, text=turn.text, by_user=turn.by_user) for turn in turns if turn.text
     ]
+
+
+def known_to(
+    name: str, turns: Sequence[Turn], scene: Scene, summary: Summary
+) -> tuple[list[Said], Setting]:
+    """What somebody remembers of a conversation: what was said while they were there.
+
+    A summary that was made of what they did not hear is not told to them; one of the user's own words is.
+    """
+    everything = said_of(turns)
+    if not scene.only_heard or not name:
+        return everything, scene.setting
+    heard = [one for one in turns if one.present is None or name in one.present or name == one.name]
+    missed = {one.id for one in turns} - {one.id for one in heard}
+    told = not missed & {one.id for one in turns[: summary.turns]} or summary.by_user
+    setting = scene.setting if told else replace(scene.setting, summary="")
+    return said_of(heard), setting
 
 
 def _with(chat: Chat, turn: int, text: str) -> Chat:

@@ -65,7 +65,15 @@ def test_train_mingzhu_and_chat_server(browser: Browser, chatglm_reference: Path
         open_tab(page, f"http://127.0.0.1:{port}/")
         settings(page, "怎么抽词")
         drawn = page.locator(".right")
-        for label in ("Do sample", "Temperature", "Top p", "Top k", "Beams", "Max tokens"):
+        for label in (
+            "Do sample",
+            "Temperature",
+            "Top p",
+            "Top k",
+            "Beams",
+            "Max history",
+            "Max tokens",
+        ):
             expect(drawn.get_by_text(label)).to_be_visible()  # the original's own controls
         drawn.get_by_role("switch", name="采样").click()
         longest = page.locator(".right").get_by_role("slider", name="Max tokens")

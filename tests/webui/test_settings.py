@@ -38,6 +38,7 @@ SCENE = {
     "persona": False,
     "regex": True,
     "only_heard": False,
+    "max_history": 2,
 }
 OPTIONS = {
     "do_sample": False,
@@ -137,3 +138,12 @@ async def test_each_remembers_what_they_heard(tab, site):
     put(tab, "only_heard", False)
     await tab.say("如今呢？")
     assert "可有密约" in site.engine.requests[-1].messages[0].content
+
+
+async def test_no_more_rounds_are_remembered_than_wanted(tab, site):
+    put(tab, "max_history", 1)
+    for words in ("头一句", "第二句", "第三句"):
+        await tab.say(words)
+        site.engine.requests.append(None)
+    read = site.engine.requests[-2].messages[0].content
+    assert "头一句" not in read and "第二句" in read and "第三句" in read

@@ -134,6 +134,14 @@ class Settings:
                 "repetition_penalty", t("重复惩罚 Repetition penalty"), 1.0, 2.0, 0.05
             )
             self._option_slider("num_beams", t("束宽 Beams"), 1, 8, 1, t("大于 1 时写完才一次显示"))
+            self._slider(
+                "max_history",
+                t("最多记住几轮 Max history"),
+                0,
+                20,
+                1,
+                t("0 是放得下多少就给模型看多少"),
+            )
             self._option_slider(
                 "max_new_tokens",
                 t("最多写多长 Max tokens"),

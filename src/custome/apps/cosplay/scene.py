@@ -32,6 +32,8 @@ class Scene:
     examples: int = Setting.examples
     persona: bool = Setting.persona
     regex: bool = Setting.regex
+    max_history: int = 0
+    """Earlier rounds, a question with its replies, that the model is shown; 0 for as many as fit."""
     only_heard: bool = True
     """Each person remembers the turns at which they were there, and no others."""
     contrast_strength: float = Setting.contrast_strength

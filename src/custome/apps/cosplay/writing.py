@@ -181,14 +181,19 @@ def known_to(
 
     A summary that was made of what they did not hear is not told to them; one of the user's own words is.
     """
-    everything = said_of(turns)
     if not scene.only_heard or not name:
-        return everything, scene.setting
+        return _last_rounds(said_of(turns), scene.max_history), scene.setting
     heard = [one for one in turns if one.present is None or name in one.present or name == one.name]
     missed = {one.id for one in turns} - {one.id for one in heard}
     told = not missed & {one.id for one in turns[: summary.turns]} or summary.by_user
     setting = scene.setting if told else replace(scene.setting, summary="")
-    return said_of(heard), setting
+    return _last_rounds(said_of(heard), scene.max_history), setting
+
+
+def _last_rounds(said: list[Said], rounds: int) -> list[Said]:
+    """What the user said last, and so many rounds before it; all of them for 0."""
+    asked = [place for place, one in enumerate(said) if one.by_user]
+    return said[asked[-rounds - 1] :] if 0 < rounds < len(asked) else said
 
 
 def _with(chat: Chat, turn: int, text: str) -> Chat:

@@ -132,8 +132,11 @@ class Site:
         shell = Shell(server, context)
         add_pages(shell)
         core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
+        wrong: list[Exception] = []
+        core.app.on_exception(wrong.append)
         async with core.app.router.lifespan_context(core.app):
             yield self._user
+        assert not wrong, wrong
 
     def store_cards(self) -> dict[str, Card]:
         """The cards somebody brought along."""

@@ -374,3 +374,23 @@ async def test_keys(tab, site):
     tab.user.find(kind=type(tab.composer)).trigger("key", {"do": "new"})
     await tab.settle(0.05)
     assert tab.texts() == []
+
+
+async def test_whoever_waits_sees_how_many_are_before_them(tab, site):
+    from custome.engine.base import ServedModel
+    from custome.server.catalogue import Catalogue
+
+    site.engine._delay_s = 0.02
+    site.engine.slots = 1
+    hosted = Catalogue([ServedModel(name="三国", engine=site.engine, people=site.models[0].people)])
+    site.models[:] = hosted.hosted()
+    site.engine.requests.append(None)
+    others = [await Tab(site.new_user(f"{number}" * 32), site).open() for number in (1, 2)]
+    for one in (tab, *others):
+        await one.say("一", settled=False)
+        await asyncio.sleep(0.3)
+    notes = [other.turns()[1].shows("note") for other in others]
+    assert notes == ["前面还有 1 个人在等回答", "前面还有 2 个人在等回答"]
+    for one in (tab, *others):
+        await one.settle()
+    assert all(one.texts()[1] for one in others)

@@ -180,7 +180,9 @@ async def test_what_is_no_card_is_named(people, site, name, data, told):
     assert people.sees(told) and not site.store_cards()
 
 
-@pytest.mark.parametrize("name", ["<img src=y>掌柜", "{{char}}", "a/b", "..", "‮"])
+@pytest.mark.parametrize(
+    "name", ["<img src=y>掌柜", 'x" :y="alert(1)', "{{char}}", "a/b", "..", "‮"]
+)
 async def test_wild_names(people, site, name):
     await bring(people, "card.json", write_json(Card(name=name, description="x")))
     assert name in site.store_cards()

@@ -111,6 +111,7 @@ async def test_speaking_for_oneself(tab, site, monkeypatch):
     monkeypatch.setattr(Composer, "put", lambda composer, words: put_in.append(words))
     await tab.say("一")
     site.engine.requests.append(None)
+    tab.user.javascript_rules[re.compile(r".*written")] = lambda _: ""  # in the box
     await tab.click("for_me")
     await tab.settle(0.3)
     assert put_in[-1] == "第三次回答。" and site.engine.requests[-1].speaker == "客"

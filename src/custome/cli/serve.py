@@ -241,6 +241,7 @@ def serve_pages(add: Callable[[Shell], None], *, host: str, port: int | None, wh
         what: they are called.
     """
     from fastapi import FastAPI
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from ..apps.context import AppContext
     from ..conversations.store import open_store
@@ -249,6 +250,8 @@ def serve_pages(add: Callable[[Shell], None], *, host: str, port: int | None, wh
 
     port = free_port(host, port)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    if host in LOOPBACK:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     context = AppContext(hosted=lambda: (), store=functools.cache(open_store))
     shell = Shell(app, context)
     add(shell)

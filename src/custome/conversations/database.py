@@ -20,7 +20,7 @@ from .tables import Base
 
 WAIT_S = 10
 """How long a write waits for another one."""
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Of the tables, oldest first; 0001 is what the releases before migrations made."""
 ONE_AT_A_TIME = 6_190_547
 """PostgreSQL's advisory lock of whoever migrates; any number that is always the same."""

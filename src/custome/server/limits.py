@@ -9,6 +9,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .errors import error_body
 from .metrics import Metrics
 
+UPLOADS = "/_nicegui/client/"
+"""Where files go that somebody brings to a page."""
+LARGEST_UPLOAD = 20 << 20
+"""Bytes of such a file."""
+
 
 class BodyLimit:
     """Refuses bodies that are too large, announced or not, and counts the answers of the API."""
@@ -17,15 +22,14 @@ class BodyLimit:
         self._app, self._largest, self._metrics = app, largest, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+        if scope["type"] != "http" or not scope["path"].startswith(("/v1/", UPLOADS)):
             await self._app(scope, receive, send)
             return
+        largest = LARGEST_UPLOAD if scope["path"].startswith(UPLOADS) else self._largest
         seen = 0
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         too_large = JSONResponse(
-            error_body(
-                f"请求超过 {self._largest >> 20} MB", "invalid_request_error", "body_too_large"
-            ),
+            error_body(f"请求超过 {largest >> 20} MB", "invalid_request_error", "body_too_large"),
             status_code=413,
         )
 
@@ -33,8 +37,8 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._largest:
-                raise HTTPException(413, f"请求超过 {self._largest >> 20} MB")
+            if seen > largest:
+                raise HTTPException(413, f"请求超过 {largest >> 20} MB")
             return message
 
         async def counted(message: Message) -> None:
@@ -43,7 +47,7 @@ class BodyLimit:
                 self._metrics.answered(path, message["status"])
             await send(message)
 
-        if announced.isdigit() and int(announced) > self._largest:
+        if announced.isdigit() and int(announced) > largest:
             await too_large(scope, receive, counted)
             return
         await self._app(scope, limited, counted)

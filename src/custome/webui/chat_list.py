@@ -32,6 +32,7 @@ class ChatList:
         self._rows: dict[str, Any] = {}
         self._selected: set[str] | None = None
         """Ids that are ticked; None while nothing can be ticked."""
+        self._renaming = False
 
     def build(self) -> None:
         page, t = self._page, self._page.t
@@ -72,6 +73,8 @@ class ChatList:
 
     def refresh(self) -> None:
         page, search = self._page, (self._search.value or "").strip()
+        if self._renaming:
+            return  # somebody is writing in the list
         self._ticked.set_visibility(self._selected is not None)
         found = page.service.store.chats(page.tab.owner, search, SHOWN)
         self._rows = {}
@@ -148,8 +151,14 @@ class ChatList:
         """In place: the title becomes a box."""
         page, row = self._page, self._rows[one.id]
         row.clear()
+        self._renaming = True
+
+        def give_up() -> None:
+            self._renaming = False
+            self.refresh()
 
         def keep() -> None:
+            self._renaming = False
             title = (box.value or "").strip()
             if title and title != one.title:
                 page.service.store.rename(one.id, page.tab.owner, title)
@@ -166,7 +175,7 @@ class ChatList:
             box = ui.input(value=one.title).props(
                 f'outlined dense autofocus aria-label="{page.t("名字")}"'
             )
-            box.mark("new_name").on("keydown.enter", keep).on("keydown.escape", self.refresh)
+            box.mark("new_name").on("keydown.enter", keep).on("keydown.escape", give_up)
             page.frame.icon_button("check", page.t("保存"), keep).mark("keep_name")
 
     def _remove(self, chats: list[str]) -> None:

@@ -44,6 +44,8 @@ class ChatPage:
         self.tab = Tab(owner=frame.owner)
         self.model, self._leave = "", lambda: None
         self._usage = ""
+        self._meanwhile: list[str] | None = None
+        """What was said while a new conversation had no name yet; None where none is begun."""
         self._opening = 0
         """Counts the conversations this tab has opened; news of an earlier one is not for it."""
         self._watcher: Watch = functools.partial(self._told, 0)
@@ -67,7 +69,7 @@ class ChatPage:
             )
             self._models.props(f'dense borderless options-dense aria-label="{t("用哪个模型")}"')
             self._models.classes("models").mark("model")
-            frame.icon_button("add_comment", t("新对话"), self.begin).mark("new_short")
+            frame.icon_button("add_comment", t("新对话"), self.begin).classes("new_short")
             frame.icon_button("tune", t("设置"), self.settings.toggle).mark("settings")
         with ui.element("div").classes("chat"):
             self.talk = Talk(self)
@@ -103,6 +105,7 @@ class ChatPage:
         """The page opens: on a conversation that is there, else on a new one."""
         there = wanted and self.service.store_has(replace(self.tab, chat=wanted))
         self.open(wanted if there else "")
+        self._choose_model(self.frame.request.query_params.get("model", self.model))
         talk_with = self.frame.request.query_params.get("with", "")
         if not there and talk_with in self.names():
             self.people.talk_to(talk_with)
@@ -111,13 +114,14 @@ class ChatPage:
 
     def open(self, chat: str) -> None:
         """Show a conversation; '' for a new one."""
+        now = self._live.now(chat)
+        kept = now.chat if now else self.service.chat(replace(self.tab, chat=chat))
         self.tab = replace(self.tab, chat=chat)
+        self._meanwhile = None
         self._opening += 1
         self._watcher = functools.partial(self._told, self._opening)
         self._leave()
         self._leave = self._live.watch(chat, self._watcher) if chat else lambda: None
-        now = self._live.now(chat)
-        kept = now.chat if now else self.service.chat(self.tab)
         models = self.service.models()
         self.model = kept.model if kept.model in models else next(iter(models), "")
         if kept.model and kept.model not in models:
@@ -129,7 +133,7 @@ class ChatPage:
             )
         self._models.set_options(models, value=self.model or None)
         self._models.set_visibility(len(models) > 1)
-        self.settings.take(scene_of(kept) if chat else self._fresh())
+        self.settings.take(self._known(scene_of(kept)) if chat else self._fresh())
         self.people.show()
         self._usage = ""
         self.show(kept)
@@ -143,6 +147,11 @@ class ChatPage:
         names = self.names()
         return Scene(people=tuple(names[:1]), candidates=self._several())
 
+    def _known(self, scene: Scene) -> Scene:
+        """A scene with those of its people whom the model has."""
+        names = self.names()
+        return replace(scene, people=tuple(one for one in scene.people if one in names))
+
     def _several(self) -> int:
         return self.service.model(self.model).engine.several if self.model else 1
 
@@ -155,9 +164,10 @@ class ChatPage:
         self.composer.focus()
 
     def _choose_model(self, name: str | None) -> None:
-        if not name or name == self.model:
+        if name == self.model or name not in self.service.models():
             return
         self.model = name
+        self._models.set_value(name)
         names = self.names()
         people = tuple(one for one in self.scene.people if one in names) or tuple(names[:1])
         self.set_scene(people=people, candidates=self._several())
@@ -190,6 +200,9 @@ class ChatPage:
     # -- talking -----------------------------------------------------------------------------------------------------
 
     def send(self, words: str) -> None:
+        if not self.tab.chat and self._meanwhile is not None:
+            self._meanwhile.append(words)  # the conversation has no name yet; it is a moment's
+            return
         asked = Asked(
             words=words, model=self.model, scene=self.scene, options=self.settings.options
         )
@@ -201,6 +214,7 @@ class ChatPage:
             return
         self.talk.column.follow()
         if not self.tab.chat:
+            self._meanwhile = []
             self._show_busy(True)
 
     def stop(self) -> None:
@@ -212,7 +226,7 @@ class ChatPage:
         self._live.stop(chat)
 
     def _write(self, write: Callable[[str], Iterator[Grown]]) -> None:
-        self._live.write(self.tab, write, self._watcher)
+        self._live.write(self.tab, self.model, write, self._watcher)
         self._show_busy(True)
 
     def again(self) -> None:
@@ -246,10 +260,10 @@ class ChatPage:
         if gone := before - place - 1:
             self.frame.tell(self.t("后面的 {count} 句先收起来了", count=gone), self.bring_back)
 
-    def _told(self, opening: int, news: News) -> None:
+    def _told(self, opening: int, news: News) -> bool:
         """What LiveReplies says of the conversation that was opened then."""
         if self._client.is_deleted or opening != self._opening:
-            return
+            return False
         with self._client:
             fresh = not self.tab.chat and bool(news.tab.chat)
             if fresh:
@@ -261,14 +275,23 @@ class ChatPage:
                 self.show(news.grown.chat)
                 if fresh:
                     self.list.refresh()
-                return
-            if not news.tab.chat and self.tab.chat:
-                self.open("")
-            if news.words:
+                    following, self._meanwhile = self._meanwhile, None
+                    for words in following or ():
+                        self.send(words)
+                return True
+            here = self._client.has_socket_connection
+            if not news.tab.chat:
+                unsent, self._meanwhile = self._meanwhile or [], None
+                self.composer.carry()
+                self.open("") if self.tab.chat else None
+                for words in unsent:
+                    self.composer.give_back(words)
+            if news.words and here:
                 self.composer.give_back(news.words)
             if news.error is not None:
                 self.frame.warn(news.error)
             self.refresh()
+            return here
 
     def refresh(self) -> None:
         """Everything as the store has it."""
@@ -280,7 +303,12 @@ class ChatPage:
     def show(self, chat: Chat) -> None:
         busy = self._live.busy(self.tab.chat)
         self._title.set_text(chat.title if chat.turns else self.t("新对话"))
-        self.talk.show(chat, busy=busy, waiting=self._live.waiting(self.tab.chat))
+        self.talk.show(
+            chat,
+            busy=busy,
+            waiting=self._live.waiting(self.tab.chat),
+            ahead=self._live.ahead(self.tab.chat) if busy else 0,
+        )
         self._show_busy(busy)
         self.status.set_text("" if busy else self._usage)
 
@@ -302,6 +330,8 @@ class ChatPage:
         except CustomeError as error:
             self.frame.warn(error)
             self.refresh()
+            if what in ("edit", "resend"):
+                self.talk.reopen(turn.id, text)
 
     def _act(self, turn: Turn, what: str, text: str) -> None:
         store, chat, owner = self.service.store, self.tab.chat, self.tab.owner
@@ -337,7 +367,7 @@ class ChatPage:
         self.refresh()
 
         def undo() -> None:
-            store.write(chat, owner, turn.id, now.text, finished=True)
+            store.write(chat, owner, turn.id, now.text, finished=True, number=now.chosen)
             self.refresh()
 
         self.frame.tell(self.t("改好了"), undo)
@@ -366,12 +396,13 @@ class ChatPage:
     async def speak_for_me(self) -> None:
         key = f"for-me:{id(self)}"
         try:
-            async for words in each(
-                lambda: self.service.for_user(
-                    self.tab, key, self.model, self.scene, self.settings.options
-                )
-            ):
-                self.composer.put(words)
+            before, opening = await self.composer.words(), self._opening
+            tab, model, scene, options = self.tab, self.model, self.scene, self.settings.options
+            async for words in each(lambda: self.service.for_user(tab, key, model, scene, options)):
+                if opening != self._opening or self._client.is_deleted:
+                    self.service.running.stop(key)
+                    return
+                self.composer.put(before + words)
         except CustomeError as error:
             self.frame.warn(error)
 

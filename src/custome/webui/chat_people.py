@@ -107,7 +107,8 @@ class People:
 
     def _fill(self) -> None:
         page, wanted = self._page, (self._search.value or "").strip()
-        names = [name for name in page.names() if self._is_meant(name, wanted)]
+        meant = self._meant(wanted)
+        names = [name for name in page.names() if wanted in name or name == meant]
         known, there = set(page.names()), page.scene.people
         self._trios.clear()
         self._grid.clear()
@@ -136,15 +137,12 @@ class People:
             if spoken := self._lines(name):
                 ui.label(page.t("{count} 句", count=spoken)).classes("much")
 
-    def _is_meant(self, name: str, wanted: str) -> bool:
-        """By name or by another name."""
-        if not wanted or wanted in name:
-            return True
+    def _meant(self, wanted: str) -> str:
+        """Whose other name it is; '' for nobody's."""
         page = self._page
-        try:
-            return page.service.responder(page.model, page.tab.owner).known_as(wanted) == name
-        except CustomeError:
-            return False
+        if not wanted or not page.model:
+            return ""
+        return page.service.responder(page.model, page.tab.owner).known_as(wanted)
 
     def _lines(self, name: str) -> int:
         model = self._page.service.model(self._page.model)

@@ -17,16 +17,16 @@ export default {
   props: { chat: String, busy: Boolean, placeholder: String, longest: Number },
   emits: ["send", "stop", "key"],
   data() {
-    return { words: "", composing: false, begun: false };
+    return { words: "", composing: false, begun: false, carried: false };
   },
   computed: {
     shows_stop() { return this.busy && !this.words.trim(); },  // with words in the box the button sends: they wait their turn
   },
   watch: {
     chat(now, before) {
-      const named = !before && this.begun;
-      this.begun = false;
-      if (named && this.words.trim()) {  // a new conversation got its name while the next words were written
+      const same = (!before && this.begun) || this.carried;
+      this.begun = this.carried = false;
+      if (same && this.words.trim()) {  // a conversation got or lost its name while the next words were written
         this.keep(before, "");
         return this.keep(now, this.words);
       }
@@ -65,6 +65,7 @@ export default {
     send() {
       const words = this.words.trim();
       if (!words || words.length > this.longest) return;
+      if (window.socket && !window.socket.connected) return;  // it stays in the box until the server is back
       this.words = "";
       this.begun = !this.chat;
       this.changed();
@@ -72,15 +73,18 @@ export default {
     },
     // Words that could not be said come back, before what has been written since.
     give_back(words) {
+      this.begun = false;
       this.words = words + (this.words ? "\n" + this.words : "");
       this.changed();
     },
     put(words) { this.words = words; this.changed(); },
+    carry() { this.carried = true; },
     written() { return this.words.trim(); },
     focus() { this.$refs.box.focus(); },
     shortcuts(event) {
       if (event.isComposing || this.composing) return;
-      if (event.key === "Escape" && this.busy && !event.defaultPrevented) this.$emit("stop");
+      const elsewhere = document.querySelector(".q-dialog, .q-menu") || event.target.closest?.("input, .editing");
+      if (event.key === "Escape" && this.busy && !event.defaultPrevented && !elsewhere) this.$emit("stop");
       else if (event.altKey && KEYS[event.key]) { event.preventDefault(); this.$emit("key", { do: KEYS[event.key] }); }
     },
   },

@@ -41,6 +41,10 @@ class TurnView(ui.element, component="turn.js"):
             self.run_method("grow", begin, text[len(self._said) :])
         self._said = text
 
+    def reopen(self, draft: str) -> None:
+        """Let what was not taken be edited further."""
+        self.run_method("reopen", draft)
+
     @property
     def text(self) -> str:
         return self._said
@@ -124,6 +128,10 @@ class Composer(ui.element, component="composer.js"):
             return str(await self.run_method("written") or "")
         except TimeoutError:
             return ""
+
+    def carry(self) -> None:
+        """What is in the box goes along to the conversation that is shown next."""
+        self.run_method("carry")
 
     def focus(self) -> None:
         self.run_method("focus")

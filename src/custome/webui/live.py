@@ -8,13 +8,14 @@ turn, and is kept in the store until it is said.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from ..apps.cosplay.scene import Scene
+from ..apps.cosplay.scene import Scene, scene_of
 from ..apps.cosplay.service import ConversationService
 from ..apps.cosplay.writing import Grown, Tab
 from ..conversations.records import Thing
@@ -22,6 +23,9 @@ from ..errors import CustomeError, InputError
 from ..types import GenerateOptions
 
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
+NEW = "new"
+"""Name under which words are kept that belong to no conversation yet."""
 MOST_AT_ONCE = 64
 """Replies that are written or wait for the engine at the same time; the next one waits for a thread."""
 MOST_WAITING = 8
@@ -45,12 +49,13 @@ class News:
     tab: Tab
     grown: Grown | None = None
     """The conversation as it is now; None once nothing more will come."""
-    error: CustomeError | None = None
+    error: Exception | None = None
     words: str = ""
     """What could not be said."""
 
 
-Watch = Callable[[News], None]
+Watch = Callable[[News], bool]
+"""Told something; has somebody seen it?"""
 Write = Callable[[str], Iterator[tuple[Tab, Grown]]]
 """Key of the writer → the conversation as it grows."""
 
@@ -59,7 +64,9 @@ Write = Callable[[str], Iterator[tuple[Tab, Grown]]]
 class _Reply:
     tab: Tab
     key: str
+    model: str
     now: Grown | None = None
+    stopped: bool = False
     waiting: list[Asked] = field(default_factory=list)
 
 
@@ -101,6 +108,19 @@ class LiveReplies:
         """What was said and has not been answered yet."""
         return [asked.words for asked in self._replies[chat].waiting] if self.busy(chat) else []
 
+    def ahead(self, chat: str) -> int:
+        """How many others are answered before this one is begun."""
+        mine = self._replies.get(chat)
+        if mine is None or (mine.now and _has_begun(mine.now)):
+            return 0
+        slots = self._service.model(mine.model).engine.slots
+        before = 0
+        for one in self._replies.values():
+            if one is mine:
+                break
+            before += one.model == mine.model
+        return max(0, before - slots + 1)
+
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def say(self, tab: Tab, asked: Asked, tell: Watch) -> None:
@@ -114,7 +134,7 @@ class LiveReplies:
         """
         reply = self._replies.get(tab.chat)
         if reply is None:
-            self._start(tab, self._saying(tab, asked), tell, asked)
+            self._start(tab, asked.model, self._saying(tab, asked), tell, asked)
         elif len(reply.waiting) >= MOST_WAITING:
             raise InputError(f"已经有 {MOST_WAITING} 句在等了", "等前面的答完，或先停下")
         else:
@@ -122,7 +142,9 @@ class LiveReplies:
             self._keep(reply)
             self._tell(tab.chat, News(tab=tab, grown=reply.now))
 
-    def write(self, tab: Tab, write: Callable[[str], Iterator[Grown]], tell: Watch) -> None:
+    def write(
+        self, tab: Tab, model: str, write: Callable[[str], Iterator[Grown]], tell: Watch
+    ) -> None:
         """Have something else written into a conversation: another version, more of the last reply.
 
         Raises:
@@ -130,7 +152,7 @@ class LiveReplies:
         """
         if self.busy(tab.chat):
             raise InputError("还在回答上一句", "等它说完，或先停下")
-        self._start(tab, lambda key: ((tab, grown) for grown in write(key)), tell, None)
+        self._start(tab, model, lambda key: ((tab, grown) for grown in write(key)), tell, None)
 
     def stop(self, chat: str) -> list[str]:
         """Stop what is being written; what is there stays. Returns what waited behind it and is not said."""
@@ -140,17 +162,17 @@ class LiveReplies:
         words = [asked.words for asked in reply.waiting]
         reply.waiting.clear()
         self._keep(reply)
+        reply.stopped = True
         self._service.running.stop(reply.key)
         return words
 
     def unsaid(self, tab: Tab) -> list[str]:
         """What waited when the server went down; told once."""
-        if self.busy(tab.chat) or not tab.chat:
-            return []
-        found = self._kept.get(tab.owner, tab.chat)
+        name = tab.chat or NEW
+        found = None if self.busy(tab.chat) else self._kept.get(tab.owner, name)
         if found is None:
             return []
-        self._kept.forget(tab.owner, tab.chat)
+        self._kept.forget(tab.owner, name)
         return [str(words) for words in found.content.get("words", [])]
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -160,8 +182,8 @@ class LiveReplies:
             tab, key, asked.words, asked.model, asked.scene, asked.options
         )
 
-    def _start(self, tab: Tab, write: Write, tell: Watch, asked: Asked | None) -> None:
-        reply = _Reply(tab=tab, key=secrets.token_hex(8))
+    def _start(self, tab: Tab, model: str, write: Write, tell: Watch, asked: Asked | None) -> None:
+        reply = _Reply(tab=tab, key=secrets.token_hex(8), model=model)
         if tab.chat:
             self._replies[tab.chat] = reply
         task = asyncio.get_running_loop().create_task(self._run(reply, write, tell, asked))
@@ -169,31 +191,35 @@ class LiveReplies:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, reply: _Reply, write: Write, tell: Watch, asked: Asked | None) -> None:
-        error: CustomeError | None = None
+        error: Exception | None = None
         try:
             async for tab, grown in each(lambda: write(reply.key), self._pool):
                 fresh, reply.tab, reply.now = not reply.tab.chat, tab, grown
+                if reply.stopped:  # before there was anything to stop
+                    self._service.running.stop(reply.key)
                 if fresh:  # its first words gave it a name; who asked now watches it
                     self._replies[tab.chat] = reply
-                    tell(News(tab=tab, grown=grown))
+                    _told(tell, News(tab=tab, grown=grown))
                 else:
                     self._tell(tab.chat, News(tab=tab, grown=grown))
-        except CustomeError as wrong:
+        except Exception as wrong:
             error = wrong
+            if not isinstance(wrong, CustomeError):
+                LOG.exception("a reply for the page failed")
         self._over(reply, tell, asked, error)
 
     def _over(
-        self, reply: _Reply, tell: Watch, asked: Asked | None, error: CustomeError | None
+        self, reply: _Reply, tell: Watch, asked: Asked | None, error: Exception | None
     ) -> None:
         """Tell the end, and say what waits next. What could not be said is given back with all that waited behind it."""
         tab, service = reply.tab, self._service
         there = service.store_has(tab)
         self._replies.pop(tab.chat, None)
+        for chat, one in self._replies.items():
+            if one.model == reply.model and one.now and not _has_begun(one.now):
+                self._tell(chat, News(tab=one.tab, grown=one.now))  # it is one place further
         if error is None and reply.waiting and there:
-            following = reply.waiting.pop(0)
-            self._start(tab, self._saying(tab, following), tell, following)
-            self._replies[tab.chat].waiting = reply.waiting
-            self._keep(self._replies[tab.chat])
+            self._say_next(reply, tell)
             return
         unsaid = []
         if error is not None:
@@ -202,30 +228,59 @@ class LiveReplies:
             unsaid += [one.words for one in reply.waiting]
             reply.waiting.clear()
             self._keep(reply)
-        ended = News(tab=tab if there else replace(tab, chat=""))
-        for_asker = replace(ended, error=error, words="\n".join(unsaid))
-        watching = list(self._watching.get(tab.chat, ()))
+        self._tell_end(tab if there else replace(tab, chat=""), tab.chat, tell, (error, unsaid))
+
+    def _say_next(self, reply: _Reply, tell: Watch) -> None:
+        """What waits first, as the scene is by now."""
+        following, tab = reply.waiting.pop(0), reply.tab
+        following = replace(following, scene=scene_of(self._service.chat(tab)))
+        self._start(tab, following.model, self._saying(tab, following), tell, following)
+        self._replies[tab.chat].waiting = reply.waiting
+        self._keep(self._replies[tab.chat])
+
+    def _tell_end(
+        self, tab: Tab, chat: str, tell: Watch, outcome: tuple[Exception | None, list[str]]
+    ) -> None:
+        """The error and the words go to who asked, else to whoever looks; where nobody does they are kept."""
+        error, unsaid = outcome
+        ended = News(tab=tab)
+        with_words = replace(ended, error=error, words="\n".join(unsaid))
+        watching = list(self._watching.get(chat, ()))
+        asker = tell if tell in watching or not chat else next(iter(watching), None)
+        heard = asker is not None and _told(asker, with_words)
         for one in watching:
-            one(for_asker if one == tell else ended)
-        if tell not in watching and not tab.chat:
-            tell(for_asker)
-        elif tell not in watching and unsaid and there:  # they are there when somebody looks again
+            if one != asker:
+                _told(one, ended)
+        if unsaid and not heard:
             self._keep_words(tab, unsaid)
 
     def _tell(self, chat: str, news: News) -> None:
         for tell in list(self._watching.get(chat, ())):
-            tell(news)
+            _told(tell, news)
 
     def _keep(self, reply: _Reply) -> None:
         self._keep_words(reply.tab, [asked.words for asked in reply.waiting])
 
     def _keep_words(self, tab: Tab, words: list[str]) -> None:
-        if not tab.chat:
-            return
         if words:
-            self._kept.keep(tab.owner, Thing(name=tab.chat, content={"words": words}))
-        else:
+            self._kept.keep(tab.owner, Thing(name=tab.chat or NEW, content={"words": words}))
+        elif tab.chat:
             self._kept.forget(tab.owner, tab.chat)
+
+
+def _told(tell: Watch, news: News) -> bool:
+    """Tell one watcher; what goes wrong in their tab is theirs alone."""
+    try:
+        return tell(news)
+    except Exception:
+        LOG.exception("a tab could not show what it was told")
+        return False
+
+
+def _has_begun(grown: Grown) -> bool:
+    """Has the reply its first words?"""
+    turns = grown.chat.turns
+    return bool(turns and not turns[-1].by_user and turns[-1].text)
 
 
 async def each(

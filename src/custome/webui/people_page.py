@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from nicegui import events, ui
 
-from ..apps.cosplay.card import Card, read_card, write_json, write_png
+from ..apps.cosplay.card import Card, card_from, dump_card, read_card, write_json, write_png
 from ..apps.cosplay.lorebook import Entry, Lorebook
 from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.service import ConversationService
@@ -140,7 +140,9 @@ class PeoplePage:
                 self._do(t("修改"), "edit", lambda: self._write(card))
                 talk = ui.button(
                     t("和他说话"),
-                    on_click=lambda: ui.navigate.to(self.frame.link("/") + f"?with={quote(name)}"),
+                    on_click=lambda: ui.navigate.to(
+                        self.frame.link("/") + f"?with={quote(name)}&model={quote(self.model)}"
+                    ),
                 )
                 talk.props("unelevated no-caps").mark("talk")
         self._dialog.open()
@@ -169,13 +171,23 @@ class PeoplePage:
         self._upload.reset()
         try:
             card = read_card(raw, event.file.name)
+            cards, owner = self.service.cards, self._tab.owner
+            before = cards.all(owner).get(card.name)
+            kept = cards.portraits(owner).get(card.name, ""), cards.picture(owner, card.name)
             picture = raw if raw.startswith(SIGNATURE) else b""
             self.service.import_card(self._tab, card, thumbnail(picture), picture)
         except CustomeError as error:
             self.frame.warn(error)
             return
         self._changed()
-        self.frame.tell(self.t("{name} 来了", name=card.name), lambda: self._put_away(card.name))
+
+        def undo() -> None:
+            self._put_away(card.name)
+            if before is not None:
+                cards.keep(owner, before, *kept)
+                self._changed()
+
+        self.frame.tell(self.t("{name} 来了", name=card.name), undo)
         self.show(card.name)
 
     def _export(self, card: Card, form: str) -> None:
@@ -257,8 +269,9 @@ class PeoplePage:
         cards, owner, name = self.service.cards, self._tab.owner, card.name.strip()
         if not name:
             raise InputError(self.t("还没有写名字"), self.t("写一个名字再保存"))
+        card = card_from(dump_card(replace(card, name=name)), name)  # as it will be read again
         picture, portrait = cards.picture(owner, before.name), cards.portraits(owner)
-        cards.keep(owner, replace(card, name=name), portrait.get(before.name, ""), picture)
+        cards.keep(owner, card, portrait.get(before.name, ""), picture)
         self._changed()
         self.show(name)
         self.frame.tell(self.t("保存了 {name} 的卡", name=name))

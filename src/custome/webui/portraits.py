@@ -27,7 +27,7 @@ class Portraits:
             """A face as a picture; whose card it is says the browser's cookie."""
             name = name[:LONGEST_NAME]
             kept = {"Cache-Control": f"private, max-age={KEPT_S}"}
-            own = self._cards.portraits(request.cookies.get(OWNER, "")).get(name, "")
+            own = self._cards.portrait(request.cookies.get(OWNER, ""), name)
             if own.startswith("data:image/png;base64,"):
                 picture = base64.b64decode(own.partition(",")[2])
                 return Response(picture, media_type="image/png", headers=kept)

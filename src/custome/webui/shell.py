@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -106,9 +107,12 @@ class Frame:
         toast.set_visibility(False)
         return undo()
 
-    def warn(self, error: CustomeError) -> None:
-        hint = f"。{error.hint}" if error.hint else ""
-        self.tell(f"{error.message}{hint}", wrong=True)
+    def warn(self, error: Exception) -> None:
+        """What the user can mend, in its own words; anything else is in the log."""
+        if isinstance(error, CustomeError):
+            self.tell(f"{error.message}。{error.hint}" if error.hint else error.message, wrong=True)
+        else:
+            self.tell(self.words("出了意外的错，经过在服务器的日志里；话都还在"), wrong=True)
 
     def safely(self, event: Callable[..., Any]) -> Callable[..., Any]:
         """An event that tells of what the user can mend and leaves the page as it is."""
@@ -277,6 +281,7 @@ def _furnish(frame: Frame) -> None:
         f"<script>window.customeWords = {json.dumps(spoken, ensure_ascii=False)}</script>"
     )
     theme = frame.request.cookies.get(THEME, "auto")
+    ui.on_exception(frame.warn)
     dark = ui.dark_mode(THEMES.get(theme))
     frame._toasts = ui.element("div").classes("toasts")
     with ui.header().classes("top"):
@@ -297,7 +302,7 @@ def _furnish(frame: Frame) -> None:
 
 
 def _tell_progress(frame: Frame) -> None:
-    line = ui.label("").classes("behind").mark("behind").props("role=status")
+    line = ui.label("").classes("behind").mark("behind")
 
     def tell() -> None:
         text = frame.context.progress() if frame.context.progress else ""
@@ -326,6 +331,8 @@ def _foot(frame: Frame, dark: Any) -> None:
         ):
             frame.icon_button(icon, label, functools.partial(wear, theme)).mark(theme)
         other = Words(not t.english).to(frame.path)
+        if chat := frame.request.query_params.get("chat"):
+            other += f"?chat={quote(chat)}"
         ui.link("中文" if t.english else "English", other).classes("language")
 
 
@@ -341,12 +348,10 @@ SCRIPT_WORDS = {
     "retry": "换一个说法",
     "go_on": "接着说",
     "branch": "从这里另开一段",
-    "why": "看模型读到什么",
     "delete": "删掉这句",
     "older": "上一个说法",
     "newer": "下一个说法",
     "actions": "对这句话",
     "down": "到最新一句",
-    "send_now": "现在发出",
 }
 """Words of the .js files."""

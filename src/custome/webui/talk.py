@@ -34,7 +34,7 @@ class Talk:
             self._behind = ui.element("div").classes("turns")
         self._for: tuple[str, ...] | None = None
 
-    def show(self, chat: Chat, *, busy: bool, waiting: list[str]) -> None:
+    def show(self, chat: Chat, *, busy: bool, waiting: list[str], ahead: int = 0) -> None:
         """The conversation as it is now; what is shown already is changed, not drawn anew."""
         if chat.id != self._chat:
             self._chat, self._shown = chat.id, SHOWN
@@ -42,32 +42,35 @@ class Talk:
         seen = chat.turns[-self._shown :]
         self._earlier.set_visibility(len(seen) < len(chat.turns))
         wanted = [turn.id for turn in seen]
+        for number in set(self._views) - set(wanted):
+            self._views.pop(number).delete()
         if list(self._views)[: len(wanted)] != wanted[: len(self._views)]:
             self._list.clear()
             self._views.clear()
-        for number in set(self._views) - set(wanted):
-            self._views.pop(number).delete()
         for turn in seen:
             if turn.id not in self._views:
                 with self._list:
                     self._views[turn.id] = TurnView(
                         turn.id, functools.partial(self._act, turn.id)
                     ).mark("mine" if turn.by_user else "theirs", f"turn-{turn.id}")
-            self._draw(turn, last=turn is seen[-1], busy=busy)
+            self._draw(turn, last=turn is seen[-1], busy=busy, ahead=ahead)
         self._show_waiting(waiting)
         self._invite(not chat.turns and not busy)
 
-    def _draw(self, turn: Turn, *, last: bool, busy: bool) -> None:
+    def _draw(self, turn: Turn, *, last: bool, busy: bool, ahead: int) -> None:
         page, t = self._page, self._page.t
         writing = last and busy and not turn.by_user
-        can = ["copy", "edit"]
-        if last and not turn.by_user and not busy:
-            can += ["retry", "go_on"]
-        can += ["branch", "delete"]
+        can = ["copy"]
+        if not busy:  # nothing is changed under a reply that is being written
+            can += ["edit", *(["retry", "go_on"] if last and not turn.by_user else [])]
+            can += ["branch", "delete"]
         several = page.scene.candidates > 1
         note = ""
         if not turn.text:
-            note = (t("斟酌中") if several else t("正在想")) if writing else t("没有说完")
+            thinking = t("斟酌中") if several else t("正在想")
+            if ahead:
+                thinking = t("前面还有 {count} 个人在等回答", count=ahead)
+            note = thinking if writing else t("没有说完")
         elif not writing and not turn.finished:
             note = t("没有说完")
         self._views[turn.id].show(
@@ -110,6 +113,11 @@ class Talk:
         if turn is not None:
             self._page.act(turn, what, text)
 
+    def reopen(self, number: int, draft: str) -> None:
+        """A change that was refused can be worked on further."""
+        if number in self._views:
+            self._views[number].reopen(draft)
+
     def _more(self) -> None:
         self._shown += SHOWN
         self._page.refresh()
@@ -126,7 +134,8 @@ class Talk:
         with self._empty:
             with ui.element("div").classes("faces"):
                 for name in people[:3]:
-                    ui.image(page.portraits.address(name)).props(f'no-spinner alt="{name}"')
+                    face = ui.image(page.portraits.address(name)).props("no-spinner")
+                    face.props["alt"] = name  # as text: a name may hold anything
             ui.label("、".join(people) or t("自己写提示")).classes("who")
             about = page.people.about(people[0]) if len(people) == 1 else ""
             ui.label(about or t("选一个人，说一句话。")).classes("about")

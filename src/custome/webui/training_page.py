@@ -71,7 +71,7 @@ class TrainingPage:
         with frame.title:
             ui.label(run.folder.name).classes("chat_title")
         with ui.element("div").classes("training"):
-            self._line = ui.label("").classes("headline").props("role=status").mark("status")
+            self._line = ui.label("").classes("headline").mark("status")
             self._bar = ui.linear_progress(0, show_value=False).props("rounded")
             with ui.element("div").classes("buttons"):
                 self._stop = ui.button(t("停下（存盘后停）"), on_click=self._ask_to_stop)

@@ -1,7 +1,7 @@
 // One thing said: portrait, name, words, and what can be done with it. Words are text, never HTML; *an action* is set in italics.
 export default {
   template: `
-    <article class="turn" :class="[mine ? 'mine' : 'theirs', state, {last, open}]" :data-turn="number" tabindex="0"
+    <article class="turn" :class="[mine ? 'mine' : 'theirs', state, {last, open}]" :aria-busy="state === 'writing'" :data-turn="number" tabindex="0"
              @contextmenu="pressed" @keydown="keys">
       <img v-if="!mine" class="portrait" :src="portrait" alt="" width="40" height="40">
       <div class="body">
@@ -58,15 +58,21 @@ export default {
     word(key) { return window.customeWords[key] ?? key; },
     icon(key) { return ICONS[key] ?? ""; },
     // Words that came since the last ones: sent alone, not the whole element again.
-    grow(from, more) { this.shown = this.shown.slice(0, from) + more; },
+    grow(from, more) {
+      if (this.shown.startsWith(more, from)) return;  // a later one overtook it
+      this.shown = this.shown.slice(0, from) + more;
+    },
+    async reopen(draft) {
+      this.draft = draft;
+      this.editing = true;
+      await this.$nextTick();
+      this.$refs.box.focus();
+    },
     async act(what) {
       this.open = false;
       if (what === "copy") return this.copy();
       if (what === "edit") {
-        this.draft = this.shown;
-        this.editing = true;
-        await this.$nextTick();
-        return this.$refs.box.focus();
+        return this.can.includes("edit") ? this.reopen(this.shown) : undefined;
       }
       this.$emit("act", { do: what });
     },
@@ -107,7 +113,5 @@ const ICONS = {
   retry: "M19 12a7 7 0 1 1-2-5l2 2M19 4v5h-5",
   go_on: "M4 12h13M12 6l6 6-6 6",
   branch: "M6 4v16M6 12c8 0 11-2 11-7M17 8V4M14 6l3-3 3 3",
-  why: "M12 17v-5M12 8v.5M12 3a9 9 0 1 0 .01 0",
   delete: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
-  send_now: "M12 19V5M6 11l6-6 6 6",
 };

@@ -25,6 +25,11 @@ class OwnCards:
         """Name → a small picture's address, '' for none."""
         return {thing.name: _portrait(thing.content) for thing in self._cards.all(owner)}
 
+    def portrait(self, owner: str, name: str) -> str:
+        """The small picture of one of them, '' for none."""
+        found = self._cards.get(owner, name)
+        return "" if found is None else _portrait(found.content)
+
     def picture(self, owner: str, name: str) -> bytes:
         """The picture a card came in; b'' where it came in none."""
         found = self._cards.get(owner, name)

@@ -166,14 +166,21 @@ class Store:
     def remove(self, chat: str, owner: str) -> None:
         self._change(chat, owner, deleted=time.time())
 
-    def bring_back(self, chat: str, owner: str) -> None:
-        """Undo `remove`; or, in a conversation that is there, the latest deletion of turns."""
+    def bring_back(self, chat: str, owner: str, turn: int | None = None) -> None:
+        """Undo `remove`; or, in a conversation that is there, a deletion of turns.
+
+        Args:
+            turn: one that was deleted; the latest deletion without.
+        """
         with self._session() as session:
             found = self._own(session, chat, owner, deleted_too=True)
             if found.deleted is not None:
                 found.deleted = None
                 return
-            latest = session.scalar(select(func.max(TurnRow.deleted)).where(TurnRow.chat == chat))
+            one = TurnRow.chat == chat if turn is None else TurnRow.id == turn
+            latest = session.scalar(
+                select(func.max(TurnRow.deleted)).where(TurnRow.chat == chat, one)
+            )
             session.execute(
                 update(TurnRow)
                 .where(TurnRow.chat == chat, TurnRow.deleted == latest)

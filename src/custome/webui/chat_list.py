@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from nicegui import events, ui
+from nicegui import events, run, ui
 
 from ..apps.cosplay import transcript
 from ..apps.cosplay.prompt import GUEST
@@ -238,9 +238,11 @@ class ChatList:
         raw = await event.file.read()
         self._upload.reset()
         try:
-            title, turns = transcript.read(
-                raw.decode("utf-8-sig", errors="replace"), event.file.name, GUEST
-            )
+            text = raw.decode("utf-8-sig", errors="replace")
+            found = await run.io_bound(transcript.read, text, event.file.name, GUEST)
+            if found is None:
+                return  # the server is going down
+            title, turns = found
             if known := self._same(turns):
                 page.open(known)
                 page.frame.tell(page.t("这段对话已经在了，没有再存一份"))

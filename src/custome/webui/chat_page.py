@@ -215,7 +215,7 @@ class ChatPage:
         self.talk.column.follow()
         if not self.tab.chat:
             self._meanwhile = []
-            self._show_busy(True)
+        self._show_busy(True)
 
     def stop(self) -> None:
         for words in self._live.stop(self.tab.chat):
@@ -354,7 +354,12 @@ class ChatPage:
         elif what == "delete":
             store.delete(chat, owner, turn.id)
             self.refresh()
-            self.frame.tell(self.t("删了一句"), self.bring_back)
+
+            def undo() -> None:
+                store.bring_back(chat, owner, turn.id)
+                self.refresh()
+
+            self.frame.tell(self.t("删了一句"), undo)
 
     def _edit(self, turn: Turn, text: str) -> None:
         if self._live.busy(self.tab.chat):

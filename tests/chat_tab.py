@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from nicegui import core
-from nicegui.client import Client
 from playwright.sync_api import Locator, Page, expect
 
 from custome.apps.context import AppContext
@@ -20,6 +18,7 @@ from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.webui.chat_app import add_pages
 from custome.webui.shell import Shell
+from simulated_tab import forget_pages
 
 PATIENCE_MS = 30_000
 
@@ -35,7 +34,7 @@ def serving(
 ) -> Iterator[str]:
     """A server with the pages on a thread of its own."""
     keys = keys or KeyAuth([])
-    _forget_pages()
+    forget_pages()
     app = create_app(catalogue, keys)
     context = AppContext(
         hosted=catalogue.hosted,
@@ -60,16 +59,6 @@ def serving(
             let_go()
         server.should_exit = True
         thread.join()
-
-
-def _forget_pages() -> None:
-    """NiceGUI keeps the pages of a process; those of an earlier server are not this one's."""
-    core.app.routes[:] = [
-        one for one in core.app.routes if getattr(one, "path", "").startswith("/_nicegui")
-    ]
-    core.app.middleware_stack = None
-    core.app.user_middleware.clear()
-    Client.instances.clear()
 
 
 def open_tab(page: Page, address: str) -> Page:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 from nicegui import core
+from nicegui.client import Client
 from nicegui.testing import User
 from nicegui.testing.general import prepare_simulation
 from nicegui.testing.user import User as SimulatedUser
@@ -32,6 +33,16 @@ PEOPLE = tuple(
     Character(name=name, cue=cue, utterances=9)
     for name, cue in (("曹操", "操公"), ("诸葛亮", "孔明"), ("刘备", "玄德"), ("孙权", "孙权"))
 )
+
+
+def forget_pages() -> None:
+    """NiceGUI keeps the pages of a process; those of an earlier server are not this one's."""
+    core.app.routes[:] = [
+        one for one in core.app.routes if getattr(one, "path", "").startswith("/_nicegui")
+    ]
+    core.app.middleware_stack = None
+    core.app.user_middleware.clear()
+    Client.instances.clear()
 
 
 class Tab:
@@ -117,10 +128,7 @@ class Site:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Callable[..., SimulatedUser]]:
-        core.app.routes[:] = [
-            route for route in core.app.routes if getattr(route, "path", "").startswith("/_nicegui")
-        ]
-        core.app.middleware_stack = None
+        forget_pages()
         prepare_simulation()
         server = FastAPI()
         context = AppContext(

@@ -21,6 +21,7 @@ from custome.server import app as server_app
 from custome.server.auth import KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.webui.shell import OWNER, Shell
+from simulated_tab import forget_pages
 
 FOLDERS = Path(apps.__file__).parents[1] / "apps"
 
@@ -58,6 +59,7 @@ def test_an_app_brings_its_routes_and_its_page(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(apps, "find", lambda room, place: {"server": routes, "webui": page}[room])
     catalogue = Catalogue([ServedModel(name="m", engine=ScriptedEngine([]))])
     context = AppContext(hosted=catalogue.hosted, store=lambda: Store(tmp_path / "chats.db"))
+    forget_pages()
     server = server_app.create_app(catalogue, KeyAuth([]), routers=routers(context))
     mount_pages(server, context)
     with TestClient(server, cookies={OWNER: "0" * 32}) as client:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from custome.ports import free_port
+from tiny import any_port
 
 SERVER = """
 import sys, threading, xllamacpp
@@ -24,7 +24,7 @@ class Llama:
     """llama.cpp's own server in a process of its own."""
 
     def __init__(self, model: Path) -> None:
-        self.model, self.port = model, free_port("127.0.0.1", None)
+        self.model, self.port = model, any_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self.start()
 

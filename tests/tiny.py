@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,10 @@ def make_recipe(
         train=TrainConfig(output_dir=str(folder), **settings),
         checks=CheckConfig(**{"eval_steps": 4, "save_steps": 3, **(checks or {})}),
     )
+
+
+def any_port() -> int:
+    """A free port that the system chooses: two processes of a test run are not given the same one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

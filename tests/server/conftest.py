@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from custome.ports import free_port
+from tiny import any_port
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Server:
 @contextmanager
 def served(folder: Path, *flags: str) -> Iterator[Server]:
     """A running server; its end is awaited, and it must go down by itself when asked."""
-    port = free_port("127.0.0.1", None)
+    port = any_port()
     log = folder / f"serve-{port}.log"
     command = [sys.executable, "-m", "custome", "serve", *flags, "--port", str(port)]
     environment = {**os.environ, "CUSTOME_HOME": str(folder / "home"), "PYTHONUNBUFFERED": "1"}

@@ -21,12 +21,11 @@ from custome.engine.gate import Gate, GatedEngine
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import BusyError, InputError, UnknownModelError
 from custome.models.chat_format import open_format
-from custome.ports import free_port
 from custome.server.app import create_app
 from custome.server.auth import KeyAuth, add_key, read_keys, remove_key
 from custome.server.catalogue import Catalogue
 from custome.types import Character, GenerateOptions, Message, Piece, Reply, Request
-from tiny import make_tiny_tokenizer
+from tiny import any_port, make_tiny_tokenizer
 
 ASK = {"model": "run:张三", "messages": [{"role": "user", "content": "何在？"}]}
 PEOPLE = (Character(name="张三", cue="张三", utterances=1),)
@@ -118,7 +117,7 @@ def wait_for(true: Callable[[], bool], seconds: float = 5.0) -> None:
 @contextmanager
 def running(app: FastAPI) -> Iterator[int]:
     """A real server on a thread."""
-    port = free_port("127.0.0.1", None)
+    port = any_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -19,13 +19,12 @@ from safetensors.torch import load_file
 from custome.corpus.build import build
 from custome.errors import InputError, RecipeError, RunError, TrainingError
 from custome.models.run_folder import read_run
-from custome.ports import free_port
 from custome.recipe_file import dump
 from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.training.run_samples import load_samples
 from custome.tuning_methods import FullConfig, LoraConfig
-from tiny import PEOPLE, make_recipe, make_tiny_rows
+from tiny import PEOPLE, any_port, make_recipe, make_tiny_rows
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -408,7 +407,7 @@ def test_two_processes_learn_what_one_learns(
         "--nproc_per_node",
         "2",
         "--master_port",
-        str(free_port("127.0.0.1", None)),
+        str(any_port()),
         "-m",
         "custome",
         "train",
@@ -479,7 +478,7 @@ def test_a_sharded_run_resumes_on_two_processes(tiny_base: Path, tmp_path: Path)
             "--nproc_per_node",
             "2",
             "--master_port",
-            str(free_port("127.0.0.1", None)),
+            str(any_port()),
             "-m",
             "custome",
             "train",

@@ -21,6 +21,7 @@ from custome.apps.cosplay.own_cards import OwnCards
 from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
+from custome.errors import CustomeError
 from custome.types import Character
 from custome.webui.chat_app import add_pages
 from custome.webui.elements import Composer, TurnView
@@ -141,7 +142,7 @@ class Site:
         add_pages(shell)
         core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
         wrong: list[Exception] = []
-        core.app.on_exception(wrong.append)
+        core.app.on_exception(lambda error: isinstance(error, CustomeError) or wrong.append(error))
         async with core.app.router.lifespan_context(core.app):
             yield self._user
         assert not wrong, wrong

@@ -35,7 +35,7 @@ from custome.engine.scripted import ScriptedEngine
 from custome.ports import free_port
 from custome.server.catalogue import Catalogue
 from custome.types import Character
-from custome.webui.portrait import seal_png
+from custome.webui.seal import seal_png
 
 pytestmark = pytest.mark.browser
 

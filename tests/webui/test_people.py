@@ -12,7 +12,7 @@ from PIL import Image
 
 from custome.apps.cosplay.card import Card, read_card, write_json, write_png
 from custome.apps.cosplay.lorebook import Entry, Lorebook
-from custome.webui.portrait import seal_png
+from custome.webui.seal import seal_png
 from simulated_tab import Tab
 
 pytestmark = pytest.mark.anyio

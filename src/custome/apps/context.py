@@ -9,6 +9,8 @@ from ..conversations.store import Store
 from ..engine.base import ServedModel
 from ..errors import InputError
 
+LARGEST_FILE = 20 << 20
+"""Bytes of a file that is brought to a page; what is in it is judged where it is read."""
 EVERYBODY = "everybody"
 """Who owns what is said to a server without keys, where a route asks `request.state.owner`."""
 TERMINAL = "terminal"

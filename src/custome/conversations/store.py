@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from ..errors import InputError
 from ..resources import custome_home
 from .database import Database
+from .listing import listed
 from .records import Chat, ChatInfo, Summary, Turn
 from .tables import ChatRow, TurnRow, VersionRow
 from .things import Things
@@ -77,41 +78,8 @@ class Store:
         self, owner: str, search: str = "", limit: int = 200, *, app: str = "cosplay"
     ) -> list[ChatInfo]:
         """An owner's conversations in an app, the latest first; with `search` those in whose title or text it stands."""
-        turns = (
-            select(func.count())
-            .where(TurnRow.chat == ChatRow.id, TurnRow.deleted.is_(None))
-            .scalar_subquery()
-        )
-        said = select(VersionRow.text).join(TurnRow, VersionRow.turn == TurnRow.id)
-        said = said.where(TurnRow.chat == ChatRow.id, TurnRow.deleted.is_(None))
-        query = select(ChatRow).where(
-            ChatRow.owner == owner, ChatRow.app == app, ChatRow.deleted.is_(None)
-        )
-        if search.strip():
-            wanted = f"%{search.strip().replace('%', '').replace('_', '')}%"
-            inside = (
-                select(TurnRow.chat)
-                .join(VersionRow, VersionRow.turn == TurnRow.id)
-                .where(VersionRow.text.like(wanted), TurnRow.deleted.is_(None))
-            )
-            query = query.where(ChatRow.title.like(wanted) | ChatRow.id.in_(inside))
-            said = said.where(VersionRow.text.like(wanted))
-        else:
-            said = said.where(VersionRow.number == TurnRow.chosen)
-        last = said.order_by(TurnRow.place.desc(), TurnRow.id.desc()).limit(1).scalar_subquery()
-        whole = query.add_columns(turns, last).order_by(ChatRow.updated.desc()).limit(limit)
         with self._session() as session:
-            return [
-                ChatInfo(
-                    id=chat.id,
-                    title=chat.title,
-                    updated=chat.updated,
-                    turns=count,
-                    scene=dict(chat.scene),
-                    last=text or "",
-                )
-                for chat, count, text in session.execute(whole).all()
-            ]
+            return listed(session, owner, app, search.strip(), limit)
 
     def read(self, chat: str, owner: str) -> Chat:
         """A conversation, whole.

@@ -61,11 +61,7 @@ def create_app(
         app.state.ready = False
 
     app = FastAPI(
-        title="LLM Custome",
-        version=__version__,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
+        title="LLM Custome", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.ready = True
     app.add_middleware(BodyLimit, largest=largest_body, metrics=metrics)

@@ -6,13 +6,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..apps.context import LARGEST_FILE
 from .errors import error_body
 from .metrics import Metrics
 
 UPLOADS = "/_nicegui/client/"
 """Where files go that somebody brings to a page."""
-LARGEST_UPLOAD = 20 << 20
-"""Bytes of such a file."""
 
 
 class BodyLimit:
@@ -25,7 +24,7 @@ class BodyLimit:
         if scope["type"] != "http" or not scope["path"].startswith(("/v1/", UPLOADS)):
             await self._app(scope, receive, send)
             return
-        largest = LARGEST_UPLOAD if scope["path"].startswith(UPLOADS) else self._largest
+        largest = LARGEST_FILE if scope["path"].startswith(UPLOADS) else self._largest
         seen = 0
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         too_large = JSONResponse(

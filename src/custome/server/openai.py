@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.requests import Request as HttpRequest
 
 from ..engine.base import check_options
@@ -30,7 +30,7 @@ from .protocol import (
     CompletionRequest,
     EmbeddingRequest,
 )
-from .writing import Write, Writing
+from .writing import Write, Writing, streamed
 
 
 def openai_router(catalogue: Catalogue, pool: Executor) -> APIRouter:
@@ -94,22 +94,12 @@ async def _answer(
                 choices_each=body.choices(),
             )
         )
-    try:
-        if not await writing.begin(http):
-            writing.stop()
-            return Response(status_code=CLIENT_LEFT)
-    except BaseException:
-        writing.stop()
-        raise
     writer = ChunkWriter(
         reply_id, created, body.model, chat=chat, with_logprobs=options.logprobs is not None
     )
     with_usage = body.stream_options is not None and body.stream_options.include_usage
-    return StreamingResponse(
-        _events(writing, writer, len(wanted), body.choices() if with_usage else 0),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
+    events = _events(writing, writer, len(wanted), body.choices() if with_usage else 0)
+    return await streamed(writing, http, events)
 
 
 async def _events(

@@ -18,6 +18,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from ..apps.cosplay.prompt import GUEST, Said, Setting
 from ..errors import LengthError
 from ..types import GenerateOptions, Message, Request
+from .neutral import without_neutral
 
 LONGEST_TEXT = 400_000
 MOST_MESSAGES = 4_096
@@ -96,28 +97,6 @@ class StreamOptions(Strict):
     include_usage: bool = False
 
 
-NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "service_tier": ("auto", "default"),
-    "prediction": (),
-    "audio": (),
-    "reasoning_effort": ("none",),
-    "verbosity": (),
-    "web_search_options": (),
-    "safety_identifier": (),
-    "prompt_cache_key": (),
-    "suffix": ("",),
-    "best_of": (1,),
-}
-"""OpenAI's parameters that are not done here, with the values that ask for nothing; null is one for each of them."""
-
-
 class Common(Strict):
     """What chat and completions share."""
 
@@ -155,16 +134,7 @@ class Common(Strict):
     @classmethod
     def _without_what_asks_for_nothing(cls, given: Any) -> Any:
         """Clients send every parameter they know; one at its neutral value changes nothing."""
-        if not isinstance(given, dict):
-            return given
-        asks_nothing = {
-            name
-            for name, value in given.items()
-            if name in NEUTRAL
-            and name not in cls.model_fields
-            and (value is None or value in NEUTRAL[name])
-        }
-        return {name: value for name, value in given.items() if name not in asks_nothing}
+        return without_neutral(given, cls.model_fields) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _what_is_not_done_here(self) -> Common:

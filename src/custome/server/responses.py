@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import Field, model_validator
 from starlette.requests import Request as HttpRequest
 
@@ -25,7 +25,7 @@ from .asking import chat_writes
 from .catalogue import Catalogue
 from .errors import described
 from .protocol import ChatRequest, SceneRequest, Strict, Text
-from .writing import Writing
+from .writing import Writing, streamed
 
 
 class InputText(Strict):
@@ -133,18 +133,7 @@ def responses_router(catalogue: Catalogue, pool: Executor) -> APIRouter:
             if replies is None:
                 return Response(status_code=CLIENT_LEFT)
             return JSONResponse(answer.whole(replies[0]))
-        try:
-            if not await writing.begin(http):
-                writing.stop()
-                return Response(status_code=CLIENT_LEFT)
-        except BaseException:
-            writing.stop()
-            raise
-        return StreamingResponse(
-            _events(writing, answer),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
+        return await streamed(writing, http, _events(writing, answer))
 
     return router
 

@@ -9,9 +9,11 @@ from concurrent.futures import Executor
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
 
 from ..engine.base import Cancel, OnPiece
 from ..types import Piece, Reply, TokenChoice
+from .answers import CLIENT_LEFT
 
 Write = Callable[[OnPiece, Cancel], Reply]
 """Writes one reply; whoever reads sees it grow."""
@@ -140,3 +142,26 @@ class Writing:
 async def _gone(http: HttpRequest) -> None:
     while (await http.receive())["type"] != "http.disconnect":
         pass
+
+
+async def streamed(writing: Writing, http: HttpRequest, events: AsyncIterator[bytes]) -> Response:
+    """Server-sent events, once there is something to send; what is refused before is an answer of its own.
+
+    Args:
+        events: of `writing`, which they stop when they end.
+
+    Raises:
+        CustomeError: the engine's, before the first piece.
+    """
+    try:
+        if not await writing.begin(http):
+            writing.stop()
+            return Response(status_code=CLIENT_LEFT)
+    except BaseException:
+        writing.stop()
+        raise
+    return StreamingResponse(
+        events,
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )

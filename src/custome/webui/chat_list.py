@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from nicegui import events, run, ui
 
+from ..apps.context import LARGEST_FILE
 from ..apps.cosplay import transcript
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene
 from ..apps.cosplay.service import TITLE
 from ..conversations.records import ChatInfo, Turn
 from ..errors import CustomeError
-from .shell import LARGEST_FILE
 
 if TYPE_CHECKING:
     from .chat_page import ChatPage
@@ -237,19 +237,16 @@ class ChatList:
         page = self._page
         raw = await event.file.read()
         self._upload.reset()
-        try:
-            text = raw.decode("utf-8-sig", errors="replace")
-            found = await run.io_bound(transcript.read, text, event.file.name, GUEST)
-            if found is None:
-                return  # the server is going down
-            title, turns = found
-            if known := self._same(turns):
-                page.open(known)
-                page.frame.tell(page.t("这段对话已经在了，没有再存一份"))
-                return
-            self._keep(title, turns)
-        except CustomeError as error:
-            page.frame.warn(error)
+        text = raw.decode("utf-8-sig", errors="replace")
+        found = await run.io_bound(transcript.read, text, event.file.name, GUEST)
+        if found is None:
+            return  # the server is going down
+        title, turns = found
+        if known := self._same(turns):
+            page.open(known)
+            page.frame.tell(page.t("这段对话已经在了，没有再存一份"))
+            return
+        self._keep(title, turns)
 
     def _same(self, turns: list[Turn]) -> str:
         """A conversation of just these turns, that is there already."""

@@ -16,11 +16,12 @@ from nicegui import run, ui
 from ..apps.cosplay.scene import Scene, kept_scene, scene_of
 from ..apps.cosplay.service import ConversationService
 from ..apps.cosplay.writing import Grown, Tab
-from ..conversations.records import Chat, Turn
-from ..errors import CustomeError, InputError
+from ..conversations.records import Chat
+from ..errors import CustomeError
 from .chat_list import ChatList
 from .chat_people import People
 from .chat_settings import Settings
+from .chat_turns import TurnActions
 from .elements import Composer
 from .live import Asked, LiveReplies, News, Watch, each
 from .portraits import Portraits
@@ -72,7 +73,7 @@ class ChatPage:
             frame.icon_button("add_comment", t("新对话"), self.begin).classes("new_short")
             frame.icon_button("tune", t("设置"), self.settings.toggle).mark("settings")
         with ui.element("div").classes("chat"):
-            self.talk = Talk(self)
+            self.talk = Talk(self, TurnActions(self).act)
             with ui.element("div").classes("below"):
                 self.people.build()
                 self.composer = Composer(
@@ -97,7 +98,7 @@ class ChatPage:
                 ("look", t("看模型读到什么"), self.look),
                 ("undelete", t("找回刚删的"), self.bring_back),
             ):
-                ui.menu_item(text, frame.safely(do)).mark(mark)
+                ui.menu_item(text, do).mark(mark)
 
     # -- which conversation ------------------------------------------------------------------------------------------
 
@@ -177,7 +178,7 @@ class ChatPage:
 
     def _name_address(self) -> None:
         """The address names the conversation, so that a reload shows it again."""
-        here = self.frame.link("/") + (f"?chat={self.tab.chat}" if self.tab.chat else "")
+        here = self.t.to("/") + (f"?chat={self.tab.chat}" if self.tab.chat else "")
         ui.run_javascript(f"history.replaceState(null, '', '{here}')")
 
     # -- how people are set ------------------------------------------------------------------------------------------
@@ -225,40 +226,14 @@ class ChatPage:
         """Nothing more is written into a conversation that goes."""
         self._live.stop(chat)
 
-    def _write(self, write: Callable[[str], Iterator[Grown]]) -> None:
+    def busy(self) -> bool:
+        """Is somebody being answered in the open conversation?"""
+        return self._live.busy(self.tab.chat)
+
+    def write(self, write: Callable[[str], Iterator[Grown]]) -> None:
+        """Have something other than an answer to new words written."""
         self._live.write(self.tab, self.model, write, self._watcher)
         self._show_busy(True)
-
-    def again(self) -> None:
-        self._write(
-            lambda key: self.service.again(
-                self.tab, key, self.model, self.scene, self.settings.options
-            )
-        )
-
-    def go_on(self) -> None:
-        self._write(
-            lambda key: self.service.go_on(
-                self.tab, key, self.model, self.scene, self.settings.options
-            )
-        )
-
-    def _resend(self, turn: Turn, words: str) -> None:
-        before = len(self.service.chat(self.tab).turns)
-        place = [one.id for one in self.service.chat(self.tab).turns].index(turn.id)
-        self._write(
-            lambda key: self.service.ask_again(
-                self.tab,
-                key,
-                turn.id,
-                words,
-                model=self.model,
-                scene=self.scene,
-                options=self.settings.options,
-            )
-        )
-        if gone := before - place - 1:
-            self.frame.tell(self.t("后面的 {count} 句先收起来了", count=gone), self.bring_back)
 
     def _told(self, opening: int, news: News) -> bool:
         """What LiveReplies says of the conversation that was opened then."""
@@ -301,7 +276,7 @@ class ChatPage:
         self.list.refresh()
 
     def show(self, chat: Chat) -> None:
-        busy = self._live.busy(self.tab.chat)
+        busy = self.busy()
         self._title.set_text(chat.title if chat.turns else self.t("新对话"))
         self.talk.show(
             chat,
@@ -321,67 +296,7 @@ class ChatPage:
         )
         self.composer.show(chat=self.tab.chat, busy=busy, placeholder=to)
 
-    # -- what is done with one turn ----------------------------------------------------------------------------------
-
-    def act(self, turn: Turn, what: str, text: str) -> None:
-        """Something is to be done with a turn that was shown."""
-        try:
-            self._act(turn, what, text)
-        except CustomeError as error:
-            self.frame.warn(error)
-            self.refresh()
-            if what in ("edit", "resend"):
-                self.talk.reopen(turn.id, text)
-
-    def _act(self, turn: Turn, what: str, text: str) -> None:
-        store, chat, owner = self.service.store, self.tab.chat, self.tab.owner
-        if what == "retry":
-            self.again()
-        elif what == "go_on":
-            self.go_on()
-        elif what == "resend":
-            self._resend(turn, text)
-        elif what == "branch":
-            self.branch(turn.id)
-        elif what == "older":
-            store.choose(chat, owner, turn.id, max(0, turn.chosen - 1))
-            self.refresh()
-        elif what == "newer":
-            store.choose(chat, owner, turn.id, turn.chosen + 1)
-            self.refresh()
-        elif what == "edit":
-            self._edit(turn, text)
-        elif what == "delete":
-            store.delete(chat, owner, turn.id)
-            self.refresh()
-
-            def undo() -> None:
-                store.bring_back(chat, owner, turn.id)
-                self.refresh()
-
-            self.frame.tell(self.t("删了一句"), undo)
-
-    def _edit(self, turn: Turn, text: str) -> None:
-        if self._live.busy(self.tab.chat):
-            raise InputError("还在回答，先等它说完", "或先停下，再改")
-        now = {one.id: one for one in self.service.chat(self.tab).turns}.get(turn.id)
-        if now is None or now.text != turn.text:
-            raise InputError("这段对话在别的窗口里改过了", "看看现在的样子，再改")
-        store, chat, owner = self.service.store, self.tab.chat, self.tab.owner
-        store.write(chat, owner, turn.id, text, finished=True)
-        self.refresh()
-
-        def undo() -> None:
-            store.write(chat, owner, turn.id, now.text, finished=True, number=now.chosen)
-            self.refresh()
-
-        self.frame.tell(self.t("改好了"), undo)
-
-    def branch(self, turn: int | None) -> None:
-        before = self.tab.chat
-        self.open(self.service.branch(self.tab, turn).chat)
-        self.list.refresh()
-        self.frame.tell(self.t("从这里另开了一段，原来的还在"), lambda: self.open(before))
+    # -- beside talking ----------------------------------------------------------------------------------------------
 
     def bring_back(self) -> None:
         """What was deleted last: of the conversation that is open, else a whole one."""
@@ -400,16 +315,13 @@ class ChatPage:
 
     async def speak_for_me(self) -> None:
         key = f"for-me:{id(self)}"
-        try:
-            before, opening = await self.composer.words(), self._opening
-            tab, model, scene, options = self.tab, self.model, self.scene, self.settings.options
-            async for words in each(lambda: self.service.for_user(tab, key, model, scene, options)):
-                if opening != self._opening or self._client.is_deleted:
-                    self.service.running.stop(key)
-                    return
-                self.composer.put(before + words)
-        except CustomeError as error:
-            self.frame.warn(error)
+        before, opening = await self.composer.words(), self._opening
+        tab, model, scene, options = self.tab, self.model, self.scene, self.settings.options
+        async for words in each(lambda: self.service.for_user(tab, key, model, scene, options)):
+            if opening != self._opening or self._client.is_deleted:
+                self.service.running.stop(key)
+                return
+            self.composer.put(before + words)
 
     async def sum_up(self) -> str:
         """A summary of what was said, written now."""
@@ -429,4 +341,4 @@ class ChatPage:
         if key == "new":
             self.begin()
         elif last is not None:
-            self.act(last, key, "")
+            self.talk.act(last.id, key, "")

@@ -35,7 +35,6 @@ class People:
 
     def __init__(self, page: ChatPage) -> None:
         self._page = page
-        self._chosen: list[str] = []
 
     def build(self) -> None:
         t = self._page.t
@@ -94,8 +93,7 @@ class People:
     # -- the gallery -------------------------------------------------------------------------------------------------
 
     def choose(self) -> None:
-        self._chosen = list(self._page.scene.people)
-        self._several.set_value(len(self._chosen) > 1)
+        self._several.set_value(len(self._page.scene.people) > 1)
         self._search.set_value("")
         self._fill()
         self._dialog.open()

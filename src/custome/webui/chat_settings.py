@@ -15,7 +15,6 @@ from ..apps.cosplay.choosing import drawn
 from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene
 from ..conversations.budget import Prompt
-from ..errors import CustomeError
 from ..types import GenerateOptions
 from .elements import Slider
 
@@ -306,10 +305,5 @@ class Settings:
             page.frame.tell(page.t("还没有说过话"))
             return
         page.frame.tell(page.t("正在整理……"))
-        try:
-            text = await page.sum_up()
-        except CustomeError as error:
-            page.frame.warn(error)
-            return
-        self.take_summary(text)
+        self.take_summary(await page.sum_up())
         page.frame.tell(page.t("前情整理好了"))

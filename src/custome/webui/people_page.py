@@ -9,15 +9,16 @@ from urllib.parse import quote
 
 from nicegui import events, ui
 
+from ..apps.context import LARGEST_FILE
 from ..apps.cosplay.card import Card, card_from, dump_card, read_card, write_json, write_png
 from ..apps.cosplay.lorebook import Entry, Lorebook
 from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.service import ConversationService
 from ..apps.cosplay.writing import Tab
-from ..errors import CustomeError, InputError
-from .portrait import seal_png, thumbnail
+from ..errors import InputError
 from .portraits import Portraits
-from .shell import LARGEST_FILE, Frame
+from .seal import seal_png, thumbnail
+from .shell import Frame
 
 MOST = 300
 """Faces that are shown at once; the rest is found by searching."""
@@ -141,14 +142,14 @@ class PeoplePage:
                 talk = ui.button(
                     t("和他说话"),
                     on_click=lambda: ui.navigate.to(
-                        self.frame.link("/") + f"?with={quote(name)}&model={quote(self.model)}"
+                        self.t.to("/") + f"?with={quote(name)}&model={quote(self.model)}"
                     ),
                 )
                 talk.props("unelevated no-caps").mark("talk")
         self._dialog.open()
 
     def _do(self, label: str, mark: str, do: Callable[[], Any]) -> None:
-        ui.button(label, on_click=self.frame.safely(do)).props("outline no-caps").mark(mark)
+        ui.button(label, on_click=do).props("outline no-caps").mark(mark)
 
     def _show_book(self, card: Card) -> None:
         """The world book, entry by entry, with what makes each come to mind."""
@@ -169,16 +170,12 @@ class PeoplePage:
     async def _take(self, event: events.UploadEventArguments) -> None:
         raw = await event.file.read()
         self._upload.reset()
-        try:
-            card = read_card(raw, event.file.name)
-            cards, owner = self.service.cards, self._tab.owner
-            before = cards.all(owner).get(card.name)
-            kept = cards.portraits(owner).get(card.name, ""), cards.picture(owner, card.name)
-            picture = raw if raw.startswith(SIGNATURE) else b""
-            self.service.import_card(self._tab, card, thumbnail(picture), picture)
-        except CustomeError as error:
-            self.frame.warn(error)
-            return
+        card = read_card(raw, event.file.name)
+        cards, owner = self.service.cards, self._tab.owner
+        before = cards.all(owner).get(card.name)
+        kept = cards.portraits(owner).get(card.name, ""), cards.picture(owner, card.name)
+        picture = raw if raw.startswith(SIGNATURE) else b""
+        self.service.import_card(self._tab, card, thumbnail(picture), picture)
         self._changed()
 
         def undo() -> None:
@@ -260,9 +257,7 @@ class PeoplePage:
                     texts: dict[str, Any] = {name: boxes[name].value or "" for name in LINES}
                     self._save(begun, replace(begun, **texts, rest=rest, book=entries.book()))
 
-                ui.button(t("保存"), on_click=self.frame.safely(save)).props(
-                    "unelevated no-caps"
-                ).mark("save")
+                ui.button(t("保存"), on_click=save).props("unelevated no-caps").mark("save")
         self._dialog.open()
 
     def _save(self, before: Card, card: Card) -> None:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.requests import Request
 
 from ..apps.cosplay.own_cards import OwnCards
-from .portrait import seal_svg
+from .seal import seal_svg
 from .shell import OWNER
 
 KEPT_S = 3600

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from starlette.requests import Request
 
 from ..apps.context import AppContext
 from ..errors import CustomeError
+from ..report import render
+from .seal import seal_svg
 
 OWNER, KEY, THEME = "custome_owner", "custome_key", "custome_theme"
 """Cookies: whose conversations they are, that somebody has shown a key, light or dark."""
@@ -33,8 +36,6 @@ KEPT_S = 31_536_000
 """A cookie, in seconds: a year."""
 MESSAGE_S = 6.0
 UNDO_S = 12.0
-LARGEST_FILE = 20 << 20
-"""Bytes of a file that is brought along; what is in it is judged where it is read."""
 ROOM = files("custome") / "webui"
 
 
@@ -114,22 +115,7 @@ class Frame:
         else:
             self.tell(self.words("出了意外的错，经过在服务器的日志里；话都还在"), wrong=True)
 
-    def safely(self, event: Callable[..., Any]) -> Callable[..., Any]:
-        """An event that tells of what the user can mend and leaves the page as it is."""
-
-        def guarded(*given: Any) -> Any:
-            try:
-                return event(*given)
-            except CustomeError as error:
-                self.warn(error)
-                return None
-
-        return guarded
-
     # -- the rest ----------------------------------------------------------------------------------------------------
-
-    def link(self, path: str) -> str:
-        return self.words.to(path)
 
     def download(self, name: str, data: bytes, kind: str = "text/plain") -> None:
         ui.download(data, name, kind)
@@ -197,7 +183,7 @@ class Shell:
         if not self._has_key(request):
             return RedirectResponse(words.to("/login"), status_code=303)
         if not re.fullmatch(r"[0-9a-f]{32}", request.cookies.get(OWNER, "")):
-            return _plain("name.html", words)
+            return HTMLResponse(render.page("name.html", t=words))
         return None
 
     def _has_key(self, request: Request) -> bool:
@@ -217,12 +203,12 @@ class Shell:
                 )
 
     def _ask_key(self, words: Words) -> Response:
-        return _plain("login.html", words)
+        return HTMLResponse(render.page("login.html", t=words, wrong=False))
 
     def _look_at_key(self, words: Words, key: Annotated[str, Form()] = "") -> Response:
         allowed = self.context.allowed
         if allowed is not None and not allowed("", key.strip()):
-            return _plain("login.html", words, wrong=True)
+            return HTMLResponse(render.page("login.html", t=words, wrong=True))
         response = RedirectResponse(words.to("/"), status_code=303)
         response.set_cookie(KEY, key.strip(), max_age=KEPT_S, httponly=True, samesite="lax")
         return response
@@ -240,13 +226,14 @@ class Shell:
             self.server,
             root=lost,
             title="大模型定制化",
-            favicon=_favicon(),
+            favicon=seal_svg("书"),
             language="zh-CN",
             binding_refresh_interval=None,
             reconnect_timeout=30.0,
             tailwind=False,
             show_welcome_message=False,
         )
+        logging.getLogger("nicegui").addFilter(_Unexpected())
         self.context.closing.append(_let_go)
 
 
@@ -257,25 +244,23 @@ def _let_go() -> None:
         asyncio.run_coroutine_threadsafe(core.sio.shutdown(), loop)
 
 
-def _plain(name: str, words: Words, **values: Any) -> Response:
-    """A page that needs no connection to the server."""
-    from jinja2 import Environment, FileSystemLoader
+class _Unexpected(logging.Filter):
+    """Keeps out of the log what the user can mend: the page has told them."""
 
-    room = Environment(loader=FileSystemLoader(str(ROOM)), autoescape=True)
-    return HTMLResponse(room.get_template(name).render(t=words, **values))
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, CustomeError)
 
 
-def _favicon() -> str:
-    from .portrait import seal_svg
-
-    return seal_svg("书")
+@functools.cache
+def _style() -> str:
+    return (ROOM / "style.css").read_text(encoding="utf-8")
 
 
 def _furnish(frame: Frame) -> None:
     """Header, drawers, theme, messages."""
     t = frame.words
-    style = (ROOM / "style.css").read_text(encoding="utf-8")
-    ui.add_head_html(f"<style>{style}</style>")
+    ui.add_head_html(f"<style>{_style()}</style>")
     spoken = {name: t(chinese) for name, chinese in SCRIPT_WORDS.items()}
     ui.add_head_html(
         f"<script>window.customeWords = {json.dumps(spoken, ensure_ascii=False)}</script>"
@@ -292,7 +277,7 @@ def _furnish(frame: Frame) -> None:
         with ui.element("nav").classes("pages").props(f'aria-label="{t("各页")}"'):
             for entry in frame.entries:
                 here = " here" if entry.path == frame.path else ""
-                with ui.link(target=frame.link(entry.path)).classes(f"to{here}"):
+                with ui.link(target=t.to(entry.path)).classes(f"to{here}"):
                     ui.icon(entry.icon)
                     ui.label(t(entry.title))
         frame.things = ui.element("div").classes("things")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -20,8 +21,9 @@ SHOWN = 80
 class Talk:
     """The column in the middle."""
 
-    def __init__(self, page: ChatPage) -> None:
-        self._page, self._views = page, dict[int, TurnView]()
+    def __init__(self, page: ChatPage, on_act: Callable[[Turn, str, str], None]) -> None:
+        self._page, self._on_act = page, on_act
+        self._views: dict[int, TurnView] = {}
         self.turns: tuple[Turn, ...] = ()
         self._chat, self._shown = "", SHOWN
         self._waiting: list[TurnView] = []
@@ -33,6 +35,8 @@ class Talk:
             self._list = ui.element("div").classes("turns")
             self._behind = ui.element("div").classes("turns")
         self._for: tuple[str, ...] | None = None
+        self._drawn: dict[int, tuple[object, ...]] = {}
+        """Turn → what it was drawn of last: while one is written, the others are left alone."""
 
     def show(self, chat: Chat, *, busy: bool, waiting: list[str], ahead: int = 0) -> None:
         """The conversation as it is now; what is shown already is changed, not drawn anew."""
@@ -44,16 +48,22 @@ class Talk:
         wanted = [turn.id for turn in seen]
         for number in set(self._views) - set(wanted):
             self._views.pop(number).delete()
+            self._drawn.pop(number, None)
         if list(self._views)[: len(wanted)] != wanted[: len(self._views)]:
             self._list.clear()
             self._views.clear()
+            self._drawn.clear()
         for turn in seen:
             if turn.id not in self._views:
                 with self._list:
                     self._views[turn.id] = TurnView(
-                        turn.id, functools.partial(self._act, turn.id)
+                        turn.id, functools.partial(self.act, turn.id)
                     ).mark("mine" if turn.by_user else "theirs", f"turn-{turn.id}")
-            self._draw(turn, last=turn is seen[-1], busy=busy, ahead=ahead)
+            last = turn is seen[-1]
+            state = (turn, last, busy, ahead, self._page.scene.candidates)
+            if self._drawn.get(turn.id) != state:
+                self._drawn[turn.id] = state
+                self._draw(turn, last=last, busy=busy, ahead=ahead)
         self._show_waiting(waiting)
         self._invite(not chat.turns and not busy)
 
@@ -108,10 +118,11 @@ class Talk:
                 )
                 self._waiting.append(view)
 
-    def _act(self, number: int, what: str, text: str) -> None:
+    def act(self, number: int, what: str, text: str) -> None:
+        """Something is to be done with one of the turns."""
         turn = next((one for one in self.turns if one.id == number), None)
         if turn is not None:
-            self._page.act(turn, what, text)
+            self._on_act(turn, what, text)
 
     def reopen(self, number: int, draft: str) -> None:
         """A change that was refused can be worked on further."""

@@ -12,7 +12,6 @@ from typing import Any
 from nicegui import ui
 
 from ..apps.training.run import TrainingRun
-from ..errors import CustomeError
 from .shell import Frame, Shell, Words
 
 REFRESH_S = 2.0
@@ -144,11 +143,7 @@ class TrainingPage:
         self._frame.tell(self._t("已请它停下：做完手上这一步就存盘"))
 
     def _go_on(self) -> None:
-        try:
-            self._run.resume()
-        except CustomeError as error:
-            self._frame.warn(error)
-            return
+        self._run.resume()
         self._frame.tell(self._t("接着训练了，日志在 train.log"))
         self.refresh()
 

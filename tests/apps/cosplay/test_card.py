@@ -12,7 +12,7 @@ import pytest
 from custome.apps.cosplay.card import Card, dump_card, filled, read_card, write_json, write_png
 from custome.apps.cosplay.lorebook import Entry, Lorebook
 from custome.errors import DataError, InputError
-from custome.webui.portrait import seal_png, thumbnail
+from custome.webui.seal import seal_png, thumbnail
 
 BOOK = Lorebook(
     name="东门志",

@@ -272,7 +272,9 @@ def _furnish(frame: Frame) -> None:
     with ui.header().classes("top"):
         frame.icon_button("menu", t("列表"), lambda: frame.left.toggle()).mark("menu")
         frame.title = ui.element("div").classes("title")
-    frame.left = ui.left_drawer(bordered=True).classes("left").props(":width=300")
+    # Quasar opens it where there is room. NiceGUI's own way asks the browser, and fails where that is slow to answer.
+    frame.left = ui.left_drawer(value=False, bordered=True).classes("left")
+    frame.left.props("show-if-above :width=300")
     with frame.left:
         with ui.element("nav").classes("pages").props(f'aria-label="{t("各页")}"'):
             for entry in frame.entries:

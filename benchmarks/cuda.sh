@@ -5,7 +5,7 @@
 #     bash benchmarks/cuda.sh             on the machine with the card: the tests marked cuda, then benchmarks/card.py
 #     bash benchmarks/cuda.sh --dry-run   the same on a CPU with tiny shapes
 #
-# The other machine needs Python 3.12 with torch, transformers, accelerate, peft and pytest. The tables go to $OUT (or reports/).
+# The other machine needs Python 3.12 with torch, transformers, accelerate, peft, jinja2, rich and pytest. The tables go to $OUT (or reports/).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -16,8 +16,9 @@ if [ "${1:-}" = wheels ]; then
     platforms=$(for n in 1 2010 2014 _2_17_x86_64 _2_24_x86_64 _2_27_x86_64 _2_28_x86_64; do
         case $n in _*) echo "--platform manylinux$n" ;; *) echo "--platform manylinux${n}_x86_64" ;; esac
     done)
-    # shellcheck disable=SC2086
-    exec "$PYTHON" -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 --implementation cp $platforms -d .whl $WHEELS
+    download="$PYTHON -m pip download -q --only-binary=:all: --python-version 3.12 --implementation cp $platforms -d .whl -c constraints.txt"
+    $download --no-deps $WHEELS
+    exec $download pydantic  # with what it needs: its core has to be of the very version it names
 fi
 
 if [ -d .whl ] && [ "${1:-}" != --dry-run ]; then

@@ -15,7 +15,7 @@ from nicegui.testing import User
 from nicegui.testing.general import prepare_simulation
 from nicegui.testing.user import User as SimulatedUser
 
-from custome.apps.context import AppContext
+from custome.apps.context import AppContext, Work
 from custome.apps.cosplay.card import Card
 from custome.apps.cosplay.own_cards import OwnCards
 from custome.conversations.store import Store
@@ -26,6 +26,7 @@ from custome.types import Character
 from custome.webui.chat_app import add_pages
 from custome.webui.elements import Composer, TurnView
 from custome.webui.shell import OWNER, Shell
+from custome.webui.workshop_page import add_pages as add_workshop
 
 OWN = "0123456789abcdef0123456789abcdef"
 LONG = "此事容吾细细思之，" * 12
@@ -124,6 +125,8 @@ class Site:
         self.models = [ServedModel(name="三国", engine=self.engine, people=PEOPLE)]
         self.allowed: Callable[[str, str], bool] | None = None
         self.progress: Callable[[], str] | None = None
+        self.workplace = folder
+        self.served: list[Path] = []
         self.given_back: list[str] = []
         self.new_user: Callable[..., SimulatedUser]
 
@@ -136,10 +139,13 @@ class Site:
             hosted=lambda: self.models,
             store=lambda: self.store,
             allowed=self.allowed,
-            progress=self.progress,
+            work=[Work(progress=self.progress, stop=lambda: None)] if self.progress else [],
+            workplace=self.workplace,
+            serve_run=self.served.append,
         )
         shell = Shell(server, context)
         add_pages(shell)
+        add_workshop(shell)
         core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
         wrong: list[Exception] = []
         core.app.on_exception(lambda error: isinstance(error, CustomeError) or wrong.append(error))

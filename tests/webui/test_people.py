@@ -68,6 +68,10 @@ async def test_a_card_comes_in_is_read_and_goes_out(people, site, form):
     await bring(people, f"card.{form}", data)
     assert people.sees("王掌柜 来了") and people.sees("<b>开</b>客栈的你，爱算账。")
     assert people.sees("世界书：1 条") and people.sees("客栈在东门外。")
+    (words,) = people.user.find(marker="try_words").elements
+    with people.user:
+        words.set_value("今晚住客栈吗")
+    assert people.sees("说到“客栈”")
     await people.click(form)
     back = read_card(people.user.download.http_responses[-1].content, "back")
     assert (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 
+from custome.apps.cosplay.memory import Memories
 from custome.apps.cosplay.scene import Scene, scene_of
 from custome.types import GenerateOptions
-from simulated_tab import OWN, Tab
+from simulated_tab import OWN, Site, Tab
 
 pytestmark = pytest.mark.anyio
 
@@ -38,6 +40,7 @@ SCENE = {
     "persona": False,
     "regex": True,
     "only_heard": False,
+    "remember": False,
     "max_history": 2,
 }
 OPTIONS = {
@@ -148,3 +151,21 @@ async def test_no_more_rounds_are_remembered_than_wanted(tab, site):
         site.engine.requests.append(None)
     read = site.engine.requests[-2].messages[0].content
     assert "头一句" not in read and "第二句" in read and "第三句" in read
+
+
+async def test_what_somebody_remembers_is_read_pinned_and_forgotten(site: Site, tab: Tab):
+    await tab.say("我叫阿宁。")
+    memories = Memories(site.store)
+    name = site.store.chats(OWN)[0].scene["people"][0]
+    assert [one.text for one in memories.of(OWN, name)] == ["我叫阿宁。"]
+    await tab.open("/")  # another conversation
+    await tab.user.should_see(f"{name}记得你说过")
+    await tab.click("pin")
+    assert memories.of(OWN, name)[0].pinned
+    await tab.click("forget_memory")
+    assert memories.of(OWN, name) == []
+    await tab.click("undo")
+    assert [one.text for one in memories.of(OWN, name)] == ["我叫阿宁。"]
+    tab.user.find(marker="new_memory").type("下周要考试").trigger("keydown.enter")
+    await asyncio.sleep(0.05)
+    assert [one.text for one in memories.of(OWN, name)] == ["我叫阿宁。", "下周要考试"]

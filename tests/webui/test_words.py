@@ -11,7 +11,7 @@ import pytest
 from nicegui.testing import User
 
 import custome.webui
-from custome.webui import people_page, shell, training_page
+from custome.webui import people_page, shell, training_page, workshop_page
 from simulated_tab import PEOPLE, Tab
 
 ROOM = Path(custome.webui.__file__).parent
@@ -24,7 +24,15 @@ def _is_words(function: ast.expr) -> bool:
 
 
 def used() -> set[str]:
-    found = {"对话", "人物", "训练", *shell.SCRIPT_WORDS.values(), *people_page.REST.values()}
+    found = {
+        "对话",
+        "人物",
+        "训练",
+        "书与模型",
+        *workshop_page.FORMATS.values(),
+        *shell.SCRIPT_WORDS.values(),
+        *people_page.REST.values(),
+    }
     found |= {label for label, _ in people_page.LINES.values()}
     found |= set(training_page._STATUS.values())
     for title, axis, names, _ in training_page._PLOTS:
@@ -62,7 +70,7 @@ def shown(user: User) -> list[str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("path", ["/en", "/en/people"])
+@pytest.mark.parametrize("path", ["/en", "/en/people", "/en/workshop"])
 async def test_an_english_page_is_english(site, path: str):
     user = Tab(site.new_user(), site).user
     await user.open(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..conversations.store import Store
 from ..engine.base import ServedModel
@@ -18,6 +19,16 @@ TERMINAL = "terminal"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Work:
+    """Work that goes on behind a server."""
+
+    progress: Callable[[], str]
+    """How far it is, in one line; '' while there is nothing to tell."""
+    stop: Callable[[], None]
+    """Called when the server goes down."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppContext:
     """A running server. Routes stand behind its keys by themselves; a page asks `allowed`."""
 
@@ -27,10 +38,20 @@ class AppContext:
     """Where conversations and things of an app are kept; opened when first asked for."""
     allowed: Callable[[str, str], bool] | None = None
     """(name, key) → may they see pages? None when everybody may."""
-    progress: Callable[[], str] | None = None
-    """How far the work behind the server is, in one line; None where there is none."""
+    work: list[Work] = field(default_factory=list)
+    """What goes on behind the server; whoever begins something adds it."""
+    workplace: Path | None = None
+    """The folder in which pages may make corpora and train; None where they may not."""
+    serve_run: Callable[[Path], None] | None = None
+    """Serves a run, in the place of one of the same name."""
+    busy: Callable[[], bool] = lambda: False
+    """Is somebody being answered now?"""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Called when the server is told to end: what lets go of open streams."""
+
+    def progress(self) -> str:
+        """How far the work behind the server is, in one line."""
+        return "　".join(filter(None, (one.progress() for one in self.work)))
 
     def model(self, name: str) -> ServedModel:
         """A model by its name.

@@ -29,15 +29,16 @@ class App:
 
 
 APPS: dict[str, App] = {
+    "cosplay": App(
+        commands={"chat": ("chat:chat", "在终端里和书中人聊天")},
+        page="chat_app:add_pages",
+    ),
     "training": App(
         commands={
             "train": ("training:train", "语料 → 运行目录（微调出的适配器、曲线、检查点）"),
             "watch": ("training:watch", "看训练：曲线、速度、内存、每次验证时的回答；停下，接着来"),
-        }
-    ),
-    "cosplay": App(
-        commands={"chat": ("chat:chat", "在终端里和书中人聊天")},
-        page="chat_app:add_pages",
+        },
+        page="workshop_page:add_pages",
     ),
 }
 

@@ -7,7 +7,6 @@ tuned people take over in the same conversations.
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +14,20 @@ from typing import TYPE_CHECKING
 from tyro.conf import Positional
 
 from .. import recipe_file
+from ..apps.training.choosing import choose_recipe, fitted_to, without_missing
 from ..config import Recipe
 from ..engine.open import EngineOptions, Opened, host_base, open_models
 from ..errors import RunError
 from ..files import write_text
-from ..model_catalog import find_model, shipped_models, shipped_name
-from ..planning.choice import Candidate, Choice, choose
+from ..model_catalog import shipped_name
 from ..reporter import ConsoleReporter
-from ..resources import catalogue, where
 from .corpus import EMBEDDED_NOVEL, build_corpus
 from .flags import parse
-from .serve import Beside, Serve, run_server, serve_run, who_may
+from .serve import Serve, run_server, serve_run, who_may
 from .training import learn, print_settings
 
 if TYPE_CHECKING:
+    from ..apps.context import Work
     from ..server.catalogue import Catalogue
 
 
@@ -66,10 +65,7 @@ def quickstart(argv: list[str]) -> int:
     run, corpus = Path(recipe.train.output_dir), recipe.corpus_folder
     reporter.stage("语料")
     build_corpus((flags.novel,), corpus, reporter)
-    if not Path(recipe.data.valid_path).is_file():  # a book too short to hold anything out
-        recipe = dataclasses.replace(
-            recipe, data=dataclasses.replace(recipe.data, valid_path="", val_set_size=0)
-        )
+    recipe = without_missing(recipe, Path())
     recipe.check()
     complete = _is_complete(recipe, run, reporter)
     if flags.serve and not complete and (recipe.data.conversations or not recipe.train.steps):
@@ -97,6 +93,8 @@ def quickstart(argv: list[str]) -> int:
 
 def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
     """The recipe for this novel and these flags; a run that was begun keeps its own."""
+    from ..models.compute import measured_rates
+
     name = "sanguo" if flags.novel == EMBEDDED_NOVEL else Path(flags.novel).stem
     folder = Path("runs") / (name + (f"-{flags.steps}steps" if flags.steps else ""))
     given = flags.model.base_model or ("" if flags.base == "auto" else flags.base)
@@ -109,70 +107,21 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
         )
         if not given or same:
             return filed
-    if not given or shipped_name(given) is not None:
-        choice = _choose(flags, given)
+    chosen = choose_recipe(
+        name, measured_rates(), base=given, minutes=flags.minutes, chatting=flags.serve
+    )
+    if chosen.why:
         reporter.note(
-            f"底座 {choice.why}" + (f"；照 --steps 只练 {flags.steps} 步" if flags.steps else "")
+            f"底座 {chosen.why}" + (f"；照 --steps 只练 {flags.steps} 步" if flags.steps else "")
         )
-        base, given, planned = choice.candidate.recipe, choice.candidate.name, choice.steps
-    else:
-        base = recipe_file.shipped_recipe("sanguo-1.5b" if follows_orders(given) else "sanguo")
-        planned = base.train.steps
-    steps = flags.steps or planned
-    talks = base.data.conversations and max(1, steps) * base.train.batch_size
-    lines = "dialogues_train" if talks else "train"
-    data = dataclasses.replace(
-        base.data,
-        corpus=f"corpus/{name}",
-        train_path=f"corpus/{name}/{lines}.jsonl",
-        conversations=talks,
-        valid_path=f"corpus/{name}/{lines.replace('train', 'valid')}.jsonl",
-    )
+    recipe = chosen.recipe
+    if flags.steps:
+        recipe = fitted_to(recipe, name, recipe.model.base_model, flags.steps)
     model = dataclasses.replace(
-        base.model, base_model=given, device=flags.model.device, load_8bit=flags.model.load_8bit
+        recipe.model, device=flags.model.device, load_8bit=flags.model.load_8bit
     )
-    train = dataclasses.replace(base.train, output_dir=str(folder), steps=steps)
-    return dataclasses.replace(base, data=data, model=model, train=train).resolved()
-
-
-def follows_orders(base_model: str) -> bool:
-    """Is a base one for conversations? By the list of known ones, else by what lies in its folder; nothing is fetched."""
-    if known := find_model(base_model):
-        return known.chat_format != "novel"
-    folder = Path(base_model).expanduser()
-    settings = folder / "tokenizer_config.json"
-    written = settings.is_file() and "chat_template" in json.loads(
-        settings.read_text(encoding="utf-8")
-    )
-    return written or (folder / "chat_template.jinja").is_file()
-
-
-def _choose(flags: Quickstart, given: str) -> Choice:
-    """Measure this machine and plan."""
-    import psutil
-
-    from ..models.compute import measured_rates
-
-    rates = measured_rates()
-    candidates = {}
-    for name, known in reversed(shipped_models().items()):
-        if given and name != shipped_name(given):
-            continue
-        path, parts = where(name), sum(wheel.bytes for wheel in catalogue()[name].wheels)
-        size = path.stat().st_size if path.is_file() else parts
-        recipe = recipe_file.shipped_recipe(known.recipe)
-        candidates[name] = Candidate(name=name, shape=known.shape, file_bytes=size, recipe=recipe)
-    if not given:
-        # Its replies have not been measured yet, and its everyday Chinese is poorer than its size suggests.
-        candidates.pop("qwen2.5-coder-0.5b")
-    return choose(
-        candidates,
-        memory_bytes=psutil.virtual_memory().available,
-        rate=rates.of(rates.faster),
-        kind=rates.faster,
-        minutes=flags.minutes,
-        chatting=flags.serve,
-    )
+    train = dataclasses.replace(recipe.train, output_dir=str(folder))
+    return dataclasses.replace(recipe, model=model, train=train).resolved()
 
 
 def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> int:
@@ -186,7 +135,8 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
     hosted = host_base(recipe.model, run.name, corpus, reporter)
     serve = Serve(host=flags.host, port=flags.port, model=flags.model)
 
-    def begin(served: Catalogue) -> Beside:
+    def begin(served: Catalogue) -> Work:
+        from ..apps.context import Work
         from ..apps.training.behind import TrainingBehind
 
         if not (run / "run.json").is_file():
@@ -196,7 +146,7 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
             served.replace(open_models([str(run)], flags.model, ConsoleReporter()).hosted[0])
 
         behind = TrainingBehind(run, steps=recipe.train.steps, busy=served.busy, done=take_over)
-        return Beside(progress=behind.progress, stop=behind.stop)
+        return Work(progress=behind.progress, stop=behind.stop)
 
     doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
     return run_server(

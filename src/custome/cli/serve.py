@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from ..apps.context import Work
     from ..server.auth import KeyAuth
     from ..server.catalogue import Catalogue
     from ..webui.shell import Shell
@@ -41,13 +42,15 @@ class Serve:
     """聊天页和 OpenAI 兼容的 API，一个进程；几个运行目录一起服务。"""
 
     runs: Positional[tuple[str, ...]] = ()
-    """运行目录，如 runs/sanguo runs/shuihu；目录名就是模型名，人物是 sanguo:诸葛亮。"""
+    """运行目录，如 runs/sanguo runs/shuihu；目录名就是模型名，人物是 sanguo:诸葛亮。一个都不给：打开页面，在那里带书来做。"""
     host: str = "127.0.0.1"
     """监听地址；默认只有本机能访问。对外要先有密钥：custome keys add 名字。"""
     port: int | None = None
     """端口；默认从 7860 起找一个空闲的。"""
     page: bool = True
     """开聊天页；--no-page 只要 API，省八十兆内存。"""
+    workshop: Literal["auto", "on", "off"] = "auto"
+    """页面上能不能做语料、训练、导出（写进现在这个目录）；auto：只有本机能访问时能。"""
     share: bool = False
     """上一版借 Gradio 的公网隧道；现在没有了，会说用什么代替。"""
     keys: str = ""
@@ -74,7 +77,10 @@ def run_flags(flags: Serve) -> int:
     from ..ports import free_port
 
     port = free_port(flags.host, flags.port)
-    opened = open_models(flags.runs, flags.model, ConsoleReporter())
+    if not flags.runs and flags.model.engine != "remote" and flags.page and _may_make(flags):
+        opened = Opened(hosted=[])  # the page has a workshop, where the first one is made
+    else:
+        opened = open_models(flags.runs, flags.model, ConsoleReporter())
     return run_server(opened, doorkeeper, flags, port)
 
 
@@ -114,22 +120,12 @@ def page_check(doorkeeper: KeyAuth) -> Callable[[str, str], bool] | None:
     return None if doorkeeper.open else lambda _, key: doorkeeper.find(key) is not None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Beside:
-    """Work that goes on behind a server."""
-
-    progress: Callable[[], str]
-    """How far it is, in one line."""
-    stop: Callable[[], None]
-    """Called when the server goes down."""
-
-
 def run_server(
     opened: Opened,
     doorkeeper: KeyAuth,
     flags: Serve,
     port: int,
-    begin: Callable[[Catalogue], Beside] | None = None,
+    begin: Callable[[Catalogue], Work] | None = None,
 ) -> int:
     """Serve until Ctrl-C.
 
@@ -142,12 +138,18 @@ def run_server(
     from ..server.catalogue import Catalogue
 
     catalogue = Catalogue(opened.hosted, open_run=opened.open_run, most_waiting=flags.most_waiting)
-    beside: list[Beside] = []
+
+    def serve_one(run: Path) -> None:
+        model = EngineOptions() if flags.model.engine == "remote" else flags.model
+        catalogue.replace(open_models([str(run)], model, ConsoleReporter()).hosted[0])
+
     context = AppContext(
         hosted=catalogue.hosted,
         store=functools.cache(lambda: open_store(flags.chats)),
         allowed=page_check(doorkeeper),
-        progress=(lambda: beside[0].progress() if beside else "") if begin else None,
+        workplace=Path.cwd() if _may_make(flags) else None,
+        serve_run=serve_one,
+        busy=catalogue.busy,
     )
     app = create_app(
         catalogue,
@@ -169,20 +171,26 @@ def run_server(
     )
     try:
         if begin is not None:
-            beside.append(begin(catalogue))
+            context.work.append(begin(catalogue))
         with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
             server.run()
     finally:
-        for one in beside:
+        for one in context.work:
             one.stop()
     return 0
+
+
+def _may_make(flags: Serve) -> bool:
+    """May pages build corpora and train? A key to talk is no key to this computer, so only from here, or when asked for."""
+    return flags.workshop == "on" or (flags.workshop == "auto" and flags.host in LOOPBACK)
 
 
 def _say_where(flags: Serve, port: int, names: list[str], is_open: bool) -> None:
     shown = f"[{flags.host}]" if ":" in flags.host else flags.host
     what = "聊天页已打开" if flags.page else "API 已打开"
     address = f"http://{shown}:{port}/"
-    print(f"{what}：{address}　API：{address}v1　模型：{'、'.join(names)}", flush=True)
+    served = "、".join(names) or "还没有；在页面上带一本书来"
+    print(f"{what}：{address}　API：{address}v1　模型：{served}", flush=True)
     if flags.host not in LOOPBACK and is_open:
         print("注意：这个地址不只本机可见，没有密钥，谁都能用", flush=True)
     print("按 Ctrl-C 结束", flush=True)

@@ -43,6 +43,9 @@ class Choice:
     steps: int
     """0: it is played untuned."""
     why: str
+    seconds: float = 0.0
+    """What training is to take."""
+    peak_bytes: float = 0.0
 
 
 def choose(
@@ -84,9 +87,15 @@ def choose(
         if steps < FEWEST:
             why = f"{minutes:.0f} 分钟只够 {max(0, steps)} 步（每步约 {step_s:.0f} 秒），少于 {FEWEST} 步学不到什么，就用没微调的"
             return Choice(candidate=one, steps=0, why="；".join([*reasons, f"{name}：{why}"]))
-        spent = (steps * step_s + ASIDE_S) / 60
-        why = f"空闲内存 {memory_bytes / 1e9:.0f} GB，{kind} 矩阵速度 {rate:.0f} GFLOP/s：练 {steps} 步，约 {spent:.0f} 分钟"
-        return Choice(candidate=one, steps=steps, why="；".join([*reasons, f"{name}：{why}"]))
+        seconds = steps * step_s + ASIDE_S
+        why = f"空闲内存 {memory_bytes / 1e9:.0f} GB，{kind} 矩阵速度 {rate:.0f} GFLOP/s：练 {steps} 步，约 {seconds / 60:.0f} 分钟"
+        return Choice(
+            candidate=one,
+            steps=steps,
+            why="；".join([*reasons, f"{name}：{why}"]),
+            seconds=seconds,
+            peak_bytes=_training_bytes(one, kind),
+        )
     smallest = list(candidates.values())[-1]
     return Choice(candidate=smallest, steps=0, why="；".join(reasons))
 

@@ -16,6 +16,7 @@ from ..apps.cosplay.prompt import GUEST
 from ..apps.cosplay.scene import Scene
 from ..conversations.budget import Prompt
 from ..types import GenerateOptions
+from .chat_memory import PeoplesMemory
 from .elements import Slider
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ class Settings:
                 t("各人只记得自己听到的"),
                 t("不在场时说的话，他不知道；关掉就什么都知道"),
             )
+            self._switch(
+                "remember",
+                t("记得别的对话里你说过的自己的事"),
+                t("原话，一字不改；可以改、钉住、忘掉"),
+            )
+            self.peoples_memory = PeoplesMemory(self._page)
             self._text("note", t("作者注"), t("紧挨着最后一句给模型看"), lines=2)
             self._text("summary", t("前情提要"), t("放不下的旧话会自动归到这里；可以改"), lines=4)
             ui.button(t("整理前情"), on_click=self._digest).props("outline no-caps").mark("digest")
@@ -255,9 +262,11 @@ class Settings:
         finally:
             self._taking = False
         self._draw_options()
+        self.peoples_memory.refresh()
 
     def take_summary(self, text: str) -> None:
-        """A summary that was made meanwhile, unless somebody is writing one."""
+        """A summary that was made meanwhile, unless somebody is writing one; what is remembered since as well."""
+        self.peoples_memory.refresh()
         if text != self.scene.summary:
             self.take(replace(self.scene, summary=text))
 

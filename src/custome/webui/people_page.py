@@ -11,7 +11,7 @@ from nicegui import events, ui
 
 from ..apps.context import LARGEST_FILE
 from ..apps.cosplay.card import Card, card_from, dump_card, read_card, write_json, write_png
-from ..apps.cosplay.lorebook import Entry, Lorebook
+from ..apps.cosplay.lorebook import Entry, Lorebook, recall
 from ..apps.cosplay.png import SIGNATURE
 from ..apps.cosplay.service import ConversationService
 from ..apps.cosplay.writing import Tab
@@ -161,6 +161,23 @@ class PeoplePage:
                 keys = t("总在") if entry.constant else "、".join(entry.keys)
                 ui.label(keys if entry.enabled else f"{keys}（{t('关着')}）").classes("label")
                 ui.label(entry.content).classes("text")
+            self._try_book(card)
+
+    def _try_book(self, card: Card) -> None:
+        """What a sentence would bring to mind, and why."""
+        t, book = self.t, card.book
+        assert book is not None
+
+        def look() -> None:
+            fired.clear()
+            with fired:
+                for one in recall(book, [str(words.value or "")]):
+                    name = one.entry.name or "、".join(one.entry.keys)
+                    ui.label(f"{name}：{one.why}").classes("hint").mark("why")
+
+        words = ui.input(t("试一句：说到这个，他会想起什么"), on_change=look)
+        words.props("outlined dense debounce=300").mark("try_words")
+        fired = ui.element("div")
 
     # -- cards in and out --------------------------------------------------------------------------------------------
 

@@ -14,11 +14,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Form
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from nicegui import core, ui
 from starlette.requests import Request
 
@@ -176,6 +183,19 @@ class Shell:
             response_timeout=15,
         )(show)
 
+    def document(self, path: str, make: Callable[[Request], Path]) -> None:
+        """A file to be read in the browser, behind the same key; what the user can mend is told in words."""
+
+        async def show(request: Request) -> Response:
+            if not self._has_key(request):
+                return RedirectResponse("/login", status_code=303)
+            try:
+                return FileResponse(await asyncio.to_thread(make, request))
+            except CustomeError as error:
+                return PlainTextResponse(f"{error.message}。{error.hint}", status_code=404)
+
+        self.server.add_api_route(path, show, include_in_schema=False, response_model=None)
+
     # -- who comes in ------------------------------------------------------------------------------------------------
 
     def _turned_away(self, request: Request, words: Words) -> Response | None:
@@ -283,8 +303,7 @@ def _furnish(frame: Frame) -> None:
                     ui.icon(entry.icon)
                     ui.label(t(entry.title))
         frame.things = ui.element("div").classes("things")
-    if frame.context.progress is not None:
-        _tell_progress(frame)
+    _tell_progress(frame)
     _foot(frame, dark)
 
 
@@ -292,7 +311,7 @@ def _tell_progress(frame: Frame) -> None:
     line = ui.label("").classes("behind").mark("behind")
 
     def tell() -> None:
-        text = frame.context.progress() if frame.context.progress else ""
+        text = frame.context.progress()
         line.set_text(text)
         line.set_visibility(bool(text))
 

@@ -6,7 +6,7 @@ again and opened twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
@@ -28,6 +28,11 @@ _PLOTS: tuple[tuple[str, str, Mapping[str, str], float], ...] = (
 """Title, name of the axis, series and their names, factor."""
 
 Series = dict[str, list[tuple[int, float]]]
+
+
+def state(run: TrainingRun, t: Words) -> str:
+    """Status and progress in a few words."""
+    return headline(run, run.series(), t)
 
 
 def headline(run: TrainingRun, series: Series, t: Words) -> str:
@@ -60,10 +65,17 @@ def sample_rows(samples: Sequence[dict[str, Any]]) -> list[tuple[int, str, str, 
 
 
 class TrainingPage:
-    """One tab on the page of a run."""
+    """One tab on the page of a run.
 
-    def __init__(self, frame: Frame, run: TrainingRun) -> None:
+    Args:
+        go_on: goes on with it; by itself it does so in a process that outlives this one.
+    """
+
+    def __init__(
+        self, frame: Frame, run: TrainingRun, go_on: Callable[[], None] | None = None
+    ) -> None:
         self._frame, self._run, self._t = frame, run, frame.words
+        self._resume_run = go_on or run.resume
         self._charts: dict[str, Any] = {}
         self._seen: tuple[int, int] = (-1, -1)
         t = self._t
@@ -143,7 +155,7 @@ class TrainingPage:
         self._frame.tell(self._t("已请它停下：做完手上这一步就存盘"))
 
     def _go_on(self) -> None:
-        self._run.resume()
+        self._resume_run()
         self._frame.tell(self._t("接着训练了，日志在 train.log"))
         self.refresh()
 

@@ -54,6 +54,8 @@ class Setting:
     """Author's note: said to the model right before the last turn."""
     summary: str = ""
     """What happened before the turns that are still told."""
+    memories: tuple[str, ...] = ()
+    """What the user said of themselves in other conversations, word for word."""
     system_text: str = ""
     """What a client's system messages say, beside the persona."""
     as_of: int | None = None
@@ -97,6 +99,7 @@ def write_prompt(
     writer = _Writer(engine=engine, card=card, setting=setting, room=room, novel=novel, user=user)
     writer.who(said, book or card.book or Lorebook())
     examples = writer.own_lines(said, lines)
+    writer.memories()
     writer.add("前情", setting.summary)
     head = [part.text for part in writer.parts]
     notes = writer.notes()
@@ -180,6 +183,13 @@ class _Writer:
             why = f"第{line.chapter}回，答“{line.asked[-20:]}”"
             self.add("本人的话", own_line(card, line.text, self.novel), why)
         return shown
+
+    def memories(self) -> None:
+        """What they remember of the user. Behind the person's own lines: it changes, and they are read once."""
+        said = "".join(f"“{text}”" for text in self.setting.memories)
+        if said:
+            told = f"{self.user}曾曰：{said}" if self.novel else f"{self.user}以前说过：{said}"
+            self.add("记得", told, "别的对话里说的")
 
     def _examples(self) -> None:
         room = self.room // EXAMPLES_SHARE

@@ -36,6 +36,8 @@ class Scene:
     """Earlier rounds, a question with its replies, that the model is shown; 0 for as many as fit."""
     only_heard: bool = True
     """Each person remembers the turns at which they were there, and no others."""
+    remember: bool = True
+    """Each person remembers what the user said of themselves in other conversations."""
     contrast_strength: float = Setting.contrast_strength
     strength: float = Setting.strength
 

@@ -17,12 +17,13 @@ from ...errors import CustomeError, InputError
 from ...types import GenerateOptions
 from .card import Card, filled
 from .casting import open_company
+from .memory import Memories
 from .own_cards import OwnCards
 from .prompt import GUEST, Said, names_who_answers
 from .responder import Responder
 from .scene import Scene, kept_scene
 from .summing import keep_made
-from .writing import Grown, Tab, Writer, as_prose, known_to, said_of
+from .writing import Grown, Tab, Writer, as_prose, known_to, remembering, said_of
 
 LONGEST = 2_000
 """Characters one may say at once."""
@@ -41,6 +42,7 @@ class ConversationService:
     def __init__(self, hosted: Callable[[], Sequence[ServedModel]], store: Store) -> None:
         self._hosted, self.store = hosted, store
         self.cards, self.running = OwnCards(store), Running()
+        self.memories = Memories(store)
 
     # -- who there is ------------------------------------------------------------------------------------------------
 
@@ -111,6 +113,8 @@ class ConversationService:
                         last = grown.chat.turns[-1]
                         answered = answered or bool(not last.by_user and last.text)
                         yield tab, grown
+                if answered and scene.remember and scene.as_speech:
+                    self.memories.notice(tab.owner, scene.people, words, tab.chat)
             except Exception:
                 if not answered:  # nobody said anything: as if it had not been asked
                     self.store.take_back(tab.chat, tab.owner, asked)
@@ -308,6 +312,7 @@ class ConversationService:
             return Prompt(request=request, parts=(part,) if text else ())
         name = responder.next_speaker(scene.people, said, scene.order)
         heard, setting = known_to(name, chat.turns, scene, chat.summary)
+        setting = remembering(setting, self.store, tab, name, scene, responder)
         return responder.prompt(name, [*heard, *mine], setting, options)
 
     def import_card(self, tab: Tab, card: Card, portrait: str = "", picture: bytes = b"") -> None:

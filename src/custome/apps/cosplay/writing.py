@@ -12,6 +12,7 @@ from ...conversations.store import Store
 from ...engine.base import Cancel, OnPiece, stream_of
 from ...models.normalisation import normalise
 from ...types import GenerateOptions, Message, Reply, Request
+from .memory import Memories
 from .prompt import Said, Setting, names_who_answers
 from .responder import Responder, Spoken
 from .scene import Scene
@@ -69,7 +70,7 @@ class Writer:
         """
         chat = self._chat()
         turns = [one for one in chat.turns if into is None or one.id != into[0]]
-        said, setting = known_to(name, turns, self.scene, chat.summary)
+        said, setting = self._known_to(name, turns, chat.summary)
         turn, number = into or (self._new_turn(name), 0)
         spoken: list[Spoken] = []
         # Of several candidates the first is not always the one that is chosen: nothing is shown before.
@@ -101,7 +102,7 @@ class Writer:
     def go_on(self, last: Turn) -> Iterator[Grown]:
         """More of the last reply."""
         chat = self._chat()
-        said, setting = known_to(last.name, chat.turns, self.scene, chat.summary)
+        said, setting = self._known_to(last.name, chat.turns, chat.summary)
 
         def write(on_piece: OnPiece) -> Reply:
             return self.responder.go_on(
@@ -114,6 +115,12 @@ class Writer:
             )
 
         yield from self._written(last.id, last.chosen, last.text, write)
+
+    def _known_to(
+        self, name: str, turns: Sequence[Turn], summary: Summary
+    ) -> tuple[list[Said], Setting]:
+        said, setting = known_to(name, turns, self.scene, summary)
+        return said, remembering(setting, self.store, self.tab, name, self.scene, self.responder)
 
     def _written(
         self, turn: int, number: int, head: str, write: Callable[[OnPiece], Reply]
@@ -188,6 +195,16 @@ def known_to(
     told = not missed & {one.id for one in turns[: summary.turns]} or summary.by_user
     setting = scene.setting if told else replace(scene.setting, summary="")
     return _last_rounds(said_of(heard), scene.max_history), setting
+
+
+def remembering(
+    setting: Setting, store: Store, tab: Tab, name: str, scene: Scene, responder: Responder
+) -> Setting:
+    """A setting with what somebody remembers of other conversations."""
+    if not (scene.remember and name):
+        return setting
+    count = responder.engine.count_tokens
+    return replace(setting, memories=Memories(store).told(tab.owner, name, tab.chat, count))
 
 
 def _last_rounds(said: list[Said], rounds: int) -> list[Said]:

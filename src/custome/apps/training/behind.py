@@ -33,12 +33,20 @@ class TrainingBehind:
         busy: is somebody being answered now?
         steps: of the whole run.
         done: called once, on a thread of its own, when the run is complete.
+        place: where the recipe's relative paths start from, if not here.
     """
 
     def __init__(
-        self, folder: Path, *, steps: int, busy: Callable[[], bool], done: Callable[[], None]
+        self,
+        folder: Path,
+        *,
+        steps: int,
+        busy: Callable[[], bool],
+        done: Callable[[], None],
+        place: Path | None = None,
     ) -> None:
         self._folder, self._steps, self._busy, self._done = folder, steps, busy, done
+        self._place = place
         self._ended = threading.Event()
         self._failed = ""
         self._waits = False
@@ -65,11 +73,17 @@ class TrainingBehind:
             "custome",
             "train",
             "--recipe",
-            str(folder / "recipe.yaml"),
+            str((folder / "recipe.yaml").resolve()),
         ]
         command += ["--resume"] if has_run(folder) else []
         with (folder / LOG_FILE).open("ab") as log:
-            return psutil.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            return psutil.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self._place
+            )
+
+    def running(self) -> bool:
+        """Neither complete nor stopped."""
+        return not self._ended.is_set()
 
     def progress(self) -> str:
         """How far it is, in one line; '' once it is over."""

@@ -172,9 +172,12 @@ class TokenChoice:
     """A token of a reply and what else could have stood there."""
 
     token: str
+    """Its text; of a character that has several tokens it is the last one's."""
     logprob: float
-    alternatives: tuple[tuple[str, float], ...] = ()
-    """Likeliest tokens with their log probabilities, the likeliest first."""
+    data: bytes
+    """Its own bytes in UTF-8, half a character's too; none where they are not known."""
+    alternatives: tuple[TokenChoice, ...] = ()
+    """Likeliest tokens, the likeliest first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,6 +113,17 @@ def test_a_card_comes_in_and_speaks_first(typed, tmp_path: Path):
 def test_they_take_turns(typed):
     _, _, engine = typed("/在场 曹操 刘备", "/谁来答 轮流", "一", "二", "三")
     assert [request.speaker for request in engine.requests] == ["曹操", "刘备", "曹操"]
+
+
+def test_on_a_terminal_lines_begin_and_end_as_in_a_book(typed, monkeypatch: pytest.MonkeyPatch):
+    reply = "吾有一计，可取荆州，诸君且听。“兵不厌诈”也。"
+    as_it_is, _, _ = typed("问", replies=(reply,))
+    assert f"曹操：“{reply}”\n" in as_it_is
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown, _, _ = typed("问", "/重试", "/上一版", replies=(reply,))
+    lines = ["曹操：“吾有一计，可", "取荆州，诸君且听。", "“兵不厌诈”也。”"]
+    assert shown.count("\n".join(lines)) == 3
 
 
 def test_a_name_mistyped_is_said_before_a_model_is_loaded(

@@ -99,6 +99,42 @@ def test_pieces_grow_into_the_reply(engines):
     assert texts[-1] == reply.text and reply.finish_reason == "stop"
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"stop": ("送到",)},
+        {"stop": ("送x", "之y")},
+        {"max_new_tokens": 5},
+        {"stop": ("送x",), "max_new_tokens": 6},
+        {"grammar": 'root ::= "猫龘😀‘是’。"'},
+        {"grammar": 'root ::= "猫龘😀"', "max_new_tokens": 3},
+        {"do_sample": True, "temperature": 20.0, "top_k": 0, "top_p": 1.0, "seed": 2},
+    ],
+)
+@pytest.mark.parametrize("request_", [ask("粮草"), Request(text="粮草何在？张三曰：")])
+def test_tokens_are_those_of_the_text(engines, request_: Request, more: dict):
+    pieces: list[Piece] = []
+    options = replace(GREEDY, logprobs=1, **more)
+    reply = engines["east"].run(request_, options, pieces.append)
+    assert engines["east"].run(request_, replace(options, logprobs=None)).text == reply.text
+    told = [token for piece in pieces for token in piece.tokens]
+    assert "".join(token.token for token in told) == reply.text == pieces[-1].text
+    assert b"".join(token.data for token in told) == reply.text.encode()
+    if not more:  # greedy takes the likeliest, each with its own probability
+        assert [token.alternatives[0].token for token in told] == list(reply.text)
+        assert all(token.alternatives[0].logprob == token.logprob for token in told)
+
+
+def test_a_token_held_back_keeps_its_own_probability(engines):
+    def told(*stop: str) -> list[tuple[str, float]]:
+        options = replace(GREEDY, logprobs=0, seed=1, stop=stop)
+        stream = engines["east"].stream(ask("粮草"), options)
+        return [(token.token, token.logprob) for piece in stream for token in piece.tokens]
+
+    assert told("送x", "到南x") == told()
+
+
 def test_a_cancel_ends_it_at_once(engines):
     cancel = Cancel()
     reply = engines["east"].run(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,7 +17,7 @@ from custome.engine.remote import RemoteEngine
 from custome.errors import BusyError, EngineError, InputError, LengthError
 from custome.models import gguf_cache
 from custome.reporter import NullReporter
-from custome.types import GenerateOptions, Message, Request
+from custome.types import GenerateOptions, Message, Piece, Request
 from llama_server import Llama
 
 ASK = Request(messages=(Message(role="user", content="粮草何在？"),), speaker="张三")
@@ -138,3 +140,80 @@ def test_it_stops_when_nobody_reads(engine):
         cancel,
     )
     assert reply.finish_reason == "cancelled"
+
+
+@pytest.mark.parametrize("stop", [(), ("送到",), ("送x",)])
+def test_tokens_are_those_of_the_text(engine, stop: tuple[str, ...]):
+    pieces: list[Piece] = []
+    reply = engine.run(ASK, replace(GREEDY, logprobs=1, stop=stop), pieces.append)
+    assert reply.text == engine.run(ASK, replace(GREEDY, stop=stop)).text
+    told = [token for piece in pieces for token in piece.tokens]
+    assert "".join(token.token for token in told) == reply.text == pieces[-1].text
+    assert all(token.alternatives for token in told)
+
+
+def answering(*choices: dict) -> RemoteEngine:
+    """A server that streams these."""
+    data = [f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in choices]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text="".join(data)))
+    return RemoteEngine("http://x/v1", "m", transport=transport)
+
+
+def piece_of(text: str, *tokens: tuple[str, list[int] | None]) -> dict:
+    content = [
+        {
+            "token": token,
+            "bytes": data,
+            "logprob": -1.0,
+            "top_logprobs": [{"token": "\ufffd", "bytes": [233], "logprob": -0.5}],
+        }
+        for token, data in tokens
+    ]
+    return {"delta": {"content": text}, "logprobs": {"content": content}, "finish_reason": None}
+
+
+STOP = {"delta": {}, "finish_reason": "stop"}
+
+
+def test_half_a_character_keeps_its_bytes_and_what_is_not_shown_goes():
+    """As vLLM reports: text comes after its tokens, and the tokens of a stop string are there."""
+    remote = answering(
+        piece_of("", ("“", [226, 128, 156]), ("\\xe9\\xbe", [233, 190])),
+        piece_of("“龘", ("\\x98", [152]), ("好。", None)),
+        piece_of("好", ("<|im_end|>", [])),
+        STOP,
+    )
+    pieces: list[Piece] = []
+    reply = remote.run(ASK, replace(GREEDY, logprobs=1), pieces.append)
+    told = [token for piece in pieces for token in piece.tokens]
+    assert reply.text == "“龘好" == pieces[-1].text
+    assert [(token.token, token.data) for token in told] == [
+        ("“", b"\xe2\x80\x9c"),
+        ("", b"\xe9\xbe"),
+        ("龘", b"\x98"),
+        ("好", "好".encode()),
+    ]
+    assert told[0].alternatives[0].data == b"\xe9"
+
+
+def test_half_a_character_of_completions_and_a_text_that_looks_like_one():
+    half = "bytes:\\xe9\\xbe\\x98"
+    lists = {
+        "tokens": [half, "bytes:x"],
+        "token_logprobs": [-1.0, -2.0],
+        "top_logprobs": [{half: -1.0}, None],
+    }
+    remote = answering({"text": "龘bytes:x", "logprobs": lists, "finish_reason": "stop"})
+    pieces: list[Piece] = []
+    remote.run(Request(text="问"), replace(GREEDY, logprobs=1), pieces.append)
+    told = [token for piece in pieces for token in piece.tokens]
+    assert [token.token for token in told] == ["龘", "bytes:x"]
+    assert told[0].alternatives[0].data == "龘".encode() and not told[1].alternatives
+
+
+def test_a_server_that_ignores_them_is_told_of():
+    remote = answering({"delta": {"content": "好。"}, "finish_reason": None}, STOP)
+    seen: list[Piece] = []
+    with pytest.raises(InputError, match="logprobs"):
+        remote.run(ASK, replace(GREEDY, logprobs=1), seen.append)
+    assert not seen and remote.run(ASK, GREEDY).text == "好。"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from ..apps.cosplay.writing import Grown, Tab
 from ..conversations.records import ChatInfo
 from ..errors import CustomeError, InputError
 from ..files import read_bytes, read_text, write_text
+from ..report.line_breaks import LineBreaks, broken
 from ..types import GenerateOptions
 
 HELP = (
@@ -91,7 +93,7 @@ class Terminal:
             self.scene = replace(self.scene, note=rest)
         elif command == "/前情":
             self.scene = replace(self.scene, summary=rest or self.scene.summary)
-            print(self.scene.summary or "还没有前情")
+            _tell(self.scene.summary or "还没有前情")
         else:
             return False
         return True
@@ -147,14 +149,14 @@ class Terminal:
             self._show(self.play.go_on(tab, key, self.model, self.scene, self.options))
         elif command == "/替我说":
             words = list(self.play.for_user(tab, key, self.model, self.scene, self.options))[-1]
-            print(f"{self.scene.user or GUEST}> {words}")
+            _tell(f"{self.scene.user or GUEST}> {words}")
             self._show(self._said(words))
         elif command in ("/上一版", "/下一版") and last:
             store.choose(
                 tab.chat, TERMINAL, last.id, last.chosen + (1 if command == "/下一版" else -1)
             )
             now = self.play.chat(tab).turns[-1]
-            print(f"{now.name}：“{now.text}”（第 {now.chosen + 1}/{len(now.versions)} 版）")
+            _tell(f"{now.name}：“{now.text}”（第 {now.chosen + 1}/{len(now.versions)} 版）")
         elif command == "/改" and last and rest:
             store.write(tab.chat, TERMINAL, last.id, rest, finished=True)
         elif command == "/删除" and last:
@@ -191,7 +193,7 @@ class Terminal:
         self.tab = tab
         chat = self.play.chat(tab)
         self.scene = scene_of(chat) if chat.scene else self.scene
-        print(transcript.written(chat.turns, "txt", chat.title, self.scene.user or GUEST))
+        _tell(transcript.written(chat.turns, "txt", chat.title, self.scene.user or GUEST))
 
     def _said(self, words: str) -> Iterator[Grown]:
         for tab, grown in self.play.say(
@@ -205,6 +207,11 @@ class Terminal:
         """Print what is said while it grows, or once one of several candidates is chosen; Ctrl-C keeps what is there."""
         seen: dict[int, str] = {}
         begun = None
+        lines = LineBreaks(_columns())
+
+        def write(text: str) -> None:
+            print(lines.feed(text), end="", flush=True)
+
         try:
             for grown in growing:
                 last = grown.chat.turns[-1] if grown.chat.turns else None
@@ -216,18 +223,29 @@ class Terminal:
                 ):
                     continue
                 if begun != last.id:
-                    print(("”\n" if begun is not None else "") + f"{last.name or '…'}：“", end="")
+                    write(("”\n" if begun is not None else "") + f"{last.name or '…'}：“")
                     begun = last.id
-                print(last.text[len(seen.get(last.id, "")) :], end="", flush=True)
+                write(last.text[len(seen.get(last.id, "")) :])
                 seen[last.id] = last.text
         except KeyboardInterrupt:
             self.play.running.end(TERMINAL)
             kept = self.play.chat(self.tab).turns[-1:]
             if kept and not kept[0].by_user and begun is None:
-                print(f"{kept[0].name}：“{kept[0].text}", end="")
+                write(f"{kept[0].name}：“{kept[0].text}")
                 begun = kept[0].id
-        if begun is not None:
-            print("”")
+        finally:  # what was held back is shown, whatever ended the reply
+            if begun is not None:
+                write("”\n")
+
+
+def _columns() -> int | None:
+    """Width of the terminal; None where what is said goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _tell(text: str) -> None:
+    """Print what somebody said, or what is told of it."""
+    print(broken(text, _columns()))
 
 
 def terminal_chat(

@@ -18,6 +18,7 @@ from ..models.plain_tokenizer import PlainTokenizer
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
 from .base import COMMON, Cancel, OnPiece, all_the_same, as_stream, remembered_biases, run_all
 from .llama_server import POOL, LlamaServer
+from .shown_tokens import ShownTokens
 
 LONGEST_REPEAT, LOOKED_BACK = 5, 64
 """Tokens said again that are no repetition yet, so that a name of the question may come back; tokens among which one is looked
@@ -82,7 +83,8 @@ class LlamaCppEngine:
         prompt = self._prompt(request)
         self._check_length(len(prompt), options.max_new_tokens)
         cancel, server = cancel or Cancel(), self._open_server()
-        reading = _Reading(self._format if not request.text else None, options, on_piece, cancel)
+        written_as = None if request.text or _shaped(options) else self._format
+        reading = _Reading(written_as, self._tokenizer, options, on_piece, cancel)
         with server.room(
             len(prompt) + options.max_new_tokens, cancel, empty=_is_alone(options)
         ) as granted:
@@ -297,16 +299,17 @@ class _Reading:
     def __init__(
         self,
         chat_format: ChatFormat | None,
+        tokenizer: PlainTokenizer,
         options: GenerateOptions,
         on_piece: OnPiece | None,
         cancel: Cancel,
     ) -> None:
-        self._format = None if _shaped(options) else chat_format
+        self._format, self._tokenizer = chat_format, tokenizer
         self._options, self._on_piece, self._cancel = options, on_piece, cancel
         self._raw, self._said, self._count = "", "", 0
         self._last: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
-        self._tokens: list[TokenChoice] = []
+        self._tokens = ShownTokens()
 
     def take(self, data: bytes) -> bool:
         chunk: dict[str, Any] = json.loads(data)
@@ -320,23 +323,46 @@ class _Reading:
             self._count += 1
             self._raw += choice["text"]
             if choice.get("logprobs"):
-                self._tokens += _choices(choice["logprobs"]["content"], self._options.logprobs or 0)
+                tokens = [self._token(place) for place in choice["logprobs"]["content"]]
+                self._tokens.take(choice["text"], tokens, together=bool(choice["text"]))
             self._show()
         return self._cancel.is_set()
 
-    def _show(self) -> None:
-        text = self._text()
-        if self._on_piece is not None and (text != self._said or self._tokens):
-            self._on_piece(Piece(text=text, tokens=tuple(self._tokens)))
-            self._said, self._tokens = text, []
+    def _show(self, *, over: bool = False) -> None:
+        if self._on_piece is None:
+            return
+        text, tokens = self._text(), tuple[TokenChoice, ...]()
+        if self._options.logprobs is not None:
+            whole = self._whole()
+            kept = [(0, len(whole))] if self._format is None else self._format.kept(whole)
+            tokens = self._tokens.tell(whole, kept, text, over=over)
+            text = self._tokens.text  # with whole tokens only
+        if text != self._said or tokens:
+            self._on_piece(Piece(text=text, tokens=tokens))
+            self._said = text
+
+    def _whole(self) -> str:
+        return self._raw.rstrip("\ufffd")
 
     def _text(self) -> str:
-        whole = self._raw.rstrip("\ufffd")
-        return self._format.reply(whole) if self._format is not None else whole
+        return self._whole() if self._format is None else self._format.reply(self._whole())
+
+    def _token(self, place: dict[str, Any]) -> TokenChoice:
+        """A token as llama.cpp tells of it: its `token` and `bytes` are those of the text sent with it, its number is its own."""
+        return TokenChoice(
+            token=place["token"],
+            logprob=place["logprob"],
+            data=self._tokenizer.bytes_of(place["id"]),
+            alternatives=tuple(
+                TokenChoice(token=top["token"], logprob=top["logprob"], data=bytes(top["bytes"]))
+                for top in place["top_logprobs"][: self._options.logprobs]
+            ),
+        )
 
     def reply(self, prompt_tokens: int) -> Reply:
         if self._error is not None:
             raise _as_error(self._error)
+        self._show(over=True)
         ended = self._last
         if ended is None and not self._cancel.is_set():
             raise EngineError("llama.cpp 没有说完就停了", "再试一次；总是这样就 --engine local")
@@ -348,19 +374,6 @@ class _Reading:
             completion_tokens=spent,
             finish_reason=reason,
         )
-
-
-def _choices(places: Sequence[dict[str, Any]], alternatives: int) -> list[TokenChoice]:
-    return [
-        TokenChoice(
-            token=place["token"],
-            logprob=place["logprob"],
-            alternatives=tuple(
-                (top["token"], top["logprob"]) for top in place["top_logprobs"][:alternatives]
-            ),
-        )
-        for place in places
-    ]
 
 
 def _as_error(answer: dict[str, Any]) -> InputError | EngineError:

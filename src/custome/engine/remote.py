@@ -7,22 +7,27 @@ twice. Imports neither torch nor any model.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import httpx
 
 from ..errors import BusyError, EngineError, InputError, LengthError
 from ..models.chat_format import novel_text
-from ..models.normalisation import CLOSE
+from ..models.normalisation import CLOSE, after_opening
 from ..types import GenerateOptions, Piece, Reply, Request, Score, TokenChoice
 from .base import COMMON, Cancel, OnPiece, as_stream, run_all
+from .shown_tokens import ShownTokens
 
 CONNECT_S, READ_S = 5.0, 120.0
 TRIES = 4
 FIRST_PAUSE_S = 0.5
 AGAIN = {429, 500, 502, 503, 504}
+HALF = re.compile(r"bytes:((?:\\x[0-9a-f]{2})+)")
+"""How OpenAI's completions write half a character."""
 
 
 class RemoteEngine:
@@ -83,7 +88,10 @@ class RemoteEngine:
             else (self._chat(request, options), "chat/completions")
         )
         for attempt in range(TRIES):
-            reading = _Reading(quoted=raw and not request.text and not options.json_schema)
+            reading = _Reading(
+                quoted=raw and not request.text and not options.json_schema,
+                with_logprobs=options.logprobs is not None,
+            )
             try:
                 with self._http.stream("POST", path, json=body) as answer:
                     if answer.status_code != 200:
@@ -250,14 +258,19 @@ def _refused(model: str, answer: httpx.Response) -> Exception:
 class _Reading:
     """Takes a stream of server-sent events."""
 
-    def __init__(self, *, quoted: bool) -> None:
-        self._quoted = quoted
+    def __init__(self, *, quoted: bool, with_logprobs: bool) -> None:
+        self._quoted, self._with_logprobs = quoted, with_logprobs
         self._raw, self._count, self._finish = "", 0, ""
         self._usage: dict[str, Any] = {}
+        self._tokens = ShownTokens()
 
     @property
     def text(self) -> str:
-        return self._raw.lstrip().removeprefix("“") if self._quoted else self._raw
+        return self._raw[self._begin() :]
+
+    def _begin(self) -> int:
+        """Where what is shown begins."""
+        return after_opening(self._raw) if self._quoted else 0
 
     def read(self, lines: Iterator[str], on_piece: OnPiece | None, cancel: Cancel) -> Reply:
         for line in lines:
@@ -280,6 +293,7 @@ class _Reading:
                 self._take(chunk["choices"][0], on_piece)
         if not self._finish and not cancel.is_set():
             raise httpx.RemoteProtocolError("回答没写完就断了")
+        self._tell(on_piece, over=True)
         reason: Any = (
             "cancelled" if not self._finish else "length" if self._finish == "length" else "stop"
         )
@@ -293,12 +307,30 @@ class _Reading:
     def _take(self, choice: dict[str, Any], on_piece: OnPiece | None) -> None:
         new = choice.get("text") if "text" in choice else (choice.get("delta") or {}).get("content")
         self._finish = choice.get("finish_reason") or self._finish
-        if not new:
-            return
-        self._raw += new
-        self._count += 1
-        if on_piece is not None:
-            on_piece(Piece(text=self.text, tokens=tuple(_tokens(choice.get("logprobs")))))
+        if self._with_logprobs:
+            self._tokens.take(new or "", list(_tokens(choice.get("logprobs"))), together=False)
+        if new:
+            self._raw += new
+            self._count += 1
+            self._tell(on_piece)
+
+    def _tell(self, on_piece: OnPiece | None, *, over: bool = False) -> None:
+        """What can be shown now; where log probabilities are wanted, with whole tokens only.
+
+        Raises:
+            InputError: they are wanted, and the other side gives none.
+        """
+        text, tokens = self.text, tuple[TokenChoice, ...]()
+        if self._with_logprobs:
+            if over:
+                self._tokens.take("", [], together=True)
+            kept = [(self._begin(), len(self._raw))]
+            tokens = self._tokens.tell(self._raw, kept, text, over=over)
+            if self._finish and over and text and not self._tokens.text:
+                raise InputError("远端没有给 logprobs", "去掉 logprobs，或换一个给它的服务")
+            text = self._tokens.text
+        if on_piece is not None and (tokens or not (over or self._with_logprobs)):
+            on_piece(Piece(text=text, tokens=tokens))
 
 
 def _tokens(logprobs: dict[str, Any] | None) -> Iterator[TokenChoice]:
@@ -308,9 +340,23 @@ def _tokens(logprobs: dict[str, Any] | None) -> Iterator[TokenChoice]:
     for token, logprob, others in zip(
         lists["tokens"], lists["token_logprobs"], others_of, strict=False
     ):
-        yield TokenChoice(token=token, logprob=logprob, alternatives=tuple((others or {}).items()))
+        alternatives = [_token(other, value) for other, value in (others or {}).items()]
+        yield replace(_token(token, logprob), alternatives=tuple(alternatives))
     for place in (logprobs or {}).get("content") or []:
-        others = tuple(
-            (other["token"], other["logprob"]) for other in place.get("top_logprobs", [])
+        alternatives = [
+            _token(other["token"], other["logprob"], other.get("bytes"))
+            for other in place.get("top_logprobs") or []
+        ]
+        yield replace(
+            _token(place["token"], place["logprob"], place.get("bytes")),
+            alternatives=tuple(alternatives),
         )
-        yield TokenChoice(token=place["token"], logprob=place["logprob"], alternatives=others)
+
+
+def _token(token: str, logprob: float, data: Sequence[int] | None = None) -> TokenChoice:
+    """A token without alternatives; bytes that nobody tells of are its text's, where that is whole."""
+    if data is None and (half := HALF.fullmatch(token)):
+        data = bytes.fromhex(half[1].replace("\\x", ""))
+    if data is None:
+        data = b"" if "\ufffd" in token else token.encode()
+    return TokenChoice(token=token, logprob=logprob, data=bytes(data))

@@ -25,7 +25,7 @@ from ..model_catalog import listed_format
 from ..types import Exchange, Message, Sample
 from .chat_template import give_template
 from .encoded import Encoded, fit, with_earlier
-from .normalisation import CLOSE, OPEN, SENTENCE_ENDS, normalise
+from .normalisation import CLOSE, OPEN, SENTENCE_ENDS, after_opening, closing_of, normalise
 
 _CUE_END = re.compile(r"(?<![请要想])[曰道云言说喝骂叹笑叫喊]：$")
 
@@ -130,8 +130,11 @@ class ChatFormat(Protocol):
     def is_complete(self, text: str) -> bool:
         """Has a reply, decoded so far, ended by its own mark?"""
 
+    def kept(self, text: str) -> list[tuple[int, int]]:
+        """Where the parts of a decoded reply, finished or not, begin and end that are shown."""
+
     def reply(self, text: str) -> str:
-        """What to show of a decoded reply, finished or not."""
+        """What to show of a decoded reply: what is kept of it, character for character."""
 
 
 class NovelFormat:
@@ -172,8 +175,13 @@ class NovelFormat:
     def is_complete(self, text: str) -> bool:
         return CLOSE in text
 
+    def kept(self, text: str) -> list[tuple[int, int]]:
+        begin = after_opening(text)
+        end = text.find(CLOSE, begin)
+        return [(begin, len(text) if end < 0 else end)]
+
     def reply(self, text: str) -> str:
-        return _outer_marks(text.lstrip().removeprefix(OPEN).split(CLOSE, 1)[0])
+        return _outer_marks("".join(text[begin:end] for begin, end in self.kept(text)))
 
 
 class TemplateFormat:
@@ -289,17 +297,16 @@ class TemplateFormat:
     def is_complete(self, text: str) -> bool:
         return False  # its end-of-turn token says so
 
-    def reply(self, text: str) -> str:
+    def kept(self, text: str) -> list[tuple[int, int]]:
         """Without the mark it begins with and the one that closes it; a growing reply only ever gets longer."""
-        text = text.strip()
-        if not text.startswith(OPEN):
-            return text
-        depth = 0
-        for place, character in enumerate(text):
-            depth += (character == OPEN) - (character == CLOSE)
-            if depth == 0:
-                return text[1:place] + text[place + 1 :]
-        return text[1:]
+        begin, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        if not text.startswith(OPEN, begin):
+            return [(begin, max(begin, end))]
+        closing = closing_of(text, begin)
+        return [(begin + 1, end)] if closing < 0 else [(begin + 1, closing), (closing + 1, end)]
+
+    def reply(self, text: str) -> str:
+        return "".join(text[begin:end] for begin, end in self.kept(text))
 
 
 def _as_one_person(sample: Sample) -> list[Exchange]:
@@ -361,14 +368,7 @@ _INNER = str.maketrans({OPEN: "‘", CLOSE: "’"})
 
 def _in_one_pair(text: str) -> bool:
     """Is all of a text between one pair of marks?"""
-    if not (text.startswith(OPEN) and text.endswith(CLOSE)):
-        return False
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character == OPEN) - (character == CLOSE)
-        if depth == 0:
-            return place == len(text) - 1
-    return False
+    return text.startswith(OPEN) and closing_of(text, 0) == len(text) - 1
 
 
 def _outer_marks(text: str) -> str:

@@ -58,6 +58,21 @@ def normalise(text: str) -> str:
     return _spaces(_set_width(_spaces(_FULL_STOP.sub("。", text))))
 
 
+def after_opening(text: str) -> int:
+    """Where the words of a reply in marks begin."""
+    return len(text) - len(text.lstrip().removeprefix(OPEN))
+
+
+def closing_of(text: str, opening: int) -> int:
+    """Where the mark stands that closes the opening one at a place; -1 where there is none."""
+    depth = 0
+    for place in range(opening, len(text)):
+        depth += (text[place] == OPEN) - (text[place] == CLOSE)
+        if depth == 0:
+            return place
+    return -1
+
+
 def _simplify(text: str) -> str:
     """Traditional text to simplified. Text in which only characters of the simplified set would change stays as it is:
     孙乾 is a name, not a 孙干."""

@@ -6,7 +6,9 @@ tokenizer_config.json; renders chat templates in the same sandbox as transformer
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +23,22 @@ from tokenizers import Tokenizer
 from ..errors import SourceError
 
 FILE = "tokenizer.json"
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
+
+
+def _byte_letters() -> dict[str, int]:
+    """GPT-2's letters of bytes: printable ones stand for themselves, the others follow behind U+0100.
+
+    Source: https://github.com/openai/gpt-2/blob/master/src/encoder.py
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(0x100) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {
+        chr(0x100 + place): byte for place, byte in enumerate(others)
+    }
+
+
+_BYTE_LETTERS = _byte_letters()
 
 
 @dataclass(frozen=True)
@@ -102,6 +120,29 @@ class PlainTokenizer:
         )
         text: str = self._tokenizer.decode(own, skip_special_tokens=skip_special_tokens)
         return text
+
+    def bytes_of(self, token_id: int) -> bytes:
+        """What a token writes, half a character's bytes too; nothing where it is a control token."""
+        own = token_id if self._inside is None else self._inside.get(token_id, -1)
+        token = self._tokenizer.id_to_token(own) if own >= 0 else None
+        if token is None:
+            return b""
+        if (added := self._added.get(own)) is not None:
+            return b"" if added.special else added.content.encode()
+        if self._has_byte_letters:
+            return bytes(_BYTE_LETTERS[letter] for letter in token if letter in _BYTE_LETTERS)
+        if byte := _BYTE.fullmatch(token):
+            return bytes.fromhex(byte[1])
+        return token.replace("▁", " ").encode()
+
+    @functools.cached_property
+    def _added(self) -> dict[int, Any]:
+        return self.added_tokens_decoder
+
+    @functools.cached_property
+    def _has_byte_letters(self) -> bool:
+        """Does it write every byte as a letter, as GPT-2's, Qwen's and Llama 3's do?"""
+        return "ByteLevel" in repr(self._tokenizer.decoder)
 
     def apply_chat_template(
         self, messages: Sequence[dict[str, str]], tokenize: bool = False, **options: Any

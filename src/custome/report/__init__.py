@@ -1,1 +1,1 @@
-"""Tables and pages that are made to be read: Markdown, and self-contained HTML out of templates/."""
+"""What is made to be read: Markdown, self-contained HTML out of templates/, lines of a terminal."""

@@ -21,23 +21,24 @@ def finish_reason(reply: Reply) -> str:
 
 
 def chat_logprobs(tokens: Iterable[TokenChoice]) -> dict[str, Any]:
-    def entry(token: str, logprob: float) -> dict[str, Any]:
-        return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8"))}
+    def entry(one: TokenChoice) -> dict[str, Any]:
+        return {"token": one.token, "logprob": one.logprob, "bytes": list(one.data) or None}
 
     return {
         "content": [
             {
-                **entry(t.token, t.logprob),
-                "top_logprobs": [entry(*other) for other in t.alternatives],
+                **entry(token),
+                "top_logprobs": [entry(other) for other in token.alternatives],
             }
-            for t in tokens
+            for token in tokens
         ],
         "refusal": None,
     }
 
 
-def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
-    at, offsets = 0, []
+def completion_logprobs(tokens: Sequence[TokenChoice], at: int = 0) -> dict[str, Any]:
+    """Of tokens that begin at a place of the text."""
+    offsets = []
     for choice in tokens:
         offsets.append(at)
         at += len(choice.token)
@@ -45,8 +46,18 @@ def completion_logprobs(tokens: Sequence[TokenChoice]) -> dict[str, Any]:
         "tokens": [t.token for t in tokens],
         "token_logprobs": [t.logprob for t in tokens],
         "text_offset": offsets,
-        "top_logprobs": [dict(t.alternatives) for t in tokens],
+        "top_logprobs": [
+            {_completion_token(other): other.logprob for other in token.alternatives}
+            for token in tokens
+        ],
     }
+
+
+def _completion_token(one: TokenChoice) -> str:
+    """A token's text; as OpenAI writes it where that is no text by itself."""
+    if "\ufffd" not in one.token:
+        return one.token
+    return "bytes:" + "".join(f"\\x{byte:02x}" for byte in one.data)
 
 
 def answer_body(
@@ -110,7 +121,7 @@ class ChunkWriter:
         if len(text) <= said and not tokens:
             return b""
         self._said[index] = max(said, len(text))
-        return self._event(index, text[said:], tokens, None)
+        return self._event(index, text[said:], tokens, None, at=said)
 
     def begin(self, index: int) -> bytes:
         return (
@@ -139,11 +150,17 @@ class ChunkWriter:
         return self._data({"choices": [], "usage": usage(replies, choices_each)})
 
     def _event(
-        self, index: int, text: str, tokens: Sequence[TokenChoice], finish: str | None
+        self,
+        index: int,
+        text: str,
+        tokens: Sequence[TokenChoice],
+        finish: str | None,
+        *,
+        at: int = 0,
     ) -> bytes:
         logprobs: Any = None
         if self._with_logprobs and tokens:
-            logprobs = chat_logprobs(tokens) if self._chat else completion_logprobs(tokens)
+            logprobs = chat_logprobs(tokens) if self._chat else completion_logprobs(tokens, at)
         choice: dict[str, Any] = {"index": index, "logprobs": logprobs, "finish_reason": finish}
         if self._chat:
             choice["delta"] = {"content": text} if text or not finish else {}

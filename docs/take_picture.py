@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from custome.ports import free_port
 from custome.webui.shell import ROOM
@@ -58,7 +58,7 @@ def take(address: str) -> None:
         page = browser.new_context(locale="zh-CN", viewport=SIZE).new_page()
         page.goto(address)
         for place, (name, words) in enumerate(QUESTIONS):
-            page.locator(".chip", has_text=name).click()
+            turn_to(page, name)
             page.locator(".composer textarea").fill(words)
             page.locator(".composer textarea").press("Enter")
             expect(page.locator(".turn.theirs .words")).to_have_count(
@@ -69,6 +69,21 @@ def take(address: str) -> None:
         page.wait_for_timeout(800)
         page.screenshot(path=HERE / "page.png")
         browser.close()
+
+
+def turn_to(page: Page, name: str) -> None:
+    """Somebody above the box, or found by name among all."""
+    chip = page.locator(".chip", has_text=name)
+    page.locator(".chip").first.wait_for()
+    if not chip.count():
+        page.locator(".chip").last.click()
+        page.locator(".gallery_card input").first.fill(name)
+        page.locator(".tile", has_text=name).first.click()
+        page.wait_for_timeout(500)
+        if page.locator(".gallery_card").is_visible():
+            page.keyboard.press("Escape")
+        return
+    chip.click()
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def quickstart(argv: list[str]) -> int:
         return _serve_while_training(flags, recipe, corpus)
     if not recipe.train.steps:
         reporter.note(
-            f"这次不训练；和没微调的底座聊天：去掉 --no-serve；要练就多给些时间：--minutes {3 * flags.minutes:g}"
+            "这次不训练；和没微调的底座聊天：去掉 --no-serve；要练就多给些时间（--minutes）"
         )
         return 0
     if not complete and not _train(recipe, run, reporter):

@@ -7,6 +7,7 @@ its people's own lines in front: it answers what was asked, where the tuned 270M
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -85,7 +86,7 @@ def choose(
             why = f"训练要 {needed / 1e9:.1f} GB，空闲 {memory_bytes / 1e9:.1f} GB，就用没微调的"
             return Choice(candidate=one, steps=0, why="；".join([*reasons, f"{name}：{why}"]))
         if steps < FEWEST:
-            why = f"{minutes:.0f} 分钟只够 {max(0, steps)} 步（每步约 {step_s:.0f} 秒），少于 {FEWEST} 步学不到什么，就用没微调的"
+            why = f"{minutes:.0f} 分钟只够 {max(0, steps)} 步（每步约 {step_s:.0f} 秒），少于 {FEWEST} 步学不到什么，就用没微调的；要练就给 {math.ceil((FEWEST * step_s + ASIDE_S) / 60)} 分钟以上"
             return Choice(candidate=one, steps=0, why="；".join([*reasons, f"{name}：{why}"]))
         seconds = steps * step_s + ASIDE_S
         why = f"空闲内存 {memory_bytes / 1e9:.0f} GB，{kind} 矩阵速度 {rate:.0f} GFLOP/s：练 {steps} 步，约 {seconds / 60:.0f} 分钟"

@@ -88,6 +88,8 @@ class People:
         page = self._page
         page.settings.take(page.scene)
         self.show()
+        # whoever was chosen stands first
+        ui.run_javascript(f"getHtmlElement({self._row.id})?.scrollTo(0, 0)")
         page.show(page.service.chat(page.tab))
 
     # -- the gallery -------------------------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ import pytest
 
 from custome.machine import share_the_cores
 from custome.resources import custome_home
-from tiny import PLACES, THINGS, WHEN, make_recipe, make_tiny_base, make_tiny_novel
 
-share_the_cores()
+share_the_cores()  # before torch is loaded, which `tiny` does
+
+from tiny import PLACES, THINGS, WHEN, make_recipe, make_tiny_base, make_tiny_novel  # noqa: E402
+
 NEEDS = {
     "slow": "整条命令，十几分钟",
     "browser": "要 Chromium（apt-get install chromium）",

@@ -72,7 +72,7 @@ class Merge:
     """linear 要秩相同；cat 精确，秩相加；svd 秩可以不同；ties、dare_ties 只留变化大的部分，正负由多数定。"""
     density: float = 0.5
     """ties、dare_ties 留下多少。"""
-    output: str = ""
+    output: Annotated[str, arg(aliases=["-o"])] = ""
     """写到哪个目录；默认 runs/名字+名字。"""
 
 

@@ -84,7 +84,7 @@ class ChatList:
                 self._row(one, search)
             if not found:
                 text = page.t("没有找到") if search else page.t("还没有对话")
-                ui.label(text).classes("nothing")
+                ui.label(text).classes("nothing").props("role=listitem")
         self.mark(page.tab.chat)
 
     def _row(self, one: ChatInfo, search: str) -> None:

@@ -55,7 +55,7 @@ class WorkshopPage:
                 self._line = ui.label("").classes("label")
                 ui.linear_progress(show_value=False).props("indeterminate rounded")
                 self._do(t("停下"), "break_off", self._break_off)
-            ui.label(t("一、书")).classes("headline")
+            ui.label(t("一、书")).classes("headline").props("role=heading aria-level=2")
             ui.label(
                 t("带一本小说来（txt、epub、md、html），先找出谁说了哪些话；几秒钟一本。")
             ).classes("hint")
@@ -72,7 +72,7 @@ class WorkshopPage:
             )
             self._upload.classes("hidden").props(f'accept="{",".join(READABLE)}"').mark("book")
             self._books = ui.element("div").classes("things_made").mark("books")
-            ui.label(t("二、模型")).classes("headline")
+            ui.label(t("二、模型")).classes("headline").props("role=heading aria-level=2")
             self._runs = ui.element("div").classes("things_made").mark("runs")
         self.refresh()
         ui.timer(REFRESH_S, self.refresh)

@@ -122,7 +122,7 @@ def test_unknown_commands_flags_and_methods_name_the_nearest():
     assert_refused(run("train", "--steps", "abc"), "--steps", "abc")
     assert_refused(run("train", "--device", "tpu"), "tpu", "cuda")
     assert_refused(run("corpus", "build"), "--output")
-    assert_refused(run("serve"), "runs/sanguo")
+    assert_refused(run("serve", "--no-page"), "runs/sanguo")
     assert_refused(
         run("--data_pth", "x", program=[sys.executable, str(REPOSITORY / "train_sanguo.py")]),
         "--data-path",

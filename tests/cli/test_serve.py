@@ -29,7 +29,7 @@ def test_without_keys_nobody_else_is_let_in(capsys, gguf_runs):
 
 
 def test_no_run_a_wrong_one_and_two_of_one_name(capsys, gguf_runs, tmp_path):
-    assert told(capsys, "serve")[0] == 2
+    assert told(capsys, "serve", "--no-page")[0] == 2
     code, text = told(capsys, "serve", str(tmp_path / "nothing"))
     assert code == 2 and "nothing" in text
     code, text = told(capsys, "serve", str(gguf_runs["east"]), str(gguf_runs["east"]))

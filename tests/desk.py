@@ -32,14 +32,12 @@ from custome.config import Recipe
 from custome.errors import CustomeError
 from documents import PROGRAMS, REPOSITORY, Command
 from simulated_tab import forget_pages
+from tiny import any_port
 
 RUN = ("corpus", "models", "plan", "train", "serve", "chat", "keys", "export", "merge")
 """First words of the commands that run: what else there is asks hundreds of questions."""
 FROM_THE_NETWORK = ("corpus fetch", "models get", "models remove")
-FEW = (
-    "--steps 1 --batch-size 2 --micro-batch-size 2 --eval-samples 2 --cutoff-len 96 --self-replay 0"
-)
-"""Flags behind a training command, so that it takes a second."""
+FEW = "--steps 1 --batch-size 2 --micro-batch-size 2 --eval-samples 2 --eval-steps 0 --cutoff-len 96 --self-replay 0"
 OUTPUTS = ("-o", "--output", "--output-dir", "--output_dir")
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 FOLDERS = {"runs": "run", "corpus": "corpus"}
@@ -97,6 +95,10 @@ class Desk:
                 kind = "folder-run" if "vllm" in words else FOLDERS[path.parts[0]]
                 if not folder.exists():
                     shutil.copytree(self.things / kind, folder)
+                    for recipe in folder.glob("recipe.yaml"):
+                        there = recipe.read_text(encoding="utf-8")
+                        here = there.replace(str(self.things / kind), str(folder))
+                        recipe.write_text(here, encoding="utf-8")
             elif path.suffix in (*FILES, ".json", ".jsonl"):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 source = FILES.get(path.suffix, "corpus/dialogues.jsonl")
@@ -106,22 +108,32 @@ class Desk:
 
     def custome(self, words: Sequence[str]) -> None:
         """Run a command, or parse it where it would take long or is not whole."""
+        if words == ["--version"]:
+            assert main(words) == 0
+            return
         self.furnish(words)
         name, argv = find_command(words)
         flags = parsed(name, argv)
         if "…" in words or name in FROM_THE_NETWORK or name.split()[0] not in RUN:
             return
         extra = ["--print-only"] if take(argv, "engine") == "vllm" else []
-        if name == "train":
-            data = flags.settings.data
-            self.furnish([data.train_path, data.valid_path])
-            extra = [*FEW.split(), "--base-model", str(self.things / "base.gguf")]
-            extra += ["--pretrain-steps", "1"] * bool(flags.settings.train.pretrain_steps)
-            extra += ["--chat-format", "chatml"] * bool(data.conversations)
+        if name == "train" and not flags.resume:  # which goes on as it began
+            extra = self.fewer(flags)
         forget_pages()
-        typed = [*map(self.here, words), *extra]
+        free = {at + 1: str(any_port()) for at, word in enumerate(words) if word == "--port"}
+        typed = [self.here(free.get(at, word)) for at, word in enumerate(words)] + extra
         print("custome", *typed)
         assert main(typed) == 0, f"custome {' '.join(typed)}"
+
+    def fewer(self, flags: Any) -> list[str]:
+        """Flags behind a training command, so that it takes a second."""
+        recipe = flags.settings
+        self.furnish([recipe.data.train_path, recipe.data.valid_path])
+        extra = [*FEW.split(), "--base-model", str(self.things / "base.gguf")]
+        extra += ["--pretrain-steps", "1"] * bool(recipe.train.pretrain_steps)
+        return extra + ["--chat-format", "chatml", "--conversations", "8"] * bool(
+            recipe.data.conversations
+        )
 
     def look_at_custome(self, words: list[str]) -> None:
         if words == ["--help"]:
@@ -141,8 +153,12 @@ class Desk:
             assert re.search(rf"^{name}{' [?]=' if sign else ':'}", makefile, re.MULTILINE), word
             if name == "ARGS" and words[0] == "demo":
                 parse(Quickstart, value.split(), "custome quickstart")
+            if name == "PIP_FLAGS":
+                self.look_at_pip(["install", *value.split()])
 
     def look_at_python(self, words: list[str]) -> None:
+        if words[:2] == ["-m", "pip"]:
+            return self.look_at_pip(words[2:])
         if words[0] == "-m":
             assert find_spec(words[1]), words
             return

@@ -17,6 +17,9 @@ PROGRAMS = ("custome", "make", "python", "torchrun", "curl", "pip", "docker", "b
 """Programs whose lines are checked; a line of shell that calls another one fails."""
 _INLINE = re.compile(rf"`((?:\.venv/bin/)?(?:{'|'.join(PROGRAMS)}) [^`]+)`")
 
+_CODE = re.compile(r"`([^`\n]+)`")
+_SAID = re.compile(r"[…（“\u4e00-\u9fff]")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -77,6 +80,13 @@ def blocks(page: Path) -> list[Block]:
         opened = 0 if opened else number
     assert not opened, f"{page}:{opened} is never closed"
     return found
+
+
+def said_by_the_program(page: Path) -> list[str]:
+    """What a page quotes of the program, messages and words of its pages: code in sentences that begins in Chinese or with the
+    … for what differs each time."""
+    spans = _CODE.findall(page.read_text(encoding="utf-8"))
+    return [span for span in spans if _SAID.match(span)]
 
 
 def inline_commands(page: Path) -> list[Command]:

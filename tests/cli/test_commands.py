@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
-from custome.cli.app import COMMANDS, main
+from custome.cli.app import COMMANDS, guarded, main
 from tiny import make_tiny_rows
 
 REPOSITORY = Path(__file__).parents[2]
@@ -105,6 +106,15 @@ def test_the_seeds_scripts_are_thin_and_explain_themselves(script: str):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
     done = run("--help", program=[sys.executable, str(path)])
     assert done.returncode == 0 and "--base-model" in done.stdout
+
+
+def test_too_little_memory_is_said_in_two_lines(capsys: pytest.CaptureFixture[str]):
+    def asks_for_too_much() -> int:
+        torch.empty(10**15)
+        return 0
+
+    assert guarded(asks_for_too_much, []) == 2
+    assert "--micro-batch-size" in capsys.readouterr().err
 
 
 def test_debug_shows_the_traceback(tmp_path: Path):

@@ -7,7 +7,9 @@ line names (三国演义.txt, runs/sanguo …) are made to exist before it. Pyth
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,14 @@ import yaml
 from custome import recipe_file
 from custome.corpus.formats import read_samples
 from desk import Desk
-from documents import PAGES, PROGRAMS, REPOSITORY, blocks, inline_commands
+from documents import (
+    PAGES,
+    PROGRAMS,
+    REPOSITORY,
+    blocks,
+    inline_commands,
+    said_by_the_program,
+)
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 LANGUAGES = ("bash", "python", "json", "yaml", "text")
@@ -74,6 +83,32 @@ def test_commands_in_sentences(page: Path, desk: Desk):
     """They have placeholders, and are parsed."""
     for command in inline_commands(page):
         desk.look_at(command)
+
+
+def test_the_page_for_trouble_quotes_what_the_program_says():
+    """Each … stands for something in between."""
+    page = REPOSITORY / "docs" / "troubleshooting.md"
+    quotes, texts = said_by_the_program(page), program_texts()
+    quoted = re.findall(r"^> (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [line for line in quoted if line[1:-1] not in quotes] == []
+    patterns = {one: ".*".join(map(re.escape, one.split("…"))) for one in quotes}
+    unsaid = [
+        one for one, pattern in patterns.items() if not any(re.search(pattern, t) for t in texts)
+    ]
+    assert unsaid == []
+
+
+def program_texts() -> list[str]:
+    """Every text in the source, with … where a value is put in."""
+    found = []
+    for path in (REPOSITORY / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [getattr(part, "value", "") for part in node.values]
+                found.append("".join(part if isinstance(part, str) else "…" for part in parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
 
 
 def test_both_readmes_have_the_same_blocks():

@@ -133,11 +133,8 @@ def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     except CustomeError as error:
         return _explain(error.message, error.hint, debug)
     except (OSError, MemoryError, RuntimeError) as error:
-        short = (
-            isinstance(error, MemoryError)
-            or "out of memory" in str(error)
-            or "not enough memory" in str(error)
-        )
+        signs = ("out of memory", "not enough memory", "can't allocate memory")
+        short = isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
         if not short and not isinstance(error, OSError):
             raise
         hint = (

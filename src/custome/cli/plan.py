@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import arg
@@ -28,7 +27,7 @@ class Plan:
     """训练要多少内存、多少时间：只按形状算，不下载、不读权重。"""
 
     recipe: str = ""
-    """配方文件（YAML）。"""
+    """配方文件（YAML），或自带的配方名：cosplay、sanguo、long……"""
     method_name: Annotated[str, arg(name="method")] = "lora"
     """微调方法。"""
     base: str = ""
@@ -47,7 +46,11 @@ class Plan:
 
 
 def plan(argv: list[str]) -> int:
-    filed = recipe_file.load_recipe(Path(path)) if (path := take(argv, "recipe")) else Recipe()
+    filed = (
+        recipe_file.load_recipe(recipe_file.find_recipe(path))
+        if (path := take(argv, "recipe"))
+        else Recipe()
+    )
     filed = config.with_method(filed, take(argv, "method"))
     flags = parse(Plan, argv, "custome plan", default=Plan(settings=filed))
     device = device_here() if flags.on == "auto" else flags.on

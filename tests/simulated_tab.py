@@ -67,6 +67,13 @@ class Tab:
             await asyncio.sleep(0.01)
         raise AssertionError("it is still being answered")
 
+    async def settle_until(self, what: Callable[[], object]) -> None:
+        for _ in range(500):
+            if what():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("it did not come to that")
+
     @property
     def composer(self) -> Composer:
         (found,) = self.user.find(Composer).elements

@@ -276,6 +276,25 @@ def test_a_server_that_comes_back_shows_what_is_stored(
         page.close()
 
 
+def test_a_cut_connection_costs_no_reply_and_no_draft(tab: Page, engine: ScriptedEngine):
+    ask(tab, "一")
+    finished(tab)
+    engine._delay_s = 0.03
+    ask(tab, "二")
+    expect(words(answers(tab).nth(1))).to_contain_text("此事", timeout=PATIENCE_MS)
+    for _ in range(2):  # again and again, as on a train
+        box(tab).press_sequentially("写")
+        tab.evaluate("window.socket.io.engine.close()")
+        tab.wait_for_timeout(400)
+    tab.wait_for_function("window.socket && window.socket.connected", timeout=PATIENCE_MS)
+    said(tab, LONG, 1)
+    finished(tab)
+    expect(box(tab)).to_have_value("写写")
+    engine._delay_s = 0.0
+    box(tab).press("Enter")
+    said(tab, "第三次回答。", 2)
+
+
 def test_two_tabs_on_one_conversation(tab: Page, store: Store):
     ask(tab, "一")
     said(tab, "先救猫。")

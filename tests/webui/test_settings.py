@@ -10,7 +10,8 @@ import pytest
 from custome.apps.cosplay.memory import Memories
 from custome.apps.cosplay.scene import Scene, scene_of
 from custome.types import GenerateOptions
-from simulated_tab import OWN, Site, Tab
+from custome.webui.elements import Composer
+from simulated_tab import OWN, REPLIES, Site, Tab
 
 pytestmark = pytest.mark.anyio
 
@@ -108,8 +109,6 @@ async def test_a_summary_is_made_on_demand(tab, site):
 
 
 async def test_speaking_for_oneself(tab, site, monkeypatch):
-    from custome.webui.elements import Composer
-
     put_in: list[str] = []
     monkeypatch.setattr(Composer, "put", lambda composer, words: put_in.append(words))
     await tab.say("一")
@@ -118,6 +117,19 @@ async def test_speaking_for_oneself(tab, site, monkeypatch):
     await tab.click("for_me")
     await tab.settle(0.3)
     assert put_in[-1] == "第三次回答。" and site.engine.requests[-1].speaker == "客"
+
+
+async def test_what_is_written_for_oneself_is_stopped_by_the_one_button(tab, site, monkeypatch):
+    put_in: list[str] = []
+    monkeypatch.setattr(Composer, "put", lambda composer, words: put_in.append(words))
+    site.engine._delay_s = 0.02
+    tab.user.javascript_rules[re.compile(r".*written")] = lambda _: ""
+    await tab.click("for_me")
+    await tab.settle_until(lambda: put_in)
+    assert tab.composer.shows("busy")
+    tab.user.find(Composer).trigger("stop")
+    await tab.settle(0.05)
+    assert not tab.composer.shows("busy") and len(put_in[-1]) < len(REPLIES[1])
 
 
 @pytest.mark.parametrize("name", ["num_beams", "strength", "contrast_strength"])

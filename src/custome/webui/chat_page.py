@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +48,8 @@ class ChatPage:
         self._usage = ""
         self._meanwhile: list[str] | None = None
         """What was said while a new conversation had no name yet; None where none is begun."""
+        self._beside = ""
+        """Key of what is written beside the talk, for its Stop."""
         self._opening = 0
         """Counts the conversations this tab has opened; news of an earlier one is not for it."""
         self._watcher: Watch = functools.partial(self._told, 0)
@@ -219,6 +222,9 @@ class ChatPage:
         self._show_busy(True)
 
     def stop(self) -> None:
+        if self._beside:
+            self.service.running.stop(self._beside)
+            return
         for words in self._live.stop(self.tab.chat):
             self.composer.give_back(words)
 
@@ -228,7 +234,7 @@ class ChatPage:
 
     def busy(self) -> bool:
         """Is somebody being answered in the open conversation?"""
-        return self._live.busy(self.tab.chat)
+        return bool(self._beside) or self._live.busy(self.tab.chat)
 
     def write(self, write: Callable[[str], Iterator[Grown]]) -> None:
         """Have something other than an answer to new words written."""
@@ -317,17 +323,31 @@ class ChatPage:
         key = f"for-me:{id(self)}"
         before, opening = await self.composer.words(), self._opening
         tab, model, scene, options = self.tab, self.model, self.scene, self.settings.options
-        async for words in each(lambda: self.service.for_user(tab, key, model, scene, options)):
-            if opening != self._opening or self._client.is_deleted:
-                self.service.running.stop(key)
-                return
-            self.composer.put(before + words)
+        with self._writing_beside(key):
+            async for words in each(lambda: self.service.for_user(tab, key, model, scene, options)):
+                if opening != self._opening or self._client.is_deleted:
+                    self.service.running.stop(key)
+                    return
+                self.composer.put(before + words)
 
     async def sum_up(self) -> str:
-        """A summary of what was said, written now."""
-        tab, model = self.tab, self.model
-        text = await run.io_bound(self.service.sum_up_now, tab, f"sum-up:{tab.chat}", model)
-        return text or ""
+        """A summary of what was said, written now; stopped, it is the one of before."""
+        tab, model, key = self.tab, self.model, f"sum-up:{self.tab.chat}"
+        with self._writing_beside(key):
+            await run.io_bound(self.service.sum_up_now, tab, key, model)
+        return self.service.chat(tab).summary.text
+
+    @contextmanager
+    def _writing_beside(self, key: str) -> Iterator[None]:
+        """While something is written beside the talk, the one button stops it."""
+        self._beside = key
+        self._show_busy(True)
+        try:
+            yield
+        finally:
+            self._beside = ""
+            if not self._client.is_deleted:
+                self._show_busy(self.busy())
 
     async def look(self) -> None:
         """What the model would read if what is in the box were said now."""

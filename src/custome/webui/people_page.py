@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -192,7 +193,8 @@ class PeoplePage:
         before = cards.all(owner).get(card.name)
         kept = cards.portraits(owner).get(card.name, ""), cards.picture(owner, card.name)
         picture = raw if raw.startswith(SIGNATURE) else b""
-        self.service.import_card(self._tab, card, thumbnail(picture), picture)
+        small = await asyncio.to_thread(thumbnail, picture)
+        self.service.import_card(self._tab, card, small, picture)
         self._changed()
 
         def undo() -> None:

@@ -105,6 +105,8 @@ def test_what_it_complains_of(shop: Workshop, tmp_path: Path):
         shop.report("没有")
     with pytest.raises(RunError, match="不是训练目录"):
         shop.run("没有")
+    first, again = shop.keep_book("书.txt", b"a"), shop.keep_book("书.txt", b"a")
+    assert first == again and shop.keep_book("书.txt", b"b").name == "书-2.txt"
     kept = shop.keep_book("..\\空.txt", b"")
     assert kept == tmp_path / "books" / "空.txt"
     shop.build(kept)

@@ -71,6 +71,17 @@ async def test_a_book_is_brought_read_and_looked_at(site: Site, tiny_novel: Path
     assert missing.status_code == 404 and "做不了名字" in missing.text
 
 
+async def test_a_book_without_a_word_is_refused_in_words(site: Site):
+    tab = await opened(site)
+    upload = next(iter(tab.user.find(ui.upload).elements))
+    await upload.handle_uploads([SmallFileUpload("空.txt", "text/plain", b"")])
+    await until(lambda: tab.sees("没有成功"))
+    assert tab.sees("还没有书")
+    later = await opened(site)  # whoever comes later is not told again
+    await asyncio.sleep(0.2)
+    assert not later.sees("没有成功")
+
+
 async def test_training_is_planned_and_begun(
     site: Site, tiny_novel: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ):

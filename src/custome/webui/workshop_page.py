@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from ..apps.context import LARGEST_FILE, Work
 from ..apps.training.choosing import Chosen
 from ..apps.training.run import TrainingRun
-from ..apps.training.workshop import EMBEDDED, EMBEDDED_NAME, READABLE, Corpus, Workshop
+from ..apps.training.workshop import EMBEDDED, EMBEDDED_NAME, READABLE, Corpus, Job, Workshop
 from ..errors import InputError
 from ..model_catalog import shipped_models
 from .shell import Frame, Shell
@@ -39,13 +40,27 @@ QUANTS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the folders hold at one moment."""
+
+    corpora: list[Corpus]
+    runs: list[tuple[TrainingRun, str, bool]]
+    """Each run, how far it is, and whether it was compared with its base."""
+
+    def told(self) -> Any:
+        """What of it is drawn."""
+        return self.corpora, [(run.folder, line, compared) for run, line, compared in self.runs]
+
+
 class WorkshopPage:
     """One tab."""
 
     def __init__(self, frame: Frame, shop: Workshop) -> None:
         self.frame, self.shop, self.t = frame, shop, frame.words
-        self._seen: Any = None
-        self._told: Any = None
+        self._seen: Seen | None = None
+        self._watched: Job | None = None
+        """Work that this tab has seen going on, and is to tell the end of."""
         t = self.t
         with frame.title:
             ui.label(t("书与模型")).classes("chat_title")
@@ -75,7 +90,7 @@ class WorkshopPage:
             ui.label(t("二、模型")).classes("headline").props("role=heading aria-level=2")
             self._runs = ui.element("div").classes("things_made").mark("runs")
         self.refresh()
-        ui.timer(REFRESH_S, self.refresh)
+        ui.timer(REFRESH_S, self._look)
 
     def _do(
         self, label: str, mark: str, do: Callable[[], Any], *, strong: bool = False
@@ -86,46 +101,55 @@ class WorkshopPage:
     # -- what is there -----------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """What has changed is drawn anew."""
+        """As it is now."""
         self._tell()
-        corpora, runs = self.shop.corpora(), self.shop.runs()
-        lines = [state(run, self.t) for run in runs]
-        compared = [self.shop.comparison(run.folder.name) is not None for run in runs]
-        seen = (corpora, lines, compared)
-        if seen == self._seen:
+        self._draw(self._read())
+
+    async def _look(self) -> None:
+        self._tell()
+        self._draw(await asyncio.to_thread(self._read))  # many runs are many files
+
+    def _read(self) -> Seen:
+        rows = [
+            (run, state(run, self.t), self.shop.comparison(run.folder.name) is not None)
+            for run in self.shop.runs()
+        ]
+        return Seen(corpora=self.shop.corpora(), runs=rows)
+
+    def _draw(self, seen: Seen) -> None:
+        """What has changed is drawn anew."""
+        if self._seen is not None and seen.told() == self._seen.told():
             return
         self._seen = seen
-        self._embedded.set_visibility(all(one.name != EMBEDDED_NAME for one in corpora))
+        self._embedded.set_visibility(all(one.name != EMBEDDED_NAME for one in seen.corpora))
         self._books.clear()
         with self._books:
-            for corpus in corpora:
+            for corpus in seen.corpora:
                 self._show_corpus(corpus)
-            if not corpora:
+            if not seen.corpora:
                 ui.label(self.t("还没有书")).classes("hint")
         self._runs.clear()
         with self._runs:
-            for run, line, has_comparison in zip(runs, lines, compared, strict=True):
+            for run, line, has_comparison in seen.runs:
                 self._show_run(run, line, has_comparison)
-            if not runs:
+            if not seen.runs:
                 ui.label(self.t("还没有练过；书做好以后，在书那里点“训练”")).classes("hint")
 
     def _tell(self) -> None:
         """What goes on now, and once how it ended."""
         job, t = self.shop.job, self.t
-        self._doing.set_visibility(job is not None and job.running())
-        if job is None:
-            return
-        if job.running():
-            self._told = None
+        running = job is not None and job.running()
+        self._doing.set_visibility(running)
+        if job is not None and running:
+            self._watched = job
             self._line.set_text(f"{job.what} · {job.seconds} s　{job.last_line()}")
-        elif self._told is not job:
-            if self._told is None and job.failed():
-                self.frame.tell(
-                    t("{what}没有成功：{why}", what=job.what, why=job.error()), wrong=True
-                )
-            elif job.seconds < 6 or self._line.text:
-                self.frame.tell(t("{what}：好了", what=job.what))
-            self._told = job
+        elif self._watched is not None:
+            ended, self._watched = self._watched, None
+            if ended.failed():
+                why = ended.error()
+                self.frame.tell(t("{what}没有成功：{why}", what=ended.what, why=why), wrong=True)
+            elif not ended.stopped:
+                self.frame.tell(t("{what}：好了", what=ended.what))
 
     def _show_corpus(self, corpus: Corpus) -> None:
         t, name = self.t, corpus.name
@@ -175,6 +199,7 @@ class WorkshopPage:
 
     def _build(self, book: Path | str) -> None:
         name = self.shop.build(book)
+        self._watched = self.shop.job
         self.frame.tell(self.t("在做 {name} 的语料，几秒钟", name=name))
         self.refresh()
 
@@ -266,6 +291,7 @@ class WorkshopPage:
 
     def _compare(self, name: str) -> None:
         self.shop.compare(name)
+        self._watched = self.shop.job
         self.frame.tell(self.t("在比：同样的问题，训练前后各答一遍；要几分钟"))
         self.refresh()
 
@@ -285,6 +311,7 @@ class WorkshopPage:
 
             def begin() -> None:
                 target = self.shop.export(name, to.value, quant.value)
+                self._watched = self.shop.job
                 self._dialog.close()
                 self.frame.tell(t("在导出，做好了放在 {folder}", folder=str(target)))
                 self.refresh()

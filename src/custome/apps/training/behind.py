@@ -145,7 +145,5 @@ class TrainingBehind:
             except Exception as error:
                 self._failed = f"练好了，可是换不上：{error}"
         elif self._ended_badly():
-            self._failed = (
-                f"训练没有成功，经过在 {self._folder / LOG_FILE}；现在说话的是没微调的底座"
-            )
+            self._failed = f"训练没有成功，经过在 {self._folder / LOG_FILE}；能说话的还是原来那些"
         self._ended.set()

@@ -48,6 +48,7 @@ class Job:
 
     def __init__(self, what: str, words: Sequence[str], log: Path, place: Path) -> None:
         self.what, self.began, self._log = what, time.monotonic(), log
+        self.stopped = False
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as out:
             self._process = subprocess.Popen(
@@ -67,7 +68,7 @@ class Job:
 
     def failed(self) -> bool:
         """It ended, and neither well nor because it was stopped."""
-        return self._process.poll() not in (None, 0, 130, -2)
+        return not self.stopped and self._process.poll() not in (None, 0)
 
     def last_line(self) -> str:
         """What it said last."""
@@ -84,7 +85,8 @@ class Job:
         return ""
 
     def stop(self) -> None:
-        """As Ctrl-C does."""
+        """Break it off."""
+        self.stopped = True
         with suppress(psutil.Error, OSError):
             process = psutil.Process(self._process.pid)
             for one in [*process.children(recursive=True), process]:
@@ -105,6 +107,8 @@ class Workshop:
     ) -> None:
         self.place, self._busy, self._serve = place, busy, serve
         self.job: Job | None = None
+        self._counted: dict[Path, tuple[float, int]] = {}
+        """Corpus → when it was built, and its rows."""
         self._behind: TrainingBehind | None = None
         self._lock = threading.Lock()
 
@@ -116,9 +120,8 @@ class Workshop:
         for path in sorted((self.place / "corpus").glob("*")):
             folder = CorpusFolder(path)
             if folder.is_corpus:
-                count = sum(len(folder.rows(part)) for part in ("train", "valid", "test"))
                 novels = tuple(folder.info()["novels"])
-                found.append(Corpus(name=path.name, novels=novels, dialogues=count))
+                found.append(Corpus(name=path.name, novels=novels, dialogues=self._rows_of(folder)))
         return found
 
     def runs(self) -> list[TrainingRun]:
@@ -163,7 +166,11 @@ class Workshop:
             raise InputError(
                 f"{path.name!r} 不是读得了的书", f"要 {'、'.join(READABLE)}；pdf 先另存为 txt"
             )
-        target = self.place / "books" / (checked(path.stem) + path.suffix.lower())
+        stem, kind = checked(path.stem), path.suffix.lower()
+        names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
+        books = [self.place / "books" / (name + kind) for name in names]
+        # another book of the same name is another book
+        target = next(one for one in books if not one.is_file() or one.read_bytes() == data)
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(target) as temporary:
             temporary.write_bytes(data)
@@ -197,7 +204,7 @@ class Workshop:
         folder = self.place / "runs" / checked(name)
         with self._lock:
             self._nothing_else()
-            if folder.exists() and any(folder.iterdir()):
+            if has_run(folder) or (folder / "adapter_config.json").is_file():
                 raise RunError(f"已经有模型叫 {name!r}", "换一个名字")
             recipe = without_missing(chosen.recipe, self.place)
             train = dataclasses.replace(recipe.train, output_dir=f"runs/{name}")
@@ -250,6 +257,15 @@ class Workshop:
             self.job.stop()
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _rows_of(self, folder: CorpusFolder) -> int:
+        """Counted once for each time it was built: pages ask every two seconds."""
+        built = folder.info_path.stat().st_mtime
+        if self._counted.get(folder.path, (0.0, 0))[0] != built:
+            paths = [folder.rows_path(part) for part in ("train", "valid", "test")]
+            count = sum(path.read_bytes().count(b"\n") for path in paths if path.is_file())
+            self._counted[folder.path] = (built, count)
+        return self._counted[folder.path][1]
 
     def _nothing_else(self) -> None:
         for path in (self.place / "runs").glob("*"):

@@ -20,10 +20,16 @@ def rows(tab: Tab) -> list[str]:
     except AssertionError:
         return []
     texts = []
-    for row in sorted(found, key=lambda one: one.id):
+    for row in sorted(found, key=_place):
         inside = [one.text for one in row.descendants() if isinstance(one, ui.label)]
         texts.append(" ".join(inside))
     return texts
+
+
+def _place(link: ui.element) -> int:
+    """Of a row in the list."""
+    row = link.parent_slot.parent
+    return row.parent_slot.children.index(row)
 
 
 async def bring(tab: Tab, name: str, data: bytes, marker: str = "upload_chat") -> None:
@@ -70,6 +76,7 @@ async def test_a_tap_opens(tab, site):
 
 async def test_rename_in_place_and_undo(tab, site):
     await tab.say("赤壁之事")
+    await tab.click("more_of_chat")
     await tab.click("rename")
     with tab.user:
         (box,) = tab.user.find(marker="new_name").elements
@@ -85,6 +92,7 @@ async def test_rename_in_place_and_undo(tab, site):
 
 async def test_delete_and_undo(tab, site):
     await tab.say("赤壁之事")
+    await tab.click("more_of_chat")
     await tab.click("remove")
     assert rows(tab) == [] and tab.texts() == []
     await tab.click("undo")
@@ -109,6 +117,7 @@ async def test_several_are_deleted_at_once(tab, site):
 
 async def test_bringing_back_the_latest(tab, site):
     await tab.say("赤壁之事")
+    await tab.click("more_of_chat")
     await tab.click("remove")
     await tab.click("restore")
     assert tab.texts() == ["赤壁之事", "先救猫。"]
@@ -119,11 +128,13 @@ async def test_bringing_back_the_latest(tab, site):
 @pytest.mark.parametrize("form", ["jsonl", "txt", "md"])
 async def test_out_and_in_again(tab, site, form):
     await tab.say("记住这句")
+    await tab.click("more_of_chat")
     await tab.click(f"export-{form}")
     response = tab.user.download.http_responses[-1]
     assert "先救猫。" in response.text
     await bring(tab, f"saved.{form}", response.content)
     assert len(rows(tab)) == 1 and tab.sees("已经在了"), "not twice"
+    await tab.click("more_of_chat")
     await tab.click("remove")
     await bring(tab, f"saved.{form}", response.content)
     assert tab.texts() == ["记住这句", "先救猫。"] and len(rows(tab)) == 1
@@ -156,3 +167,15 @@ async def test_an_import_can_be_undone(tab, site):
     assert tab.texts() == ["话"]
     await tab.click("undo")
     assert rows(tab) == []
+
+
+async def test_only_the_row_that_changed_is_drawn_anew(tab, site):
+    for number in range(30):
+        site.store.begin(OWN, f"第{number}段", model="三国")
+    await tab.open()
+    rows = {row.id for row in tab.user.find(marker="chat_row").elements}
+    await tab.say("新的一段")
+    now = {row.id for row in tab.user.find(marker="chat_row").elements}
+    assert len(now) == len(rows) + 1 and rows <= now
+    first = min(tab.user.find(marker="chats").elements, key=lambda one: one.id)
+    assert first.default_slot.children[0].id not in rows  # the newest on top

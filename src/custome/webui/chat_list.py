@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from nicegui import events, run, ui
@@ -30,6 +31,8 @@ class ChatList:
     def __init__(self, page: ChatPage) -> None:
         self._page = page
         self._rows: dict[str, Any] = {}
+        self._drawn: dict[str, Hashable] = {}
+        """Conversation → what its row shows: one that shows the same is left alone."""
         self._selected: set[str] | None = None
         """Ids that are ticked; None while nothing can be ticked."""
         self._renaming = False
@@ -67,6 +70,8 @@ class ChatList:
                 "upload_chat"
             )
             self._list = ui.element("div").classes("chats").props("role=list").mark("chats")
+            with self._list:
+                self._nothing = ui.label("").classes("nothing").props("role=listitem")
         self.refresh()
 
     # -- what is there -----------------------------------------------------------------------------------------------
@@ -77,15 +82,27 @@ class ChatList:
             return  # somebody is writing in the list
         self._ticked.set_visibility(self._selected is not None)
         found = page.service.store.chats(page.tab.owner, search, SHOWN)
-        self._rows = {}
-        self._list.clear()
-        with self._list:
-            for one in found:
-                self._row(one, search)
-            if not found:
-                text = page.t("没有找到") if search else page.t("还没有对话")
-                ui.label(text).classes("nothing").props("role=listitem")
+        for gone in set(self._rows) - {one.id for one in found}:
+            self._take_out(gone)
+        for place, one in enumerate(found):
+            ticked = None if self._selected is None else one.id in self._selected
+            shows = (one.title, self._when(one.updated), _excerpt(one, search), search, ticked)
+            if self._drawn.get(one.id) != shows:
+                self._take_out(one.id)
+                with self._list:
+                    self._row(one, search)
+                self._drawn[one.id] = shows
+            row = self._rows[one.id]
+            if self._list.default_slot.children[place] is not row:
+                row.move(target_index=place)
+        self._nothing.set_text(page.t("没有找到") if search else page.t("还没有对话"))
+        self._nothing.set_visibility(not found)
         self.mark(page.tab.chat)
+
+    def _take_out(self, chat: str) -> None:
+        self._drawn.pop(chat, None)
+        if (row := self._rows.pop(chat, None)) is not None:
+            row.delete()
 
     def _row(self, one: ChatInfo, search: str) -> None:
         page = self._page
@@ -105,14 +122,24 @@ class ChatList:
                     ui.label(self._when(one.updated)).classes("when")
                 with ui.element("span").classes("last"):
                     _marked(_excerpt(one, search), search)
-            with page.frame.icon_button("more_vert", page.t("对这段对话"), lambda: None), ui.menu():
-                ui.menu_item(page.t("改名"), lambda: self._rename(one)).mark("rename")
-                for form in transcript.FORMS:
-                    ui.menu_item(
-                        page.t("导出为 {form}", form=form),
-                        lambda form=form: self._export(one.id, form),
-                    ).mark(f"export-{form}")
-                ui.menu_item(page.t("删除"), lambda: self._remove([one.id])).mark("remove")
+            more = page.frame.icon_button(
+                "more_vert", page.t("对这段对话"), lambda: self._show_menu(more, one)
+            ).mark("more_of_chat")
+
+    def _show_menu(self, button: ui.button, one: ChatInfo) -> None:
+        """Made when it is first wanted: a hundred rows would be a hundred menus."""
+        if any(isinstance(child, ui.menu) for child in button.default_slot.children):
+            return  # it opens by itself
+        page = self._page
+        with button, ui.menu() as menu:
+            ui.menu_item(page.t("改名"), lambda: self._rename(one)).mark("rename")
+            for form in transcript.FORMS:
+                ui.menu_item(
+                    page.t("导出为 {form}", form=form),
+                    lambda form=form: self._export(one.id, form),
+                ).mark(f"export-{form}")
+            ui.menu_item(page.t("删除"), lambda: self._remove([one.id])).mark("remove")
+        menu.open()
 
     def _when(self, updated: float) -> str:
         now, then = time.localtime(), time.localtime(updated)
@@ -150,6 +177,7 @@ class ChatList:
     def _rename(self, one: ChatInfo) -> None:
         """In place: the title becomes a box."""
         page, row = self._page, self._rows[one.id]
+        self._drawn.pop(one.id, None)
         row.clear()
         self._renaming = True
 

@@ -58,7 +58,7 @@ def a_run(site: Site, name: str, status: str) -> Path:
 
 async def test_a_book_is_brought_read_and_looked_at(site: Site, tiny_novel: Path):
     tab = await opened(site)
-    assert tab.sees("还没有书") and has(tab, "embedded")
+    assert tab.sees("还没有书") and has(tab, "embedded") and tab.sees("书与模型")
     upload = next(iter(tab.user.find(ui.upload).elements))
     await upload.handle_uploads(
         [SmallFileUpload("小说.txt", "text/plain", tiny_novel.read_bytes())]
@@ -134,9 +134,12 @@ async def test_where_nothing_may_be_made_there_is_no_such_page(tmp_path: Path, a
     site = Site(tmp_path)
     site.workplace = None
     async with site.serving() as new_user:
-        client = new_user().http_client
-        assert (await client.get("/workshop/report")).status_code == 404
-        assert "书与模型" not in (await client.get("/")).text
+        user = new_user()
+        await user.open("/")
+        assert "书与模型" not in [getattr(one, "text", "") for one in user.client.elements.values()]
+        for path in ("/workshop", "/workshop/report", "/run"):
+            answer = await user.http_client.get(path)
+            assert answer.status_code == 404 or "没有这一页" in answer.text, path
     site.store.close()
 
 

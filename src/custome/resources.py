@@ -67,6 +67,8 @@ class Resource:
 Download = Callable[[Wheel, Path], Path]
 """Fetches a wheel into a folder and returns its path; raises SourceError."""
 URL_TIMEOUT_S = 30.0
+EMBEDDED_NOVEL, EMBEDDED_NAME = "embedded", "sanguo"
+"""What the novel that comes along is asked for by, and what it is called."""
 AT_ONCE = 4
 """Wheels on their way at the same time."""
 
@@ -74,6 +76,11 @@ AT_ONCE = 4
 def custome_home() -> Path:
     """Where downloads and prepared models are kept: $CUSTOME_HOME, or ~/.cache/custome."""
     return Path(os.environ.get("CUSTOME_HOME") or Path.home() / ".cache" / "custome").expanduser()
+
+
+def book_name(novel: str) -> str:
+    """What a novel's corpus and run are called: by its file."""
+    return EMBEDDED_NAME if novel == EMBEDDED_NOVEL else Path(novel).stem
 
 
 def catalogue() -> dict[str, Resource]:

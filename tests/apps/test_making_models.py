@@ -35,7 +35,7 @@ def shop(tmp_path: Path, served: list[Path]) -> Workshop:
 
 
 def built(shop: Workshop, novel: Path) -> str:
-    name = shop.build(shop.keep_book(novel.name, novel.read_bytes()))
+    name = shop.build(str(shop.keep_book(novel.name, novel.read_bytes())))
     wait_for(lambda: shop.job is not None and not shop.job.running())
     assert shop.job is not None and not shop.job.failed(), shop.job.error()
     return name
@@ -69,11 +69,11 @@ def test_a_run_is_trained_served_exported_and_compared(
         shop.train(Chosen(recipe=recipe), "mine")
     with pytest.raises(RunError, match="不是停着的"):
         shop.go_on("mine")
-    target = shop.export("mine", "hf", "f32")
+    shop.export("mine", "hf", "f32")
     with pytest.raises(RunError, match="正在导出"):
         shop.export("mine", "gguf", "q8_0")
     wait_for(lambda: shop.job is not None and not shop.job.running())
-    assert list(target.glob("*.safetensors")), shop.job.error() if shop.job else ""
+    assert list(tmp_path.glob("exports/mine-*/*.safetensors")), shop.job.error() if shop.job else ""
     shop.talk("mine")
     assert len(served) == 2
 
@@ -109,7 +109,7 @@ def test_what_it_complains_of(shop: Workshop, tmp_path: Path):
     assert first == again and shop.keep_book("书.txt", b"b").name == "书-2.txt"
     kept = shop.keep_book("..\\空.txt", b"")
     assert kept == tmp_path / "books" / "空.txt"
-    shop.build(kept)
+    shop.build(str(kept))
     wait_for(lambda: shop.job is not None and not shop.job.running())
     assert shop.job is not None and shop.job.failed() and "空" in shop.job.error()
 

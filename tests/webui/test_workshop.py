@@ -89,7 +89,7 @@ async def test_training_is_planned_and_begun(
     begun = []
     monkeypatch.setattr(Workshop, "train", lambda shop, chosen, name: begun.append((chosen, name)))
     books = Workshop(site.workplace, busy=lambda: False, serve=lambda _: None)
-    books.build(tiny_novel)
+    books.build(str(tiny_novel))
     await until(lambda: books.job and not books.job.running())
     tab = await opened(site)
     await tab.click("train")
@@ -103,9 +103,7 @@ async def test_training_is_planned_and_begun(
 async def test_runs_stand_there_with_what_can_be_done(site: Site, monkeypatch: pytest.MonkeyPatch):
     done = []
     monkeypatch.setattr(Workshop, "go_on", lambda shop, name: done.append(("go on", name)))
-    monkeypatch.setattr(
-        Workshop, "export", lambda shop, *what: done.append(what) or Path("exports/x")
-    )
+    monkeypatch.setattr(Workshop, "export", lambda shop, *what: done.append(what))
     a_run(site, "练好的", "complete")
     a_run(site, "停着的", "running")
     tab = await opened(site)
@@ -147,8 +145,7 @@ async def test_with_nobody_served_the_chat_page_shows_the_way(tmp_path: Path, an
     site = Site(tmp_path)
     site.models = []
     async with site.serving() as new_user:
-        user = new_user()
-        await user.open("/")
-        user.find(content="还没有可以说话的人")
-        user.find(marker="to_workshop")
+        tab = Tab(new_user(), site)
+        await tab.user.open("/")
+        assert tab.sees("还没有可以说话的人") and has(tab, "to_workshop")
     site.store.close()

@@ -42,7 +42,7 @@ class AppContext:
     """What goes on behind the server; whoever begins something adds it."""
     workplace: Path | None = None
     """The folder in which pages may make corpora and train; None where they may not."""
-    serve_run: Callable[[Path], None] | None = None
+    serve_run: Callable[[Path], None] = lambda _: None
     """Serves a run, in the place of one of the same name."""
     busy: Callable[[], bool] = lambda: False
     """Is somebody being answered now?"""

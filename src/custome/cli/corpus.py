@@ -19,7 +19,6 @@ from ..errors import InputError, RunError
 from ..reporter import ConsoleReporter, Reporter
 from .flags import parse
 
-EMBEDDED_NOVEL = "embedded"
 _COLOURS = (
     "cyan",
     "magenta",
@@ -76,7 +75,7 @@ def build_corpus(
         RunError: the folder holds something else.
     """
     from ..corpus.build import build
-    from ..resources import fetch
+    from ..resources import EMBEDDED_NAME, EMBEDDED_NOVEL, book_name, fetch
 
     if folder.exists() and (
         not folder.is_dir() or (any(folder.iterdir()) and not CorpusFolder(folder).is_corpus)
@@ -85,10 +84,17 @@ def build_corpus(
             f"输出位置 {str(folder)!r} 里有别的东西，不是语料目录", "换一个目录：-o corpus/别的名字"
         )
     paths = [
-        fetch("sanguo", reporter) if novel == EMBEDDED_NOVEL else Path(novel) for novel in novels
+        fetch(EMBEDDED_NAME, reporter) if novel == EMBEDDED_NOVEL else Path(novel)
+        for novel in novels
     ]
-    names = ["sanguo" if novel == EMBEDDED_NOVEL else Path(novel).stem for novel in novels]
-    corpus = build(paths, folder, reporter, names=names, script=script, processes=processes)
+    corpus = build(
+        paths,
+        folder,
+        reporter,
+        names=[book_name(novel) for novel in novels],
+        script=script,
+        processes=processes,
+    )
     reporter.note(f"对话 {corpus.train + corpus.valid + corpus.test:,} 条 → {folder}")
     reporter.note(
         f"看一看：custome corpus inspect {folder}　画成网页：custome corpus report {folder}　改别名：custome corpus fix {folder}"

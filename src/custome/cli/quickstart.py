@@ -16,19 +16,19 @@ from tyro.conf import Positional
 from .. import recipe_file
 from ..apps.training.choosing import choose_recipe, fitted_to, without_missing
 from ..config import Recipe
-from ..engine.open import EngineOptions, Opened, host_base, open_models
+from ..engine.open import EngineOptions, Opened, host_base
 from ..errors import RunError
 from ..files import write_text
 from ..model_catalog import shipped_name
 from ..reporter import ConsoleReporter
-from .corpus import EMBEDDED_NOVEL, build_corpus
+from ..resources import EMBEDDED_NOVEL, book_name
+from .corpus import build_corpus
 from .flags import parse
 from .serve import Serve, run_server, serve_run, who_may
 from .training import learn, print_settings
 
 if TYPE_CHECKING:
-    from ..apps.context import Work
-    from ..server.catalogue import Catalogue
+    from ..apps.context import AppContext, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
     """The recipe for this novel and these flags; a run that was begun keeps its own."""
     from ..models.compute import measured_rates
 
-    name = "sanguo" if flags.novel == EMBEDDED_NOVEL else Path(flags.novel).stem
+    name = book_name(flags.novel)
     folder = Path("runs") / (name + (f"-{flags.steps}steps" if flags.steps else ""))
     given = flags.model.base_model or ("" if flags.base == "auto" else flags.base)
     if (folder / "run.json").is_file():
@@ -108,7 +108,7 @@ def _chosen(flags: Quickstart, reporter: ConsoleReporter) -> Recipe:
         if not given or same:
             return filed
     chosen = choose_recipe(
-        name, measured_rates(), base=given, minutes=flags.minutes, chatting=flags.serve
+        name, measured_rates, base=given, minutes=flags.minutes, chatting=flags.serve
     )
     if chosen.why:
         reporter.note(
@@ -135,17 +135,19 @@ def _serve_while_training(flags: Quickstart, recipe: Recipe, corpus: Path) -> in
     hosted = host_base(recipe.model, run.name, corpus, reporter)
     serve = Serve(host=flags.host, port=flags.port, model=flags.model)
 
-    def begin(served: Catalogue) -> Work:
+    def begin(context: AppContext) -> Work:
         from ..apps.context import Work
         from ..apps.training.behind import TrainingBehind
 
         if not (run / "run.json").is_file():
             write_text(run / "recipe.yaml", recipe_file.dump(recipe))
 
-        def take_over() -> None:
-            served.replace(open_models([str(run)], flags.model, ConsoleReporter()).hosted[0])
-
-        behind = TrainingBehind(run, steps=recipe.train.steps, busy=served.busy, done=take_over)
+        behind = TrainingBehind(
+            run,
+            steps=recipe.train.steps,
+            busy=context.busy,
+            done=lambda: context.serve_run(run),
+        )
         return Work(progress=behind.progress, stop=behind.stop)
 
     doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-    from ..apps.context import Work
+    from ..apps.context import AppContext, Work
     from ..server.auth import KeyAuth
-    from ..server.catalogue import Catalogue
     from ..webui.shell import Shell
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -125,7 +124,7 @@ def run_server(
     doorkeeper: KeyAuth,
     flags: Serve,
     port: int,
-    begin: Callable[[Catalogue], Work] | None = None,
+    begin: Callable[[AppContext], Work] | None = None,
 ) -> int:
     """Serve until Ctrl-C.
 
@@ -171,7 +170,7 @@ def run_server(
     )
     try:
         if begin is not None:
-            context.work.append(begin(catalogue))
+            context.work.append(begin(context))
         with suppress(KeyboardInterrupt):  # uvicorn raises it again once it is down
             server.run()
     finally:

@@ -187,8 +187,8 @@ class Shell:
         """A file to be read in the browser, behind the same key; what the user can mend is told in words."""
 
         async def show(request: Request) -> Response:
-            if not self._has_key(request):
-                return RedirectResponse("/login", status_code=303)
+            if (answer := self._turned_away(request, Words())) is not None:
+                return answer
             try:
                 return FileResponse(await asyncio.to_thread(make, request))
             except CustomeError as error:

@@ -30,11 +30,6 @@ _PLOTS: tuple[tuple[str, str, Mapping[str, str], float], ...] = (
 Series = dict[str, list[tuple[int, float]]]
 
 
-def state(run: TrainingRun, t: Words) -> str:
-    """Status and progress in a few words."""
-    return headline(run, run.series(), t)
-
-
 def headline(run: TrainingRun, series: Series, t: Words) -> str:
     """Status, progress and time left in one line."""
     info = run.info()

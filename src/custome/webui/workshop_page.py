@@ -17,12 +17,12 @@ from starlette.requests import Request
 
 from ..apps.context import LARGEST_FILE, Work
 from ..apps.training.choosing import Chosen
-from ..apps.training.run import TrainingRun
-from ..apps.training.workshop import EMBEDDED, EMBEDDED_NAME, READABLE, Corpus, Job, Workshop
+from ..apps.training.workshop import READABLE, Corpus, Job, Workshop
 from ..errors import InputError
 from ..model_catalog import shipped_models
+from ..resources import EMBEDDED_NAME, EMBEDDED_NOVEL
 from .shell import Frame, Shell
-from .training_page import TrainingPage, state
+from .training_page import TrainingPage, headline
 
 REFRESH_S = 2.0
 MINUTES = (8, 15, 30, 60, 120)
@@ -41,16 +41,24 @@ QUANTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as the page lists it."""
+
+    name: str
+    base: str
+    status: str
+    line: str
+    """How far it is."""
+    compared: bool
+    """Is there a comparison with its base?"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Seen:
     """What the folders hold at one moment."""
 
     corpora: list[Corpus]
-    runs: list[tuple[TrainingRun, str, bool]]
-    """Each run, how far it is, and whether it was compared with its base."""
-
-    def told(self) -> Any:
-        """What of it is drawn."""
-        return self.corpora, [(run.folder, line, compared) for run, line, compared in self.runs]
+    runs: list[Run]
 
 
 class WorkshopPage:
@@ -77,7 +85,7 @@ class WorkshopPage:
             with ui.element("div").classes("buttons"):
                 self._do(t("带一本书来"), "bring", self._ask, strong=True)
                 self._embedded = self._do(
-                    t("用内置的《三国演义》"), "embedded", lambda: self._build(EMBEDDED)
+                    t("用内置的《三国演义》"), "embedded", lambda: self._build(EMBEDDED_NOVEL)
                 )
             self._upload = ui.upload(
                 on_upload=self._take,
@@ -110,15 +118,21 @@ class WorkshopPage:
         self._draw(await asyncio.to_thread(self._read))  # many runs are many files
 
     def _read(self) -> Seen:
-        rows = [
-            (run, state(run, self.t), self.shop.comparison(run.folder.name) is not None)
+        runs = [
+            Run(
+                name=run.folder.name,
+                base=Path(str(run.info().get("base_model", ""))).name,
+                status=run.status(),
+                line=headline(run, run.series(), self.t),
+                compared=self.shop.comparison(run.folder.name) is not None,
+            )
             for run in self.shop.runs()
         ]
-        return Seen(corpora=self.shop.corpora(), runs=rows)
+        return Seen(corpora=self.shop.corpora(), runs=runs)
 
     def _draw(self, seen: Seen) -> None:
         """What has changed is drawn anew."""
-        if self._seen is not None and seen.told() == self._seen.told():
+        if seen == self._seen:
             return
         self._seen = seen
         self._embedded.set_visibility(all(one.name != EMBEDDED_NAME for one in seen.corpora))
@@ -130,8 +144,8 @@ class WorkshopPage:
                 ui.label(self.t("还没有书")).classes("hint")
         self._runs.clear()
         with self._runs:
-            for run, line, has_comparison in seen.runs:
-                self._show_run(run, line, has_comparison)
+            for run in seen.runs:
+                self._show_run(run)
             if not seen.runs:
                 ui.label(self.t("还没有练过；书做好以后，在书那里点“训练”")).classes("hint")
 
@@ -163,20 +177,19 @@ class WorkshopPage:
             self._link(t("看看"), address, "look")
             self._do(t("训练"), "train", lambda: self._ask_to_train(corpus), strong=True)
 
-    def _show_run(self, run: TrainingRun, line: str, has_comparison: bool) -> None:
-        t, name, status = self.t, run.folder.name, run.status()
+    def _show_run(self, run: Run) -> None:
+        t, name = self.t, run.name
         with ui.element("div").classes("made").mark(f"run-{name}"):
             with ui.element("div").classes("about"):
                 ui.label(name).classes("label")
-                base = Path(str(run.info().get("base_model", ""))).name
-                ui.label(f"{base}　{line}").classes("hint")
+                ui.label(f"{run.base}　{run.line}").classes("hint")
             self._link(t("曲线"), self.t.to("/run") + f"?name={quote(name)}", "curves")
-            if status == "running":
-                self._do(t("停下（存盘后停）"), "stop", lambda: self._stop(run))
-            if status == "stopped":
+            if run.status == "running":
+                self._do(t("停下（存盘后停）"), "stop", lambda: self._stop(name))
+            if run.status == "stopped":
                 self._do(t("接着训练"), "go_on", lambda: self._go_on(name), strong=True)
-            if status == "complete":
-                if has_comparison:
+            if run.status == "complete":
+                if run.compared:
                     address = f"/workshop/comparison?run={quote(name)}"
                     self._link(t("看对比"), address, "comparison")
                 else:
@@ -195,9 +208,9 @@ class WorkshopPage:
     async def _take(self, event: events.UploadEventArguments) -> None:
         raw = await event.file.read()
         self._upload.reset()
-        self._build(self.shop.keep_book(event.file.name, raw))
+        self._build(str(self.shop.keep_book(event.file.name, raw)))
 
-    def _build(self, book: Path | str) -> None:
+    def _build(self, book: str) -> None:
         name = self.shop.build(book)
         self._watched = self.shop.job
         self.frame.tell(self.t("在做 {name} 的语料，几秒钟", name=name))
@@ -231,10 +244,11 @@ class WorkshopPage:
                 chosen.clear()
                 start.set_enabled(False)
                 told.set_text(t("在算要多久……"))
-                found = await asyncio.to_thread(
-                    self.shop.plan, corpus.name, base.value, minutes.value
-                )
-                chosen.append(found)
+                wanted = base.value, minutes.value
+                found = await asyncio.to_thread(self.shop.plan, corpus.name, *wanted)
+                if wanted != (base.value, minutes.value):
+                    return  # something else has been chosen meanwhile, and is being worked out
+                chosen[:] = [found]
                 told.set_text(self._told_plan(found))
                 start.set_enabled(found.recipe.train.steps > 0)
 
@@ -273,8 +287,8 @@ class WorkshopPage:
         names = [wanted, *(f"{wanted}-{number}" for number in range(2, 1000))]
         return next(name for name in names if name not in taken)
 
-    def _stop(self, run: TrainingRun) -> None:
-        run.stop()
+    def _stop(self, name: str) -> None:
+        self.shop.run(name).stop()
         self.frame.tell(self.t("已请它停下：做完手上这一步就存盘"))
 
     def _go_on(self, name: str) -> None:
@@ -310,10 +324,10 @@ class WorkshopPage:
             quant.mark("quant")
 
             def begin() -> None:
-                target = self.shop.export(name, to.value, quant.value)
+                self.shop.export(name, to.value, quant.value)
                 self._watched = self.shop.job
                 self._dialog.close()
-                self.frame.tell(t("在导出，做好了放在 {folder}", folder=str(target)))
+                self.frame.tell(t("在导出，做好了放在 exports 目录里"))
                 self.refresh()
 
             with ui.element("div").classes("row"):
@@ -325,7 +339,7 @@ class WorkshopPage:
 def add_pages(shell: Shell) -> None:
     """The workshop, the page of a run, and what there is to read; nothing where nothing may be made."""
     context = shell.context
-    if context.workplace is None or context.serve_run is None:
+    if context.workplace is None:
         return
     shop = Workshop(context.workplace, busy=context.busy, serve=context.serve_run)
     context.work.append(Work(progress=shop.progress, stop=shop.stop))

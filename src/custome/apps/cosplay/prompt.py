@@ -99,7 +99,6 @@ def write_prompt(
     writer = _Writer(engine=engine, card=card, setting=setting, room=room, novel=novel, user=user)
     writer.who(said, book or card.book or Lorebook())
     examples = writer.own_lines(said, lines)
-    writer.memories()
     writer.add("前情", setting.summary)
     head = [part.text for part in writer.parts]
     notes = writer.notes()
@@ -184,13 +183,6 @@ class _Writer:
             self.add("本人的话", own_line(card, line.text, self.novel), why)
         return shown
 
-    def memories(self) -> None:
-        """What they remember of the user. Behind the person's own lines: it changes, and they are read once."""
-        said = "".join(f"“{text}”" for text in self.setting.memories)
-        if said:
-            told = f"{self.user}曾曰：{said}" if self.novel else f"{self.user}以前说过：{said}"
-            self.add("记得", told, "别的对话里说的")
-
     def _examples(self) -> None:
         room = self.room // EXAMPLES_SHARE
         shown = examples_of(self.card, self.user, self.novel) if self.setting.examples else []
@@ -202,11 +194,18 @@ class _Writer:
     def notes(self) -> list[str]:
         """What stands right before the reply; a model that writes prose is given no orders."""
         reminders = [] if self.novel else [("叮嘱", self.card.reminder)]
-        found = []
+        found = [self._memories()]
+        self.add("记得", found[0], "别的对话里说的")
         for title, text in (("作者注", self.setting.note), *reminders):
             found.append(filled(text, self.card, self.user).strip())
             self.add(title, found[-1])
         return [text for text in found if text]
+
+    def _memories(self) -> str:
+        """What they remember of the user. In the system message nobody heeds it: the name was told by one of six (docs/log.md)."""
+        said = "".join(f"“{text}”" for text in self.setting.memories)
+        told = f"{self.user}曾曰：{said}" if self.novel else f"对方以前说过自己：{said}"
+        return told if said else ""
 
     def turn(self, one: Said) -> Part:
         text = _spoken(one, self.card, self.user, self.setting, self.novel)

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,11 +62,17 @@ def rates_here() -> Rates:
 
 
 def choose_recipe(
-    name: str, rates: Rates, *, base: str = "", minutes: float = 15, chatting: bool = True
+    name: str,
+    rates: Callable[[], Rates],
+    *,
+    base: str = "",
+    minutes: float = 15,
+    chatting: bool = True,
 ) -> Chosen:
     """The recipe for the corpus `corpus/NAME`, whose run is to be `runs/NAME`.
 
     Args:
+        rates: of this machine; asked where they are needed, since to measure takes seconds.
         base: a base of the list or a path; '' the best that this computer trains in time.
         minutes: of training somebody is ready to wait for.
         chatting: one talks with somebody while it trains, so both must fit into memory.
@@ -73,7 +80,7 @@ def choose_recipe(
     if base and shipped_name(base) is None:
         recipe = recipe_file.shipped_recipe("sanguo-1.5b" if follows_orders(base) else "sanguo")
         return Chosen(recipe=fitted_to(recipe, name, base, recipe.train.steps))
-    choice = _choose(rates, base, minutes, chatting)
+    choice = _choose(rates(), base, minutes, chatting)
     one = choice.candidate
     there = where(one.name).is_file()
     return Chosen(

@@ -23,13 +23,13 @@ from ... import recipe_file
 from ...corpus.folder import CorpusFolder
 from ...errors import InputError, RunError
 from ...files import atomic_file, write_text
-from ...models.run_folder import has_run, training_process
+from ...models.run_folder import has_run
+from ...resources import EMBEDDED_NOVEL, book_name
 from .behind import TrainingBehind
 from .choosing import Chosen, choose_recipe, rates_here, without_missing
 from .run import TrainingRun
 
 READABLE = (".txt", ".md", ".html", ".htm", ".epub", ".json")
-EMBEDDED, EMBEDDED_NAME = "embedded", "sanguo"
 LONGEST_NAME = 60
 REPORT_FILE, COMPARE_FILE = "report.html", "compare.html"
 
@@ -176,11 +176,10 @@ class Workshop:
             temporary.write_bytes(data)
         return target
 
-    def build(self, book: Path | str) -> str:
-        """Begin to make a corpus of a book; its name."""
-        embedded = book == EMBEDDED
-        name = EMBEDDED_NAME if embedded else checked(Path(book).stem)
-        source = EMBEDDED if embedded else str(Path(book).resolve())
+    def build(self, book: str) -> str:
+        """Begin to make a corpus of a book, a file or EMBEDDED_NOVEL; its name."""
+        name = checked(book_name(book))
+        source = book if book == EMBEDDED_NOVEL else str(Path(book).resolve())
         self._begin(name, ["corpus", "build", source, "-o", f"corpus/{name}"])
         return name
 
@@ -193,7 +192,7 @@ class Workshop:
             InputError: there is no such corpus.
         """
         CorpusFolder(self.place / "corpus" / checked(corpus)).info()
-        return choose_recipe(corpus, rates_here(), base=base, minutes=minutes)
+        return choose_recipe(corpus, rates_here, base=base, minutes=minutes)
 
     def train(self, chosen: Chosen, name: str) -> None:
         """Begin a new run; it gives way to whoever is being answered, and is served when it is done.
@@ -235,12 +234,9 @@ class Workshop:
     def compare(self, name: str) -> None:
         self._begin(name, ["compare", str(self.run(name).folder)])
 
-    def export(self, name: str, to: str, quant: str) -> Path:
-        """Begin to write a run for other programs; where to."""
-        target = self.place / "exports" / f"{checked(name)}-{to}-{quant}"
-        words = ["export", str(self.run(name).folder), "--to", to, "--quant", quant]
-        self._begin(name, [*words, "-o", str(target)])
-        return target
+    def export(self, name: str, to: str, quant: str) -> None:
+        """Begin to write a run for other programs, into exports/."""
+        self._begin(name, ["export", str(self.run(name).folder), "--to", to, "--quant", quant])
 
     def progress(self) -> str:
         """What goes on, in one line for every page; '' when nothing does."""
@@ -268,9 +264,9 @@ class Workshop:
         return self._counted[folder.path][1]
 
     def _nothing_else(self) -> None:
-        for path in (self.place / "runs").glob("*"):
-            if has_run(path) and training_process(path) is not None:
-                raise RunError(f"正在练 {path.name!r}", "等它练完，或先停下它")
+        for run in self.runs():
+            if run.status() == "running":
+                raise RunError(f"正在练 {run.folder.name!r}", "等它练完，或先停下它")
         if self._behind is not None and self._behind.running():
             raise RunError("正在练另一个", "等它练完，或先停下它")
 

@@ -16,6 +16,7 @@ from custome.engine.scripted import ScriptedEngine
 from custome.types import Character, GenerateOptions
 
 OPTIONS = GenerateOptions()
+ASKED = "你还记得我叫什么吗？"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,26 @@ OPTIONS = GenerateOptions()
 )
 def test_what_is_worth_remembering(words: str, kept: list[str]):
     assert noticed(words) == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "asks"),
+    [
+        ("你还记得我叫什么吗？", True),
+        ("我是做什么的？", True),
+        ("我最怕什么？", True),
+        ("我家住哪里", True),
+        ("你认得我么", True),
+        ("我说过什么？", True),
+        ("今晚要打雷了，我怎么办？", False),
+        ("我喜欢你", False),
+        ("你叫什么？", False),
+        ("你怕什么？", False),
+        ("选择喜欢的工作还是高薪的工作", False),
+    ],
+)
+def test_when_it_is_asked_for(words: str, asks: bool):
+    assert asks_of_oneself(words) == asks
 
 
 @pytest.fixture
@@ -71,13 +92,14 @@ def test_who_heard_it_remembers_it_in_another_conversation(store: Store, kind: s
     service, engine = service_of(store, kind=kind)
     with_cao, with_liu = Scene(people=("曹操",)), Scene(people=("刘备",))
     first = say(service, Tab(owner="a"), "我叫阿宁，最怕打雷。", with_cao)
-    assert read(service, first, "然后呢", with_cao) == ""  # it stands in this conversation
+    assert read(service, first, ASKED, with_cao) == ""  # it stands in this conversation
     fresh = Tab(owner="a")
-    assert "“我叫阿宁，最怕打雷。”" in read(service, fresh, "你好", with_cao)
-    assert read(service, fresh, "你好", with_liu) == ""  # he was not there
-    assert read(service, Tab(owner="b"), "你好", with_cao) == ""  # nobody else's
-    assert read(service, fresh, "你好", Scene(people=("曹操",), remember=False)) == ""
-    say(service, fresh, "你好", with_cao)
+    assert "“我叫阿宁，最怕打雷。”" in read(service, fresh, ASKED, with_cao)
+    assert read(service, fresh, ASKED, with_liu) == ""  # he was not there
+    assert read(service, Tab(owner="b"), ASKED, with_cao) == ""  # nobody else's
+    assert read(service, fresh, ASKED, Scene(people=("曹操",), remember=False)) == ""
+    assert read(service, fresh, "博物馆大火，救名画还是救猫？", with_cao) == ""  # beside the point
+    say(service, fresh, ASKED, with_cao)
     assert "阿宁" in "".join(one.content for one in engine.requests[-1].messages)
 
 
@@ -95,7 +117,7 @@ def test_pinned_changed_forgotten(store: Store):
     memories.notice("a", ("曹操",), "我养猫。", "c2")  # known already
     assert len(memories.of("a", "曹操")) == 2
     memories.change("a", "曹操", cat.id, text="我养了两只猫。", pinned=True)
-    assert memories.told("a", "曹操", "c1", len) == (
+    assert memories.told("a", "曹操", "c1", "你好", len) == (
         "我养了两只猫。",
     )  # pinned: in its own talk too
     memories.forget("a", "曹操", name.id)
@@ -112,5 +134,5 @@ def test_there_is_a_limit_to_what_is_kept_and_to_what_is_told(store: Store):
             memories.change("a", "曹操", memories.of("a", "曹操")[0].id, pinned=True)
     kept = memories.of("a", "曹操")
     assert len(kept) == MOST and kept[0].text == "我喜欢第0本书。"  # pinned stays
-    told = memories.told("a", "曹操", "", len)
+    told = memories.told("a", "曹操", "", ASKED, len)
     assert sum(map(len, told)) <= BUDGET and told[0] == kept[0].text and told[-1] == kept[-1].text

@@ -31,6 +31,10 @@ _ASKED_FOR = re.compile(r"记住|别忘了|不要忘|记得我")
 _QUESTION = re.compile(
     r"[？?]|[吗呢么]$|什么|怎么|怎样|如何|为何|谁|哪|几时|多少|该不该|能不能|是不是|好不好|要不要"
 )
+_ASKS = re.compile(
+    r"(记得|记不记得|认得|认识|忘|知道).{0,6}我|我.{0,4}(说过|叫什么|是谁|姓什么|叫啥|做什么|干什么|是哪)"
+    r"|我.{0,6}(住|家|怕|喜欢|爱|讨厌|恨|养|教|学|属).{0,3}(哪|什么|啥|谁)|我.{0,4}(多大|几岁)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,7 @@ class Memory:
     id: str
     text: str
     pinned: bool = False
-    """Told in every conversation, before all others."""
+    """Told at every reply; the others where the user asks of themselves."""
     chat: str = ""
     """Of the conversation it was said in; '' where it was written down by hand."""
     at: float = 0.0
@@ -56,6 +60,11 @@ def noticed(words: str) -> list[str]:
         if 3 <= len(text) <= LONGEST and (told or _ASKED_FOR.search(text)):
             found.append(text)
     return found
+
+
+def asks_of_oneself(words: str) -> bool:
+    """Does the user ask what somebody knows of them?"""
+    return bool(_ASKS.search(words))
 
 
 class Memories:
@@ -120,16 +129,23 @@ class Memories:
         self._things.keep(owner, Thing(name=name, content={"memories": kept}))
 
     def told(
-        self, owner: str, name: str, chat: str, count: Callable[[str], int]
+        self, owner: str, name: str, chat: str, words: str, count: Callable[[str], int]
     ) -> tuple[str, ...]:
         """What goes into a prompt, within BUDGET tokens: pinned ones, then the newest; oldest first.
 
-        What was said in this very conversation stands in it, unless it is pinned.
+        Those that are not pinned only where the user asks of themselves, for they lead a small base away from what was asked; and
+        not where they stand in this very conversation.
 
         Args:
+            words: what the user said last.
             count: tokens of a text.
         """
-        known = [one for one in self.of(owner, name) if one.pinned or one.chat != chat or not chat]
+        asked = asks_of_oneself(words)
+        known = [
+            one
+            for one in self.of(owner, name)
+            if one.pinned or (asked and (one.chat != chat or not chat))
+        ]
         chosen, used = set(), 0
         for one in sorted(known, key=lambda one: (not one.pinned, -one.at)):
             size = count(one.text)

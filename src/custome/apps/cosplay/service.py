@@ -312,8 +312,11 @@ class ConversationService:
             return Prompt(request=request, parts=(part,) if text else ())
         name = responder.next_speaker(scene.people, said, scene.order)
         heard, setting = known_to(name, chat.turns, scene, chat.summary)
-        setting = remembering(setting, self.store, tab, name, scene, responder)
-        return responder.prompt(name, [*heard, *mine], setting, options)
+        heard = [*heard, *mine]
+        if scene.remember:
+            count = responder.engine.count_tokens
+            setting = remembering(setting, self.memories, tab, name, heard, count)
+        return responder.prompt(name, heard, setting, options)
 
     def import_card(self, tab: Tab, card: Card, portrait: str = "", picture: bytes = b"") -> None:
         """Keep somebody the user brought along.

@@ -120,7 +120,10 @@ class Writer:
         self, name: str, turns: Sequence[Turn], summary: Summary
     ) -> tuple[list[Said], Setting]:
         said, setting = known_to(name, turns, self.scene, summary)
-        return said, remembering(setting, self.store, self.tab, name, self.scene, self.responder)
+        if self.scene.remember and name:
+            count = self.responder.engine.count_tokens
+            setting = remembering(setting, Memories(self.store), self.tab, name, said, count)
+        return said, setting
 
     def _written(
         self, turn: int, number: int, head: str, write: Callable[[OnPiece], Reply]
@@ -198,13 +201,17 @@ def known_to(
 
 
 def remembering(
-    setting: Setting, store: Store, tab: Tab, name: str, scene: Scene, responder: Responder
+    setting: Setting,
+    memories: Memories,
+    tab: Tab,
+    name: str,
+    said: Sequence[Said],
+    count: Callable[[str], int],
 ) -> Setting:
-    """A setting with what somebody remembers of other conversations."""
-    if not (scene.remember and name):
-        return setting
-    count = responder.engine.count_tokens
-    return replace(setting, memories=Memories(store).told(tab.owner, name, tab.chat, count))
+    """A setting with what somebody remembers of other conversations, as far as what the user said last asks for it."""
+    words = next((one.text for one in reversed(said) if one.by_user), "")
+    told = memories.told(tab.owner, name, tab.chat, words, count)
+    return replace(setting, memories=told)
 
 
 def _last_rounds(said: list[Said], rounds: int) -> list[Said]:

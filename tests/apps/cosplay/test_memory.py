@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from custome.apps.cosplay.memory import BUDGET, MOST, Memories, noticed
+from custome.apps.cosplay.memory import BUDGET, MOST, Memories, asks_of_oneself, noticed
 from custome.apps.cosplay.scene import Scene
 from custome.apps.cosplay.service import ConversationService
 from custome.apps.cosplay.writing import Tab

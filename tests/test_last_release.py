@@ -4,11 +4,9 @@ conversations and cards, which are then used as people use them.
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +27,10 @@ from custome.recipe_file import load_recipe
 from custome.reporter import NullReporter
 from custome.training.finetune import finetune
 from custome.types import GenerateOptions, Message, Request
+from page_server import release
 
 pytestmark = pytest.mark.slow
 COMMIT = "e116e46"
-REPOSITORY = Path(__file__).parents[1]
 MAKE = """
 import io, sys
 from pathlib import Path
@@ -74,11 +72,7 @@ store.close()
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of what the last release made."""
     code, out = tmp_path_factory.mktemp("release"), tmp_path_factory.mktemp("made")
-    archive = subprocess.run(
-        ["git", "archive", COMMIT], cwd=REPOSITORY, check=True, capture_output=True
-    )
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(code, filter="data")
+    release(COMMIT, code)
     there = {"PYTHONPATH": f"{code / 'src'}:{code / 'tests'}", "CUSTOME_HOME": str(out / "home")}
     subprocess.run([sys.executable, "-c", MAKE, str(out)], check=True, env={**os.environ, **there})
     for recipe in (code / "src" / "custome" / "recipes").glob("*.yaml"):

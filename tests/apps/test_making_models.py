@@ -111,7 +111,7 @@ def test_what_it_complains_of(shop: Workshop, tmp_path: Path):
     assert kept == tmp_path / "books" / "空.txt"
     shop.build(str(kept))
     wait_for(lambda: shop.job is not None and not shop.job.running())
-    assert shop.job is not None and shop.job.failed() and "空" in shop.job.error()
+    assert shop.job is not None and shop.job.failed() and "空" in shop.job.error().message
 
 
 def test_a_plan_names_base_steps_time_and_memory(

@@ -177,6 +177,30 @@ def test_stop_is_there_while_something_runs(tab: Page, store: Store, engine: Scr
     assert store.read(chat, owner(tab)).turns[1].text == stopped
 
 
+def test_words_are_written_out_evenly(tab: Page, engine: ScriptedEngine):
+    """The server sends words four times a second; nobody sees them come in lumps."""
+    ask(tab, "一")
+    finished(tab)
+    tab.evaluate("""() => {
+        window.lengths = [];
+        const look = () => {
+            const last = [...document.querySelectorAll('.turn.theirs .words')].at(1);
+            window.lengths.push(last ? last.textContent.length : 0);
+            requestAnimationFrame(look);
+        };
+        look();
+    }""")
+    ask(tab, "二")
+    said(tab, LONG, 1)
+    finished(tab)
+    lengths = tab.evaluate("window.lengths")
+    assert lengths == sorted(lengths)
+    assert len(set(lengths)) > len(LONG) / 4  # some 14 messages bring 108 characters
+    tab.emulate_media(reduced_motion="reduce")
+    ask(tab, "三")
+    said(tab, "第三次回答。", 2)
+
+
 def test_edit_in_place_and_ask_anew(tab: Page, engine: ScriptedEngine):
     ask(tab, "一")
     said(tab, "先救猫。")

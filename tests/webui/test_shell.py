@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from nicegui import core
+from nicegui import core, ui
+from nicegui.elements.query import QueryElement
 
+from custome.webui.shell import FACES
 from simulated_tab import Site, Tab
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +49,19 @@ async def test_the_theme_is_kept(site):
     assert dark[0].value is False
     user.find(marker="auto").click()
     assert dark[0].value is None
+
+
+@pytest.mark.parametrize("kept", ["", "kai", "hei", "<script>"])
+async def test_the_typeface_is_kept(site, kept):
+    user = site.new_user()
+    user.http_client.cookies.set("custome_face", kept)
+    await user.open("/")
+    body = next(one for one in user.client.elements.values() if isinstance(one, QueryElement))
+    assert body.props["classes"] == [f"face_{kept if kept in FACES else 'song'}"]
+    for face in ("kai", "hei", "song"):
+        user.find(marker="face").click()
+        user.find(kind=ui.menu_item, marker=face).click()
+        assert body.props["classes"] == [f"face_{face}"]
 
 
 async def test_progress_of_work_behind_is_told(tmp_path, monkeypatch, anyio_backend):

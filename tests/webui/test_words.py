@@ -31,6 +31,7 @@ def used() -> set[str]:
         "书与模型",
         *workshop_page.FORMATS.values(),
         *shell.SCRIPT_WORDS.values(),
+        *shell.FACES.values(),
         *people_page.REST.values(),
     }
     found |= {label for label, _ in people_page.LINES.values()}

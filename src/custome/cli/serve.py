@@ -219,6 +219,7 @@ def _server(
         timeout_graceful_shutdown=GRACE_S,
         access_log=False,
         server_header=False,
+        ws_per_message_deflate=False,  # half of what a few words cost
     )
     server = Server(config)
     stop = server.handle_exit

@@ -13,7 +13,6 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -33,38 +32,19 @@ from ..apps.context import AppContext
 from ..errors import CustomeError
 from ..report import render
 from .seal import seal_svg
+from .words import ROOM, Words
 
-OWNER, KEY, THEME = "custome_owner", "custome_key", "custome_theme"
-"""Cookies: whose conversations they are, that somebody has shown a key, light or dark."""
+OWNER, KEY, THEME, FACE = "custome_owner", "custome_key", "custome_theme", "custome_face"
+"""Cookies: whose conversations they are, that somebody has shown a key, light or dark, in which typeface books are set."""
 THEMES = {"auto": None, "light": False, "dark": True}
+FACES = {"song": "宋体", "kai": "楷体", "hei": "黑体"}
+"""Typefaces for what comes out of a book; style.css has a class for each."""
 TOLD_EVERY_S = 3.0
 """How often a page says how far the work behind it is."""
 KEPT_S = 31_536_000
 """A cookie, in seconds: a year."""
 MESSAGE_S = 6.0
 UNDO_S = 12.0
-ROOM = files("custome") / "webui"
-
-
-@functools.cache
-def _english() -> dict[str, str]:
-    words: dict[str, str] = json.loads((ROOM / "english.json").read_text(encoding="utf-8"))
-    return words
-
-
-@dataclass(frozen=True)
-class Words:
-    """Words of the page in one language: Chinese as it is written in the source, English by english.json."""
-
-    english: bool = False
-
-    def __call__(self, chinese: str, **values: Any) -> str:
-        text = _english().get(chinese, chinese) if self.english else chinese
-        return text.format(**values) if values else text
-
-    def to(self, path: str) -> str:
-        """The address of a page in this language."""
-        return (("/en" if self.english else "") + path).rstrip("/") or "/"
 
 
 @dataclass(frozen=True)
@@ -118,7 +98,7 @@ class Frame:
     def warn(self, error: Exception) -> None:
         """What the user can mend, in its own words; anything else is in the log."""
         if isinstance(error, CustomeError):
-            self.tell(f"{error.message}。{error.hint}" if error.hint else error.message, wrong=True)
+            self.tell(self.words.error(error), wrong=True)
         else:
             self.tell(self.words("出了意外的错，经过在服务器的日志里；话都还在"), wrong=True)
 
@@ -192,7 +172,7 @@ class Shell:
             try:
                 return FileResponse(await asyncio.to_thread(make, request))
             except CustomeError as error:
-                return PlainTextResponse(f"{error.message}。{error.hint}", status_code=404)
+                return PlainTextResponse(Words().error(error), status_code=404)
 
         self.server.add_api_route(path, show, include_in_schema=False, response_model=None)
 
@@ -325,9 +305,7 @@ def _foot(frame: Frame, dark: Any) -> None:
 
     def wear(theme: str) -> None:
         dark.set_value(THEMES[theme])
-        ui.run_javascript(
-            f"document.cookie = '{THEME}={theme}; path=/; max-age=31536000; SameSite=Lax'"
-        )
+        _remember(THEME, theme)
 
     with frame.left, ui.element("div").classes("foot"):
         for theme, icon, label in (
@@ -336,10 +314,33 @@ def _foot(frame: Frame, dark: Any) -> None:
             ("dark", "dark_mode", t("深色")),
         ):
             frame.icon_button(icon, label, functools.partial(wear, theme)).mark(theme)
+        _choose_face(frame)
         other = Words(not t.english).to(frame.path)
         if chat := frame.request.query_params.get("chat"):
             other += f"?chat={quote(chat)}"
         ui.link("中文" if t.english else "English", other).classes("language")
+
+
+def _choose_face(frame: Frame) -> None:
+    """Song, Kai or sans for what comes out of a book: people's words, passages."""
+    t, chosen = frame.words, frame.request.cookies.get(FACE, "")
+    body = ui.query("body").classes(f"face_{chosen if chosen in FACES else next(iter(FACES))}")
+
+    def set_in(face: str) -> None:
+        body.classes(add=f"face_{face}", remove=" ".join(f"face_{one}" for one in FACES))
+        _remember(FACE, face)
+
+    with frame.icon_button("text_fields", t("字体"), lambda: None).mark("face"), ui.menu():
+        for face, name in FACES.items():
+            item = ui.menu_item(t(name), functools.partial(set_in, face))
+            item.classes(f"face_{face} set_in").mark(face)
+
+
+def _remember(cookie: str, value: str) -> None:
+    """A choice of this browser's, for every page of it from now on."""
+    ui.run_javascript(
+        f"document.cookie = '{cookie}={value}; path=/; max-age={KEPT_S}; SameSite=Lax'"
+    )
 
 
 SCRIPT_WORDS = {

@@ -38,8 +38,10 @@ export default {
   data() {
     return { shown: this.text, editing: false, draft: "", composing: false, open: false, said: "" };
   },
+  created() { this.wanted = this.text; },
+  unmounted() { cancelAnimationFrame(this.frame); },
   watch: {
-    text(now) { this.shown = now; },
+    text(now) { this.want(now); },
   },
   computed: {
     pieces() {
@@ -59,8 +61,25 @@ export default {
     icon(key) { return ICONS[key] ?? ""; },
     // Words that came since the last ones: sent alone, not the whole element again.
     grow(from, more) {
-      if (this.shown.startsWith(more, from)) return;  // a later one overtook it
-      this.shown = this.shown.slice(0, from) + more;
+      if (this.wanted.startsWith(more, from)) return;  // a later one overtook it
+      this.want(this.wanted.slice(0, from) + more);
+    },
+    // The server sends words four times a second; they are written out evenly until the next ones come. At the end, all at once.
+    want(text) {
+      const calm = document.hidden || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      this.wanted = text;
+      if (calm || this.state !== "writing" || !text.startsWith(this.shown)) { this.shown = text; return; }
+      this.pace = (text.length - this.shown.length) / EVERY_MS;
+      this.since = performance.now();
+      this.frame ??= requestAnimationFrame(this.write_out);
+    },
+    write_out(now) {
+      this.frame = undefined;
+      let to = this.shown.length + Math.max(1, Math.round(this.pace * (now - this.since)));
+      if (LATE_HALF.test(this.wanted.charAt(to))) to += 1;  // an emoji is two halves
+      this.since = now;
+      this.shown = this.wanted.slice(0, to);
+      if (to < this.wanted.length) this.frame = requestAnimationFrame(this.write_out);
     },
     async reopen(draft) {
       this.draft = draft;
@@ -72,13 +91,13 @@ export default {
       this.open = false;
       if (what === "copy") return this.copy();
       if (what === "edit") {
-        return this.can.includes("edit") ? this.reopen(this.shown) : undefined;
+        return this.can.includes("edit") ? this.reopen(this.wanted) : undefined;
       }
       this.$emit("act", { do: what });
     },
     save(what) {
       this.editing = false;
-      if (this.draft !== this.shown || what === "resend") this.$emit("act", { do: what, text: this.draft });
+      if (this.draft !== this.wanted || what === "resend") this.$emit("act", { do: what, text: this.draft });
     },
     edit_keys(event) {
       if (event.isComposing || this.composing || event.keyCode === 229) return;
@@ -93,10 +112,10 @@ export default {
     },
     async copy() {
       try {
-        await navigator.clipboard.writeText(this.shown);
+        await navigator.clipboard.writeText(this.wanted);
       } catch {  // a page without https from another computer has no clipboard
         const box = document.createElement("textarea");
-        box.value = this.shown;
+        box.value = this.wanted;
         document.body.append(box);
         box.select();
         document.execCommand("copy");
@@ -107,6 +126,8 @@ export default {
     },
   },
 };
+const EVERY_MS = 250;  // as often as apps/cosplay/writing.py shows what has been written
+const LATE_HALF = /[\udc00-\udfff]/;
 const ICONS = {
   copy: "M9 9h10v10H9zM5 15V5h10",
   edit: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",

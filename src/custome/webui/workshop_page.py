@@ -160,7 +160,7 @@ class WorkshopPage:
         elif self._watched is not None:
             ended, self._watched = self._watched, None
             if ended.failed():
-                why = ended.error()
+                why = t.error(ended.error())
                 self.frame.tell(t("{what}没有成功：{why}", what=ended.what, why=why), wrong=True)
             elif not ended.stopped:
                 self.frame.tell(t("{what}：好了", what=ended.what))

@@ -18,8 +18,8 @@ from .responder import Responder, Spoken
 from .scene import Scene
 from .summing import sum_up
 
-SHOW_EVERY_S = 0.05
-"""A fast engine writes more often than a browser can draw …"""
+SHOW_EVERY_S = 0.25
+"""A message to a browser costs a server more than a token; the page writes the words out evenly (webui/turn.js) …"""
 KEEP_EVERY_S = 1.0
 """… and more often than a disk should be written to: a crash costs this much of a reply."""
 PROSE = 9

@@ -21,7 +21,7 @@ import psutil
 
 from ... import recipe_file
 from ...corpus.folder import CorpusFolder
-from ...errors import InputError, RunError
+from ...errors import CustomeError, InputError, RunError
 from ...files import atomic_file, write_text
 from ...models.run_folder import has_run
 from ...resources import EMBEDDED_NOVEL, book_name
@@ -77,12 +77,13 @@ class Job:
             return next((line.strip() for line in reversed(lines) if line.strip()), "")
         return ""
 
-    def error(self) -> str:
-        """What it complained of: the command line's two lines."""
+    def error(self) -> CustomeError:
+        """What it complained of: the command line's last two lines."""
+        lines = [""]
         with suppress(OSError):
             lines = self._log.read_text(encoding="utf-8", errors="replace").strip().split("\n")
-            return " ".join(line.strip() for line in lines[-2:])
-        return ""
+        said = [re.sub("^(错误|怎么办)：", "", line.strip()) for line in lines[-2:]]
+        return CustomeError(said[0], " ".join(said[1:]))
 
     def stop(self) -> None:
         """Break it off."""

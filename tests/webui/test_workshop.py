@@ -100,6 +100,22 @@ async def test_training_is_planned_and_begun(
     assert name == "xiaoshuo" and chosen.recipe.train.steps > 0
 
 
+async def test_a_slow_machine_is_given_the_time_it_needs(
+    site: Site, tiny_novel: Path, own_home: Path
+):
+    write_rates(Rates(machine="any", fp32=100.0, bf16=10.0), own_home)
+    books = Workshop(site.workplace, busy=lambda: False, serve=lambda _: None)
+    books.build(str(tiny_novel))
+    await until(lambda: books.job and not books.job.running())
+    tab = await opened(site)
+    await tab.click("train")
+    await until(lambda: tab.sees("分钟，最多占"))
+    (minutes,) = tab.user.find(marker="minutes").elements
+    assert minutes.value > 15
+    minutes.set_value(8)
+    await until(lambda: tab.sees("这样练不成"))
+
+
 async def test_runs_stand_there_with_what_can_be_done(site: Site, monkeypatch: pytest.MonkeyPatch):
     done = []
     monkeypatch.setattr(Workshop, "go_on", lambda shop, name: done.append(("go on", name)))

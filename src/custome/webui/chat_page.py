@@ -92,7 +92,7 @@ class ChatPage:
         t, frame = self.t, self.frame
         with (
             self.composer,
-            frame.icon_button("add", t("更多"), lambda: None).mark("more"),
+            frame.menu_button("add", t("更多")).mark("more"),
             ui.menu(),
         ):
             for mark, text, do in (

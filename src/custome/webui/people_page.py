@@ -29,7 +29,7 @@ LINES = {
     "personality": ("性情", 2),
     "scenario": ("场景", 2),
     "greeting": ("开场白", 2),
-    "examples": ("例句（<START> 隔开几段）", 4),
+    "examples": ("例句", 4),
     "system": ("给模型的话（system prompt）", 2),
     "reminder": ("放在对话后面的话（post-history）", 2),
     "cue": ("书里叫他什么（某某曰）", 1),
@@ -251,6 +251,9 @@ class PeoplePage:
                     boxes[field] = box(t(label), value=getattr(begun, field))
                     boxes[field].props("outlined dense" + (" autogrow" if lines > 1 else ""))
                     boxes[field].mark(f"field-{field}")
+                ui.label(
+                    t("例句里每段对话前面写一行 <START>；{{user}} 是你，{{char}} 是他")
+                ).classes("hint")
                 more = (
                     ui.textarea(t("别的开场白，一行一个"), value="\n".join(begun.greetings[1:]))
                     .props("outlined dense autogrow")

@@ -108,9 +108,16 @@ class Frame:
         ui.download(data, name, kind)
 
     def icon_button(self, icon: str, label: str, on_click: Callable[[], Any]) -> ui.button:
-        """A round button that says what it is to whoever cannot see it."""
+        """A round button that says what it is, also to whoever cannot see it."""
+        return self._round(icon, label, on_click).tooltip(label)
+
+    def menu_button(self, icon: str, label: str) -> ui.button:
+        """A round button whose menu stands where its tooltip would."""
+        return self._round(icon, label, None)
+
+    def _round(self, icon: str, label: str, on_click: Callable[[], Any] | None) -> ui.button:
         button = ui.button(icon=icon, on_click=on_click, color=None)
-        return button.props(f'flat round dense aria-label="{label}"').tooltip(label)
+        return button.props(f'flat round dense aria-label="{label}"')
 
 
 class Shell:
@@ -219,8 +226,10 @@ class Shell:
         """Put the pages at the root of the server; to be called once, behind all `page`."""
 
         def lost() -> None:
+            ui.add_head_html(f"<style>{_style()}</style>")
+            ui.dark_mode(None)
             ui.label("没有这一页 · There is no such page").classes("lost")
-            ui.link("回到对话 · Back", "/")
+            ui.link("回到对话 · Back", "/").classes("lost")
 
         ui.run_with(
             self.server,
@@ -330,7 +339,7 @@ def _choose_face(frame: Frame) -> None:
         body.classes(add=f"face_{face}", remove=" ".join(f"face_{one}" for one in FACES))
         _remember(FACE, face)
 
-    with frame.icon_button("text_fields", t("字体"), lambda: None).mark("face"), ui.menu():
+    with frame.menu_button("text_fields", t("字体")).mark("face"), ui.menu():
         for face, name in FACES.items():
             item = ui.menu_item(t(name), functools.partial(set_in, face))
             item.classes(f"face_{face} set_in").mark(face)

@@ -26,6 +26,7 @@ from .training_page import TrainingPage, headline
 
 REFRESH_S = 2.0
 MINUTES = (8, 15, 30, 60, 120)
+USUAL = 15
 FORMATS = {
     "gguf": "一个 GGUF 文件（llama.cpp、LM Studio）",
     "ollama": "Ollama",
@@ -234,7 +235,7 @@ class WorkshopPage:
             bases |= {name: name for name in reversed(shipped_models())}
             base = ui.select(bases, value="", label=t("底座（已经会说话的模型）")).mark("base")
             wait = {minutes: t("{minutes} 分钟", minutes=minutes) for minutes in MINUTES}
-            minutes = ui.select(wait, value=15, label=t("愿意等多久")).mark("minutes")
+            minutes = ui.select(wait, value=USUAL, label=t("愿意等多久")).mark("minutes")
             name = ui.input(t("叫什么"), value=self._free_name(corpus.name)).mark("run_name")
             for box in (base, minutes, name):
                 box.props("outlined dense")
@@ -252,6 +253,17 @@ class WorkshopPage:
                 told.set_text(self._told_plan(found))
                 start.set_enabled(found.recipe.train.steps > 0)
 
+            async def suggest() -> None:
+                """The shortest time, from the usual one on, in which this machine learns something."""
+                for wanted in MINUTES[MINUTES.index(USUAL) :]:
+                    found = await asyncio.to_thread(self.shop.plan, corpus.name, "", wanted)
+                    if found.recipe.train.steps:
+                        break
+                if (base.value, minutes.value) == ("", USUAL) != ("", wanted):
+                    minutes.set_value(wanted)
+                else:
+                    await plan()
+
             def begin() -> None:
                 self.shop.train(chosen[0], name.value or "")
                 self._dialog.close()
@@ -264,7 +276,7 @@ class WorkshopPage:
                 start.set_enabled(False)
             base.on_value_change(plan)
             minutes.on_value_change(plan)
-            ui.timer(0.05, plan, once=True)
+            ui.timer(0.05, suggest, once=True)
         self._dialog.open()
 
     def _told_plan(self, chosen: Chosen) -> str:

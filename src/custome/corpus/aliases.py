@@ -2,7 +2,8 @@
 
 Tables are JSON, {"title": …, "people": {name: [other names]}}. Those of the four classics ship in data/aliases; any other
 book's is found from the book itself, written beside the corpus, edited by people and read back on the next run. A name
-may stand with several people (丞相, 二爷): whoever the chapter named last is meant.
+may stand with several people (丞相, 二爷): whoever the chapter named last is meant. What means somebody in some chapters
+only is written with them: "妇人@24-26" beside 潘金莲.
 """
 
 from __future__ import annotations
@@ -25,6 +26,36 @@ LEAST_SHARE = 1 / 2000
 """… and names them at least once in so many characters."""
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A word that means somebody in some chapters: 妇人@24-26, 老魔@32."""
+
+    word: str
+    first: int
+    last: int
+    """Chapters, both included."""
+
+    def __str__(self) -> str:
+        chapters = str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{self.word}@{chapters}"
+
+
+_BOUND = re.compile(r"(?P<word>[^@]+)@(?P<first>\d+)(?:-(?P<last>\d+))?")
+
+
+def bound_from(text: str, where: str) -> Bound:
+    """A word with its chapters, as a table writes it.
+
+    Raises:
+        DataError: no chapters, or the last before the first.
+    """
+    match = _BOUND.fullmatch(text.replace(" ", ""))
+    first, last = (int(match["first"]), int(match["last"] or match["first"])) if match else (1, 0)
+    if match is None or last < first:
+        raise DataError(f"{where}: 看不懂 {text!r}", "写成 叫法@章 或 叫法@章-章，例如 妇人@24-26")
+    return Bound(match["word"], first, last)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AliasTable:
     """Who goes by which names in one book."""
@@ -32,6 +63,16 @@ class AliasTable:
     title: str = ""
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Canonical name → other names; a name of one character (操, 布) counts in books that write 操曰."""
+    bound: Mapping[str, tuple[Bound, ...]] = field(default_factory=dict)
+    """Canonical name → words that mean them in some chapters."""
+
+    def bearers(self) -> dict[str, list[tuple[Bound, str]]]:
+        """A word that means somebody in some chapters → where it means whom."""
+        found: dict[str, list[tuple[Bound, str]]] = defaultdict(list)
+        for name, words in self.bound.items():
+            for one in words:
+                found[one.word].append((one, name))
+        return found
 
     def owners(self) -> dict[str, tuple[str, ...]]:
         """Every name, canonical ones included → the people who bear it, in the table's order."""
@@ -62,10 +103,15 @@ def table_from(data: Any, where: str) -> AliasTable:
         ):
             raise DataError(f"{where}: {name!r} 的别名应是一列文字，这里是 {aliases!r}", hint)
     people = {
-        name: tuple(dict.fromkeys(a for a in aliases if a != name))
+        name: tuple(dict.fromkeys(a for a in aliases if a != name and "@" not in a))
         for name, aliases in data["people"].items()
     }
-    return AliasTable(title=str(data.get("title", "")), people=people)
+    bound = {
+        name: tuple(bound_from(a, f"{where}: {name}") for a in aliases if "@" in a)
+        for name, aliases in data["people"].items()
+        if any("@" in a for a in aliases)
+    }
+    return AliasTable(title=str(data.get("title", "")), people=people, bound=bound)
 
 
 def read_table(path: Path) -> AliasTable:
@@ -87,7 +133,7 @@ def read_table(path: Path) -> AliasTable:
 def write_table(path: Path, table: AliasTable) -> None:
     """One person a line, so that it is easy to edit and to compare."""
     rows = ",\n".join(
-        f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(list(aliases), ensure_ascii=False)}"
+        f"{json.dumps(name, ensure_ascii=False)}: {json.dumps([*aliases, *map(str, table.bound.get(name, ()))], ensure_ascii=False)}"
         for name, aliases in table.people.items()
     )
     title = json.dumps(table.title, ensure_ascii=False)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..types import Dialogue, DialogueTurn, Utterance
 from .aliases import AliasTable, shipped_table_for
 from .book import Book
+from .identity import Identities
 from .quotes import Quotation, find_quotations, unify_marks
 from .script import Script, convert, is_traditional
 from .speakers import Adjudicator, ChapterReader
@@ -81,7 +82,8 @@ def extract(
     for chapter, spans, quotations in found:
         reader = ChapterReader(book, chapter.start, chapter.end, adjudicator)
         starts = _narration_starts(spans, quotations)
-        for quotation, start, who in zip(quotations, starts, reader.read(quotations), strict=True):
+        speakers = Identities(book, chapter).resolve(quotations, reader.read(quotations))
+        for quotation, start, who in zip(quotations, starts, speakers, strict=True):
             utterances.append(
                 Utterance(
                     novel=novel.name,

@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import InputError
-from .aliases import AliasTable
+from .aliases import AliasTable, bound_from
 
 
 def merge(table: AliasTable, alias: str, person: str) -> AliasTable:
-    """`alias` is another name of `person`; where it was a person of its own, its names go along."""
+    """`alias` is another name of `person`; where it was a person of its own, its names go along. 妇人@24-26 is one in those
+    chapters.
+
+    Raises:
+        DataError: chapters that are none.
+    """
     people = {name: list(aliases) for name, aliases in table.people.items()}
-    moved = [alias, *people.pop(alias, [])]
+    bound = {name: list(words) for name, words in table.bound.items()}
     people.setdefault(person, [])
-    people[person] += [name for name in moved if name != person]
-    return AliasTable(
-        title=table.title,
-        people={name: tuple(dict.fromkeys(aliases)) for name, aliases in people.items()},
+    if "@" in alias:
+        bound.setdefault(person, []).append(bound_from(alias, person))
+    else:
+        people[person] += [alias, *people.pop(alias, [])]
+        bound[person] = [*bound.get(person, []), *bound.pop(alias, [])]
+    return replace(
+        table,
+        people={
+            name: tuple(dict.fromkeys(a for a in aliases if a != name))
+            for name, aliases in people.items()
+        },
+        bound={name: tuple(dict.fromkeys(words)) for name, words in bound.items() if words},
     )
 
 
 def drop(table: AliasTable, name: str) -> AliasTable:
-    """Without a person, or without an alias wherever it stands.
+    """Without a person, or without an alias (妇人, 妇人@24-26) wherever it stands.
 
     Raises:
         InputError: nobody goes by that name.
     """
-    if name not in table.owners():
+    bound = {
+        person: tuple(one for one in words if name not in (str(one), one.word))
+        for person, words in table.bound.items()
+        if person != name
+    }
+    if name not in table.owners() and bound == table.bound:
         raise InputError(f"别名表里没有 {name!r}", "看看表里有谁：语料目录里的 aliases/*.json")
     people = {
         person: tuple(a for a in aliases if a != name)
         for person, aliases in table.people.items()
         if person != name
     }
-    return AliasTable(title=table.title, people=people)
+    return replace(
+        table, people=people, bound={who: words for who, words in bound.items() if words}
+    )
 
 
 def parse_merge(text: str) -> tuple[str, str]:

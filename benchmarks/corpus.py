@@ -5,6 +5,8 @@ python benchmarks/corpus.py NOVELS            four text files: sanguo shuihu xiy
     linearity   one copy against ten copies of one book
     accuracy    against tests/golden/speakers, by book and by rule, with 95 % Wilson intervals; --part dev for the half
                 that rules were written against, --no-tables to read every book as if nobody had written its names down
+    identity    against tests/golden/identity, 400 drawn uniformly: who it really is (那妇人 is 潘金莲); no rule was written
+                against them
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from custome.corpus.aliases import AliasTable
+from custome.corpus.aliases import AliasTable, shipped_tables
 from custome.corpus.build import build
 from custome.corpus.dialogue import extract
 from custome.corpus.reading import read_novel
@@ -31,6 +33,7 @@ from custome.types import Utterance
 
 BOOKS = ("sanguo", "shuihu", "xiyou", "honglou")
 GOLD = Path(__file__).parents[1] / "tests" / "golden" / "speakers"
+IDENTITY = GOLD.with_name("identity")
 COPIES = 10
 
 
@@ -117,6 +120,45 @@ def accuracy(novels: Path, part: str, tables: bool) -> Score:
     return score
 
 
+def is_who(label: dict[str, Any], found: Utterance | None, table: AliasTable) -> bool:
+    """Is it the person, by whichever of their names? What nobody says must have no speaker."""
+    if label["speaker"] == "无":
+        return is_right(label, found)
+    owners = table.owners()
+
+    def known(name: str) -> str:
+        bearers = owners.get(name, ())
+        return bearers[0] if len(bearers) == 1 else name
+
+    wanted = {name for one in (label["speaker"], *label["aliases"]) for name in (one, known(one))}
+    joint = set(label["speaker"].split("、"))
+    return found is not None and (
+        bool({found.speaker, known(found.speaker)} & wanted)
+        or set(found.speaker.split("、")) == joint
+    )
+
+
+def identity(novels: Path, tables: bool) -> Score:
+    """Score the labels of who it really is."""
+    score, shipped = Score(), shipped_tables()
+    for book in BOOKS:
+        text = read_novel(novels / f"{book}.txt").text
+        novel = Novel(name=book if tables else f"没有表的书{BOOKS.index(book)}", text=text)
+        found = {
+            u.offset: u for u in extract(novel, None if tables else _found_table(novel)).utterances
+        }
+        for line in (IDENTITY / f"{book}.jsonl").read_text(encoding="utf-8").splitlines():
+            label = json.loads(line)
+            right = is_who(label, found.get(label["offset"]), shipped[book])
+            if label["speaker"] == "无":
+                score.add("not speech", right)
+                continue
+            score.add("all", right)
+            score.add(book, right)
+            score.add("hard" if label["kind"] != "explicit" else "explicit", right)
+    return score
+
+
 def _found_table(novel: Novel) -> AliasTable:
     """What the program finds by itself: a book whose people no shipped table knows."""
     from custome.corpus import dialogue
@@ -150,6 +192,11 @@ def main() -> None:
         (q for q in score.counts if q.startswith("rule")), key=lambda q: -score.counts[q][1]
     ):
         print(f"  {question:<16} {score.show(question)}")
+
+    who = identity(options.novels, not options.no_tables)
+    print("who it really is, 400 labels")
+    for question in (*BOOKS, "all", "explicit", "hard", "not speech"):
+        print(f"  {question:<12} {who.show(question)}")
 
 
 def speed(novels: Path) -> None:

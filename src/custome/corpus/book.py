@@ -121,7 +121,7 @@ class Book:
                 best, at = owner, place
         if not role and (len(mention) == 1 or len(mention) == 2 and not owners and self.classical):
             full, place = self._last_full_name(mention, chapter, position)
-            if place > at:
+            if place > at and (full in self._owners or not best):
                 best, at = self._owners.get(full, (full,))[0], place
         if best:
             return best
@@ -139,17 +139,20 @@ class Book:
         )
 
     def _last_full_name(self, given: str, chapter: int, position: int) -> tuple[str, int]:
-        """The surname + `given` that the chapter mentions last before `position`, and where."""
-        place = position
+        """The surname + `given` that the chapter mentions last before `position`, and where; people the table has first, for
+        宣卓入 has no 宣卓 in it where 董卓 is about."""
+        place, first = position, ("", -1)
         for _ in range(60):
             place = self.text.rfind(given, chapter, place)
             if place < 0:
                 break
             for size in (2, 1):
                 family = self.text[max(chapter, place - size) : place]
-                if family in surnames():
+                if family in surnames() and family + given in self._owners:
                     return family + given, place
-        return "", -1
+                if family in surnames() and not first[0]:
+                    first = family + given, place
+        return first
 
 
 def _clause_before(text: str, position: int) -> tuple[str, bool]:

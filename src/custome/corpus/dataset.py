@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from ..types import Character, Exchange, Portrait, Sample, Utterance
+from .subjects import is_role
 
 SHINGLE = 4
 """Characters per shingle of the near-duplicate check."""
@@ -114,13 +115,18 @@ NOBODY = frozenset({"群体", "某人"})
 
 
 def characters(spoken: Iterable[HasSpeaker]) -> list[Character]:
-    """The people of a data set, most talkative first; `cue` is what the text calls them most (two characters or more)."""
+    """The people of a data set, most talkative first; `cue` is what the text calls them most (two characters or more).
+
+    Whoever the text calls by a role noun only (军士, 那人, 国王) is nobody in particular and is left out.
+    """
     counts: Counter[str] = Counter()
     mentions: dict[str, Counter[str]] = defaultdict(Counter)
     for row in spoken:
-        if row.speaker and row.speaker not in NOBODY and "、" not in row.speaker:
+        nobody = row.speaker in NOBODY or is_role(row.speaker)
+        if row.speaker and not nobody and "、" not in row.speaker:
             counts[row.speaker] += 1
-            mentions[row.speaker][row.mention] += len(row.mention) > 1
+            named = len(row.mention) > 1 and not is_role(row.mention)
+            mentions[row.speaker][row.mention] += named
     people = []
     for name, count in counts.most_common():
         cue, times = mentions[name].most_common(1)[0]

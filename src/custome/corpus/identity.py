@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from .book import Book
+from .book import LOOK_BACK, Book
 from .quotes import Quotation
 from .speakers import Attribution
 from .subjects import is_role
@@ -38,6 +38,10 @@ TITLE_REACH = 12_000
 NEIGHBOUR = 250
 """Whoever speaks by name right beside is somebody else."""
 
+GUESSED = ("earlier", "same", "turns", "other", "nearby", "report", "sentence")
+"""Rules whose answer one's own words may correct."""
+_I_AM = re.compile(r"(?:[^，。！？“”]{0,4}，)?[我吾某俺](?:乃是?|是|便是)?")
+_HERE = ("奉", "在此", "也", "来", "，", "！", "是也", "便是")
 _POINTING = re.compile(r"^(?:那|这|其|此|某|一个|一员|一位|一)(?=.)")
 _ALIKE = (
     "人 汉 汉子 大汉 男子 后生 壮士 好汉 少年 将 大将 小将 来者 秀才 先生 客人 官人 厮 大哥",
@@ -118,6 +122,8 @@ class Identities:
         self, quotations: Sequence[Quotation], attributions: Sequence[Attribution]
     ) -> list[Attribution]:
         """The attributions of a chapter with the people that role nouns mean."""
+        found = [self._by_own_words(*one) for one in zip(quotations, attributions, strict=True)]
+        attributions = found
         roles = [
             number
             for number, one in enumerate(attributions)
@@ -126,9 +132,9 @@ class Identities:
             and (_open(one) or self._bound_to(one))
         ]
         if not roles:
-            return list(attributions)
+            return found
         namings = self._namings(quotations, attributions, roles)
-        found = list(attributions)
+        found = list(found)
         for number in roles:
             one, at = attributions[number], quotations[number].start
             person, confidence = self._bound_to(one), BOUND
@@ -139,6 +145,19 @@ class Identities:
             if person and not self._beside(person, number, quotations, attributions):
                 found[number] = one._replace(speaker=person, rule="identity", confidence=confidence)
         return found
+
+    def _by_own_words(self, quotation: Quotation, one: Attribution) -> Attribution:
+        """“我赵子龙奉军师将令” is said by 赵云, whoever the grammar guesses."""
+        if one.rule not in GUESSED or quotation.depth or one.kind != "speech":
+            return one
+        said = self._book.text[quotation.start : quotation.start + 40].lstrip("“")
+        match = _I_AM.match(said)
+        name = self._book.lexicon.names.at(said, match.end()) if match else ""
+        after = said[match.end() + len(name) :] if match else ""
+        if not name or is_role(name) or not after.startswith(_HERE):
+            return one
+        person = self._book.canonical(name, self._start, quotation.start)
+        return one._replace(speaker=person, mention="", rule="identity", confidence=INTRODUCED)
 
     def _bound_to(self, one: Attribution) -> str:
         """Whom the alias table says the word means in this chapter."""
@@ -219,7 +238,7 @@ class Identities:
         if not _TITLES.fullmatch(word):
             return ""
         text, names = self._book.text, self._book.lexicon.names
-        begin = max(self._start - TITLE_REACH // 2, at - TITLE_REACH, 0)
+        begin = max(self._start - LOOK_BACK, at - TITLE_REACH, 0)
         place = at
         for _ in range(40):
             place = text.rfind(word, begin, place)

@@ -24,6 +24,8 @@ FOLDER = "cast"
 CHARACTERS, LINES, LORE = "characters.json", "lines.jsonl", "lore.jsonl"
 
 
+AT_ONCE = 40
+"""Characters of narration between words and the answer to them."""
 ASKED = 60
 """Characters kept of what a line answers."""
 
@@ -39,6 +41,8 @@ class Line:
     """What is said before it in the scene, else the narration that leads up to it."""
     novel: str
     chapter: int
+    answers: bool = False
+    """Is it said right after somebody else's words?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,7 @@ def lines_of(utterances: Sequence[Utterance], people: Iterable[str]) -> list[Lin
                 and before.novel == utterance.novel
                 and 0 <= utterance.offset - before.end <= SCENE_GAP_CHARACTERS
             )
+            at_once = near and before is not None and utterance.offset - before.end <= AT_ONCE
             asked = (
                 before.quote.strip("“”") if near and before is not None else utterance.context
             )[-ASKED:]
@@ -71,6 +76,7 @@ def lines_of(utterances: Sequence[Utterance], people: Iterable[str]) -> list[Lin
                     asked=asked,
                     novel=utterance.novel,
                     chapter=utterance.chapter,
+                    answers=at_once and before is not None and before.speaker != utterance.speaker,
                 )
             )
         before = utterance

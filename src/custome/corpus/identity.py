@@ -56,6 +56,7 @@ _ALIKE = (
 """Words that a book uses in turn for one person."""
 _AFTER_NAME = ("", "也", "便是", "是也", "的便是")
 _KNOWN = frozenset(word for line in _ALIKE for word in line.split())
+_OF_ANOTHER = re.compile(r"他|此人|那人|其人|有一|一个|名叫|兄弟|哥哥|丈夫|父亲")
 _BETWEEN = re.compile(r"[的之与和同被给向问请往奉差见将把叫令为]")
 """What cannot stand between 却是 and the name it gives."""
 _TITLES = re.compile(
@@ -173,13 +174,18 @@ class Identities:
         roles: Sequence[int],
     ) -> list[Naming]:
         """Every place of the chapter where one of its role nouns is given a name, in order."""
-        oneself, told, _ = _introduces()
+        oneself, told, full = _introduces()
         found = []
         words = {core(attributions[number].speaker) for number in roles}
         for number in roles:
             quotation = quotations[number]
             said = self._book.text[quotation.start : min(quotation.end, quotation.start + 160)]
-            if (match := oneself.search(said)) and (person := self._person(match, said)):
+            matches = [
+                *oneself.finditer(said),
+                *(m for m in full.finditer(said) if not _OF_ANOTHER.search(said[: m.start()])),
+            ]
+            people = (self._person(match, said) for match in matches)
+            if person := next(filter(None, people), ""):
                 found.append(Naming(quotation.start, core(attributions[number].speaker), person))
         pattern = re.compile(
             "(?:那|这|其|此)?(?P<word>" + "|".join(sorted(words, key=len, reverse=True)) + ")"

@@ -15,6 +15,7 @@ from typing import Literal
 
 from ..types import Utterance
 from .aliases import AliasTable
+from .statements import Statement, Statements
 from .text import Chapter, split_chapters, tidy
 
 SHORTEST, LONGEST = 6, 90
@@ -48,6 +49,8 @@ class Fact:
     novel: str
     chapter: int
     text: str
+    kind: str = ""
+    """Of what is said of a person: see statements.py."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +74,17 @@ def lore_of(
         people: canonical names of those worth an entry.
     """
     chapters = split_chapters(text)
-    sentences = _narration(novel, text, chapters, quotations)
-    found = _people(sentences, table, people)
+    placed = _narration(novel, text, chapters, quotations)
+    sentences = [fact for _, fact in placed]
+    told = Statements(
+        text,
+        chapters,
+        ((fact.chapter, at, fact.text) for at, fact in placed),
+        quotations,
+        table,
+        people,
+    )
+    found = _people(told.of_everybody(), novel, table)
     names = {name for owner, aliases in table.people.items() for name in (owner, *aliases)}
     places, things = _words(sentences, names)
     found += _told("place", places, sentences)
@@ -82,8 +94,8 @@ def lore_of(
 
 def _narration(
     novel: str, text: str, chapters: Sequence[Chapter], quotations: Sequence[Utterance]
-) -> list[Fact]:
-    """Sentences outside quotation marks."""
+) -> list[tuple[int, Fact]]:
+    """Sentences outside quotation marks, each with its offset."""
     starts, found = [chapter.start for chapter in chapters], []
     outside, at = [], 0
     for quotation in sorted(quotations, key=lambda q: q.offset):
@@ -96,39 +108,26 @@ def _narration(
             place = bisect_right(starts, match.start()) - 1
             inside = place >= 0 and match.start() < chapters[place].end
             if inside and SHORTEST <= len(sentence) <= LONGEST and sentence[-1] in "。！？":
-                found.append(Fact(novel=novel, chapter=chapters[place].number, text=sentence))
+                fact = Fact(novel=novel, chapter=chapters[place].number, text=sentence)
+                found.append((match.start(), fact))
     return found
 
 
-def _people(sentences: Sequence[Fact], table: AliasTable, people: Iterable[str]) -> list[Lore]:
-    wanted = [name for name in people if name in table.people]
+def _people(told: Mapping[str, Sequence[Statement]], novel: str, table: AliasTable) -> list[Lore]:
     owners = table.owners()
-    calls = {
-        name: [n for n in (name, *table.people[name]) if len(n) > 1 and owners[n] == (name,)]
-        for name in wanted
-    }
-    facts_of: dict[str, list[Fact]] = defaultdict(list)
-    first: dict[str, list[Fact]] = defaultdict(list)
-    pattern = {
-        name: re.compile("|".join(map(re.escape, own))) for name, own in calls.items() if own
-    }
-    for fact in sentences:
-        tells = [match.start() for match in _TELLS.finditer(fact.text)]
-        for name, own in pattern.items():
-            named = own.search(fact.text)
-            if named:
-                near = any(-NEAR <= at - named.end() <= NEAR for at in tells)
-                first[name] += [fact] if len(first[name]) < 2 else []
-                facts_of[name] += [fact] if near and len(facts_of[name]) < 2 * FACTS else []
     return [
         Lore(
             kind="person",
             name=name,
-            keys=tuple(calls[name]),
-            facts=tuple(facts_of[name] or first[name]),
+            keys=tuple(
+                n for n in (name, *table.people[name]) if len(n) > 1 and owners[n] == (name,)
+            ),
+            facts=tuple(
+                Fact(novel=novel, chapter=one.chapter, text=one.text, kind=one.kind)
+                for one in statements
+            ),
         )
-        for name in wanted
-        if name in pattern and (facts_of[name] or first[name])
+        for name, statements in told.items()
     ]
 
 

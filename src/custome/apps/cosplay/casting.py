@@ -22,12 +22,18 @@ SELVES = ("吾", "我", "某", "俺", "咱", "洒家", "贫僧", "老孙", "老�
 """What people call themselves."""
 BY_RANK = ("朕", "孤", "臣", "妾", "奴家", "小人", "小可", "在下")
 """The same before some people only: somebody's where it is most of what they call themselves."""
-TOLD = 4
-"""Sentences of the book in a persona."""
+DEEDS = 4
+"""What the chapters' titles tell of somebody, in a persona."""
 EXAMPLES = 4
-_TO_A_STRANGER = re.compile(
-    r"^.{0,8}(?:何人|是谁|那里来|哪里来|何事|何干|请坐|有何见教|高姓大名|姓甚名谁)"
+CLASSICAL = ("吾", "某", "孤", "朕", "臣")
+"""Who calls themselves so is 乃 somebody, not 是 somebody."""
+_WELCOMES = re.compile(
+    r"^(?:(?:先生|壮士|客官|足下|尊客|贵客|公)[，！]?)?(?:请坐|有失远?迎|久仰|久闻大名|幸会|失敬|别来无恙|远来辛苦|来得正好|里面请)[^？]{0,12}[。！]$"
 )
+"""Said to whoever comes."""
+_ASKS = re.compile(r"^[^？?]{3,38}[？?]$")
+_NOT_ALONE = re.compile(r"[？?…]|^[，。、]|[“”‘’]|(?:这|那|此|其)(?:厮|个|件|番|等)|[他她它]")
+"""What points at something that is not said with it."""
 _KINDS = {"person": 30, "event": 20, "thing": 15, "place": 10}
 """Kind of lore → priority in the lorebook."""
 
@@ -144,7 +150,8 @@ class Company:
         for lore in self._lore[novel]:
             by_chapter: dict[int, list[Fact]] = defaultdict(list)
             for fact in lore.facts:
-                by_chapter[fact.chapter].append(fact)
+                if fact.kind != "deed":  # the chapter's title is an entry of its own
+                    by_chapter[fact.chapter].append(fact)
             for chapter, facts in by_chapter.items():
                 content = "".join(fact.text for fact in facts)
                 entries.append(
@@ -212,7 +219,14 @@ class Company:
         known_facts = [
             fact for fact in facts if with_facts and (as_of is None or fact.chapter <= as_of)
         ]
-        parts += [f"{fact.text}（第{fact.chapter}回）" for fact in known_facts[:TOLD]]
+        parts += [
+            f"{fact.text.rstrip('。')}（第{fact.chapter}回）。"
+            for fact in known_facts
+            if fact.kind != "deed"
+        ]
+        if deeds := [fact for fact in known_facts if fact.kind == "deed"][:DEEDS]:
+            told = "；".join(f"第{fact.chapter}回{fact.text.rstrip('。')}" for fact in deeds)
+            parts.append(f"书里的事：{told}。")
         if self_called := self._self(own, novel):
             parts.append(f"自称“{self_called}”。")
         begins = [
@@ -263,20 +277,24 @@ class Company:
         )
 
     def _greeting(self, name: str, as_of: int | None) -> str:
+        """What they say to somebody who comes, in their own words where the book has such words; else who they are."""
         lines = [line.text for line in self._lines_by(name, as_of)]
-        fitting = [text for text in lines if _TO_A_STRANGER.search(text) and 5 <= len(text) <= 40]
-        return (
-            min(fitting, key=len)
-            if fitting
-            else next((text for text in lines if 8 <= len(text) <= 30), "")
-        )
+        fitting = [text for text in lines if _WELCOMES.search(text) and not _NOT_ALONE.search(text)]
+        if fitting:
+            return min(fitting, key=len)
+        called = self._self(self._lines_by(name, as_of), self.novel(name)) or "我"
+        return f"{called}{'乃' if called in CLASSICAL else '是'}{name}。有话请讲。"
 
     def _examples(self, name: str, as_of: int | None) -> str:
-        """Lines that are answers, from all over the book."""
+        """Questions they answer in the book, and what they answer; from all over it."""
         answers = [
             line
             for line in self._lines_by(name, as_of)
-            if 8 <= len(line.text) <= 50 and line.asked[-1:] in "？?！。"
+            if line.answers
+            and _ASKS.search(line.asked)
+            and not _NOT_ALONE.search(line.asked.rstrip("？?"))
+            and 8 <= len(line.text) <= 60
+            and not _NOT_ALONE.search(line.text)
         ]
         chosen = answers[:: max(1, len(answers) // EXAMPLES)][:EXAMPLES]
         return "\n".join(

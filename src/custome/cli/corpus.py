@@ -200,7 +200,7 @@ class CorpusFix:
     corpus: Positional[str]
     """语料目录。"""
     alias: tuple[str, ...] = ()
-    """别名=人名：两个名字是同一个人，例如 --alias 玄德=刘备 先主=刘备。"""
+    """别名=人名：两个名字是同一个人，例如 --alias 玄德=刘备；只在几回里指他的写上章：妇人@24-26=潘金莲。"""
     drop: tuple[str, ...] = ()
     """从表里去掉的名字（人名或别名）。"""
     novel: str = ""

@@ -287,10 +287,12 @@ class Company:
 
     def _examples(self, name: str, as_of: int | None) -> str:
         """Questions they answer in the book, and what they answer; from all over it."""
+        lines = self._lines_by(name, as_of)
+        marked = any(line.answers for line in lines)  # casts of earlier releases are not
         answers = [
             line
-            for line in self._lines_by(name, as_of)
-            if line.answers
+            for line in lines
+            if (line.answers or not marked)
             and _ASKS.search(line.asked)
             and not _NOT_ALONE.search(line.asked.rstrip("？?"))
             and 8 <= len(line.text) <= 60

@@ -35,16 +35,18 @@ _COLOURS = (
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusBuild:
-    """小说 → 带说话人的多轮对话语料。"""
+    """小说、剧本、聊天记录 → 带说话人的多轮对话语料。"""
 
     novels: Positional[tuple[str, ...]]
-    """小说文件（txt、md、html、epub 或章节列表 json；编码自动认），可以给几本，同时处理；embedded 是内置的《三国演义》。"""
+    """小说（txt、md、html、epub 或章节列表 json）、剧本、访谈、字幕、对白表、聊天记录，按内容认，编码自动认；可以给几本，同时处理；embedded 是内置的《三国演义》。"""
     output: Annotated[str, arg(aliases=["-o"])]
     """语料目录；里面有训练、验证、测试数据，多轮对话，人物表，可以改的别名表。"""
     script: Literal["keep", "simplified", "traditional"] = "keep"
     """输出用简体还是繁体；keep 照原书。位置始终指向原书。"""
     processes: int | None = None
     """同时读几本书；默认每个核心一本。"""
+    keep_private: bool = False
+    """聊天记录里的电话、身份证号、卡号、邮箱、账号、地址、密钥留着不隐去。"""
 
 
 def corpus_build(argv: list[str]) -> int:
@@ -57,6 +59,7 @@ def corpus_build(argv: list[str]) -> int:
         ConsoleReporter(),
         script=flags.script,
         processes=flags.processes,
+        keep_private=flags.keep_private,
     )
     return 0
 
@@ -68,6 +71,7 @@ def build_corpus(
     *,
     script: Literal["keep", "simplified", "traditional"] = "keep",
     processes: int | None = None,
+    keep_private: bool = False,
 ) -> None:
     """Build a corpus from novel files or the embedded one.
 
@@ -94,6 +98,7 @@ def build_corpus(
         names=[book_name(novel) for novel in novels],
         script=script,
         processes=processes,
+        keep_private=keep_private,
     )
     reporter.note(f"对话 {corpus.train + corpus.valid + corpus.test:,} 条 → {folder}")
     reporter.note(

@@ -21,10 +21,13 @@ from .dialogue import Dialogue, Extract, dialogues, extract, is_spoken
 from .folder import CorpusFolder, Part
 from .formats import dialogue_row
 from .lore import lore_of
+from .plain_form import plain, utterances_of
 from .reading import read_novel
+from .said import FORMS
 from .script import Script
 from .speakers import Adjudicator
 from .text import Novel
+from .transcripts import read_transcript
 
 HELD_OUT_SHARE = 0.05
 """Share of the chapters for validation, and again for the test."""
@@ -41,6 +44,8 @@ class BookSource:
 
     name: str
     path: str
+    form: str = "novel"
+    """What it was recognised as: a novel, or a key of said.FORMS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +68,12 @@ def build(
     script: Script = "keep",
     processes: int | None = None,
     adjudicator: Adjudicator | None = None,
+    keep_private: bool = False,
 ) -> Corpus:
-    """Read novels and write a corpus folder; an alias table already in the folder is used.
+    """Read novels, plays, chats and write a corpus folder; an alias table already in the folder is used.
 
     Args:
+        keep_private: leave phone numbers, addresses and the like in chats.
         processes: how many books are read at once; by default as many as there are cores.
         adjudicator: asked about speakers the grammar is not sure of; keeps the work in this process.
 
@@ -83,7 +90,7 @@ def build(
     ]
     if repeated:
         raise InputError(f"有两本书都叫 {repeated[0]!r}", "给其中一个文件改个名")
-    jobs = [(source, folder, script) for source in sources]
+    jobs = [(source, folder, script, keep_private) for source in sources]
     size = sum(path.stat().st_size for path in paths if path.is_file())
     count = min(len(jobs), processes or os.cpu_count() or 1)
     found: list[tuple[Novel, Extract]] = []
@@ -107,27 +114,37 @@ def rebuild(folder: Path, reporter: Reporter) -> Corpus:
     """
     corpus = CorpusFolder(folder)
     info = corpus.info()
+    sources = [BookSource(**source) for source in info["sources"]]
+    forms = {source.name: source.form for source in sources}
     found = []
     for done, name in enumerate(info["novels"], 1):
         text, table = corpus.text(name), read_table(corpus.aliases_path(name))
         found.append(
             (
                 Novel(name=name, text=text),
-                extract(Novel(name=name, text=text), table, script=info["script"]),
+                utterances_of(Novel(name=name, text=text), table, forms.get(name, "novel"))
+                or extract(Novel(name=name, text=text), table, script=info["script"]),
             )
         )
         reporter.progress("读小说", done, len(info["novels"]), name)
-    sources = [BookSource(**source) for source in info["sources"]]
     return _finish(folder, sources, info["script"], found, reporter)
 
 
 def _read(
-    job: tuple[BookSource, Path, Script], adjudicator: Adjudicator | None = None
+    job: tuple[BookSource, Path, Script, bool], adjudicator: Adjudicator | None = None
 ) -> tuple[Novel, Extract]:
-    source, folder, script = job
-    novel = read_novel(Path(source.path), source.name)
+    source, folder, script, keep_private = job
     kept = CorpusFolder(folder).aliases_path(source.name)
     table: AliasTable | None = read_table(kept) if kept.is_file() else None
+    if (transcript := read_transcript(Path(source.path))) is not None:
+        left_out: Counter[str] = Counter()
+        text = plain(transcript, left_out, keep_private=keep_private)
+        novel = Novel(name=source.name, text=text)
+        result = utterances_of(novel, table, transcript.form)
+        assert result is not None
+        hidden = {f"隐去：{what}": count for what, count in left_out.items()}
+        return novel, replace(result, funnel={**result.funnel, **hidden})
+    novel = read_novel(Path(source.path), source.name)
     return novel, extract(novel, table, script=script, adjudicator=adjudicator)
 
 
@@ -145,6 +162,13 @@ def _finish(
     counts: Counter[str] = Counter()
     for _, result in found:
         counts.update(result.funnel)
+    sources = [
+        replace(source, form=result.form)
+        for source, (_, result) in zip(sources, found, strict=True)
+    ]
+    for source in sources:
+        if source.form in FORMS:
+            reporter.note(f"{source.name}：认作{FORMS[source.form]}，说话人照写的认")
     reporter.stage("去重、切分")
     parts = _divide(spoken, every, counts)
     info = {
@@ -167,6 +191,7 @@ def _finish(
     lore = [
         one
         for novel, result in found
+        if result.form == "novel"
         for one in lore_of(novel.name, novel.text, result.utterances, result.table, names)
     ]
     lines = lines_of(parts.learnable, names)

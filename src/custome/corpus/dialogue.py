@@ -49,6 +49,8 @@ class Extract:
     table: AliasTable
     """The alias table that was used, shipped, found or given."""
     funnel: dict[str, int]
+    form: str = "novel"
+    """What it was: a novel, or a key of said.FORMS."""
 
 
 def extract(

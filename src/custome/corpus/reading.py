@@ -38,7 +38,7 @@ def read_novel(path: Path, name: str = "") -> Novel:
     if raw.startswith(b"PK\x03\x04"):
         text = _epub(raw, path)
     else:
-        text = _decode(raw, path)
+        text = decode(raw, path)
         if path.suffix.lower() == ".json":
             text = _join_chapters(text, path)
         elif path.suffix.lower() in (".html", ".htm", ".xhtml") or re.match(
@@ -51,7 +51,12 @@ def read_novel(path: Path, name: str = "") -> Novel:
     return Novel(name=name or path.stem, text=text)
 
 
-def _decode(raw: bytes, path: Path) -> str:
+def decode(raw: bytes, path: Path) -> str:
+    """The text of a file in any common Chinese encoding.
+
+    Raises:
+        InputError: binary, or of an encoding that cannot be told.
+    """
     wide = _wide_encoding(raw)
     for encoding in (wide,) if wide else ("utf-8-sig",):
         try:
@@ -180,7 +185,7 @@ def _epub(raw: bytes, path: Path) -> str:
                     member = posixpath.normpath(
                         posixpath.join(posixpath.dirname(opf), unquote(items[item]["href"]))
                     )
-                    pages.append(html_text(_decode(_member(book, member), path)))
+                    pages.append(html_text(decode(_member(book, member), path)))
             return "\n".join(pages)
     except (
         zipfile.BadZipFile,

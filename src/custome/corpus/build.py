@@ -22,12 +22,12 @@ from .folder import CorpusFolder, Part
 from .formats import dialogue_row
 from .lore import lore_of
 from .plain_form import plain, utterances_of
-from .reading import read_novel
+from .reading import read_novel, text_of
 from .said import FORMS
 from .script import Script
 from .speakers import Adjudicator
 from .text import Novel
-from .transcripts import read_transcript
+from .transcripts import recognise
 
 HELD_OUT_SHARE = 0.05
 """Share of the chapters for validation, and again for the test."""
@@ -136,7 +136,8 @@ def _read(
     source, folder, script, keep_private = job
     kept = CorpusFolder(folder).aliases_path(source.name)
     table: AliasTable | None = read_table(kept) if kept.is_file() else None
-    if (transcript := read_transcript(Path(source.path))) is not None:
+    written = text_of(Path(source.path))
+    if (transcript := recognise(written)) is not None:
         left_out: Counter[str] = Counter()
         text = plain(transcript, left_out, keep_private=keep_private)
         novel = Novel(name=source.name, text=text)
@@ -144,7 +145,7 @@ def _read(
         assert result is not None
         hidden = {f"隐去：{what}": count for what, count in left_out.items()}
         return novel, replace(result, funnel={**result.funnel, **hidden})
-    novel = read_novel(Path(source.path), source.name)
+    novel = read_novel(Path(source.path), source.name, written)
     return novel, extract(novel, table, script=script, adjudicator=adjudicator)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import posixpath
 import re
 import zipfile
@@ -21,24 +22,43 @@ from ..errors import InputError
 from ..files import read_bytes
 from .text import Novel
 
+_ZIP = b"PK\x03\x04"
 _COMMON = "的一是不了在人有我他这之也，。曰道說說這來們"
 _HEADINGS = {"h1", "h2", "h3", "h4"}
 _BLOCKS = _HEADINGS | {"p", "div", "br", "li", "tr", "section", "blockquote", "hr"}
 _UNSEEN = {"script", "style", "head", "nav", "rt", "rp"}
+ENCODINGS = ("utf-8-sig", "gb18030", "big5hkscs")
+FAULTY, FEW = 0.001, 8
+"""Share of a file, and number of places, that may be faulty."""
+COMMON = 0.03
+"""Share of the commonest characters in a text that was decoded rightly, at least."""
+LOG = logging.getLogger(__name__)
 _LONGEST_MEMBER_BYTES = 64 * 2**20
 
 
-def read_novel(path: Path, name: str = "") -> Novel:
+def text_of(path: Path) -> str:
+    """What is written in a file; '' for a container such as epub.
+
+    Raises:
+        InputError: missing, a folder, empty, binary, or of an unknown encoding.
+    """
+    raw = read_bytes(path, "小说文件")
+    return "" if raw.startswith(_ZIP) else decode(raw, path)
+
+
+def read_novel(path: Path, name: str = "", text: str = "") -> Novel:
     """Read a book; what it is is told by its content, not by its file name alone.
+
+    Args:
+        text: `text_of(path)`, where that is known already.
 
     Raises:
         InputError: missing, a folder, empty, binary, of an unknown encoding, or a container of another shape.
     """
-    raw = read_bytes(path, "小说文件")
-    if raw.startswith(b"PK\x03\x04"):
-        text = _epub(raw, path)
+    text = text or text_of(path)
+    if not text:
+        text = _epub(read_bytes(path, "小说文件"), path)
     else:
-        text = decode(raw, path)
         if path.suffix.lower() == ".json":
             text = _join_chapters(text, path)
         elif path.suffix.lower() in (".html", ".htm", ".xhtml") or re.match(
@@ -54,37 +74,70 @@ def read_novel(path: Path, name: str = "") -> Novel:
 def decode(raw: bytes, path: Path) -> str:
     """The text of a file in any common Chinese encoding.
 
+    A few faulty bytes cost nothing but themselves: they become U+FFFD, and the first is named in the log. Zeros go.
+
     Raises:
         InputError: binary, or of an encoding that cannot be told.
     """
-    wide = _wide_encoding(raw)
-    for encoding in (wide,) if wide else ("utf-8-sig",):
+    if wide := _wide_encoding(raw):
         try:
-            text = raw.decode(encoding)
+            return raw.decode(wide)
         except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
+            pass
+    zeros, raw = raw.count(b"\0"), raw.replace(b"\0", b"")
+    first = 0
+    try:
+        text = raw.decode("utf-8-sig")
+        if not zeros or _commonness(text) > COMMON:
             return text
-    if b"\0" in raw[:4096]:
+    except UnicodeDecodeError as error:
+        first = error.start
+    guesses = {name: raw.decode(name, errors="replace") for name in ENCODINGS}
+    guesses["mixed"] = "".join(_line(line) for line in raw.splitlines(keepends=True))
+    readable = {
+        name: text
+        for name, text in guesses.items()
+        if text.count("\ufffd") <= max(FEW, FAULTY * len(text)) and _commonness(text) > COMMON
+    }
+    if readable:
+        fewest = min(text.count("\ufffd") for text in readable.values())
+        best = max(
+            (name for name in readable if readable[name].count("\ufffd") <= fewest + FEW),
+            key=lambda name: _commonness(readable[name]),
+        )
+        if fault := readable[best].count("\ufffd"):
+            where = first if best == "utf-8-sig" else _first_fault(raw, best)
+            LOG.warning("%s：第 %s 字节起有坏的字节，%d 处换成了 �", path, where, fault)
+        return readable[best]
+    if zeros:
         raise InputError(
             f"小说文件 {str(path)!r} 是二进制文件，不是文本", "需要 .txt、.md、.html 或 .epub"
         )
-    guesses = {}
-    for encoding in ("gb18030", "big5hkscs"):
-        guesses[encoding] = text = raw.decode(encoding, errors="replace")
-        if text.count("\ufffd") > 0.001 * len(text):
-            del guesses[encoding]
-    if guesses:
-        best = max(guesses, key=lambda encoding: _commonness(guesses[encoding]))
-        if _commonness(guesses[best]) > 0.03:
-            return guesses[best]
     match = from_bytes(raw).best()
     if match is None:
         raise InputError(
-            f"认不出小说文件 {str(path)!r} 的编码",
+            f"认不出小说文件 {str(path)!r} 的编码（第 {first} 字节起不是 UTF-8）",
             f"先转成 UTF-8：iconv -f GBK -t UTF-8 {path} > 新文件.txt",
         )
     return str(match)
+
+
+def _line(line: bytes) -> str:
+    """A line of a file that was put together from two of different encodings."""
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return line.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return line.decode("utf-8", errors="replace")
+
+
+def _first_fault(raw: bytes, encoding: str) -> int:
+    try:
+        raw.decode("utf-8" if encoding == "mixed" else encoding)
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
 
 
 def _wide_encoding(raw: bytes) -> str:

@@ -16,16 +16,21 @@ Span = tuple[int, int]
 _NUMBER = "〇零一二三四五六七八九十百千两廿卅0-9０-９"
 _UNIT = "回章节節卷集部篇折幕话話"
 _APART = r"(?:序[章言幕曲]?|楔子|引[子首言]|前言|自序|代序|尾[声聲]|[后後][记記]|[终終]章|番外(?:篇)?|附[录錄])"
+_ORNAMENT = r"(?:[=＝*~—\-]{2,8}[ \t]*|[#＃]{1,4}[ \t]*)?"
 _HEADING = re.compile(
-    rf"^[ \t\u3000]*(?:(?:正文[ \u3000]*)?第[ ]?[{_NUMBER}]{{1,9}}[ ]?[{_UNIT}](?:[ \t\u3000:：、.．\-—]+.{{0,60}})?"
+    rf"^[ \t\u3000]*{_ORNAMENT}(?:(?:正文[ \u3000]*)?[【〖\[]?第[ ]?[{_NUMBER}]{{1,9}}[ ]?[{_UNIT}]"
+    rf"(?:[】〗\]].{{0,90}}|[（(][^（）()\n]{{1,8}}[）)].{{0,60}}|[ \t\u3000:：、.．\-—]+.{{0,90}})?"
     rf"|[卷回][ ]?[{_NUMBER}]{{1,5}}(?:[ \t\u3000:：]+.{{0,60}})?"
+    rf"|[上中下终前后][卷部篇册](?:[ \t\u3000:：]+.{{0,40}})?"
     rf"|{_APART}(?:[ \t\u3000:：{_NUMBER}]+.{{0,40}})?"
-    r"|#{1,4} .{1,80}|Chapter [0-9IVXLC]{1,6}\b.{0,60})[ \t\u3000]*$",
+    r"|#{1,4} .{1,80}|(?:[Cc]hapter|CHAPTER|[Vv]ol(?:ume)?|VOL)[ .．]{0,2}[0-9IVXLC]{1,6}\b.{0,60})[ \t\u3000]*$",
     re.MULTILINE,
 )
 _TIGHT_HEADING = re.compile(
     rf"^[ \t\u3000]*第[{_NUMBER}]{{1,9}}[回章][^ \t\n。！？!?，,；;]{{1,30}}$", re.MULTILINE
 )  # no space: 第一章风起
+_PROSE = re.compile(r"[。，,；;][ \t\u3000]*[=＝*~—\-]{0,8}$")
+"""How a line ends that only begins like a heading: 第一节 是他自己添的，不算。"""
 _BARE_HEADING = re.compile(
     rf"^[ \t\u3000]*(?:[（(]?[{_NUMBER}]{{1,4}}[）)、.．]?)(?:[ \t\u3000]+[^。！？\n]{{1,30}}|[^。！？，\n]{{0,20}})$",
     re.MULTILINE,
@@ -41,6 +46,8 @@ _ADVERTISEMENT = re.compile(
     r"|(?:手机|电脑)(?:阅读|看书|用户)请|(?:txt|TXT|全集)(?:电子书)?(?:免费)?下载|本书(?:由|来自)[^。！？\n]{0,30}(?:网|整理|制作|首发|提供|下载)"
     r"|求(?:推荐票|月票|收藏)|(?:更多|更新)[^。！？\n]{0,20}(?:小说|章节)[^。！？\n]{0,10}(?:请|尽在|网))[^。！？\n“”「」]{0,50}[。！？]?"
 )
+LEAST_INSIDE = 3
+"""Headings inside of lines that count up are headings from so many on."""
 _END = "。！？!?…”」』）)：:—"
 _BLANK = " \t\u3000"
 
@@ -78,9 +85,12 @@ def split_chapters(text: str) -> list[Chapter]:
     if len(text) > 20_000 * (text.count("\n") + 1):
         heads = _inline_headings(text)
     else:
-        heads = [(m.start(), m.end()) for m in _HEADING.finditer(text)]
-        if len(heads) < 2:
-            heads = [(m.start(), m.end()) for m in _TIGHT_HEADING.finditer(text)] or heads
+        heads = [
+            (m.start(), m.end()) for m in _HEADING.finditer(text) if not _PROSE.search(m.group())
+        ]
+        heads = _with_tight(text, heads)
+        if len(heads) < 2 and len(inside := _inline_headings(text)) >= LEAST_INSIDE:
+            heads = inside  # long lines with several chapters in each
         if not heads:
             heads = _numbered_lines(text)
     if not heads:
@@ -95,14 +105,32 @@ def split_chapters(text: str) -> list[Chapter]:
         for (start, body), end in zip(heads, ends, strict=True)
         if text[body:end].strip()
     ]
-    titles = [text[start:body].strip().lstrip("# ") for start, body, _ in bodies]
+    titles = [text[start:body].strip().strip("#＃=＝*~ ") for start, body, _ in bodies]
     for (_, body, end), title, number in zip(bodies, titles, _chapter_numbers(titles), strict=True):
         chapters.append(Chapter(number=number, title=title, start=body, end=end))
     return chapters
 
 
+def _with_tight(text: str, heads: list[Span]) -> list[Span]:
+    """Headings of which some have no blank behind 章 (第一章雪夜), where all of them together count up."""
+    tight = [(m.start(), m.end()) for m in _TIGHT_HEADING.finditer(text)]
+    if not tight or len(heads) < 2:
+        return tight or heads
+    every = sorted({*heads, *tight})
+    numbers = [
+        _value(match[1])
+        for start, end in every
+        if (match := re.search(rf"第\s?([{_NUMBER}]{{1,9}})", text[start:end]))
+    ]
+    steps = list(zip(numbers, numbers[1:], strict=False))
+    rising = sum(later in (earlier + 1, 1) for earlier, later in steps)
+    return every if steps and rising >= 0.9 * len(steps) else heads
+
+
 def _chapter_numbers(titles: list[str]) -> list[int]:
-    found = [re.match(rf"(?:正文)?\s*第\s?([{_NUMBER}]{{1,9}})", title) for title in titles]
+    found = [
+        re.match(rf"(?:正文)?\s*[【〖\[]?第\s?([{_NUMBER}]{{1,9}})", title) for title in titles
+    ]
     values = [_value(match[1]) for match in found if match]
     if len(values) < 2 or any(
         later <= earlier for earlier, later in zip(values, values[1:], strict=False)

@@ -8,11 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
-from ..files import read_bytes
 from .exports import read_chat, read_json, read_table
-from .reading import decode
 from .said import BRACKETED, LINE, Said, Transcript, clean
 
 LEAST_LINES = 4
@@ -52,16 +49,6 @@ _SPACED = re.compile(
 _TELLS = re.compile(r".[道曰说问叫喊答笑骂想]$")
 """How a novel's cue ends."""
 _CUE_TIME = re.compile(r"^\d{1,2}:\d{2}(?::\d{2})?[,.]\d{3} --> ", re.MULTILINE)
-
-
-def read_transcript(path: Path) -> Transcript | None:
-    """A file's lines, where it is a transcript; None for a novel or anything else.
-
-    Raises:
-        InputError: missing, a folder, empty, or of an unknown encoding.
-    """
-    raw = read_bytes(path, "文件")
-    return None if raw.startswith(b"PK\x03\x04") else recognise(decode(raw, path))
 
 
 def recognise(text: str) -> Transcript | None:

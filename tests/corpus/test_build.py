@@ -251,3 +251,15 @@ def test_no_bytes_break_it(tmp_path_factory: pytest.TempPathFactory, raw: bytes)
         build([path], path.parent / "out", NullReporter())
     except InputError as error:
         assert error.hint
+
+
+def test_a_book_without_marks_is_told_before_anything_is_written(tmp_path: Path):
+    book = tmp_path / "书.txt"
+    book.write_text(
+        "第一回 某某\n他读过“论语”。大郎道：“来了。”\n"
+        + "大郎道：船来了没有？小乙道：没有。\n" * 40,
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError, match="只有 . 处引号.*81 处"):
+        build([book], tmp_path / "corpus", NullReporter())
+    assert not (tmp_path / "corpus").exists()

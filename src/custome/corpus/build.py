@@ -31,6 +31,8 @@ from .transcripts import recognise
 
 HELD_OUT_SHARE = 0.05
 """Share of the chapters for validation, and again for the test."""
+HARDLY_MARKED = 0.1
+"""Quotations for every place where somebody is about to speak, at least."""
 PARALLEL_FROM_BYTES = 1_000_000
 """Smaller jobs are done before a second process has started."""
 
@@ -158,7 +160,7 @@ def _finish(
 ) -> Corpus:
     every = [utterance for _, result in found for utterance in result.utterances]
     spoken = [utterance for utterance in every if is_spoken(utterance)]
-    if not spoken:
+    if not spoken or _hardly_marked(found):
         raise InputError(*_why_nothing(sources, found))
     counts: Counter[str] = Counter()
     for _, result in found:
@@ -308,17 +310,28 @@ def _show(counts: Counter[str], found: list[tuple[Novel, Extract]], reporter: Re
     reporter.table("语料漏斗", ("", *books, "合计"), rows)
 
 
+def _cues(found: list[tuple[Novel, Extract]]) -> int:
+    """Places of the novels where somebody is about to speak."""
+    texts = [novel.text for novel, result in found if result.form == "novel"]
+    return sum(text.count(f"{verb}：") for text in texts for verb in "道曰说")
+
+
+def _hardly_marked(found: list[tuple[Novel, Extract]]) -> bool:
+    """Books without marks around what is said, but for a title or two."""
+    quotations = sum(result.funnel.get("引文", 0) for _, result in found)
+    return quotations < HARDLY_MARKED * _cues(found)
+
+
 def _why_nothing(sources: list[BookSource], found: list[tuple[Novel, Extract]]) -> tuple[str, str]:
     quotations = sum(result.funnel.get("引文", 0) for _, result in found)
     names = ", ".join(repr(source.path) for source in sources)
-    if not quotations:
-        cues = sum(
-            novel.text.count("道：") + novel.text.count("曰：") + novel.text.count("说：")
-            for novel, _ in found
-        )
+    if not quotations or _hardly_marked(found):
         chapters = sum(result.funnel["章"] for _, result in found)
+        why = f"{names} 里没有引号（{chapters} 章，“道：/曰：/说：” {_cues(found)} 处）"
+        if quotations:
+            why = f"{names} 里只有 {quotations} 处引号，“道：/曰：/说：”却有 {_cues(found)} 处"
         return (
-            f"{names} 里没有引号（{chapters} 章，“道：/曰：/说：” {cues} 处）",
+            why,
             '需要用引号标出对话的版本（“” 「」 『』 " 都认得）；换一个版本再试',
         )
     return (

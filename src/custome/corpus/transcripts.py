@@ -48,6 +48,8 @@ _SPACED = re.compile(
 )
 _TELLS = re.compile(r".[道曰说问叫喊答笑骂想]$")
 """How a novel's cue ends."""
+_PART = re.compile(r"第?[〇零一二三四五六七八九十百千\d]+[回章节卷集部篇幕场折]?$")
+"""A number, the head of a chapter."""
 _CUE_TIME = re.compile(r"^\d{1,2}:\d{2}(?::\d{2})?[,.]\d{3} --> ", re.MULTILINE)
 
 
@@ -112,10 +114,11 @@ def _play(text: str) -> Transcript | None:
     for pattern in (LINE, BRACKETED, _SPACED):
         matches = [pattern.match(row) for row in rows]
         named = (_joined(m["name"]) for m in matches if m and not _TELLS.search(m["name"]))
-        names = Counter(name for name in named if name not in NOBODY)
+        names = Counter(name for name in named if name not in NOBODY and not _PART.match(name))
         count = names.total()
         if (
             count >= LEAST_LINES
+            and (len(names) > 1 or pattern is not _SPACED)
             and count >= LEAST_SHARE * len(rows)
             and count >= LEAST_REPEATS * len(names)
         ):

@@ -81,7 +81,9 @@ class WorkshopPage:
                 self._do(t("停下"), "break_off", self._break_off)
             ui.label(t("一、书")).classes("headline").props("role=heading aria-level=2")
             ui.label(
-                t("带一本小说来（txt、epub、md、html），或剧本、字幕、聊天记录，先找出谁说了哪些话；几秒钟一本。")
+                t(
+                    "带一本小说来（txt、epub、md、html），或剧本、字幕、聊天记录，先找出谁说了哪些话；几秒钟一本。"
+                )
             ).classes("hint")
             with ui.element("div").classes("buttons"):
                 self._do(t("带一本书来"), "bring", self._ask, strong=True)

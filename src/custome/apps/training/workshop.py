@@ -29,7 +29,19 @@ from .behind import TrainingBehind
 from .choosing import Chosen, choose_recipe, rates_here, without_missing
 from .run import TrainingRun
 
-READABLE = (".txt", ".md", ".html", ".htm", ".epub", ".json", ".csv", ".tsv", ".srt", ".vtt", ".ass")
+READABLE = (
+    ".txt",
+    ".md",
+    ".html",
+    ".htm",
+    ".epub",
+    ".json",
+    ".csv",
+    ".tsv",
+    ".srt",
+    ".vtt",
+    ".ass",
+)
 LONGEST_NAME = 60
 REPORT_FILE, COMPARE_FILE = "report.html", "compare.html"
 

@@ -85,10 +85,16 @@ def test_a_table_keeps_them(tmp_path: Path):
     assert read_table(tmp_path / "t.json") == table
 
 
-@pytest.mark.parametrize("wrong", ["妇人@", "@3", "妇人@x", "妇人@5-3", "妇人@1-2-3"])
+@pytest.mark.parametrize("wrong", ["妇人@", "@3", "妇人@5-3", "妇人@1-2-3"])
 def test_chapters_that_are_none_are_named(wrong: str):
     with pytest.raises(DataError, match="李小梅.*看不懂"):
         table_from({"people": {"李小梅": [wrong]}}, "here")
+
+
+def test_an_at_sign_may_stand_in_a_name():
+    table = table_from({"people": {"小明": ["小明@北京"]}}, "here")
+    assert table.people == {"小明": ("小明@北京",)} and not table.bound
+    assert edited(table, ["小明@上海=小明"], []).people == {"小明": ("小明@北京", "小明@上海")}
 
 
 def test_fixing_binds_and_unbinds():

@@ -94,6 +94,13 @@ def test_headings_some_of_which_have_no_blank():
     assert [chapter.number for chapter in split_chapters(text)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_titles_that_end_as_sentences_do():
+    some = "第一章 起\n甲\n第二章 我，重生了。\n乙\n第三章 完\n丙\n"
+    assert [chapter.number for chapter in split_chapters(some)] == [1, 2, 3]
+    every = "第一章 绅士的性格。\n甲\n第二章 他离家。\n乙\n"
+    assert [chapter.number for chapter in split_chapters(every)] == [1, 2]
+
+
 def test_headings_inside_of_lines():
     """A book of a few long lines, several chapters in each."""
     text = "".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -189,7 +190,15 @@ def test_it_is_recognised_and_speakers_are_as_written(name: str):
         '["第一回 某某", "第二回 某某"]',
         "注意：\n一、带伞。\n二、带灯。\n",
         "",
+        "宝生：“来了。”\n阿宁冷笑一声：“好！”\n他走了。\n" * 20,
+        "那人 站在门口看。\n他们 走远了。\n" * 20,
+        "周一\n早餐：粥\n午餐：面\n晚餐：饭\n" * 4,
+        "【系统】你好\n" * 20,
+        '[{"name": "第一章", "content": "宝生道：来。"}, {"name": "第二章", "content": "好。"}]',
+        "他说," + "他走到河边看见一个人。" * 20_000,
+        "[" * 100_000,
     ],
+    ids=range(12),
 )
 def test_what_is_none(text: str):
     assert recognise(text) is None
@@ -231,6 +240,12 @@ PRIVATE = {
     "key是sk-abcdefghijklmnop1234": "密钥",
     "我住在江城市东湖区长街路12号3栋402": "地址",
     "寄到青石巷7号院2单元": "地址",
+    "浦东新区张江路88弄5号101室": "地址",
+    "tel.13812345678": "电话",
+    "１３８１２３４５６７８": "电话",
+    "密码12345678": "密钥",
+    "api_key=abcdef1234567890": "密钥",
+    "QQ群 123456789": "账号",
 }
 PUBLIC = (
     "今天13点见",
@@ -245,6 +260,11 @@ PUBLIC = (
     "走这条路，别走那条街",
     "密码忘了",
     "中山路很长",
+    "task-management-system-v2",
+    "token limit",
+    "我走了很远的路3号再说",
+    "这条路100号人都在排队",
+    "微信 20240101",
 )
 
 
@@ -291,6 +311,50 @@ def test_a_chat_becomes_a_corpus_and_stays_one(tmp_path: Path, capsys: pytest.Ca
     people = json.loads((folder / "characters.json").read_text(encoding="utf-8"))
     assert {one["name"] for one in people} == {"阿宁", "周师傅"}
     assert main(["corpus", "report", str(folder)]) == 0
+
+
+def test_a_nickname_with_a_number_is_none(tmp_path: Path):
+    found = recognise(
+        "2024-01-02 12:00:00 阿宁13812345678\n在吗\n2024-01-02 12:01:00 (123456789)\n在\n"
+    )
+    assert found is not None
+    kept = plain(found, Counter())
+    assert "138" not in kept and "123456789" not in kept and kept.count("：") == 2
+
+
+def test_chats_as_tables_are_chats():
+    rows = [{"sender": "阿宁", "content": "打13812345678", "time": "2024-01-01 10:00"}] * 2
+    account = {"chats": {"list": [{"messages": json.loads(TELEGRAM)["messages"]}]}}
+    for text in (
+        json.dumps(rows),
+        json.dumps(account),
+        "昵称,内容,日期\n阿宁,打13812345678,2024-01-01\n",
+    ):
+        found = recognise(text)
+        assert found is not None and found.form == "chat" and "138" not in plain(found, Counter())
+
+
+def test_the_newest_first_is_turned_around():
+    text = "2024-01-03 12:00:00 阿宁\n后\n2024-01-02 12:00:00 老周\n先\n"
+    found = recognise(text)
+    assert found is not None
+    kept = plain(found, Counter())
+    assert kept.index("先") < kept.index("后") and kept.count("#") == 2
+
+
+def test_roles_of_a_play_are_people(tmp_path: Path):
+    play = tmp_path / "戏.txt"
+    play.write_text("国王：谁在外面？\n侍卫：是使者。\n" * 12, encoding="utf-8")
+    assert main(["corpus", "build", str(play), "-o", str(tmp_path / "c")]) == 0
+    people = json.loads((tmp_path / "c" / "characters.json").read_text(encoding="utf-8"))
+    assert {one["name"] for one in people} == {"国王", "侍卫"}
+
+
+@pytest.mark.parametrize("text", ["a" * 40_000, "qq" * 20_000, "区" * 40_000, "1" * 40_000])
+def test_long_runs_take_no_time(text: str):
+    begun = time.monotonic()
+    assert hidden(text, Counter()) == text
+    assert time.monotonic() - begun < 5
 
 
 def test_private_things_stay_where_one_asks_for_it(tmp_path: Path):

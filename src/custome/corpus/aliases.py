@@ -41,6 +41,12 @@ class Bound:
 
 
 _BOUND = re.compile(r"(?P<word>[^@]+)@(?P<first>\d+)(?:-(?P<last>\d+))?")
+_MEANT = re.compile(r"@[\d\s-]*$")
+"""An @ with nothing but digits behind it is meant for chapters; 小明@北京 is a name."""
+
+
+def is_bound(text: str) -> bool:
+    return _MEANT.search(text) is not None
 
 
 def bound_from(text: str, where: str) -> Bound:
@@ -103,13 +109,13 @@ def table_from(data: Any, where: str) -> AliasTable:
         ):
             raise DataError(f"{where}: {name!r} 的别名应是一列文字，这里是 {aliases!r}", hint)
     people = {
-        name: tuple(dict.fromkeys(a for a in aliases if a != name and "@" not in a))
+        name: tuple(dict.fromkeys(a for a in aliases if a != name and not is_bound(a)))
         for name, aliases in data["people"].items()
     }
     bound = {
-        name: tuple(bound_from(a, f"{where}: {name}") for a in aliases if "@" in a)
+        name: tuple(bound_from(a, f"{where}: {name}") for a in aliases if is_bound(a))
         for name, aliases in data["people"].items()
-        if any("@" in a for a in aliases)
+        if any(is_bound(a) for a in aliases)
     }
     return AliasTable(title=str(data.get("title", "")), people=people, bound=bound)
 

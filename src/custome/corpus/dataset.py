@@ -122,10 +122,11 @@ def characters(spoken: Iterable[HasSpeaker]) -> list[Character]:
     counts: Counter[str] = Counter()
     mentions: dict[str, Counter[str]] = defaultdict(Counter)
     for row in spoken:
-        nobody = row.speaker in NOBODY or is_role(row.speaker)
+        written = getattr(row, "rule", "") == "written"  # a play may well have a 国王
+        nobody = row.speaker in NOBODY or not written and is_role(row.speaker)
         if row.speaker and not nobody and "、" not in row.speaker:
             counts[row.speaker] += 1
-            named = len(row.mention) > 1 and not is_role(row.mention)
+            named = len(row.mention) > 1 and (written or not is_role(row.mention))
             mentions[row.speaker][row.mention] += named
     people = []
     for name, count in counts.most_common():

@@ -9,13 +9,14 @@ import csv
 import io
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from .said import Said, Transcript, clean
+from .private import hidden
+from .said import LONGEST_NAME, Said, Transcript, clean, is_part
 
 _DATE = r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?"
 _TIME = r"(?:[上下]午 ?)?\d{1,2}:\d{2}(?::\d{2})?"
@@ -60,35 +61,55 @@ _WHAT = (
     "消息",
     "words",
 )
-_WHEN = ("strtime", "time", "时间", "date", "发送时间", "createtime", "timestamp")
+_SENDERS = frozenset(("nickname", "sender", "talker", "昵称", "发送人", "发送者", "remark", "from"))
+"""Columns that only chats have."""
+LONGEST_HEAD = 1_000
+"""Characters of the line that names a table's columns, at most."""
+_WHEN = ("strtime", "time", "时间", "日期", "date", "发送时间", "createtime", "timestamp")
 
 
 # --- lists and tables -----------------------------------------------------------------------------------------------
 
 
 def read_json(text: str) -> Transcript | None:
-    """A Telegram export, or a game's list of lines."""
+    """A Telegram export, another chat's, or a game's list of lines."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if isinstance(data, dict) and isinstance(data.get("messages"), list):
-        lines = tuple(_telegram(data["messages"]))
-        return Transcript(form="chat", lines=lines) if lines else None
+    chats = list(_message_lists(data))
+    if lines := tuple(line for messages in chats for line in _telegram(messages)):
+        return Transcript(form="chat", lines=lines)
     rows = _rows_in(data)
-    if not rows:
-        return None
-    who, what, _ = _columns(rows[0])
+    return _of_rows(rows, rows[0]) if rows else None
+
+
+def _of_rows(rows: Sequence[dict[str, Any]], columns: Iterable[str]) -> Transcript | None:
+    """Rows of a table; a table with times, or with senders, is a chat."""
+    who, what, when = _columns(columns)
     if not who or not what:
         return None
     lines = tuple(
-        Said(name=clean(row.get(who)), words=str(row[what]))
+        Said(name=clean(row.get(who)), words=str(row[what]), at=_moment(str(row.get(when) or "")))
         for row in rows
         if isinstance(row.get(what), str)
     )
-    return Transcript(form="game", lines=lines)
+    names = {line.name for line in lines if line.name}
+    if not names or all(is_part(name) for name in names):
+        return None  # chapters of a book
+    chat = when or who.strip().lower() in _SENDERS
+    return Transcript(form="chat" if chat else "game", lines=lines)
+
+
+def _message_lists(data: Any, depth: int = 0) -> Iterator[list[Any]]:
+    """Every list called messages, of one chat or of a whole account."""
+    if isinstance(data, dict) and isinstance(data.get("messages"), list):
+        yield data["messages"]
+    elif isinstance(data, dict | list) and depth < 6:
+        for one in data.values() if isinstance(data, dict) else data:
+            yield from _message_lists(one, depth + 1)
 
 
 def _rows_in(data: Any) -> list[dict[str, Any]]:
@@ -112,7 +133,7 @@ def _telegram(messages: Iterable[Any]) -> Iterator[Said]:
         parts = one.get("text") or ""
         if isinstance(parts, list):  # links and the like are objects among the words
             parts = "".join(
-                part if isinstance(part, str) else str(part.get("text", "")) for part in parts
+                str(part.get("text", "")) if isinstance(part, dict) else str(part) for part in parts
             )
         try:
             at = datetime.fromisoformat(str(one.get("date"))).replace(tzinfo=None)
@@ -132,19 +153,19 @@ def _columns(keys: Iterable[str]) -> tuple[str, str, str]:
 
 
 def read_table(text: str) -> Transcript | None:
-    head = text.lstrip("\ufeff").split("\n", 1)[0]
+    text = text.lstrip("\ufeff")
+    head = text.split("\n", 1)[0]
     mark = max(",\t;|", key=head.count)
-    if not head.count(mark):
+    if not head.count(mark) or len(head) > LONGEST_HEAD:
         return None
-    who, what, when = _columns(next(csv.reader([head], delimiter=mark)))
-    if not who or not what:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    try:
+        columns = next(csv.reader([head], delimiter=mark))
+        if not all(_columns(columns)[:2]):
+            return None
+        return _of_rows(list(csv.DictReader(io.StringIO(text), delimiter=mark)), columns)
+    except csv.Error:
         return None
-    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), delimiter=mark)
-    lines = tuple(
-        Said(name=clean(row.get(who)), words=row.get(what) or "", at=_moment(row.get(when) or ""))
-        for row in rows
-    )
-    return Transcript(form="chat" if when else "game", lines=lines)
 
 
 # --- chats ----------------------------------------------------------------------------------------------------------
@@ -175,25 +196,28 @@ def read_chat(text: str) -> Transcript | None:
 
 def _apart(lines: Sequence[Said]) -> Iterator[Said]:
     """Names without the number or address QQ writes behind them; two people of one name are told apart by it."""
-    marked = re.compile(r"^(?P<name>.*?)[（(<](?P<id>\d{5,12}|[^@\s]+@[^@\s]+)[）)>]$")
+    marked = re.compile(
+        r"^(?P<name>.{0,40}?)[（(<](?P<id>\d{5,12}|[^@\s]{1,40}@[^@\s]{1,40})[）)>]$"
+    )
     bearers: dict[str, list[str]] = defaultdict(list)
     for one in lines:
         match = marked.match(one.name)
-        name, who = (match["name"].strip() or match["id"], match["id"]) if match else (one.name, "")
+        written, who = (match["name"].strip(), match["id"]) if match else (one.name, one.name)
+        name = clean(hidden(written, Counter())) or "无名"  # a number is nobody's name
         if who not in bearers[name]:
             bearers[name].append(who)
         place = bearers[name].index(who)
-        yield replace(one, name=clean(name if place == 0 else f"{name}·{place + 1}"))
+        yield replace(one, name=name if place == 0 else f"{name[: LONGEST_NAME - 3]}·{place + 1}")
 
 
 def _moment(text: str) -> datetime | None:
     """A time as exports write it; None for what is none."""
-    if re.fullmatch(r"\d{10}(?:\d{3})?", text.strip()):
+    if re.fullmatch(r"\d{10}(?:\d{3})?(?:\.\d+)?", text.strip()):
         return datetime.fromtimestamp(int(text.strip()[:10]))  # local time, as the chat's others
     numbers = [int(one) for one in re.findall(r"\d+", text)]
-    if "下午" in text and len(numbers) > 3 and numbers[3] < 12:
-        numbers[3] += 12
+    if len(numbers) > 3 and numbers[3] <= 12 and (half := re.search("上午|下午|[AaPp][Mm]", text)):
+        numbers[3] = numbers[3] % 12 + 12 * (half.group()[0] in "下Pp")
     try:
         return datetime(*numbers[:6]) if len(numbers) >= 3 else None  # type: ignore[arg-type]
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import InputError
-from .aliases import AliasTable, bound_from
+from .aliases import AliasTable, bound_from, is_bound
 
 
 def merge(table: AliasTable, alias: str, person: str) -> AliasTable:
@@ -19,7 +19,7 @@ def merge(table: AliasTable, alias: str, person: str) -> AliasTable:
     people = {name: list(aliases) for name, aliases in table.people.items()}
     bound = {name: list(words) for name, words in table.bound.items()}
     people.setdefault(person, [])
-    if "@" in alias:
+    if is_bound(alias):
         bound.setdefault(person, []).append(bound_from(alias, person))
     else:
         people[person] += [alias, *people.pop(alias, [])]

@@ -188,7 +188,9 @@ class Identities:
             if person := next(filter(None, people), ""):
                 found.append(Naming(quotation.start, core(attributions[number].speaker), person))
         pattern = re.compile(
-            "(?:那|这|其|此)?(?P<word>" + "|".join(sorted(words, key=len, reverse=True)) + ")"
+            "(?:那|这|其|此)?(?P<word>"
+            + "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+            + ")"
         )
         for begin, end in _outside(quotations, self._start, self._end):
             narration = self._book.text[begin:end]
@@ -234,7 +236,7 @@ class Identities:
     @cache
     def _enters(word: str) -> re.Pattern[str]:
         """Somebody new whom the same word may mean: 一条大汉, 有人."""
-        alike = "|".join(sorted(_group(word), key=len, reverse=True))
+        alike = "|".join(map(re.escape, sorted(_group(word), key=len, reverse=True)))
         return re.compile(
             rf"(?:一个|一条|一员|一位|一名|有个|又有|一)[^，。！？“”]{{0,8}}?(?:{alike})(?![\u4e00-\u9fff]?马)|有人"
         )

@@ -26,6 +26,10 @@ RESTS = timedelta(minutes=30)
 """A chat that rested so long begins a new conversation."""
 TOGETHER = timedelta(minutes=3)
 """Messages of one person within so long are one turn."""
+LONGEST_NOTICE = 80
+"""Characters of a message that may be a notice or stand for a picture."""
+_UNMARKED = re.compile(r"^[“「『\"]([^“”「」『』\"]*)[”」』\"]$")
+"""Words of a play with marks around them."""
 CONTEXT_CHARACTERS = 100
 """Longest narration kept in front of somebody's words."""
 _NOTHING = re.compile(
@@ -40,21 +44,30 @@ def plain(transcript: Transcript, counts: Counter[str], *, keep_private: bool = 
         counts: gets what was left out.
     """
     chat = transcript.form == "chat"
-    lines = list(_turns(transcript.lines, counts)) if chat else list(transcript.lines)
+    lines = list(transcript.lines)
+    if chat:
+        lines = list(_turns(_oldest_first(lines), counts))
     rows: list[str] = []
     last: datetime | None = None
     for one in lines:
-        words = re.sub(r"\s*\n\s*", " ", one.words).strip()
+        words = " ".join(row.strip() for row in one.words.split("\n")).strip()
+        words = _UNMARKED.sub(r"\1", words) if one.name else words
         if chat and not keep_private:
             words = hidden(words, counts)
         if chat and one.at is not None and (last is None or one.at - last > RESTS):
             rows.append(f"\n# {one.at:%Y-%m-%d %H:%M}\n")
-        last = one.at or last
+        last = one.until or one.at or last
         if one.name:
             rows.append(f"{one.name}{f'（{one.how}）' if one.how else ''}：{words}")
         elif words:
             rows.append(words if _is_heading(words) else f"（{words.strip('（）()')}）")
     return "\n".join(rows).strip() + "\n"
+
+
+def _oldest_first(lines: list[Said]) -> list[Said]:
+    """An export that begins with the newest is turned around."""
+    times = [one.at for one in lines if one.at is not None]
+    return lines[::-1] if len(times) > 1 and times[0] > times[-1] else lines
 
 
 def _is_heading(words: str) -> bool:
@@ -67,14 +80,13 @@ def _turns(lines: Sequence[Said], counts: Counter[str]) -> Iterator[Said]:
     """A chat without pictures and notices, several messages of one person in a row as one turn."""
     held: Said | None = None
     for one in lines:
-        if not one.name or _NOTHING.match(one.words):
+        if not one.name or _NOTHING.match(one.words[:LONGEST_NOTICE].strip()):
             counts["图片、通知"] += 1
             continue
-        soon = held is not None and (
-            held.at is None or one.at is None or one.at - held.at <= TOGETHER
-        )
+        before = (held.until or held.at) if held is not None else None
+        soon = before is None or one.at is None or one.at - before <= TOGETHER
         if held is not None and held.name == one.name and soon:
-            held = replace(held, words=f"{held.words} {one.words}", at=one.at or held.at)
+            held = replace(held, words=f"{held.words} {one.words}", until=one.at or held.until)
             continue
         if held is not None:
             yield held

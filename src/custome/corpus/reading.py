@@ -55,10 +55,11 @@ def read_novel(path: Path, name: str = "", text: str = "") -> Novel:
     Raises:
         InputError: missing, a folder, empty, binary, of an unknown encoding, or a container of another shape.
     """
-    text = text or text_of(path)
-    if not text:
-        text = _epub(read_bytes(path, "小说文件"), path)
+    raw = b"" if text else read_bytes(path, "小说文件")
+    if raw.startswith(_ZIP):
+        text = _epub(raw, path)
     else:
+        text = text or decode(raw, path)
         if path.suffix.lower() == ".json":
             text = _join_chapters(text, path)
         elif path.suffix.lower() in (".html", ".htm", ".xhtml") or re.match(

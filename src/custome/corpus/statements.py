@@ -143,7 +143,9 @@ class Statements:
             if one.kind != "speech" or not given or one.chapter < 1:
                 continue
             said = one.quote.strip("“”")
-            at = re.search(rf"姓{family}[，,]?[单双]?名(?:唤|叫|是|讳)?{given}", said)
+            at = re.search(
+                rf"姓{re.escape(family)}[，,]?[单双]?名(?:唤|叫|是|讳)?{re.escape(given)}", said
+            )
             if at is None or at.start() > 60:
                 continue
             begin = max(said.rfind(mark, 0, at.start()) for mark in "。！？；") + 1

@@ -7,7 +7,8 @@ text taken out of it). Whatever cleans a text for reading keeps its length, so a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 Span = tuple[int, int]
@@ -18,16 +19,16 @@ _UNIT = "回章节節卷集部篇折幕话話"
 _APART = r"(?:序[章言幕曲]?|楔子|引[子首言]|前言|自序|代序|尾[声聲]|[后後][记記]|[终終]章|番外(?:篇)?|附[录錄])"
 _ORNAMENT = r"(?:[=＝*~—\-]{2,8}[ \t]*|[#＃]{1,4}[ \t]*)?"
 _HEADING = re.compile(
-    rf"^[ \t\u3000]*{_ORNAMENT}(?:(?:正文[ \u3000]*)?[【〖\[]?第[ ]?[{_NUMBER}]{{1,9}}[ ]?[{_UNIT}]"
-    rf"(?:[】〗\]].{{0,90}}|[（(][^（）()\n]{{1,8}}[）)].{{0,60}}|[ \t\u3000:：、.．\-—]+.{{0,90}})?"
-    rf"|[卷回][ ]?[{_NUMBER}]{{1,5}}(?:[ \t\u3000:：]+.{{0,60}})?"
-    rf"|[上中下终前后][卷部篇册](?:[ \t\u3000:：]+.{{0,40}})?"
-    rf"|{_APART}(?:[ \t\u3000:：{_NUMBER}]+.{{0,40}})?"
-    r"|#{1,4} .{1,80}|(?:[Cc]hapter|CHAPTER|[Vv]ol(?:ume)?|VOL)[ .．]{0,2}[0-9IVXLC]{1,6}\b.{0,60})[ \t\u3000]*$",
+    rf"^[ \t\u3000]{{0,40}}{_ORNAMENT}(?:(?:正文[ \u3000]*)?[【〖\[]?第[ ]?[{_NUMBER}]{{1,9}}[ ]?[{_UNIT}]"
+    rf"(?:[】〗\]].{{0,90}}|[（(][^（）()\n]{{1,8}}[）)][ \t\u3000]{{0,4}}[^，。！？；\n]{{0,40}}|[ \t\u3000:：、.．\-—]{{1,12}}.{{0,90}})?"
+    rf"|[卷回][ ]?[{_NUMBER}]{{1,5}}(?:[ \t\u3000:：]{{1,12}}.{{0,60}})?"
+    rf"|[上中下终前后][卷部篇册](?:[ \t\u3000:：]{{1,12}}.{{0,40}})?"
+    rf"|{_APART}(?:[ \t\u3000:：{_NUMBER}]{{1,12}}.{{0,40}})?"
+    r"|#{1,4} .{1,80}|(?:[Cc]hapter|CHAPTER|[Vv]ol(?:ume)?|VOL)[ .．]{0,2}[0-9IVXLC]{1,6}\b.{0,60})[ \t\u3000]{0,40}$",
     re.MULTILINE,
 )
 _TIGHT_HEADING = re.compile(
-    rf"^[ \t\u3000]*第[{_NUMBER}]{{1,9}}[回章][^ \t\n。！？!?，,；;]{{1,30}}$", re.MULTILINE
+    rf"^[ \t\u3000]{{0,40}}第[{_NUMBER}]{{1,9}}[回章][^ \t\n。！？!?，,；;]{{1,30}}$", re.MULTILINE
 )  # no space: 第一章风起
 _PROSE = re.compile(r"[。，,；;][ \t\u3000]*[=＝*~—\-]{0,8}$")
 """How a line ends that only begins like a heading: 第一节 是他自己添的，不算。"""
@@ -85,9 +86,7 @@ def split_chapters(text: str) -> list[Chapter]:
     if len(text) > 20_000 * (text.count("\n") + 1):
         heads = _inline_headings(text)
     else:
-        heads = [
-            (m.start(), m.end()) for m in _HEADING.finditer(text) if not _PROSE.search(m.group())
-        ]
+        heads = _without_prose(list(_HEADING.finditer(text)))
         heads = _with_tight(text, heads)
         if len(heads) < 2 and len(inside := _inline_headings(text)) >= LEAST_INSIDE:
             heads = inside  # long lines with several chapters in each
@@ -105,10 +104,29 @@ def split_chapters(text: str) -> list[Chapter]:
         for (start, body), end in zip(heads, ends, strict=True)
         if text[body:end].strip()
     ]
-    titles = [text[start:body].strip().strip("#＃=＝*~ ") for start, body, _ in bodies]
+    titles = [text[start:body].strip().strip("#＃=＝*~—- ") for start, body, _ in bodies]
     for (_, body, end), title, number in zip(bodies, titles, _chapter_numbers(titles), strict=True):
         chapters.append(Chapter(number=number, title=title, start=body, end=end))
     return chapters
+
+
+def _without_prose(found: Sequence[re.Match[str]]) -> list[Span]:
+    """Headings; lines that end as prose does are some only where all that are called 章 (or 回 …) count up."""
+    counted = re.compile(rf"第[ ]?(?P<number>[{_NUMBER}]{{1,9}})[ ]?(?P<unit>[{_UNIT}])")
+    numbers: dict[str, list[int]] = defaultdict(list)
+    units = []
+    for head in found:
+        match = counted.search(head.group())
+        units.append(match["unit"] if match else "")
+        numbers[units[-1]].append(_value(match["number"]) if match else 0)
+    kept = []
+    for head, unit in zip(found, units, strict=True):
+        own = numbers[unit]
+        rising = sum(b == a + 1 for a, b in zip(own, own[1:], strict=False))
+        together = unit and len(own) > 1 and rising >= 0.9 * (len(own) - 1)
+        if together or not _PROSE.search(head.group()):
+            kept.append((head.start(), head.end()))
+    return kept
 
 
 def _with_tight(text: str, heads: list[Span]) -> list[Span]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from .exports import read_chat, read_json, read_table
-from .said import BRACKETED, LINE, Said, Transcript, clean
+from .said import BRACKETED, LINE, Said, Transcript, clean, is_part
 
 LEAST_LINES = 4
 """Fewer lines with a name in front are no play."""
@@ -41,6 +41,27 @@ NOBODY = frozenset(
     ]
 )
 """What stands in front of a colon at the head of a play."""
+_PRONOUNS = frozenset(
+    [
+        "他",
+        "她",
+        "它",
+        "我",
+        "你",
+        "他们",
+        "她们",
+        "我们",
+        "你们",
+        "那人",
+        "这人",
+        "大家",
+        "有人",
+        "早餐",
+        "午餐",
+        "晚餐",
+        "系统",
+    ]
+)
 SAMPLE = 2_000
 """Lines by which a play is recognised."""
 _SPACED = re.compile(
@@ -48,8 +69,6 @@ _SPACED = re.compile(
 )
 _TELLS = re.compile(r".[道曰说问叫喊答笑骂想]$")
 """How a novel's cue ends."""
-_PART = re.compile(r"第?[〇零一二三四五六七八九十百千\d]+[回章节卷集部篇幕场折]?$")
-"""A number, the head of a chapter."""
 _CUE_TIME = re.compile(r"^\d{1,2}:\d{2}(?::\d{2})?[,.]\d{3} --> ", re.MULTILINE)
 
 
@@ -114,11 +133,15 @@ def _play(text: str) -> Transcript | None:
     for pattern in (LINE, BRACKETED, _SPACED):
         matches = [pattern.match(row) for row in rows]
         named = (_joined(m["name"]) for m in matches if m and not _TELLS.search(m["name"]))
-        names = Counter(name for name in named if name not in NOBODY and not _PART.match(name))
+        names = Counter(name for name in named if name not in NOBODY and not is_part(name))
         count = names.total()
+        spoken = [m["words"] for m in matches if m]
+        if sum(words[0] in '“「『"' for words in spoken) > len(spoken) / 2:
+            continue  # cues of a novel
         if (
             count >= LEAST_LINES
-            and (len(names) > 1 or pattern is not _SPACED)
+            and (pattern is LINE or len(names) > 1)
+            and not _PRONOUNS.issuperset(names)
             and count >= LEAST_SHARE * len(rows)
             and count >= LEAST_REPEATS * len(names)
         ):
@@ -129,7 +152,7 @@ def _play(text: str) -> Transcript | None:
 def _lines_of_play(text: str, pattern: re.Pattern[str]) -> Iterator[Said]:
     for row in (row.strip() for row in text.split("\n") if row.strip()):
         match = pattern.match(row)
-        if match is None or _joined(match["name"]) in NOBODY:
+        if match is None or _joined(match["name"]) in NOBODY or is_part(match["name"]):
             yield Said(words=row)
         else:
             how = match.groupdict().get("how") or ""

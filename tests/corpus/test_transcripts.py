@@ -308,6 +308,7 @@ def test_a_chat_becomes_a_corpus_and_stays_one(tmp_path: Path, capsys: pytest.Ca
     assert "1381234" not in corpus.text("群聊") and corpus.info()["sources"][0]["form"] == "chat"
     assert main(["corpus", "fix", str(folder), "--alias", "老周=周师傅"]) == 0
     assert Counter(row["speaker"] for row in corpus.utterances()) == {"阿宁": 30, "周师傅": 30}
+    assert corpus.info()["books"]["群聊"]["隐去：电话"] == 60
     people = json.loads((folder / "characters.json").read_text(encoding="utf-8"))
     assert {one["name"] for one in people} == {"阿宁", "周师傅"}
     assert main(["corpus", "report", str(folder)]) == 0

@@ -33,6 +33,8 @@ HELD_OUT_SHARE = 0.05
 """Share of the chapters for validation, and again for the test."""
 HARDLY_MARKED = 0.1
 """Quotations for every place where somebody is about to speak, at least."""
+HIDDEN = "隐去："
+"""What the funnel calls what was left out of a chat."""
 PARALLEL_FROM_BYTES = 1_000_000
 """Smaller jobs are done before a second process has started."""
 
@@ -124,12 +126,22 @@ def rebuild(folder: Path, reporter: Reporter) -> Corpus:
         found.append(
             (
                 Novel(name=name, text=text),
-                utterances_of(Novel(name=name, text=text), table, forms.get(name, "novel"))
+                _again(Novel(name=name, text=text), table, forms.get(name, "novel"), info)
                 or extract(Novel(name=name, text=text), table, script=info["script"]),
             )
         )
         reporter.progress("读小说", done, len(info["novels"]), name)
     return _finish(folder, sources, info["script"], found, reporter)
+
+
+def _again(novel: Novel, table: AliasTable, form: str, info: dict[str, Any]) -> Extract | None:
+    """A transcript that is kept already, with the counts of what was hidden when it came; None for a novel."""
+    result = utterances_of(novel, table, form)
+    if result is None:
+        return None
+    before = info.get("books", {}).get(novel.name, {})
+    hidden = {what: count for what, count in before.items() if what.startswith(HIDDEN)}
+    return replace(result, funnel={**result.funnel, **hidden})
 
 
 def _read(
@@ -145,7 +157,7 @@ def _read(
         novel = Novel(name=source.name, text=text)
         result = utterances_of(novel, table, transcript.form)
         assert result is not None
-        hidden = {f"隐去：{what}": count for what, count in left_out.items()}
+        hidden = {f"{HIDDEN}{what}": count for what, count in left_out.items()}
         return novel, replace(result, funnel={**result.funnel, **hidden})
     novel = read_novel(Path(source.path), source.name, written)
     return novel, extract(novel, table, script=script, adjudicator=adjudicator)

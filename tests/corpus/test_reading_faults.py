@@ -33,7 +33,7 @@ def test_a_faulty_byte_costs_itself_only(
     assert f"第 {place} 字节" in caplog.text
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
 def test_the_end_may_be_cut_off(encoding: str, tmp_path: Path):
     raw = TEXT.rstrip("\n").encode(encoding)
     text = read(tmp_path, raw[:-1])

@@ -323,6 +323,21 @@ def test_a_nickname_with_a_number_is_none(tmp_path: Path):
     assert "138" not in kept and "123456789" not in kept and kept.count("：") == 2
 
 
+def test_names_lose_numbers_in_every_export():
+    """Two nicknames that differ by their numbers stay two people."""
+    names = ("阿宁13812345678", "阿宁13912345678", "！！！")
+    rows = [{"from": name, "type": "message", "text": "好"} for name in names]
+    table = "昵称,内容\n" + "".join(f"{name},好\n" for name in names)
+    for text in (
+        json.dumps({"messages": rows}),
+        table,
+        json.dumps([{"sender": n, "content": "好"} for n in names]),
+    ):
+        found = recognise(text)
+        assert found is not None and found.form == "chat"
+        assert [one.name for one in found.lines] == ["阿宁〔电话〕", "阿宁〔电话〕·2", "无名"]
+
+
 def test_chats_as_tables_are_chats():
     rows = [{"sender": "阿宁", "content": "打13812345678", "time": "2024-01-01 10:00"}] * 2
     account = {"chats": {"list": [{"messages": json.loads(TELEGRAM)["messages"]}]}}

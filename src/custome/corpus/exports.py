@@ -63,6 +63,8 @@ _WHAT = (
 )
 _SENDERS = frozenset(("nickname", "sender", "talker", "昵称", "发送人", "发送者", "remark", "from"))
 """Columns that only chats have."""
+DEEPEST = 6
+"""Lists within lists that are looked into."""
 LONGEST_HEAD = 1_000
 """Characters of the line that names a table's columns, at most."""
 _WHEN = ("strtime", "time", "时间", "日期", "date", "发送时间", "createtime", "timestamp")
@@ -80,8 +82,8 @@ def read_json(text: str) -> Transcript | None:
     except (ValueError, RecursionError):
         return None
     chats = list(_message_lists(data))
-    if lines := tuple(line for messages in chats for line in _telegram(messages)):
-        return Transcript(form="chat", lines=lines)
+    if lines := [line for messages in chats for line in _telegram(messages)]:
+        return Transcript(form="chat", lines=tuple(_apart(lines)))
     rows = _rows_in(data)
     return _of_rows(rows, rows[0]) if rows else None
 
@@ -92,27 +94,32 @@ def _of_rows(rows: Sequence[dict[str, Any]], columns: Iterable[str]) -> Transcri
     if not who or not what:
         return None
     lines = tuple(
-        Said(name=clean(row.get(who)), words=str(row[what]), at=_moment(str(row.get(when) or "")))
+        Said(
+            name=str(row.get(who) or "").strip(),
+            words=str(row[what]),
+            at=_moment(str(row.get(when) or "")),
+        )
         for row in rows
         if isinstance(row.get(what), str)
     )
     names = {line.name for line in lines if line.name}
     if not names or all(is_part(name) for name in names):
         return None  # chapters of a book
-    chat = when or who.strip().lower() in _SENDERS
-    return Transcript(form="chat" if chat else "game", lines=lines)
+    if when or who.strip().lower() in _SENDERS:
+        return Transcript(form="chat", lines=tuple(_apart(lines)))
+    return Transcript(form="game", lines=tuple(replace(one, name=clean(one.name)) for one in lines))
 
 
 def _message_lists(data: Any, depth: int = 0) -> Iterator[list[Any]]:
     """Every list called messages, of one chat or of a whole account."""
     if isinstance(data, dict) and isinstance(data.get("messages"), list):
         yield data["messages"]
-    elif isinstance(data, dict | list) and depth < 6:
+    elif isinstance(data, dict | list) and depth < DEEPEST:
         for one in data.values() if isinstance(data, dict) else data:
             yield from _message_lists(one, depth + 1)
 
 
-def _rows_in(data: Any) -> list[dict[str, Any]]:
+def _rows_in(data: Any, depth: int = 0) -> list[dict[str, Any]]:
     """The first list of objects with somebody and their words in it."""
     if isinstance(data, list) and data and all(isinstance(one, dict) for one in data):
         who, what, _ = _columns(data[0])
@@ -121,8 +128,8 @@ def _rows_in(data: Any) -> list[dict[str, Any]]:
     inside = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
     found: list[dict[str, Any]] = []
     for one in inside:
-        if isinstance(one, dict | list):
-            found += _rows_in(one)
+        if isinstance(one, dict | list) and depth < DEEPEST:
+            found += _rows_in(one, depth + 1)
     return found
 
 
@@ -139,7 +146,7 @@ def _telegram(messages: Iterable[Any]) -> Iterator[Said]:
             at = datetime.fromisoformat(str(one.get("date"))).replace(tzinfo=None)
         except ValueError:
             at = None
-        yield Said(name=clean(one["from"]), words=str(parts), at=at)
+        yield Said(name=str(one["from"]).strip(), words=str(parts), at=at)
 
 
 def _columns(keys: Iterable[str]) -> tuple[str, str, str]:
@@ -195,12 +202,15 @@ def read_chat(text: str) -> Transcript | None:
 
 
 def _apart(lines: Sequence[Said]) -> Iterator[Said]:
-    """Names without the number or address QQ writes behind them; two people of one name are told apart by it."""
+    """Names without the numbers and addresses in them or behind them; two people of one name are told apart by those."""
     marked = re.compile(
         r"^(?P<name>.{0,40}?)[（(<](?P<id>\d{5,12}|[^@\s]{1,40}@[^@\s]{1,40})[）)>]$"
     )
     bearers: dict[str, list[str]] = defaultdict(list)
     for one in lines:
+        if not one.name:
+            yield one
+            continue
         match = marked.match(one.name)
         written, who = (match["name"].strip(), match["id"]) if match else (one.name, one.name)
         name = clean(hidden(written, Counter())) or "无名"  # a number is nobody's name

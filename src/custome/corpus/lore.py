@@ -16,7 +16,7 @@ from typing import Literal
 from ..types import Utterance
 from .aliases import AliasTable
 from .statements import Statement, Statements
-from .text import Chapter, split_chapters, tidy
+from .text import Chapter, split_chapters, tidy, without_number
 
 SHORTEST, LONGEST = 6, 90
 """Characters of a sentence worth keeping."""
@@ -77,7 +77,6 @@ def lore_of(
     placed = _narration(novel, text, chapters, quotations)
     sentences = [fact for _, fact in placed]
     told = Statements(
-        text,
         chapters,
         ((fact.chapter, at, fact.text) for at, fact in placed),
         quotations,
@@ -183,9 +182,7 @@ def _events(novel: str, chapters: Sequence[Chapter], known: Sequence[Lore]) -> l
     keys: Mapping[str, str] = {key: lore.name for lore in known for key in lore.keys}
     found = []
     for chapter in chapters:
-        title = re.sub(
-            r"^第?[\d〇零一二三四五六七八九十百]+[章回卷节][ 　]*", "", tidy(chapter.title)
-        ).strip()
+        title = tidy(without_number(chapter.title))
         named = tuple(
             dict.fromkeys(key for key in sorted(keys, key=len, reverse=True) if key in title)
         )

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from ..types import Utterance
 from .aliases import AliasTable
-from .dialogue import Extract
+from .dialogue import CONTEXT_CHARACTERS, Extract
 from .private import hidden
 from .said import LINE, Said, Transcript
 from .text import Novel, split_chapters, tidy
@@ -30,8 +30,6 @@ LONGEST_NOTICE = 80
 """Characters of a message that may be a notice or stand for a picture."""
 _UNMARKED = re.compile(r"^[“「『\"]([^“”「」『』\"]*)[”」』\"]$")
 """Words of a play with marks around them."""
-CONTEXT_CHARACTERS = 100
-"""Longest narration kept in front of somebody's words."""
 _NOTHING = re.compile(
     r"^\s*(?:\[(?:图片|表情|动画表情|语音|视频|文件|链接|位置|红包|转账|通话|音乐|名片)[^\]]*\]|<(?:媒体|Media)[^>]*>|.{0,20}撤回了一条消息.{0,4}|.{0,30}(?:加入|退出)了?群聊.{0,4})?\s*$"
 )

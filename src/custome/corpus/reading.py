@@ -81,10 +81,9 @@ def decode(raw: bytes, path: Path) -> str:
         InputError: binary, or of an encoding that cannot be told.
     """
     if wide := _wide_encoding(raw):
-        try:
-            return raw.decode(wide)
-        except UnicodeDecodeError:
-            pass
+        text = raw.decode(wide, errors="replace")
+        if text.count("\ufffd") <= FEW:  # else it only looked like it
+            return text
     zeros, raw = raw.count(b"\0"), raw.replace(b"\0", b"")
     first = 0
     try:

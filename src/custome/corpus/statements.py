@@ -17,7 +17,7 @@ from typing import Literal
 
 from ..types import Utterance
 from .aliases import AliasTable
-from .text import Chapter, tidy
+from .text import Chapter, without_number
 from .words import WordSet, surnames
 
 Kind = Literal["self", "name", "looks", "kin", "office", "arms", "mount", "deed"]
@@ -49,7 +49,7 @@ _PASSING = re.compile(r"面如(?:土|纸|灰|金纸|白纸|平日|死灰|黄纸)
 _SOMEBODY = re.compile(
     r"(?:其人|此人|那人|这人|那汉子?|那大汉|一人|一个人|一将|一员大?将|来者|那将|那先生|一大汉|一条大汉)"
 )
-_KIN = "长子|次子|三子|幼子|儿子|之子|子|长女|次女|女儿|女|孙子|孙|弟弟|弟|兄长|兄|哥哥|姐姐|姐|妹妹|妹|妻子|妻|妾|浑家|夫人|侄儿|侄|叔父|叔|舅|外甥|甥|父亲|父|母亲|母|嫂|媳妇|女婿|婿|岳父|丈人|徒弟|师父|义子|结义兄弟|心腹"
+_KIN = "长子|次子|三子|幼子|儿子|子|长女|次女|女儿|女|孙子|孙|弟弟|弟|兄长|兄|哥哥|姐姐|姐|妹妹|妹|妻子|妻|妾|浑家|夫人|侄儿|侄|叔父|叔|舅|外甥|甥|父亲|父|母亲|母|嫂|媳妇|女婿|婿|岳父|丈人|徒弟|师父|义子|结义兄弟|心腹"
 _ARMS = (
     r"(?![把口条杆柄对枝根股])[一-龥]{1,6}?(?:刀|枪|矛|戟|斧|剑|棒|钯|锤|鞭|杖|弓|锏|叉|禅杖|朴刀)"
 )
@@ -88,24 +88,26 @@ class _Sentence:
     text: str
 
 
+def _told(kind: Kind, where: _Sentence | Utterance, text: str) -> Statement:
+    return Statement(kind=kind, chapter=where.chapter, offset=where.offset, text=text)
+
+
 class Statements:
     """What one book says of its people.
 
     Args:
-        text: the book as its corpus keeps it.
         sentences: of its narration, as (chapter, offset, text).
     """
 
     def __init__(
         self,
-        text: str,
         chapters: Sequence[Chapter],
         sentences: Iterable[tuple[int, int, str]],
         utterances: Sequence[Utterance],
         table: AliasTable,
         people: Iterable[str],
     ) -> None:
-        self._text, self._chapters, self._utterances = text, chapters, utterances
+        self._chapters, self._utterances = chapters, utterances
         self._sentences = [_Sentence(chapter=c, offset=o, text=t) for c, o, t in sentences]
         self._people = [name for name in people if name in table.people]
         owners = table.owners()
@@ -157,12 +159,7 @@ class Statements:
             if 14 <= len(words) <= 90:
                 yield (
                     one.speaker,
-                    Statement(
-                        kind="self",
-                        chapter=one.chapter,
-                        offset=one.offset,
-                        text=f"{one.speaker}自己说：{words}",
-                    ),
+                    _told("self", one, f"{one.speaker}自己说：{words}"),
                 )
 
     def _by_name(self) -> Iterable[tuple[str, Statement]]:
@@ -191,12 +188,7 @@ class Statements:
                 if kept and (known or not courtesy):
                     yield (
                         person,
-                        Statement(
-                            kind="name",
-                            chapter=sentence.chapter,
-                            offset=sentence.offset,
-                            text=f"{person}，{'，'.join(kept)}。",
-                        ),
+                        _told("name", sentence, f"{person}，{'，'.join(kept)}。"),
                     )
 
     def _introduced_in(self, sentence: str) -> Iterable[tuple[str, int, int]]:
@@ -235,12 +227,7 @@ class Statements:
             if person and 4 <= len(looks) <= 70 and not _PASSING.search(looks):
                 yield (
                     person,
-                    Statement(
-                        kind="looks",
-                        chapter=sentence.chapter,
-                        offset=sentence.offset,
-                        text=f"{person}{looks}。",
-                    ),
+                    _told("looks", sentence, f"{person}{looks}。"),
                 )
 
     def _looked_at(self, sentence: _Sentence, at: int, offsets: Sequence[int]) -> str:
@@ -296,12 +283,7 @@ class Statements:
                 if who and other and who != other:
                     yield (
                         who,
-                        Statement(
-                            kind="kin",
-                            chapter=sentence.chapter,
-                            offset=sentence.offset,
-                            text=f"{who}是{other}的{match['kin']}。",
-                        ),
+                        _told("kin", sentence, f"{who}是{other}之{match['kin']}。"),
                     )
 
     def _ending_at(self, text: str, end: int) -> tuple[str, int]:
@@ -320,12 +302,7 @@ class Statements:
                     person = self._owner[name]
                     yield (
                         person,
-                        Statement(
-                            kind="office",
-                            chapter=sentence.chapter,
-                            offset=sentence.offset,
-                            text=f"{person}受封{match['office']}。",
-                        ),
+                        _told("office", sentence, f"{person}受封{match['office']}。"),
                     )
 
     def _things(self) -> Iterable[tuple[str, Statement]]:
@@ -356,12 +333,7 @@ class Statements:
                 does = "使" if kind == "arms" else "骑"
                 yield (
                     person,
-                    Statement(
-                        kind=kind,
-                        chapter=place.chapter,
-                        offset=place.offset,
-                        text=f"{person}{does}{thing}。",
-                    ),
+                    _told(kind, place, f"{person}{does}{thing}。"),
                 )
 
     def _subject(self, clause: str) -> str:
@@ -376,12 +348,7 @@ class Statements:
     def _deeds(self) -> Iterable[tuple[str, Statement]]:
         """The half of a chapter's title that names somebody."""
         for chapter in self._chapters:
-            title = re.sub(
-                r"^第?[\d〇零一二三四五六七八九十百]+[章回卷节][ \u3000]*",
-                "",
-                tidy_title(chapter.title),
-            )
-            for half in re.split(r"[ \u3000，；]+", title):
+            for half in re.split(r"[ \t\u3000，；]+", without_number(chapter.title)):
                 if not 5 <= len(half) <= 14 or not chapter.number:
                     continue
                 at = 0
@@ -398,11 +365,6 @@ class Statements:
                             ),
                         )
                     at += max(1, len(name))
-
-
-def tidy_title(title: str) -> str:
-    """A heading with single blanks."""
-    return re.sub(r"[ \t\u3000]+", " ", title).strip() or tidy(title)
 
 
 def _few(statements: Sequence[Statement]) -> list[Statement]:

@@ -161,6 +161,13 @@ def _chapter_numbers(titles: list[str]) -> list[int]:
     return numbers
 
 
+def without_number(title: str) -> str:
+    """第五回　夜过渡口 → 夜过渡口."""
+    return re.sub(
+        r"^第?[\d〇零一二三四五六七八九十百]+[章回卷节][ \t\u3000]*", "", title.strip()
+    ).strip()
+
+
 def _numbered_lines(text: str) -> list[Span]:
     """Lines that are little more than a number, where they count up as headings do."""
     lines = [(m.start(), m.end()) for m in _BARE_HEADING.finditer(text)]

@@ -15,7 +15,7 @@ from custome.resources import custome_home
 
 share_the_cores()  # before torch is loaded, which `tiny` does
 
-from tiny import PLACES, THINGS, WHEN, make_recipe, make_tiny_base, make_tiny_novel  # noqa: E402
+from tiny import BOOKS, THINGS, WHEN, make_recipe, make_tiny_base, make_tiny_novel  # noqa: E402
 
 NEEDS = {
     "slow": "整条命令，十几分钟",
@@ -92,10 +92,6 @@ def chatglm_reference(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-BOOKS = {"east": ("张三", PLACES[:4]), "west": ("李四", PLACES[4:])}
-"""Two runs of two people who know other places."""
-
-
 @pytest.fixture(scope="session")
 def gguf_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two LoRA runs, each with its own vocabulary, on one small GGUF file."""
@@ -108,7 +104,8 @@ def gguf_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     home.setenv("CUSTOME_HOME", str(folder / "home"))
     try:
         finetune(
-            make_recipe(make_tiny_base(folder / "base"), folder / "first", steps=1), NullReporter()
+            make_recipe(make_tiny_base(folder / "base", decided=8.0), folder / "first", steps=1),
+            NullReporter(),
         )
         export(
             folder / "first",

@@ -23,6 +23,8 @@ PEOPLE = ("张三", "李四", "王五", "赵六娘")
 PLACES = ("东门", "西山", "南桥", "北寺", "酒楼", "渡口", "城隍庙", "后园")
 THINGS = ("粮草", "书信", "宝剑", "药材", "地图", "马匹", "银两", "灯笼")
 WHEN = ("今夜", "明早", "三日之内", "雨停之后", "月圆之时", "天亮以前")
+BOOKS = {"east": ("张三", PLACES[:4]), "west": ("李四", PLACES[4:])}
+"""Two runs of two people who know other places."""
 
 
 def make_tiny_tokenizer(text: str) -> PreTrainedTokenizerFast:
@@ -104,8 +106,13 @@ KINDS = {
 sizes. tests/models/test_families.py takes each the whole way. Names that begin with qwen have tokens of bytes."""
 
 
-def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
-    """A random base model and tokenizer in `folder`."""
+def make_tiny_base(folder: Path, kind: str = "gemma", decided: float = 1.0) -> Path:
+    """A random base model and tokenizer in `folder`.
+
+    Args:
+        decided: how many times as far apart its token vectors lie, and so its logits: what was learnt on a base that is
+            hardly decided is said by a hair's breadth, and another machine's rounding says something else.
+    """
     if kind == "chatglm":
         return make_tiny_chatglm(folder)
     torch.manual_seed(0)
@@ -128,6 +135,7 @@ def make_tiny_base(folder: Path, kind: str = "gemma") -> Path:
         **own,
     }
     model: Any = AutoModelForCausalLM.from_config(CONFIG_MAPPING[model_type](**shape))
+    model.get_input_embeddings().weight.data.mul_(decided)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

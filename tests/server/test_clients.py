@@ -11,6 +11,8 @@ import pytest
 from langchain_openai import ChatOpenAI
 from openai import OpenAI
 
+from tiny import BOOKS
+
 ASK = [{"role": "user", "content": "粮草何在？"}]
 BARE = {"scene": {"people": ["张三"], "as_speech": False, "persona": False, "examples": 0}}
 """As the tiny runs were trained: nothing in front of the question, and nobody in the story who asks it."""
@@ -262,38 +264,57 @@ def test_history_may_be_cut_instead(client: OpenAI):
     assert answer.usage.prompt_tokens <= 512 - 128  # this model looks back on 512
 
 
+SURE = 0.3
+"""How far, in log probability, the likeliest token leads the next where a batch's other rounding cannot turn them."""
+
+
+def sure_of(choice) -> str:
+    """What a greedy reply says before its first token that was nearly another: which place, its book leaves to chance."""
+    said = ""
+    for token in choice.logprobs.content:
+        likeliest, next_to_it = (one.logprob for one in token.top_logprobs[:2])
+        if likeliest - next_to_it < SURE:
+            break
+        said += token.token
+    return said
+
+
 def test_many_at_once_get_what_each_gets_alone(client: OpenAI):
     """Two runs, interleaved, eight at a time."""
     asked = [("east:张三", thing) for thing in ("粮草", "书信", "宝剑", "药材")] + [
         ("west:李四", thing) for thing in ("粮草", "书信", "宝剑", "药材")
     ]
 
-    def ask(model: str, thing: str) -> str:
+    def ask(model: str, thing: str):
         bare = {"scene": {**BARE["scene"], "people": [model.split(":")[-1]]}}
-        return (
-            client.chat.completions.create(
-                model=model,
-                messages=[{"role": "user", "content": f"{thing}何在？"}],
-                temperature=0,
-                extra_body=bare,
-            )
-            .choices[0]
-            .message.content
-        )
+        return client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": f"{thing}何在？"}],
+            temperature=0,
+            logprobs=True,
+            top_logprobs=2,
+            extra_body=bare,
+        ).choices[0]
 
-    alone = [ask(*one) for one in asked]
+    alone = [sure_of(ask(*one)) for one in asked]
+    assert all(said.endswith("送到") for said in alone), alone
     together: dict[int, str] = {}
     for _ in range(3):
         threads = [
-            threading.Thread(target=lambda i=i: together.__setitem__(i, ask(*asked[i])))
+            threading.Thread(
+                target=lambda i=i: together.__setitem__(i, ask(*asked[i]).message.content)
+            )
             for i in range(len(asked))
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert [together[i] for i in range(len(asked))] == alone
-    assert set(alone[:4]).isdisjoint(alone[4:])  # they are two voices
+        for i, (model, _) in enumerate(asked):
+            places = BOOKS[model.split(":")[0]][1]
+            said, where = together[i][: len(alone[i])], together[i][len(alone[i]) :].rstrip("。")
+            assert said == alone[i] and where in places, together
+    assert set(BOOKS["east"][1]).isdisjoint(BOOKS["west"][1])  # they are two voices
 
 
 def test_langchain(server):

@@ -1,8 +1,9 @@
 """Many names, one person: 玄德, 刘豫州 and 先主 are 刘备.
 
 Tables are JSON, {"title": …, "people": {name: [other names]}}. Those of the four classics ship in data/aliases; any other
-book's is found from the book itself, written beside the corpus, edited by people and read back on the next run. A name
-may stand with several people (丞相, 二爷): whoever the chapter named last is meant. What means somebody in some chapters
+book's is found from the book itself (joins.py), written beside the corpus, edited by people and read back on the next run; it
+then also says what speaks for each name ("why"), what the program is not sure of ("doubts") and which names somebody said are
+two people ("apart"). A name may stand with several people (丞相, 二爷): whoever the chapter named last is meant. What means somebody in some chapters
 only is written with them: "妇人@24-26" beside 潘金莲.
 """
 
@@ -10,9 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ def bound_from(text: str, where: str) -> Bound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """Two names that may be one person: the reader is asked."""
+
+    alias: str
+    person: str
+    reason: str
+    """What speaks for it, with words of the book."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AliasTable:
     """Who goes by which names in one book."""
 
@@ -71,6 +82,12 @@ class AliasTable:
     """Canonical name → other names; a name of one character (操, 布) counts in books that write 操曰."""
     bound: Mapping[str, tuple[Bound, ...]] = field(default_factory=dict)
     """Canonical name → words that mean them in some chapters."""
+    why: Mapping[str, str] = field(default_factory=dict)
+    """Other name → what speaks for it, where the program found it."""
+    doubts: tuple[Doubt, ...] = ()
+    """What the program asks about (`custome corpus fix --review`)."""
+    apart: tuple[tuple[str, str], ...] = ()
+    """Pairs of names that somebody said are two people."""
 
     def bearers(self) -> dict[str, list[tuple[Bound, str]]]:
         """A word that means somebody in some chapters → where it means whom."""
@@ -117,7 +134,40 @@ def table_from(data: Any, where: str) -> AliasTable:
         for name, aliases in data["people"].items()
         if any(is_bound(a) for a in aliases)
     }
-    return AliasTable(title=str(data.get("title", "")), people=people, bound=bound)
+    for name, aliases in people.items():
+        if circle := next((a for a in aliases if name in people.get(a, ())), ""):
+            raise DataError(
+                f"{where}: {name!r} 和 {circle!r} 互为别名", "只留一个做人名，另一个写在它的别名里"
+            )
+    return AliasTable(
+        title=str(data.get("title", "")), people=people, bound=bound, **_found_in(data, where)
+    )
+
+
+def _found_in(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """What the program wrote beside the names of a table, or what people answered."""
+    try:
+        return {
+            "why": {str(alias): str(reason) for alias, reason in data.get("why", {}).items()},
+            "doubts": tuple(Doubt(**one) for one in data.get("doubts", ())),
+            "apart": tuple((str(one), str(other)) for one, other in data.get("apart", ())),
+        }
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{where}: why、doubts、apart 写得不对：{error}", "这三项可以整个删掉，不影响别名"
+        ) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object none of whose names stands twice: of two lines for one person the first would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise DataError(
+            f"{next(name for name in names if names.count(name) > 1)!r} 写了两行",
+            "把两行的别名并成一行",
+        )
+    return found
 
 
 def read_table(path: Path) -> AliasTable:
@@ -127,7 +177,9 @@ def read_table(path: Path) -> AliasTable:
         InputError, DataError: missing, not JSON (with the line), or of another shape.
     """
     try:
-        data = json.loads(read_text(path, "别名表"))
+        data = json.loads(read_text(path, "别名表"), object_pairs_hook=_once)
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", error.hint) from error
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}:{error.lineno}: 不是合法的 JSON：{error.msg}",
@@ -138,12 +190,37 @@ def read_table(path: Path) -> AliasTable:
 
 def write_table(path: Path, table: AliasTable) -> None:
     """One person a line, so that it is easy to edit and to compare."""
-    rows = ",\n".join(
-        f"{json.dumps(name, ensure_ascii=False)}: {json.dumps([*aliases, *map(str, table.bound.get(name, ()))], ensure_ascii=False)}"
+    rows = {
+        name: [*aliases, *map(str, table.bound.get(name, ()))]
         for name, aliases in table.people.items()
-    )
-    title = json.dumps(table.title, ensure_ascii=False)
-    write_text(path, f'{{\n"title": {title},\n"people": {{\n{rows}\n}}\n}}\n')
+    }
+    parts = [
+        f'"title": {_json(table.title)}',
+        f'"people": {_lines("{}", [f"{_json(name)}: {_json(names)}" for name, names in rows.items()])}',
+    ]
+    if table.why:
+        parts.append(
+            f'"why": {_lines("{}", [f"{_json(alias)}: {_json(reason)}" for alias, reason in table.why.items()])}'
+        )
+    if table.doubts:
+        parts.append(f'"doubts": {_lines("[]", [_json(asdict(one)) for one in table.doubts])}')
+    if table.apart:
+        parts.append(f'"apart": {_lines("[]", [_json(list(pair)) for pair in table.apart])}')
+    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _lines(marks: str, rows: Sequence[str]) -> str:
+    """One row a line between two marks."""
+    return f"{marks[0]}\n" + ",\n".join(rows) + f"\n{marks[1]}"
+
+
+def speaks_of(text: str, table: AliasTable) -> bool:
+    """Does a book name anybody of a table? An empty table is any book's."""
+    return not table.people or any(name in text for name in table.owners())
 
 
 def shipped_tables() -> dict[str, AliasTable]:
@@ -171,70 +248,3 @@ def shipped_table_for(name: str, text: str) -> AliasTable | None:
         ):
             best, most = table, sum(counts)
     return best
-
-
-def find_aliases(
-    text: str, names: Iterable[tuple[str, int]], surnames: frozenset[str]
-) -> AliasTable:
-    """A table for a book nobody wrote one for.
-
-    Args:
-        text: the book, simplified.
-        names: what its cues call people, with how often.
-        surnames: one-character and longer.
-
-    A given name joins the full name it is the end of (道荣 → 邢道荣), where the book has one such full name or one that
-    is far commoner than the others; 字, 号 and nicknames join by the sentence that introduces them.
-    """
-    known = {name: count for name, count in names if len(name) > 1}
-    introduced = _introductions(text, surnames)
-    full: dict[str, str] = {}
-    for name in known:
-        if name[0] in surnames or name[:2] in surnames:
-            continue
-        fulls = Counter(
-            m.group()
-            for m in re.finditer(
-                f"[{''.join(s for s in surnames if len(s) == 1)}]{re.escape(name)}", text
-            )
-        )
-        if fulls and len(name) == 2:
-            (first, count), *others = fulls.most_common(2)
-            if count >= 3 and (not others or count >= 4 * others[0][1]):
-                full[name] = first
-    people: dict[str, dict[str, None]] = {}
-    for name in sorted(known, key=lambda name: -known[name]):
-        canonical = full.get(name, name)
-        canonical = introduced.get(canonical, canonical)
-        aliases = people.setdefault(canonical, {})
-        if name != canonical:
-            aliases[name] = None
-    for alias, name in introduced.items():
-        if name in people:
-            people[name][alias] = None
-    taken = set(people)
-    return AliasTable(
-        people={
-            name: tuple(a for a in aliases if a not in taken) for name, aliases in people.items()
-        }
-    )
-
-
-def _introductions(text: str, surnames: frozenset[str]) -> dict[str, str]:
-    """字, 号 and the like → full name: 姓王名冕，字元章 · 周进，字蒉轩 · 绰号某某."""
-    single = "".join(s for s in surnames if len(s) == 1)
-    double = "|".join(s for s in surnames if len(s) > 1)
-    name = rf"(?P<name>(?:{double}|[{single}])[\u4e00-\u9fff]{{1,2}}?)"
-    patterns = (
-        rf"姓(?P<family>{double}|[{single}])[，,]?(?:单)?名(?:唤|叫|字|是)?(?:做|作)?(?P<given>[\u4e00-\u9fff]{{1,2}})[，,、]?(?:表字|字|号)(?P<alias>[\u4e00-\u9fff]{{2}})[，。,；]",
-        rf"(?:^|[，。；、：“”（\s]){name}[，,、]?(?:表字|字|号|道号|法号|别号|绰号|诨名|浑名|小名|乳名|小字)(?:叫|唤|是)?(?:做|作)?“?(?P<alias>[\u4e00-\u9fff]{{2,3}})”?[，。,；]",
-    )
-    found: dict[str, str] = {}
-    for pattern in patterns:
-        for match in re.finditer(pattern, text):
-            groups = match.groupdict()
-            person = groups.get("name") or groups["family"] + groups["given"]
-            found.setdefault(groups["alias"], person)
-            if person[0] in single:
-                found.setdefault(person[0] + groups["alias"], person)
-    return found

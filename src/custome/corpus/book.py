@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from .aliases import AliasTable, find_aliases
+from .aliases import AliasTable
+from .joins import Joins
 from .names import Lexicon, name_guess
 from .quotes import Quotation
 from .subjects import is_predicate_word, is_role
@@ -41,12 +42,12 @@ class Book:
         self._few = len(cues) < FEW_CUES
         if table is None:
             self._owners: dict[str, tuple[str, ...]] = {}
-            kept = [
-                (name, count)
+            kept = {
+                name: count
                 for name, count in self.found.items()
-                if not is_role(name) and (len(name) == 1 or self._is_name(name))
-            ]
-            table = find_aliases(text, kept, surnames())
+                if is_role(name) or len(name) == 1 or self._is_name(name)
+            }
+            table = Joins(text, quotations, kept, surnames()).table()
         self.table = table
         self._owners = self.table.owners()
         self._singles: set[str] = set()

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import InputError
+from ..errors import DataError, InputError
 from ..files import write_json, write_jsonl, write_text
 from ..reporter import Reporter
 from ..types import Utterance
-from .aliases import AliasTable, read_table, write_table
+from .aliases import AliasTable, read_table, speaks_of, write_table
 from .cast import Cast, lines_of, write_cast
 from .dataset import drop_leaks, drop_repeats, held_out, portraits, with_units
 from .dialogue import Dialogue, Extract, dialogues, extract, is_spoken
@@ -24,7 +24,7 @@ from .lore import lore_of
 from .plain_form import plain, utterances_of
 from .reading import read_novel, text_of
 from .said import FORMS
-from .script import Script
+from .script import Script, convert, is_traditional
 from .speakers import Adjudicator
 from .text import Novel
 from .transcripts import recognise
@@ -122,7 +122,8 @@ def rebuild(folder: Path, reporter: Reporter) -> Corpus:
     forms = {source.name: source.form for source in sources}
     found = []
     for done, name in enumerate(info["novels"], 1):
-        text, table = corpus.text(name), read_table(corpus.aliases_path(name))
+        text = corpus.text(name)
+        table = _own_table(corpus.aliases_path(name), text)
         found.append(
             (
                 Novel(name=name, text=text),
@@ -149,18 +150,34 @@ def _read(
 ) -> tuple[Novel, Extract]:
     source, folder, script, keep_private = job
     kept = CorpusFolder(folder).aliases_path(source.name)
-    table: AliasTable | None = read_table(kept) if kept.is_file() else None
     written = text_of(Path(source.path))
     if (transcript := recognise(written)) is not None:
         left_out: Counter[str] = Counter()
         text = plain(transcript, left_out, keep_private=keep_private)
         novel = Novel(name=source.name, text=text)
+        table = _own_table(kept, text) if kept.is_file() else None
         result = utterances_of(novel, table, transcript.form)
         assert result is not None
         hidden = {f"{HIDDEN}{what}": count for what, count in left_out.items()}
         return novel, replace(result, funnel={**result.funnel, **hidden})
     novel = read_novel(Path(source.path), source.name, written)
+    table = _own_table(kept, novel.text) if kept.is_file() else None
     return novel, extract(novel, table, script=script, adjudicator=adjudicator)
+
+
+def _own_table(path: Path, text: str) -> AliasTable:
+    """The alias table in the folder, which somebody may have edited.
+
+    Raises:
+        InputError, DataError: it cannot be read, or is another book's.
+    """
+    table = read_table(path)
+    if not speaks_of(convert(text, "t2s") if is_traditional(text) else text, table):
+        raise DataError(
+            f"{path}: 表里的人书里一个都没有，是别的书的表",
+            "换回这本书的表；删掉这个文件，重新 custome corpus build 会再生成一张",
+        )
+    return table
 
 
 def _finish(

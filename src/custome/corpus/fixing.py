@@ -1,4 +1,4 @@
-"""Edits of a corpus's alias tables: two names become one person, or a name goes. Knows no file."""
+"""Edits of a corpus's alias tables: two names become one person or stay two, or a name goes. Knows no file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import InputError
-from .aliases import AliasTable, bound_from, is_bound
+from .aliases import AliasTable, Doubt, bound_from, is_bound
 
 
 def merge(table: AliasTable, alias: str, person: str) -> AliasTable:
@@ -77,3 +77,23 @@ def edited(table: AliasTable, merges: Sequence[str], drops: Sequence[str]) -> Al
     for name in drops:
         table = drop(table, name)
     return table
+
+
+def answered(table: AliasTable, doubt: Doubt, same: bool) -> AliasTable:
+    """A table after the reader's word on a doubtful join; questions that it answers too are gone with it."""
+    left = tuple(one for one in table.doubts if one != doubt)
+    if not same:
+        return replace(table, doubts=left, apart=(*table.apart, (doubt.alias, doubt.person)))
+    merged = merge(table, doubt.alias, doubt.person)
+    renamed = (
+        replace(one, alias=_now(one.alias, doubt), person=_now(one.person, doubt)) for one in left
+    )
+    return replace(
+        merged,
+        doubts=tuple(dict.fromkeys(one for one in renamed if one.alias != one.person)),
+        why={**merged.why, doubt.alias: f"你说的；{doubt.reason}"},
+    )
+
+
+def _now(name: str, doubt: Doubt) -> str:
+    return doubt.person if name == doubt.alias else name

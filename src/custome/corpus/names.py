@@ -71,6 +71,8 @@ def name_guess(clause: str, *, singles: bool) -> str:
         singles: may one character be a name (操曰)? A surname takes the next character all the same: 王进道.
     """
     clause = clause[skip_lead(clause, None) :]
+    if double := _of_double_surname(clause):
+        return double
     title = grammar().roles.at(clause, 0)
     if title and clause[len(title) : len(title) + 1] in surnames():
         clause = clause[len(title) :]
@@ -93,6 +95,16 @@ def name_guess(clause: str, *, singles: bool) -> str:
     ):
         ends = ends[1:]
     return clause[: ends[0]] if ends and may_be_name(clause[: ends[0]]) else ""
+
+
+def _of_double_surname(clause: str) -> str:
+    """呼延灼 of 呼延灼道, whose 呼 would else be a verb; 司徒王允 is no such name."""
+    family = clause[:2]
+    if family not in surnames() or family in grammar().roles or len(clause) > LONGEST_CLAUSE:
+        return ""
+    ok = predicate_starts(clause)
+    end = next((i for i in (3, 4) if i < len(clause) and ok[i]), 0)
+    return clause[:end] if end and may_be_name(clause[:end]) else ""
 
 
 def may_be_name(name: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .aliases import AliasTable
 from .joins import Joins
+from .modern_names import is_modern, modern_names, pronouns_of
 from .names import Lexicon, name_guess
 from .quotes import Quotation
 from .subjects import is_predicate_word, is_role
@@ -39,13 +40,17 @@ class Book:
         ]
         self.classical = sum(clause.endswith("曰") for clause, _ in cues) > 0.5 * len(cues)
         self.found = _names_of_cues(cues, self.classical)
+        self.modern = is_modern(text, quotations)
+        """Prose in which most of what is said has no 某某道： in front."""
+        also = modern_names(text, quotations) if self.modern else {}
+        self.found = {**self.found, **also}
         self._few = len(cues) < FEW_CUES
         if table is None:
             self._owners: dict[str, tuple[str, ...]] = {}
             kept = {
                 name: count
                 for name, count in self.found.items()
-                if is_role(name) or len(name) == 1 or self._is_name(name)
+                if is_role(name) or len(name) == 1 or name in also or self._is_name(name)
             }
             table = Joins(text, quotations, kept, surnames()).table()
         self.table = table
@@ -64,8 +69,9 @@ class Book:
         names = [
             name
             for name in self.found
-            if len(name) > 1 and not is_role(name) and self._is_name(name)
+            if len(name) > 1 and not is_role(name) and (name in also or self._is_name(name))
         ]
+        self._pronouns = pronouns_of(text, list(self._owners)) if self.modern else {}
         self.lexicon = Lexicon([*self._owners, *names])
 
     def lexicon_of(self, start: int, end: int) -> Lexicon:
@@ -73,6 +79,14 @@ class Book:
         chapter = self.text[max(0, start - LOOK_BACK) : end]
         bearers = {single for single in self._singles if self._is_borne(single, chapter)}
         return self.lexicon.with_singles(bearers)
+
+    def called_so(self, person: str, pronoun: str) -> bool | None:
+        """Does the book call this person 他, or 她? None where it calls them neither."""
+        counts: Counter[str] = Counter()
+        for name in (person, *self.table.people.get(person, ())):
+            counts.update(self._pronouns.get(name, {}))
+        other = "她" if pronoun == "他" else "他"
+        return counts[pronoun] >= counts[other] if counts else None
 
     def _is_name(self, name: str) -> bool:
         """Does a guess hold against the rest of the book? 孙权失 (惊) does not beside 孙权, nor what only stands before 曰."""

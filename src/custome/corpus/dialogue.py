@@ -15,7 +15,9 @@ from ..types import Dialogue, DialogueTurn, Utterance
 from .aliases import AliasTable, shipped_table_for
 from .book import Book
 from .identity import Identities
-from .quotes import Quotation, find_quotations, unify_marks
+from .modern import ModernReader
+from .modern_names import is_modern
+from .quotes import Quotation, find_quotations, unify_marks, unmarked_thoughts
 from .script import Script, convert, is_traditional
 from .speakers import Adjudicator, ChapterReader
 from .text import (
@@ -79,12 +81,21 @@ def extract(
         counts["未配对的引号"] += unpaired
         counts["修补的引文"] += sum(q.repaired for q in quotations)
         found.append((chapter, spans, quotations))
+    if is_modern(view, [q for _, _, quotations in found for q in quotations]):
+        found = [
+            (chapter, spans, unmarked_thoughts(view, spans, quotations))
+            for chapter, spans, quotations in found
+        ]
     book = Book(view, [q for _, _, quotations in found for q in quotations], table)
     utterances: list[Utterance] = []
     for chapter, spans, quotations in found:
         reader = ChapterReader(book, chapter.start, chapter.end, adjudicator)
         starts = _narration_starts(spans, quotations)
         speakers = Identities(book, chapter).resolve(quotations, reader.read(quotations))
+        if book.modern:
+            speakers = ModernReader(book, chapter.start, chapter.end).resolve(
+                spans, quotations, speakers
+            )
         for quotation, start, who in zip(quotations, starts, speakers, strict=True):
             utterances.append(
                 Utterance(

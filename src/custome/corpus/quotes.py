@@ -240,3 +240,22 @@ class _Repair:
         while end > self._start and self._text[end - 1] in _BLANK:
             end -= 1
         return end
+
+
+_THINKS = re.compile(
+    r"(?:心想|心道|心说|暗想|暗道|暗忖|想道|心里想|心中想|心中暗想)[着的道]?[：，:,](?P<thought>[^“”\n。！？!?…]{3,60}[。！？!?…]+)"
+)
+
+
+def unmarked_thoughts(
+    text: str, spans: Sequence[Span], quotations: Sequence[Quotation]
+) -> list[Quotation]:
+    """Quotations and, between them, what somebody thinks without marks: 他心想：这下麻烦了。 The sentence that follows."""
+    found = list(quotations)
+    taken = [(one.start, one.end) for one in quotations]
+    for begin, end in spans:
+        for match in _THINKS.finditer(text, begin, end):
+            place = match.span("thought")
+            if not any(start < place[1] and place[0] < stop for start, stop in taken):
+                found.append(Quotation(start=place[0], end=place[1]))
+    return sorted(found, key=lambda one: one.start)

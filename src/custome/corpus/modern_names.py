@@ -1,0 +1,163 @@
+"""Whom modern prose is about, where hardly a name stands in front of 道：.
+
+A name is a few characters that often open a clause, speak or act there, and are met as people are elsewhere: somebody looks
+at them, they have a hand and a voice, somebody calls them. A word that is merely common (高兴, 安静) passes one of these
+tests, seldom three. Pure functions of a text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from .quotes import Quotation
+from .subjects import is_role
+from .words import surnames, words
+
+CUED_SHARE = 0.5
+"""Prose in which fewer quotations than this stand behind a colon is modern."""
+LEAST_QUOTATIONS = 8
+LEAST_CLAUSES = 2
+"""A name opens a clause at least so often."""
+EVIDENCE = 2
+"""So many of the tests below must hold; that it is met often counts as one more …"""
+EVIDENCE_WITHOUT_SURNAME = 3
+"""… and so many where no surname opens it."""
+OFTEN = 4
+WHOLE_SHARE = 0.75
+"""Of 林舟 so many go on as 林舟行 where the longer one is the name."""
+
+_CJK = r"[\u4e00-\u9fff]"
+_TITLES = "总|哥|姐|叔|姨|婶|伯|爷|奶奶|妈|老师|医生|大夫|警官|队长|局长|科长|处长|经理|主任|教授|先生|小姐|太太|女士|老板|导演|律师|师傅|同学|少爷|少|董|嫂|秘书|记者|队|工"
+_SPEAKS = r"(?:说|道|问|答|喊|叫|嚷|骂|吼|笑|叹|哼|回答|开口|低语|嘀咕|嘟囔|喃喃|冷笑|苦笑|应|接话|插嘴|反问|追问|解释|提醒|补充|打断)"
+_ACTS = r"(?:点|摇|站|走|坐|看|抬|低|转|伸|皱|沉默|愣|怔|盯|望|瞪|耸|拿|推|拉|放|端|抱|靠|回过|咬|眨|挥|摆|拍|接过|掏|停|蹲|躺|跑|冲|跳|想|听)"
+_MET = r"(?:对|向|跟|和|与|给|被|让|把|朝|看着|看了|望着|盯着|叫|拉着|拉住|扶着|抱住|推开|问)"
+_OWNS = r"的(?:手|脸|眼|目光|声音|嗓音|身|肩|心|头|嘴|背|父|母|妈|爸|哥|姐|弟|妹|丈夫|妻|儿|女|脚|胳膊|表情|话|办公室|房间|家|名字|电话)"
+_ALSO_FIRST = "小老阿洛沐墨厉"
+"""How names begin beside the hundred surnames."""
+
+
+def is_modern(text: str, quotations: Sequence[Quotation]) -> bool:
+    """Do most of a book's quotations stand without 某某道： in front?"""
+    outer = [one for one in quotations if one.depth == 0]
+    cued = sum(text[max(0, one.start - 1) : one.start] in ("：", ":") for one in outer)
+    return len(outer) >= LEAST_QUOTATIONS and cued < CUED_SHARE * len(outer)
+
+
+def modern_names(text: str, quotations: Sequence[Quotation]) -> dict[str, int]:
+    """Name → how often it opens a clause of the narration."""
+    narration = _narration(text, quotations)
+    single = "".join(sorted(s for s in surnames() if len(s) == 1))
+    double = "|".join(sorted(s for s in surnames() if len(s) > 1))
+    opening = r"(?:(?<=[。！？，；：”“…\n])|(?<=[\u3000 ]))(?P<head>%s)"
+    found: Counter[str] = Counter()
+    for shape in (
+        rf"(?:{double}){_CJK}{{1,2}}",
+        rf"[{single}{_ALSO_FIRST}]{_CJK}{{1,2}}",
+        rf"(?:[{single}]|[小老阿]){_CJK}?(?:{_TITLES})",
+        rf"{_CJK}{{2,3}}(?={_SPEAKS})",
+        rf"(?<=“”){_CJK}{{2,3}}",
+    ):
+        for match in re.finditer(opening % shape, narration):
+            head = match["head"]
+            found.update({head[:size] for size in range(2, len(head) + 1)})
+    not_people = frozenset(words()["not_people"].split())
+    likely = {
+        name: count
+        for name, count in found.items()
+        if count >= LEAST_CLAUSES and name not in not_people and not is_role(name)
+    }
+    kinds = _evidence(text, narration, likely)
+    people = {}
+    for name, count in likely.items():
+        wanted = EVIDENCE if _looks_so(name) else EVIDENCE_WITHOUT_SURNAME
+        if (
+            len(kinds[name]) + (count >= OFTEN) >= wanted
+            and "word" not in kinds[name]
+            and kinds[name] & {"speaks", "called", "behind"}
+        ):
+            people[name] = count
+    return _whole(people, text)
+
+
+def _narration(text: str, quotations: Sequence[Quotation]) -> str:
+    """The text with what is said left out, its marks kept."""
+    parts, at = [], 0
+    for one in quotations:
+        if one.depth == 0 and one.start >= at:
+            parts.append(text[at : one.start] + "“”")
+            at = one.end
+    return "".join([*parts, text[at:]])
+
+
+def _looks_so(name: str) -> bool:
+    return name[0] in surnames() or name[:2] in surnames() or name[0] in _ALSO_FIRST
+
+
+def _evidence(
+    text: str, narration: str, names: Sequence[str] | dict[str, int]
+) -> dict[str, set[str]]:
+    """Which tests each name passes; `word` where it is an ordinary word."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    if not names:
+        return kinds
+    any_name = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    tests = {
+        "speaks": rf"(?P<name>{any_name}){_CJK}{{0,6}}?{_SPEAKS}",
+        "acts": rf"(?P<name>{any_name}){_ACTS}",
+        "met": rf"{_MET}(?P<name>{any_name})(?![地得])",
+        "owns": rf"(?P<name>{any_name}){_OWNS}",
+    }
+    for kind, pattern in tests.items():
+        for match in re.finditer(pattern, narration):
+            name = match["name"]
+            for size in range(2, len(name) + 1):
+                kinds[name[:size]].add(kind)
+    for match in re.finditer(rf"“”(?P<name>{any_name})(?!的)", narration):
+        for size in range(2, len(match["name"]) + 1):
+            kinds[match["name"][:size]].add("behind")
+    for match in re.finditer(rf"“(?P<name>{any_name})[，！？…。～]", text):
+        kinds[match["name"]].add("called")
+    for name in names:
+        if narration.count(f"{name}地") + narration.count(f"{name}得") > 0.1 * narration.count(
+            name
+        ):
+            kinds[name].add("word")
+    return kinds
+
+
+def _whole(names: dict[str, int], text: str) -> dict[str, int]:
+    """One of 林舟, 林舟行 and 林舟笑: the longest that the shorter ones nearly always go on as, else the shorter."""
+    kept = dict(names)
+    for name in sorted(names, key=len):
+        longer = [one for one in names if one.startswith(name) and len(one) == len(name) + 1]
+        for one in longer:
+            if text.count(one) >= WHOLE_SHARE * text.count(name):
+                kept.pop(name, None)
+            else:
+                kept.pop(one, None)
+                for further in [other for other in kept if other.startswith(one)]:
+                    kept.pop(further)
+    return kept
+
+
+def pronouns_of(text: str, names: Sequence[str]) -> dict[str, Counter[str]]:
+    """Name → how often a sentence that names nobody else goes on with 他, and with 她."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    if not names:
+        return found
+    any_name = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
+    begins = re.compile(
+        r"(?:^|[，：]|“”)(?:但是?|可是?|而|于是|然后|接着|不过)?(?P<pronoun>[他她])(?!们)"
+    )
+    for paragraph in text.split("\n"):
+        before = ""
+        for sentence in re.split(r"[。！？!?]+", re.sub(r"“[^”]*”", "“”", paragraph)):
+            named = set(any_name.findall(sentence))
+            who = next(iter(named)) if len(named) == 1 else before if not named else ""
+            said = begins.search(sentence, sentence.find(who) + len(who) if named else 0)
+            if who and said:
+                found[who][said["pronoun"]] += 1
+            before = who
+    return found

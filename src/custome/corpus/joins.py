@@ -46,6 +46,10 @@ _HONORIFIC = re.compile(
     r"^(?:[大二三四五六七八老小]?(?:爷|郎|哥|姐|嫂|妈|娘|公|翁|兄|某|氏)|老爷|大人|先生|公子|少爷|姑娘|小姐|太太|夫人|老|学究|大官人|员外|和尚|大圣|僧|王|家的)$"
 )
 """What stands behind a surname instead of a given name, beside the titles the grammar knows as role nouns."""
+_CALLED = re.compile(
+    r"^(?:总|队|局|处|科|工|董|导|老|老师|教授|医生|法医|警官|经理|组长|队长|主任)$"
+)
+"""What one is called behind one's surname in our time."""
 _OF_KIN = re.compile(r"(?:公|爷|娘|妈|太|人|姐|母|父|女|子)$")
 """穆弘太公 is his father."""
 
@@ -91,6 +95,7 @@ class Joins:
         self._nicknames()
         self._titles()
         self._only_bearers()
+        self._short_names()
         doubts = self._taking_turns()
         groups: dict[str, list[str]] = defaultdict(list)
         for name in self._person:
@@ -250,6 +255,21 @@ class Joins:
             if called and near >= ROLE_SHARE * len(called):
                 at = named[0]
                 self._join(role, bearer, f"只有他这样叫：{self._words(at, len(bearer))}", at)
+
+    def _short_names(self) -> None:
+        """老秦 → 秦国栋, 陈队 → 陈锋: the one person of that surname."""
+        for name in list(self._names):
+            family = (
+                name[1:] if name[0] in "老小阿" else name[:1] if _CALLED.match(name[1:]) else ""
+            )
+            bearers = {
+                self._of(full)
+                for full in self._person
+                if family and self._family(full) == family and self._is_full(full)
+            }
+            if len(bearers) == 1 and family in self._surnames:
+                full, at = bearers.pop(), self._text.find(name)
+                self._join(name, full, f"姓{family}的只有他：{self._words(at, len(name))}", at)
 
     # -- names that take turns ---------------------------------------------------------------------------------------
 

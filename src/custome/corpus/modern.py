@@ -19,14 +19,27 @@ from .text import Span
 
 SURE = {"tag": 0.95, "beat": 0.9, "paragraph": 0.88, "acted": 0.75, "exchange": 0.7}
 """Share of right answers each rule has on made-up prose (tests/corpus/test_modern.py)."""
-KEPT = ("cue", "inside", "sentence", "identity", "reveal", "plural", "report")
+KEPT = ("cue", "inside", "identity", "reveal", "plural")
 """Rules of the grammar that stand where a colon announces the words."""
 SCENE_GAP = 600
 """Characters without a word said that end a scene."""
 THOUGHT = re.compile(r"(?:心想|心道|暗想|暗道|心里想|想道|寻思|想着|暗忖|腹诽)$|^(?:[^，]{0,4})想$")
+_SILENT = re.compile(
+    r"(?:没有?(?:再)?(?:说话|说什么|回答|接话|开口|作声|吭声|吱声|出声|理|答)|沉默|不(?:说话|作声|吭声|答|语|理))[^。]{0,12}[。…]*\s*$"
+)
+_VOCATIVE = re.compile(
+    r"^(?P<first>[\u4e00-\u9fff]{2,4})(?=[，！？。…—～])|[，。！？](?P<last>[\u4e00-\u9fff]{2,4})(?=[。！？…～]+$)"
+)
+_INSCRIBED = re.compile(r"^(?:的|这|几个字|[一二两三四五六七八九十]个字|之)")
 _SENTENCE = re.compile(r"[。！？!?；;…\n]+")
 _CLAUSE = re.compile(r"[，,、：:—]+")
 _PRONOUN = re.compile(r"[他她我](?!们)")
+_HEARS = re.compile(
+    r"(?P<who>[\u4e00-\u9fff]{1,4}?)(?:吓|愣|怔|呆|惊|抬起?头|回过?头|低头一看|转过?[身头]|猛地|心里一|心头一|浑身一|身子一|后背一|循声)"
+)
+_OF_SOMEBODY = re.compile(
+    r"的?(?:同桌|室友|搭档|助手|助理|上司|部下|手下|同事|队友|邻居|男友|女友|男朋友|女朋友|朋友|闺蜜|妈|爸|爹|娘|哥哥?|姐姐?|弟弟?|妹妹?|父亲|母亲|儿子|女儿|丈夫|妻子|老婆|老公|师父|徒弟|师兄|师姐|师弟|师妹)(?![\u4e00-\u9fff]?的)"
+)
 _PEOPLE = re.compile(r"(?:众人|大家|人群|他们|她们|所有人|几个人|两人|二人|三人)")
 _LEAD = re.compile(
     r"(?:[^，]{1,12}的|这时|此时|忽然|突然|终于|一旁|旁边|身后|对面|只见|却见|然后|于是|接着|随后|不过|但是?|可是?|而|只有|就连|连|倒是|还是|又|也|才|便|刚|原来|果然|当然|最后|半晌|良久)?"
@@ -42,8 +55,16 @@ class _Turn:
     """Its quotations."""
     speaker: str = ""
     rule: str = ""
+    told: bool = False
+    """Does narration stand right before?"""
     acted: str = ""
-    """Whose doing the paragraph right before tells."""
+    """Whose doing its last sentence tells."""
+    silent: bool = False
+    """Does it say that they do not answer?"""
+    hears: str = ""
+    """Who starts at the words, right behind them."""
+    present: tuple[str, ...] = ()
+    """Whom the story spoke of before, the last first."""
     begins_scene: bool = False
     called: frozenset[str] = frozenset()
     """Whom it calls by name: not who speaks."""
@@ -67,20 +88,21 @@ class ModernReader:
         attributions: Sequence[Attribution],
     ) -> list[Attribution]:
         """The attributions of a chapter, those without a cue of 道： filled in."""
-        turns = self._turns(spans, quotations, attributions)
+        found = [
+            one if self._book.text[quotation.start] == "“" else one._replace(kind="thought")
+            for quotation, one in zip(quotations, attributions, strict=True)
+        ]
+        turns = self._turns(spans, quotations, found)
         _exchange(turns)
-        found = list(attributions)
         for turn in turns:
             for number in turn.numbers:
-                speaker, rule = turn.own.get(number, ("", ""))
-                if not speaker and turn.speaker:
-                    speaker, rule = turn.speaker, turn.rule if not turn.own else "paragraph"
-                one = attributions[number]
-                if rule == "kept" or not speaker:
-                    continue
-                found[number] = one._replace(
-                    speaker=speaker, mention="", addressee="", rule=rule, confidence=SURE[rule]
-                )
+                speaker, rule = turn.own.get(number, (turn.speaker, turn.rule))
+                if rule == "name":
+                    found[number] = Attribution("", "", "", "name", "none", 0.9)
+                elif speaker and rule != "kept":
+                    found[number] = found[number]._replace(
+                        speaker=speaker, mention="", addressee="", rule=rule, confidence=SURE[rule]
+                    )
         return found
 
     # -- paragraphs --------------------------------------------------------------------------------------------------
@@ -97,22 +119,30 @@ class ModernReader:
             for number, one in enumerate(quotations)
             if one.depth == 0 and attributions[number].kind in ("speech", "thought")
         ]
-        at, acted, last_end = 0, "", self._start
+        at, told, acted, last_end = 0, "", "", self._start
         for begin, end in spans:
             numbers = []
             while at < len(outer) and quotations[outer[at]].start < end:
                 numbers.append(outer[at])
                 at += 1
             if not numbers:
-                acted = self._tell(self._book.text[begin:end])
+                told = self._book.text[begin:end]
+                if turns and (hears := _HEARS.match(told.strip())):
+                    turns[-1].hears = self._opens(hears["who"])
+                acted = self._tell(told)
                 continue
             first = quotations[numbers[0]]
             turn = _Turn(
-                numbers=numbers, acted=acted, begins_scene=first.start - last_end > SCENE_GAP
+                numbers=numbers,
+                told=bool(told),
+                acted=acted if told else "",
+                silent=bool(_SILENT.search(told)),
+                present=tuple(dict.fromkeys(reversed(self._spoken_of[-12:]))),
+                begins_scene=first.start - last_end > SCENE_GAP,
             )
             self._read(turn, begin, end, quotations, attributions)
             turns.append(turn)
-            acted, last_end = "", quotations[numbers[-1]].end
+            told, last_end = "", quotations[numbers[-1]].end
         return turns
 
     def _tell(self, narration: str) -> str:
@@ -120,10 +150,20 @@ class ModernReader:
         person = ""
         for sentence in _SENTENCE.split(narration):
             if sentence.strip():
+                self._mention(sentence)
                 person = self._subject(sentence)
                 if person and person not in (CROWD, SOMEBODY):
                     self._spoken_of.append(person)
         return person
+
+    def _mention(self, sentence: str) -> None:
+        """Remember everybody a sentence names."""
+        at = 0
+        while at < len(sentence):
+            name = self._lexicon.names.at(sentence, at)
+            if name:
+                self._spoken_of.append(self._person(name))
+            at += max(1, len(name))
 
     def _read(
         self,
@@ -145,7 +185,9 @@ class ModernReader:
             behind = text[one.end : max(one.end, stop)]
             called |= self._called(text[one.start : one.end])
             announced = ahead.rstrip().endswith(("：", ":"))
-            if announced and attributions[number].rule in KEPT and attributions[number].speaker:
+            if not announced and _INSCRIBED.match(behind):
+                turn.own[number] = "", "name"
+            elif announced and attributions[number].rule in KEPT and attributions[number].speaker:
                 turn.own[number] = attributions[number].speaker, "kept"
                 self._spoken_of.append(attributions[number].speaker)
             elif person := "" if announced else self._tag(behind):
@@ -154,8 +196,8 @@ class ModernReader:
             elif (place == 0 or announced) and (person := self._tell(ahead)):
                 turn.own[number] = person, "beat"
             before = one.end
-        if turn.own:
-            turn.speaker, turn.rule = turn.own[min(turn.own)][0], "paragraph"
+        if spoken := [one for one, rule in turn.own.values() if rule != "name"]:
+            turn.speaker, turn.rule = spoken[0], "paragraph"
         turn.called = frozenset(called)
         self._tell(text[quotations[turn.numbers[-1]].end : end])
 
@@ -167,12 +209,15 @@ class ModernReader:
         return self._subject(sentence)
 
     def _called(self, said: str) -> set[str]:
-        """“林舟，…”: whom the words call."""
-        match = re.match(r"“(?P<who>[\u4e00-\u9fff]{2,4})[，！？。…]", said)
-        name = match["who"] if match else ""
-        if name and self._lexicon.names.at(name, 0) == name:
-            return {self._person(name)}
-        return {one for one in self._book.table.people if name and one[1:] == name}
+        """“林舟，…” and “…，林舟。”: whom the words call."""
+        found = set()
+        for match in _VOCATIVE.finditer(said.strip("“”")):
+            name = match["first"] or match["last"]
+            if self._lexicon.names.at(name, 0) == name:
+                found.add(self._person(name))
+            else:
+                found |= {one for one in self._book.table.people if one[1:] == name}
+        return found
 
     # -- subjects ----------------------------------------------------------------------------------------------------
 
@@ -194,14 +239,21 @@ class ModernReader:
             return CROWD
         for at in sorted({0, _LEAD.match(clause).end()}):  # type: ignore[union-attr]
             if name := self._lexicon.names.at(clause, at):
-                return self._person(name)
+                return "" if self._of_kin(clause, at + len(name)) else self._person(name)
             if pronoun := _PRONOUN.match(clause, at):
-                return self._meant(pronoun.group())
+                return "" if self._of_kin(clause, at + 1) else self._meant(pronoun.group())
             end = role_end(clause, at, None)
             if end - at > 1:
                 name = self._lexicon.names.at(clause, end)  # 老板陈默
                 return self._person(name) if name else self._person(clause[at:end])
         return ""
+
+    @staticmethod
+    def _of_kin(clause: str, end: int) -> bool:
+        """我的同桌, 林舟的母亲: somebody else."""
+        return bool(_OF_SOMEBODY.match(clause, end)) or (
+            clause[end : end + 1] == "的" and role_end(clause, end + 1, None) > end + 2
+        )
 
     def _meant(self, pronoun: str) -> str:
         """Whoever was spoken of last and may be called so."""
@@ -224,7 +276,7 @@ def _exchange(turns: Sequence[_Turn]) -> None:
             if turn.speaker:
                 continue
             last = scene[place - 1].speaker if place else ""
-            if turn.acted and turn.acted != last and turn.acted not in turn.called:
+            if turn.acted and not turn.silent and turn.acted not in turn.called | {turn.hears}:
                 turn.speaker, turn.rule = turn.acted, "acted"
                 continue
             turn.speaker = _other(scene, place, last)
@@ -233,13 +285,19 @@ def _exchange(turns: Sequence[_Turn]) -> None:
 
 
 def _other(scene: Sequence[_Turn], place: int, last: str) -> str:
-    """The one `last` talks with: who spoke before them, else who is known to speak next."""
-    earlier = [turn.speaker for turn in scene[:place] if turn.speaker]
-    later = [turn.speaker for turn in scene[place + 1 :] if turn.speaker]
-    unlike = scene[place].called | {last, "", CROWD, SOMEBODY}
+    """The one `last` talks with: who spoke before them in a row of bare words, else whom the story tells of, else who is known
+    to speak next."""
+    turn = scene[place]
     if not last:
         return ""
-    return next((one for one in [*reversed(earlier), *later] if one not in unlike), "")
+    unlike = turn.called | {last, turn.hears, "", CROWD, SOMEBODY}
+    in_a_row = place > 1 and not turn.told and not scene[place - 1].told
+    candidates = [*scene[place - 1].called]
+    candidates += [scene[place - 2].speaker] if in_a_row else []
+    candidates += turn.present
+    candidates += [one.speaker for one in reversed(scene[:place])]
+    candidates += [one.speaker for one in scene[place + 1 :]]
+    return next((one for one in candidates if one not in unlike), "")
 
 
 def _backwards(scene: Sequence[_Turn]) -> None:
@@ -248,7 +306,7 @@ def _backwards(scene: Sequence[_Turn]) -> None:
         turn, following = scene[place], scene[place + 1].speaker
         if turn.speaker or not following:
             continue
-        unlike = turn.called | {following, "", CROWD, SOMEBODY}
+        unlike = turn.called | {following, turn.hears, "", CROWD, SOMEBODY}
         later = (one.speaker for one in scene[place + 1 :])
         turn.speaker = next((one for one in later if one not in unlike), "")
         turn.rule = "exchange" if turn.speaker else ""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from .quotes import Quotation
 from .subjects import is_role
-from .words import surnames, words
+from .words import grammar, surnames, words
 
 CUED_SHARE = 0.5
 """Prose in which fewer quotations than this stand behind a colon is modern."""
@@ -30,6 +30,7 @@ WHOLE_SHARE = 0.75
 
 _CJK = r"[\u4e00-\u9fff]"
 _TITLES = "总|哥|姐|叔|姨|婶|伯|爷|奶奶|妈|老师|医生|大夫|警官|队长|局长|科长|处长|经理|主任|教授|先生|小姐|太太|女士|老板|导演|律师|师傅|同学|少爷|少|董|嫂|秘书|记者|队|工"
+_RANKS = "长老|真人|道长|掌门|宗主|前辈|师兄|师姐|师弟|师妹|上人|仙子|散人|道人|公子|姑娘|大人|将军|老祖|老"
 _SPEAKS = r"(?:说|道|问|答|喊|叫|嚷|骂|吼|笑|叹|哼|回答|开口|低语|嘀咕|嘟囔|喃喃|冷笑|苦笑|应|接话|插嘴|反问|追问|解释|提醒|补充|打断)"
 _ACTS = r"(?:点|摇|站|走|坐|看|抬|低|转|伸|皱|沉默|愣|怔|盯|望|瞪|耸|拿|推|拉|放|端|抱|靠|回过|咬|眨|挥|摆|拍|接过|掏|停|蹲|躺|跑|冲|跳|想|听)"
 _MET = r"(?:对|向|跟|和|与|给|被|让|把|朝|看着|看了|望着|盯着|叫|拉着|拉住|扶着|抱住|推开|问)"
@@ -56,12 +57,18 @@ def modern_names(text: str, quotations: Sequence[Quotation]) -> dict[str, int]:
         rf"(?:{double}){_CJK}{{1,2}}",
         rf"[{single}{_ALSO_FIRST}]{_CJK}{{1,2}}",
         rf"(?:[{single}]|[小老阿]){_CJK}?(?:{_TITLES})",
+        rf"{_CJK}{{1,2}}(?:{_RANKS})",
         rf"{_CJK}{{2,3}}(?={_SPEAKS})",
         rf"(?<=“”){_CJK}{{2,3}}",
     ):
         for match in re.finditer(opening % shape, narration):
             head = match["head"]
             found.update({head[:size] for size in range(2, len(head) + 1)})
+    named = re.compile(rf"(?P<head>(?:{double}|[{single}]){_CJK}{{1,2}})")
+    for match in re.finditer(r"[\u4e00-\u9fff]{2,3}", narration):
+        end = match.start() + len(grammar().roles.at(narration, match.start()))  # 班主任秦国栋
+        if end - match.start() > 1 and (behind := named.match(narration, end)):
+            found.update({behind["head"][:size] for size in range(2, len(behind["head"]) + 1)})
     not_people = frozenset(words()["not_people"].split())
     likely = {
         name: count
@@ -127,18 +134,31 @@ def _evidence(
     return kinds
 
 
+_AFTER_NAMES = (
+    "的了着过说道问答叫喊笑哭叹骂吼想看听走站坐跑点摇抬转低伸皱沉愣怔盯望瞪拿推拉放端抱靠咬挥拍接掏停是有在把被让给对向跟和与同从到去来上下也都就还又才"
+    "却便没不很最更正已将要会能可终忽突一两这那先后前里等们以为心手眼脸头身"
+)
+
+
 def _whole(names: dict[str, int], text: str) -> dict[str, int]:
-    """One of 林舟, 林舟行 and 林舟笑: the longest that the shorter ones nearly always go on as, else the shorter."""
+    """Of 林舟, 林舟行 and 林舟笑 the longer ones where the shorter nearly always goes on as one of them, else the shorter."""
     kept = dict(names)
     for name in sorted(names, key=len):
-        longer = [one for one in names if one.startswith(name) and len(one) == len(name) + 1]
-        for one in longer:
-            if text.count(one) >= WHOLE_SHARE * text.count(name):
-                kept.pop(name, None)
-            else:
-                kept.pop(one, None)
-                for further in [other for other in kept if other.startswith(one)]:
-                    kept.pop(further)
+        following = Counter(re.findall(f"{re.escape(name)}({_CJK})", text))
+        longer = {
+            name + letter: count
+            for letter, count in following.items()
+            if name + letter in names or count >= LEAST_CLAUSES and letter not in _AFTER_NAMES
+        }
+        if not longer or name not in kept:
+            continue
+        if sum(longer.values()) >= WHOLE_SHARE * text.count(name):
+            del kept[name]
+            if len(name) == 2 and _looks_so(name):
+                kept.update({one: count for one, count in longer.items() if one not in kept})
+        else:
+            for one in [other for other in kept if other != name and other.startswith(name)]:
+                del kept[one]
     return kept
 
 

@@ -76,6 +76,34 @@ def test_what_is_not_said_of_them_is_left_out(narration: str):
     assert not told(narration).get("孙大郎"), told(narration)
 
 
+def test_what_people_call_one_another():
+    talk = "".join(
+        f"孙大郎问道：“第{i}件呢？”李小梅道：“哥哥，做好了{i}件。”孙大郎道：“好。”"
+        for i in range(3)
+    )
+    found = told(talk)
+    assert ("address", "李小梅叫孙大郎“哥哥”。") in found["李小梅"]
+    assert "address" not in {kind for kind, _ in found.get("孙大郎", [])}
+
+
+def test_what_one_calls_oneself_before_somebody():
+    talk = "".join(
+        f"孙大郎道：“第{i}件呢？”钱勇道：“小人做好了{i}件。”孙大郎道：“好。”" for i in range(4)
+    )
+    talk += (
+        "周瑞道：“走么？”钱勇道：“俺不走，俺等人。”周瑞道：“等谁？”钱勇道：“俺不说。”周瑞道：“罢。”"
+        * 4
+    )
+    assert ("address", "钱勇在孙大郎面前自称“小人”。") in told(talk)["钱勇"]
+
+
+def test_temper():
+    assert ("temper", "钱勇为人仗义疏财，敬重客人。") in told("钱勇为人仗义疏财，敬重客人。")[
+        "钱勇"
+    ]
+    assert "钱勇" not in told("孙大郎见钱勇性子甚好。")
+
+
 def test_in_their_own_words():
     found = told("钱勇进来。众人道：“你是谁？”钱勇道：“小人姓钱名勇，祖居渡口，打鱼为生。”")
     assert ("self", "钱勇自己说：小人姓钱名勇，祖居渡口，打鱼为生。") in found["钱勇"]

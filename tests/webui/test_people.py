@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 
 import pytest
 from nicegui import ui
@@ -12,6 +13,9 @@ from PIL import Image
 
 from custome.apps.cosplay.card import Card, read_card, write_json, write_png
 from custome.apps.cosplay.lorebook import Entry, Lorebook
+from custome.corpus.cast import Cast, Line, write_cast
+from custome.corpus.lore import Fact, Lore
+from custome.types import Portrait
 from custome.webui.seal import seal_png
 from simulated_tab import Tab
 
@@ -89,6 +93,29 @@ async def test_an_imported_person_answers(people, site):
     assert site.engine.requests[0].messages[0].content == (
         "<b>开</b>客栈的客，爱算账。客栈在东门外。客问王掌柜曰：“客栈何在？”"
     )
+
+
+async def test_what_the_book_says_of_somebody_stands_on_the_card(site, tmp_path):
+    """Of an instruct base's people too, whose model does not read it."""
+    name = site.models[0].people[0].name
+    portrait = Portrait(
+        name=name, cue=name, utterances=9, aliases=(), chapters=1, speaks_to=(), openings=()
+    )
+    line = Line(speaker=name, text="来了。", asked="谁？", novel="书", chapter=1)
+    fact = Fact(novel="书", chapter=3, text=f"{name}使朴刀。", kind="arms")
+    write_cast(
+        tmp_path,
+        Cast(
+            people=(portrait,),
+            lines=(line,),
+            lore=(Lore(kind="person", name=name, keys=(name,), facts=(fact,)),),
+        ),
+    )
+    site.models = [replace(site.models[0], folder=tmp_path)]
+    tab = Tab(site.new_user(), site)
+    await tab.user.open("/people")
+    tab.user.find(f"tile-{name}").click()
+    await tab.user.should_see(f"第3回：{name}使朴刀。")
 
 
 async def test_they_speak_first(people, site):

@@ -13,25 +13,14 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from ..types import Utterance
+from .addressing import addresses
 from .aliases import AliasTable
 from .text import Chapter, without_number
+from .told import Kind, Statement, few
 from .words import WordSet, surnames
 
-Kind = Literal["self", "name", "looks", "kin", "office", "arms", "mount", "deed"]
-MOST: dict[Kind, int] = {
-    "self": 1,
-    "name": 1,
-    "looks": 1,
-    "kin": 3,
-    "office": 3,
-    "arms": 1,
-    "mount": 1,
-    "deed": 6,
-}
-"""Statements kept of each kind, in the order a card tells them."""
 NEXT = 160
 """Characters after a description in which whoever is described speaks or is named."""
 LEAST_USES = 2
@@ -63,22 +52,13 @@ _RAISED = re.compile(r"(?:封|拜|加|授|除|迁|升|表|表奏|保奏|擢)$")
 _OFFICE = re.compile(
     r"为(?P<office>[一-龥]{2,9}?(?:将军|侯|公|王|太守|刺史|牧|令|尉|相|丞相|中郎将|校尉|都督|太傅|司徒|司空|御史|尚书|侍郎|参军|军师|先锋|节度使|指挥使|统制|帅|卿))(?=[，。；、领])"
 )
+_TEMPER = re.compile(
+    r"(?:为人|生性|素性|秉性|天性|性情|心性|本性|性子|禀性)(?:最是|最|极|甚|十分|素来|本来|向来|是)?[一-龥]{2,8}(?:[，、][一-龥]{2,8}){0,2}(?=[，。；！])"
+)
 _CLAUSE = re.compile(r"[^，。；：！？“”\s]+")
 _NAME_CLAUSE = re.compile(
     r"^(?:表?字|号|道号|法号|法名|绰号|诨名|浑名|小字|乳名|祖贯|祖居|本贯|世居|原籍|排行|年方|年[一-龥]{1,3}岁|乃?[^称为叫做唤的]{2,12}(?:人也|人氏|人)$|官拜|现任|[一-龥]{0,8}之[后裔]也?$)"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Statement:
-    """One thing the book says of somebody."""
-
-    kind: Kind
-    chapter: int
-    text: str
-    """A whole sentence with its subject."""
-    offset: int
-    """Where it stands in the book."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +106,16 @@ class Statements:
             self._of_themselves,
             self._by_name,
             self._looks,
+            self._temper,
             self._kin,
             self._offices,
             self._things,
+            self._addresses,
             self._deeds,
         ):
             for person, statement in tell():
                 found[person].append(statement)
-        return {person: _few(found[person]) for person in self._people if found[person]}
+        return {person: few(found[person]) for person in self._people if found[person]}
 
     # -- names and origin --------------------------------------------------------------------------------------------
 
@@ -262,6 +244,29 @@ class Statements:
                 return one.speaker
         return ""
 
+    def _temper(self) -> Iterable[tuple[str, Statement]]:
+        """宋江为人仗义，… · 凤姐素性好胜: what somebody is always like."""
+        for sentence in self._sentences:
+            for match in _TEMPER.finditer(sentence.text):
+                name, begin = self._ending_at(sentence.text, match.start())
+                if name and (not begin or sentence.text[begin - 1] in "，。；：、"):
+                    person = self._owner[name]
+                    yield person, _told("temper", sentence, f"{person}{match.group()}。")
+
+    def _addresses(self) -> Iterable[tuple[str, Statement]]:
+        """贾宝玉叫林黛玉“妹妹”."""
+        names = {**self._owner, **{person: person for person in self._people}}
+        for habit in addresses(self._utterances, names, set(self._people)):
+            yield (
+                habit.person,
+                Statement(
+                    kind="address",
+                    chapter=habit.chapter,
+                    offset=habit.offset,
+                    text=habit.told(),
+                ),
+            )
+
     # -- kin, offices, things, deeds ---------------------------------------------------------------------------------
 
     def _kin(self) -> Iterable[tuple[str, Statement]]:
@@ -365,18 +370,3 @@ class Statements:
                             ),
                         )
                     at += max(1, len(name))
-
-
-def _few(statements: Sequence[Statement]) -> list[Statement]:
-    """The first of each kind, without what was said before; deeds from all over the book."""
-    kept: list[Statement] = []
-    for kind, most in MOST.items():
-        own, seen = [], set()
-        for one in sorted((s for s in statements if s.kind == kind), key=lambda s: s.offset):
-            if one.text not in seen:
-                seen.add(one.text)
-                own.append(one)
-        kept += (
-            own[:: max(1, len(own) // most)][:most] if kind in ("deed", "office") else own[:most]
-        )
-    return kept

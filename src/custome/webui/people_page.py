@@ -134,6 +134,7 @@ class PeoplePage:
                     if text and field not in ("name", "cue"):
                         ui.label(t(label)).classes("label")
                         ui.label(_plain(text, card, t)).classes("text")
+                self._show_told(name)
                 self._show_book(card)
             with ui.element("div").classes("row wrap"):
                 self._do(t("删掉"), "forget", lambda: self._forget(name)) if mine else None
@@ -151,6 +152,17 @@ class PeoplePage:
 
     def _do(self, label: str, mark: str, do: Callable[[], Any]) -> None:
         ui.button(label, on_click=do).props("outline no-caps").mark(mark)
+
+    def _show_told(self, name: str) -> None:
+        """What the book says of somebody: not all of it stands in what the model reads."""
+        company, t = self.service.responder(self.model, self._tab.owner).company, self.t
+        told = company.told(name) if name in company.names else ()
+        if told:
+            ui.label(t("书里怎么说")).classes("label")
+        for fact in told:
+            ui.label(t("第{chapter}回：{text}", chapter=fact.chapter, text=fact.text)).classes(
+                "text"
+            ).mark("told")
 
     def _show_book(self, card: Card) -> None:
         """The world book, entry by entry, with what makes each come to mind."""

@@ -116,6 +116,12 @@ class Company:
     def lines(self, name: str) -> Sequence[Line]:
         return self._lines.get(name, ())
 
+    def told(self, name: str) -> Sequence[Fact]:
+        """What the book says of somebody, kind by kind."""
+        everything = self._lore[self.novel(name)]
+        own = (one for one in everything if one.kind == "person" and one.name == name)
+        return next((one.facts for one in own), ())
+
     def talks_to(self, name: str) -> list[str]:
         """Whom somebody talks to, most often first."""
         return [other for other, _ in self._people[name].speaks_to]
@@ -208,16 +214,10 @@ class Company:
             f"{person.name}，《{self._title(novel)}》中人" if novel else person.name,
             f"，又称{called}。" if called else "。",
         ]
-        facts = next(
-            (
-                lore.facts
-                for lore in self._lore[novel]
-                if lore.kind == "person" and lore.name == person.name
-            ),
-            (),
-        )
         known_facts = [
-            fact for fact in facts if with_facts and (as_of is None or fact.chapter <= as_of)
+            fact
+            for fact in self.told(person.name)
+            if with_facts and (as_of is None or fact.chapter <= as_of)
         ]
         parts += [
             f"{fact.text.rstrip('。')}（第{fact.chapter}回）。"

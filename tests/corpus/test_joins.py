@@ -168,7 +168,9 @@ def test_tables_that_cannot_be(tmp_path: Path, text: str, says: str):
 
 def test_a_table_of_another_book(corpus: CorpusFolder, capsys: pytest.CaptureFixture[str]):
     path = corpus.aliases_path("小书")
-    path.write_text(json.dumps({"people": {"沙里飞": ["飞天"], "秋水": []}}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"people": {"沙里飞": ["飞天"], "秋水": [], "铁索": []}}), encoding="utf-8"
+    )
     before = corpus.utterances_path.read_bytes()
     assert main(["corpus", "fix", str(corpus.path), "--no-edit"]) == 2
     assert "别的书" in capsys.readouterr().err and corpus.utterances_path.read_bytes() == before

@@ -23,6 +23,8 @@ from ..files import read_text, write_text
 
 LEAST_PEOPLE = 6
 """A shipped table belongs to a book that names so many of its people …"""
+FEW_PEOPLE = 3
+"""An alias that was added to every table of a corpus stands in tables of books that do not know it."""
 LEAST_SHARE = 1 / 2000
 """… and names them at least once in so many characters."""
 
@@ -219,8 +221,8 @@ def _lines(marks: str, rows: Sequence[str]) -> str:
 
 
 def speaks_of(text: str, table: AliasTable) -> bool:
-    """Does a book name anybody of a table? An empty table is any book's."""
-    return not table.people or any(name in text for name in table.owners())
+    """Does a book name anybody of a table? A table of hardly anybody is any book's."""
+    return len(table.people) < FEW_PEOPLE or any(name in text for name in table.owners())
 
 
 def shipped_tables() -> dict[str, AliasTable]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .aliases import AliasTable
 from .joins import Joins
-from .modern_names import is_modern, modern_names, pronouns_of
+from .modern_names import NARRATOR, is_modern, modern_names, narrator, pronouns_of
 from .names import Lexicon, name_guess
 from .quotes import Quotation
 from .subjects import is_predicate_word, is_role
@@ -42,7 +42,10 @@ class Book:
         self.found = _names_of_cues(cues, self.classical)
         self.modern = is_modern(text, quotations)
         """Prose in which most of what is said has no 某某道： in front."""
+        self.narrator = narrator(text, quotations) if self.modern else NARRATOR
         also = modern_names(text, quotations) if self.modern else {}
+        if self.narrator != NARRATOR:
+            also[self.narrator] = also.get(self.narrator, 1)
         self.found = {**self.found, **also}
         self._few = len(cues) < FEW_CUES
         if table is None:

@@ -14,7 +14,7 @@ from ..errors import DataError, InputError
 from ..files import write_json, write_jsonl, write_text
 from ..reporter import Reporter
 from ..types import Utterance
-from .aliases import AliasTable, read_table, speaks_of, write_table
+from .aliases import AliasTable, read_table, shipped_table_for, speaks_of, write_table
 from .cast import Cast, lines_of, write_cast
 from .dataset import drop_leaks, drop_repeats, held_out, portraits, with_units
 from .dialogue import Dialogue, Extract, dialogues, extract, is_spoken
@@ -172,7 +172,9 @@ def _own_table(path: Path, text: str) -> AliasTable:
         InputError, DataError: it cannot be read, or is another book's.
     """
     table = read_table(path)
-    if not speaks_of(convert(text, "t2s") if is_traditional(text) else text, table):
+    by_its_name = shipped_table_for(path.stem, "")  # a story of one's own called 水浒外传
+    simplified = convert(text, "t2s") if is_traditional(text) else text
+    if by_its_name is None and not speaks_of(simplified, table):
         raise DataError(
             f"{path}: 表里的人书里一个都没有，是别的书的表",
             "换回这本书的表；删掉这个文件，重新 custome corpus build 会再生成一张",

@@ -26,6 +26,8 @@ CHARACTERS, LINES, LORE = "characters.json", "lines.jsonl", "lore.jsonl"
 
 AT_ONCE = 40
 """Characters of narration between words and the answer to them."""
+SURE = 0.85
+"""Confidence in both speakers of a question and its answer."""
 ASKED = 60
 """Characters kept of what a line answers."""
 
@@ -42,7 +44,7 @@ class Line:
     novel: str
     chapter: int
     answers: bool = False
-    """Is it said right after somebody else's words?"""
+    """Does it answer somebody else's words, surely and with nobody else in the talk?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,30 +59,41 @@ class Cast:
 def lines_of(utterances: Sequence[Utterance], people: Iterable[str]) -> list[Line]:
     """What `people` say, in story order."""
     wanted, found = set(people), []
-    before: Utterance | None = None
-    for utterance in utterances:
-        if utterance.speaker in wanted and utterance.kind in ("speech", "thought"):
-            near = (
-                before is not None
-                and before.novel == utterance.novel
-                and 0 <= utterance.offset - before.end <= SCENE_GAP_CHARACTERS
+    said = [one for one in utterances if one.kind != "nested"]
+    for place, utterance in enumerate(said):
+        if utterance.speaker not in wanted or utterance.kind not in ("speech", "thought"):
+            continue
+        before = said[place - 1] if place and _near(said[place - 1], utterance) else None
+        asked = before.quote.strip("“”") if before else utterance.context
+        found.append(
+            Line(
+                speaker=utterance.speaker,
+                text=utterance.quote.strip("“”"),
+                asked=asked[-ASKED:],
+                novel=utterance.novel,
+                chapter=utterance.chapter,
+                answers=_answers(said, place),
             )
-            at_once = near and before is not None and utterance.offset - before.end <= AT_ONCE
-            asked = (
-                before.quote.strip("“”") if near and before is not None else utterance.context
-            )[-ASKED:]
-            found.append(
-                Line(
-                    speaker=utterance.speaker,
-                    text=utterance.quote.strip("“”"),
-                    asked=asked,
-                    novel=utterance.novel,
-                    chapter=utterance.chapter,
-                    answers=at_once and before is not None and before.speaker != utterance.speaker,
-                )
-            )
-        before = utterance
+        )
     return found
+
+
+def _near(one: Utterance, other: Utterance) -> bool:
+    return one.novel == other.novel and 0 <= other.offset - one.end <= SCENE_GAP_CHARACTERS
+
+
+def _answers(said: Sequence[Utterance], place: int) -> bool:
+    """Do these words answer those right before them: two people surely named, and nobody else in the talk?"""
+    one = said[place]
+    asker = said[place - 1] if place else None
+    if asker is None or not _near(asker, one) or one.offset - asker.end > AT_ONCE:
+        return False
+    sure = min(one.confidence, asker.confidence) >= SURE and "speech" == one.kind == asker.kind
+    to_each_other = asker.addressee in ("", one.speaker) and one.addressee in ("", asker.speaker)
+    earlier = said[place - 2] if place > 1 and _near(said[place - 2], asker) else asker
+    later = said[place + 1] if place + 1 < len(said) and _near(one, said[place + 1]) else one
+    pair = {asker.speaker, one.speaker}
+    return sure and to_each_other and len(pair) == 2 and {earlier.speaker, later.speaker} <= pair
 
 
 def write_cast(folder: Path, cast: Cast) -> None:

@@ -257,9 +257,10 @@ class ModernReader:
 
     def _meant(self, pronoun: str) -> str:
         """Whoever was spoken of last and may be called so."""
+        narrator = self._book.narrator
         if pronoun == "我":
-            return "我"
-        recent = [one for one in dict.fromkeys(reversed(self._spoken_of[-12:])) if one != "我"]
+            return narrator
+        recent = [one for one in dict.fromkeys(reversed(self._spoken_of[-12:])) if one != narrator]
         told = [self._book.called_so(person, pronoun) for person in recent]
         for wanted in (True, None):
             if wanted in told:

@@ -88,6 +88,20 @@ def modern_names(text: str, quotations: Sequence[Quotation]) -> dict[str, int]:
     return _whole(people, text)
 
 
+NARRATOR = "我"
+"""Who tells the story and is never named."""
+
+
+def narrator(text: str, quotations: Sequence[Quotation]) -> str:
+    """What the one who tells the story is called: 我叫某某，今年十六岁. Else 我."""
+    family = "|".join(sorted(surnames(), key=len, reverse=True))
+    told = re.search(
+        rf"(?<![\u4e00-\u9fff])我(?:叫|名叫|的名字叫|的名字是|姓.，叫)(?P<who>(?:{family}){_CJK}{{1,2}})(?=[，。、；])",
+        _narration(text, quotations),
+    )
+    return told["who"] if told else NARRATOR
+
+
 def _narration(text: str, quotations: Sequence[Quotation]) -> str:
     """The text with what is said left out, its marks kept."""
     parts, at = [], 0

@@ -55,6 +55,8 @@ _OFFICE = re.compile(
 _TEMPER = re.compile(
     r"(?:为人|生性|素性|秉性|天性|性情|心性|本性|性子|禀性)(?:最是|最|极|甚|十分|素来|本来|向来|是)?[一-龥]{2,8}(?:[，、][一-龥]{2,8}){0,2}(?=[，。；！])"
 )
+_HOUSES = ("院", "寺", "庙", "庵", "洞", "庄", "府", "祠", "桥")
+"""观音院 is a house, not who it is named after."""
 _CLAUSE = re.compile(r"[^，。；：！？“”\s]+")
 _NAME_CLAUSE = re.compile(
     r"^(?:表?字|号|道号|法号|法名|绰号|诨名|浑名|小字|乳名|祖贯|祖居|本贯|世居|原籍|排行|年方|年[一-龥]{1,3}岁|乃?[^称为叫做唤的]{2,12}(?:人也|人氏|人)$|官拜|现任|[一-龥]{0,8}之[后裔]也?$)"
@@ -359,7 +361,7 @@ class Statements:
                 at = 0
                 while at < len(half):
                     name = self._names.at(half, at)
-                    if name:
+                    if name and half[at + len(name) : at + len(name) + 1] not in _HOUSES:
                         yield (
                             self._owner[name],
                             Statement(

@@ -283,6 +283,8 @@ class Company:
         if fitting:
             return min(fitting, key=len)
         called = self._self(self._lines_by(name, as_of), self.novel(name)) or "我"
+        if called == name:  # who tells the story and is never named
+            return f"{name}在这儿，有话请讲。"
         return f"{called}{'乃' if called in CLASSICAL else '是'}{name}。有话请讲。"
 
     def _examples(self, name: str, as_of: int | None) -> str:

@@ -185,12 +185,14 @@ def portraits(
     chapters: dict[str, set[tuple[str, int]]] = defaultdict(set)
     partners: dict[str, Counter[str]] = defaultdict(Counter)
     openings: dict[str, Counter[str]] = defaultdict(Counter)
+    names = {name for person, others in aliases.items() for name in (person, *others)}
     before = None
     for utterance in utterances:
         name = utterance.speaker
         chapters[name].add((utterance.novel, utterance.chapter))
         opening = _NOT_LETTERS.split(utterance.quote.lstrip("“‘"), maxsplit=1)[0]
-        openings[name][opening] += 1 < len(opening) <= OPENING_LONGEST
+        habit = 1 < len(opening) <= OPENING_LONGEST and opening not in names
+        openings[name][opening] += habit
         partner = utterance.addressee
         if (
             not partner

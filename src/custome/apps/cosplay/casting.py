@@ -31,8 +31,11 @@ _WELCOMES = re.compile(
     r"^(?:(?:先生|壮士|客官|足下|尊客|贵客|公)[，！]?)?(?:请坐|有失远?迎|久仰|久闻大名|幸会|失敬|别来无恙|远来辛苦|来得正好|里面请)[^？]{0,12}[。！]$"
 )
 """Said to whoever comes."""
-_ASKS = re.compile(r"^[^？?]{3,38}[？?]$")
-_NOT_ALONE = re.compile(r"[？?…]|^[，。、]|[“”‘’]|(?:这|那|此|其)(?:厮|个|件|番|等)|[他她它]")
+_ASKS = re.compile(r"^(?!却|然则|那么|既|不说|还)[^？?]{6,38}[？?]$")
+"""A question that says what it is about: 却是为何 and 此何人也 do not."""
+_NOT_ALONE = re.compile(
+    r"[？?…－—]|^[，。、]|[“”‘’]|(?:这|那|此|其)(?:厮|个|件|番|等|些|何|物|事|书|话|样|人)|出处|给你|[来去]好|何以|[他她它]"
+)
 """What points at something that is not said with it."""
 _KINDS = {"person": 30, "event": 20, "thing": 15, "place": 10}
 """Kind of lore → priority in the lorebook."""

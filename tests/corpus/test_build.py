@@ -263,3 +263,29 @@ def test_a_book_without_marks_is_told_before_anything_is_written(tmp_path: Path)
     with pytest.raises(InputError, match="只有 . 处引号.*81 处"):
         build([book], tmp_path / "corpus", NullReporter())
     assert not (tmp_path / "corpus").exists()
+
+
+def test_a_book_of_another_language_is_named(tmp_path: Path):
+    book = tmp_path / "book.txt"
+    book.write_text(
+        "“Where are you going?” asked Tom.\n\n“Home,” said Anna.\n\n" * 30, encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="几乎没有汉字"):
+        build([book], tmp_path / "corpus", NullReporter())
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_a_chat_of_one_person_is_built_and_said_to_be_one(tmp_path: Path):
+    class Notes(NullReporter):
+        said: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.said.append(text)
+
+    chat = tmp_path / "chat.txt"
+    chat.write_text(
+        "".join(f"2024-01-0{i % 9 + 1} 10:00:00 小王\n今天第{i}件事办完了\n\n" for i in range(20)),
+        encoding="utf-8",
+    )
+    build([chat], tmp_path / "corpus", Notes())
+    assert any("只有小王一个人说话" in line for line in Notes.said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +34,8 @@ HELD_OUT_SHARE = 0.05
 """Share of the chapters for validation, and again for the test."""
 HARDLY_MARKED = 0.1
 """Quotations for every place where somebody is about to speak, at least."""
+SAMPLE, LEAST_CHINESE = 20_000, 0.1
+"""Characters of a book that are looked at, and how many of them are Chinese in a book that can be read."""
 HIDDEN = "隐去："
 """What the funnel calls what was left out of a chat."""
 PARALLEL_FROM_BYTES = 1_000_000
@@ -231,6 +234,8 @@ def _finish(
     lines = lines_of(parts.learnable, names)
     write_cast(folder, Cast(people=tuple(people), lines=tuple(lines), lore=tuple(lore)))
     _show(counts, found, reporter)
+    if len({one.speaker for one in spoken}) == 1:
+        reporter.note(f"只有{spoken[0].speaker}一个人说话：学得到口气，学不到怎么答话")
     return Corpus(
         folder=folder,
         train=len(parts.rows["train"]),
@@ -356,6 +361,12 @@ def _hardly_marked(found: list[tuple[Novel, Extract]]) -> bool:
 def _why_nothing(sources: list[BookSource], found: list[tuple[Novel, Extract]]) -> tuple[str, str]:
     quotations = sum(result.funnel.get("引文", 0) for _, result in found)
     names = ", ".join(repr(source.path) for source in sources)
+    letters = "".join(novel.text[:SAMPLE] for novel, _ in found)
+    if len(re.findall("[\u3400-\u9fff]", letters)) < LEAST_CHINESE * len(letters):
+        return (
+            f"{names} 里几乎没有汉字",
+            "只认得出中文书里谁在说话；别的语言的剧本、聊天记录、对白表可以",
+        )
     if not quotations or _hardly_marked(found):
         chapters = sum(result.funnel["章"] for _, result in found)
         why = f"{names} 里没有引号（{chapters} 章，“道：/曰：/说：” {_cues(found)} 处）"

@@ -163,7 +163,7 @@ class Joins:
         return bool(family) and len(given) < 3 and not self._is_title(given)
 
     def _is_title(self, word: str) -> bool:
-        return bool(_HONORIFIC.match(word)) or is_role(word)
+        return bool(_HONORIFIC.match(word) or _CALLED.match(word)) or is_role(word)
 
     def _words(self, at: int, size: int) -> str:
         begin, end = max(0, at - WORDS_SHOWN // 2), at + size + WORDS_SHOWN

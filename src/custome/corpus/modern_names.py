@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from .names import may_be_name, predicate_starts
 from .quotes import Quotation
 from .subjects import is_role
 from .words import grammar, surnames, words
@@ -24,7 +25,20 @@ EVIDENCE = 2
 """So many of the tests below must hold; that it is met often counts as one more …"""
 EVIDENCE_WITHOUT_SURNAME = 3
 """… and so many where no surname opens it."""
-OFTEN = 4
+OFTEN, MANY = 4, 40
+"""A name that is met so often has one test less to pass, one that is met so many times one more."""
+RATES = {
+    "speaks": 0.02,
+    "acts": 0.02,
+    "met": 0.01,
+    "owns": 0.002,
+    "called": 0.002,
+    "behind": 0.02,
+    "word": 0.1,
+}
+"""Of all its times, how often a name must pass a test."""
+BROTHERS = 3
+"""Names that begin alike, at most: 顾承业, 顾承文."""
 WHOLE_SHARE = 0.75
 """Of 林舟 so many go on as 林舟行 where the longer one is the name."""
 
@@ -32,7 +46,7 @@ _CJK = r"[\u4e00-\u9fff]"
 _TITLES = "总|哥|姐|叔|姨|婶|伯|爷|奶奶|妈|老师|医生|大夫|警官|队长|局长|科长|处长|经理|主任|教授|先生|小姐|太太|女士|老板|导演|律师|师傅|同学|少爷|少|董|嫂|秘书|记者|队|工"
 _RANKS = "长老|真人|道长|掌门|宗主|前辈|师兄|师姐|师弟|师妹|上人|仙子|散人|道人|公子|姑娘|大人|将军|老祖|老"
 _SPEAKS = r"(?:说|道|问|答|喊|叫|嚷|骂|吼|笑|叹|哼|回答|开口|低语|嘀咕|嘟囔|喃喃|冷笑|苦笑|应|接话|插嘴|反问|追问|解释|提醒|补充|打断)"
-_ACTS = r"(?:点|摇|站|走|坐|看|抬|低|转|伸|皱|沉默|愣|怔|盯|望|瞪|耸|拿|推|拉|放|端|抱|靠|回过|咬|眨|挥|摆|拍|接过|掏|停|蹲|躺|跑|冲|跳|想|听)"
+_ACTS = r"(?:点|摇|站|走|坐|看|抬|低|转|伸|皱|沉默|愣|怔|盯|望|瞪|耸|拿|推|拉|放|端|抱|靠|回过|咬|眨|挥|摆|拍|接过|掏|停|蹲|躺|跑|冲|跳|想|听|睁|闭|攥|握|捂|擦|摘|翻|收|递|抓|捏|按|扶|搓|立|清了清|喘)"
 _MET = r"(?:对|向|跟|和|与|给|被|让|把|朝|看着|看了|望着|盯着|叫|拉着|拉住|扶着|抱住|推开|问)"
 _OWNS = r"的(?:手|脸|眼|目光|声音|嗓音|身|肩|心|头|嘴|背|父|母|妈|爸|哥|姐|弟|妹|丈夫|妻|儿|女|脚|胳膊|表情|话|办公室|房间|家|名字|电话)"
 _ALSO_FIRST = "小老阿洛沐墨厉"
@@ -73,18 +87,20 @@ def modern_names(text: str, quotations: Sequence[Quotation]) -> dict[str, int]:
     likely = {
         name: count
         for name, count in found.items()
-        if count >= LEAST_CLAUSES and name not in not_people and not is_role(name)
+        if count >= LEAST_CLAUSES
+        and name not in not_people
+        and not is_role(name)
+        and (may_be_name(name) or len(name) == 3 and _looks_so(name))
+        and name[-1] not in "道曰说问声"
+        and not (name[0] == name[1] and name[0] not in surnames())
+        and not (_is_predicate(name) and (len(name) == 2 or not _looks_so(name)))
     }
-    kinds = _evidence(text, narration, likely)
-    people = {}
-    for name, count in likely.items():
-        wanted = EVIDENCE if _looks_so(name) else EVIDENCE_WITHOUT_SURNAME
-        if (
-            len(kinds[name]) + (count >= OFTEN) >= wanted
-            and "word" not in kinds[name]
-            and kinds[name] & {"speaks", "called", "behind"}
-        ):
-            people[name] = count
+    kinds, totals = _evidence(text, narration, likely)
+    people = {
+        name: count
+        for name, count in likely.items()
+        if _is_met_as_a_person(name, kinds[name], totals[name])
+    }
     return _whole(people, text)
 
 
@@ -112,40 +128,54 @@ def _narration(text: str, quotations: Sequence[Quotation]) -> str:
     return "".join([*parts, text[at:]])
 
 
+def _is_predicate(name: str) -> bool:
+    """因说, 便问: what somebody does. 顾鸿昌 begins like one and is none."""
+    starts = predicate_starts(f"{name}道")
+    return starts[0] and starts[1]
+
+
 def _looks_so(name: str) -> bool:
     return name[0] in surnames() or name[:2] in surnames() or name[0] in _ALSO_FIRST
 
 
+def _is_met_as_a_person(name: str, kinds: Mapping[str, int], total: int) -> bool:
+    """Does a name pass enough of the tests? Of a common one each must hold often: by chance everything happens once."""
+    held = {kind for kind, hits in kinds.items() if hits >= max(1.0, RATES[kind] * total)}
+    wanted = EVIDENCE if _looks_so(name) else EVIDENCE_WITHOUT_SURNAME
+    ranked = bool(re.search(f"(?:{_RANKS}|{_TITLES})$", name))
+    enough = len(held) + ranked + (OFTEN <= total < MANY) >= wanted + (total >= MANY)
+    return enough and "word" not in held and (ranked or bool(held & {"speaks", "called", "behind"}))
+
+
 def _evidence(
-    text: str, narration: str, names: Sequence[str] | dict[str, int]
-) -> dict[str, set[str]]:
-    """Which tests each name passes; `word` where it is an ordinary word."""
-    kinds: dict[str, set[str]] = defaultdict(set)
+    text: str, narration: str, names: Mapping[str, int]
+) -> tuple[dict[str, Counter[str]], Counter[str]]:
+    """(how often each name passes each test, `word` where it is an ordinary word; how often it stands in the narration)"""
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    totals: Counter[str] = Counter()
     if not names:
-        return kinds
+        return kinds, totals
     any_name = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    adverb = "(?:[却也便又才就都还只没]|忽然|突然|连忙|立刻|缓缓|慢慢|轻轻|没有|像是)?"
     tests = {
         "speaks": rf"(?P<name>{any_name}){_CJK}{{0,6}}?{_SPEAKS}",
-        "acts": rf"(?P<name>{any_name}){_ACTS}",
+        "acts": rf"(?P<name>{any_name}){adverb}{_ACTS}",
         "met": rf"{_MET}(?P<name>{any_name})(?![地得])",
         "owns": rf"(?P<name>{any_name}){_OWNS}",
+        "behind": rf"“”(?P<name>{any_name})(?!的)",
+        "word": rf"(?P<name>{any_name})[地得]",
+        "": rf"(?P<name>{any_name})",
     }
     for kind, pattern in tests.items():
         for match in re.finditer(pattern, narration):
             name = match["name"]
             for size in range(2, len(name) + 1):
-                kinds[name[:size]].add(kind)
-    for match in re.finditer(rf"“”(?P<name>{any_name})(?!的)", narration):
-        for size in range(2, len(match["name"]) + 1):
-            kinds[match["name"][:size]].add("behind")
+                kinds[name[:size]][kind] += 1
     for match in re.finditer(rf"“(?P<name>{any_name})[，！？…。～]", text):
-        kinds[match["name"]].add("called")
-    for name in names:
-        if narration.count(f"{name}地") + narration.count(f"{name}得") > 0.1 * narration.count(
-            name
-        ):
-            kinds[name].add("word")
-    return kinds
+        kinds[match["name"]]["called"] += 1
+    for name, hits in kinds.items():
+        totals[name] = hits.pop("", 0)
+    return kinds, totals
 
 
 _AFTER_NAMES = (
@@ -166,10 +196,11 @@ def _whole(names: dict[str, int], text: str) -> dict[str, int]:
         }
         if not longer or name not in kept:
             continue
-        if sum(longer.values()) >= WHOLE_SHARE * text.count(name):
+        likeliest = dict(sorted(longer.items(), key=lambda one: -one[1])[:BROTHERS])
+        if sum(likeliest.values()) >= WHOLE_SHARE * text.count(name):
             del kept[name]
             if len(name) == 2 and _looks_so(name):
-                kept.update({one: count for one, count in longer.items() if one not in kept})
+                kept.update({one: n for one, n in likeliest.items() if one not in kept})
         else:
             for one in [other for other in kept if other != name and other.startswith(name)]:
                 del kept[one]

@@ -25,6 +25,7 @@ LEVEL = {
     "planning": 2,
     "training": 3,
     "engine": 3,
+    "retrieval": 3,
     "conversations": 3.5,
     "apps": 4,
     "evaluation": 5,

@@ -1,0 +1,1 @@
+"""Documents → chunks → index → hits with reasons. No torch, no model of its own."""

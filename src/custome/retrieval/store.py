@@ -1,0 +1,293 @@
+"""A knowledge base in one SQLite file: documents with their text, chunks, the index over them, vectors where there are any.
+
+A document comes and goes in one transaction: after a crash it is there as it was or as it is now. Deleted text is in no answer
+at once, and out of the file after `compact`. The protocol is what any other store must do; tests/retrieval runs one suite on each.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import StoreError
+from .chunks import Chunk, Place
+from .terms import as_words, terms
+
+SCHEMA = 1
+CANDIDATES = 400
+"""Chunks whose scores are looked at for one question."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A file, read."""
+
+    name: str
+    """Its path below the folder it was added from: what citations show."""
+    text: str
+    places: tuple[Place, ...] = ()
+    kind: str = "txt"
+    digest: str = ""
+    """SHA-256 of the file: what has not changed is not read again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A chunk that has words of the question."""
+
+    chunk: int
+    """Its number in the store."""
+    document: int
+    position: int
+    """Which chunk of its document, from 0."""
+    score: float
+    """Larger is better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A chunk with its words."""
+
+    chunk: int
+    document: int
+    name: str
+    position: int
+    start: int
+    end: int
+    text: str
+    heading: tuple[str, ...]
+    page: int
+
+
+class KnowledgeStore(Protocol):
+    """What a knowledge base is kept in."""
+
+    def add(self, document: Document, pieces: Sequence[Chunk]) -> int:
+        """Put a document in, in place of the one of its name; whole or not at all."""
+
+    def remove(self, name: str) -> bool:
+        """Take a document out; False where there is none."""
+
+    def digests(self) -> dict[str, str]:
+        """Name → digest of every document."""
+
+    def find(self, words: Sequence[str], most: int = CANDIDATES) -> list[Found]:
+        """Chunks with any of the terms, best first by BM25."""
+
+    def passages(self, chunks: Sequence[int]) -> list[Passage]:
+        """Chunks with their words, in the order they are asked for."""
+
+    def neighbours(self, document: int, position: int) -> list[Passage]:
+        """The chunk before and the one after, where there are."""
+
+    def text(self, name: str) -> str:
+        """A document's whole text."""
+
+    def compact(self) -> None:
+        """Give deleted text's room back and leave nothing of it in the file."""
+
+    def close(self) -> None:
+        """No more calls."""
+
+
+class SqliteStore:
+    """A knowledge base in one file. Any thread may call."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA secure_delete=ON")
+            self._database.execute("PRAGMA foreign_keys=ON")
+            self._make()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"知识库 {str(path)!r} 打不开：{error}", "换一个位置，或用备份替换这个文件"
+            ) from error
+
+    def _make(self) -> None:
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA:
+            raise StoreError(
+                f"知识库 {str(self.path)!r} 是更新的版本写的", "pip install -U llm-custome 再打开"
+            )
+        self._database.executescript(
+            f"""
+            CREATE TABLE IF NOT EXISTS documents (
+                id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL,
+                text TEXT NOT NULL, places TEXT NOT NULL
+            );
+            CREATE TABLE IF NOT EXISTS chunks (
+                id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(id), position INTEGER NOT NULL,
+                start INTEGER NOT NULL, stop INTEGER NOT NULL, heading TEXT NOT NULL, page INTEGER NOT NULL,
+                UNIQUE (document, position)
+            );
+            CREATE VIRTUAL TABLE IF NOT EXISTS lexicon USING fts5(words, content='', tokenize='ascii');
+            PRAGMA user_version={SCHEMA};
+            """
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._database
+                    self._database.execute("COMMIT")
+                except BaseException:
+                    self._database.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"知识库 {str(self.path)!r} 写不进去：{error}",
+                    "看看磁盘还有没有地方、文件是不是只读",
+                ) from error
+
+    def add(self, document: Document, pieces: Sequence[Chunk]) -> int:
+        with self._transaction() as database:
+            self._take_out(database, document.name)
+            places = json.dumps([asdict(place) for place in document.places], ensure_ascii=False)
+            number = database.execute(
+                "INSERT INTO documents (name, kind, digest, text, places) VALUES (?, ?, ?, ?, ?)",
+                (document.name, document.kind, document.digest, document.text, places),
+            ).lastrowid
+            assert number is not None
+            for position, one in enumerate(pieces):
+                row = database.execute(
+                    "INSERT INTO chunks (document, position, start, stop, heading, page) VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        number,
+                        position,
+                        one.start,
+                        one.end,
+                        json.dumps(one.heading, ensure_ascii=False),
+                        one.page,
+                    ),
+                ).lastrowid
+                words = _words(document.text, one.start, one.end, one.heading)
+                database.execute("INSERT INTO lexicon (rowid, words) VALUES (?, ?)", (row, words))
+            return number
+
+    def remove(self, name: str) -> bool:
+        with self._transaction() as database:
+            return self._take_out(database, name)
+
+    @staticmethod
+    def _take_out(database: sqlite3.Connection, name: str) -> bool:
+        row = database.execute("SELECT id, text FROM documents WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return False
+        number, text = row
+        pieces = database.execute(
+            "SELECT id, start, stop, heading FROM chunks WHERE document = ?", (number,)
+        ).fetchall()
+        for (
+            chunk,
+            start,
+            stop,
+            heading,
+        ) in pieces:  # an index without its texts wants to be told them
+            words = _words(text, start, stop, json.loads(heading))
+            database.execute(
+                "INSERT INTO lexicon (lexicon, rowid, words) VALUES ('delete', ?, ?)",
+                (chunk, words),
+            )
+        database.execute("DELETE FROM chunks WHERE document = ?", (number,))
+        database.execute("DELETE FROM documents WHERE id = ?", (number,))
+        return True
+
+    def digests(self) -> dict[str, str]:
+        with self._lock:
+            return dict(self._database.execute("SELECT name, digest FROM documents ORDER BY name"))
+
+    def find(self, words: Sequence[str], most: int = CANDIDATES) -> list[Found]:
+        if not words:
+            return []
+        query = " OR ".join(f'"{word}"' for word in as_words(words).split())
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT chunks.id, chunks.document, chunks.position, best.score FROM"
+                " (SELECT rowid, -rank AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY rank LIMIT ?) AS best"
+                " JOIN chunks ON chunks.id = best.rowid ORDER BY best.score DESC, chunks.id",
+                (query, most),
+            ).fetchall()
+        return [
+            Found(chunk=chunk, document=document, position=position, score=score)
+            for chunk, document, position, score in rows
+        ]
+
+    def passages(self, chunks: Sequence[int]) -> list[Passage]:
+        marks = ",".join("?" * len(chunks))
+        with self._lock:
+            rows = self._database.execute(
+                f"{_PASSAGE} WHERE chunks.id IN ({marks})", tuple(chunks)
+            ).fetchall()
+        found = {row[0]: _passage(row) for row in rows}
+        return [found[chunk] for chunk in chunks if chunk in found]
+
+    def neighbours(self, document: int, position: int) -> list[Passage]:
+        with self._lock:
+            rows = self._database.execute(
+                f"{_PASSAGE} WHERE chunks.document = ? AND chunks.position IN (?, ?) ORDER BY chunks.position",
+                (document, position - 1, position + 1),
+            ).fetchall()
+        return [_passage(row) for row in rows]
+
+    def text(self, name: str) -> str:
+        with self._lock:
+            row = self._database.execute(
+                "SELECT text FROM documents WHERE name = ?", (name,)
+            ).fetchone()
+        return row[0] if row else ""
+
+    def compact(self) -> None:
+        with self._lock:
+            try:
+                self._database.execute("INSERT INTO lexicon (lexicon) VALUES ('optimize')")
+                self._database.execute("VACUUM")
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"知识库 {str(self.path)!r} 收拾不了：{error}", "看看磁盘还有没有地方"
+                ) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+
+_PASSAGE = (
+    "SELECT chunks.id, chunks.document, documents.name, chunks.position, chunks.start, chunks.stop,"
+    " substr(documents.text, chunks.start + 1, chunks.stop - chunks.start), chunks.heading, chunks.page"
+    " FROM chunks JOIN documents ON documents.id = chunks.document"
+)
+
+
+def _passage(row: tuple[int, int, str, int, int, int, str, str, int]) -> Passage:
+    chunk, document, name, position, start, stop, text, heading, page = row
+    return Passage(
+        chunk=chunk,
+        document=document,
+        name=name,
+        position=position,
+        start=start,
+        end=stop,
+        text=text,
+        heading=tuple(json.loads(heading)),
+        page=page,
+    )
+
+
+def _words(text: str, start: int, end: int, heading: Sequence[str]) -> str:
+    """What is found of a chunk: its own words and those of its headings."""
+    return as_words(terms("\n".join([*heading, text[start:end]])))

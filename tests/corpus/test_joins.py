@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from custome.cli.app import main
 from custome.corpus.aliases import AliasTable, Doubt, read_table, write_table
 from custome.corpus.dialogue import extract
-from custome.corpus.fixing import answered
+from custome.corpus.fixing import answered, edited
 from custome.corpus.folder import CorpusFolder
 from custome.corpus.text import Novel
 from custome.errors import DataError
@@ -71,6 +72,20 @@ def test_names_of_other_surnames_are_asked_about_not_joined():
     assert [{one.alias, one.person} for one in table.doubts] == [{"阿宝", "石头"}]
 
 
+def test_a_nickname_of_two_people_joins_neither():
+    table = table_of(
+        said("周大石", "周小川", "铁臂猿") + "铁臂猿周大石来了。铁臂猿周小川来了。" * 5
+    )
+    assert {"周大石", "周小川", "铁臂猿"} <= set(table.people)
+
+
+def test_two_short_names_that_meet_are_two_people():
+    table = table_of(said("王建国", "老王", "小王") + "老王和小王握手。" * 10)
+    assert {"王建国", "老王", "小王"} <= set(table.people)
+    table = table_of(said("王建国", "老王"))
+    assert table.people == {"王建国": ("老王",)}
+
+
 def test_an_answer_merges_or_keeps_apart_and_takes_other_questions_along():
     one, two = (
         Doubt(alias=a, person=b, reason="…") for a, b in (("阿宝", "石头"), ("石公", "阿宝"))
@@ -81,6 +96,20 @@ def test_an_answer_merges_or_keeps_apart_and_takes_other_questions_along():
     assert yes.doubts == (Doubt(alias="石公", person="石头", reason="…"),)
     no = answered(table, one, False)
     assert no.people == table.people and no.apart == (("阿宝", "石头"),) and no.doubts == (two,)
+
+
+def test_questions_that_are_answered_are_not_asked_again():
+    doubts = tuple(
+        Doubt(alias=a, person=b, reason="…") for a, b in (("甲", "丙"), ("乙", "甲"), ("乙", "丙"))
+    )
+    table = AliasTable(people={"甲": (), "乙": (), "丙": ()}, doubts=doubts)
+    no = answered(table, doubts[0], False)
+    assert [{one.alias, one.person} for one in no.doubts] == [{"乙", "甲"}, {"乙", "丙"}]
+    yes = answered(no, no.doubts[0], True)
+    assert yes.doubts == ()  # 乙 is 甲 now, and 甲 is not 丙
+    assert edited(table, ["乙=丙", "甲=乙"], []).people == {"丙": ("乙", "甲")}
+    assert edited(table, ["甲=丙"], []).doubts == (Doubt(alias="乙", person="丙", reason="…"),)
+    assert edited(table, [], ["乙"]).doubts == (doubts[0],)
 
 
 @pytest.fixture
@@ -133,6 +162,34 @@ def test_a_no_is_not_asked_again_and_a_later_is(
     assert read_table(corpus.aliases_path("小书")).apart == table.apart
 
 
+@pytest.mark.parametrize("word", ["不是", "ｎ", "否"])
+def test_a_no_in_other_words(corpus: CorpusFolder, monkeypatch: pytest.MonkeyPatch, word: str):
+    review(corpus, monkeypatch, word)
+    assert read_table(corpus.aliases_path("小书")).apart
+
+
+def test_an_alias_beside_the_questions(corpus: CorpusFolder, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", Typed("s"))
+    assert main(["corpus", "fix", str(corpus.path), "--review", "--alias", "四爷=赵四海"]) == 0
+    assert "四爷" in read_table(corpus.aliases_path("小书")).people["赵四海"]
+
+
+def test_ctrl_c_keeps_and_rebuilds(corpus: CorpusFolder, monkeypatch: pytest.MonkeyPatch):
+    class Interrupted(Typed):
+        def readline(self) -> str:
+            if not self.lines:
+                raise KeyboardInterrupt
+            return self.lines.pop(0)
+
+    path = corpus.aliases_path("小书")
+    table = read_table(path)
+    more = Doubt(alias="赵四海", person=table.doubts[0].person, reason="…")
+    write_table(path, replace(table, doubts=(*table.doubts, more)))
+    monkeypatch.setattr("sys.stdin", Interrupted("y"))
+    assert main(["corpus", "fix", str(corpus.path), "--review"]) == 0
+    assert len({row["speaker"] for row in corpus.utterances()}) == 2
+
+
 def test_stopping_keeps_what_was_answered(corpus: CorpusFolder, monkeypatch: pytest.MonkeyPatch):
     review(corpus, monkeypatch)  # the end of the input
     assert read_table(corpus.aliases_path("小书")).doubts
@@ -157,6 +214,11 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path):
         ('{"people": {"甲": ["乙"],\n"甲": ["丙"]}}', "写了两行"),
         ('{"people": {"甲": []}, "doubts": ["乙"]}', "why、doubts、apart"),
         ('{"people": {"甲": []}, "apart": [["乙"]]}', "why、doubts、apart"),
+        (
+            '{"people": {"甲": []}, "doubts": [{"alias": 3, "person": null, "reason": 1}]}',
+            "why、doubts、apart",
+        ),
+        ('{"people": {"甲": []}, "why": null}', "why、doubts、apart"),
     ],
 )
 def test_tables_that_cannot_be(tmp_path: Path, text: str, says: str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from custome.corpus.dialogue import extract
@@ -416,3 +418,76 @@ def test_people_are_found_without_a_cue_of_dao():
 def test_a_book_with_cues_is_read_as_before():
     said = "\n".join(f"孙大郎笑道：“第{i}句。”钱勇摇头。" for i in range(12))
     assert {speaker for _, speaker in read(said)} == {"孙大郎"}
+
+
+TALK = """第一章 桥
+林舟推开门，收了伞。
+“你迟到了。”坐在窗边的苏晴看着林舟。
+“堵车。”林舟拉开椅子坐下，“你点了什么？”
+“美式。”苏晴说。
+“又是美式？”林舟笑了。
+苏晴合上菜单。“苦才清醒。”
+林舟看了看苏晴。“认得这个人吗？”
+“不认得。”苏晴摇摇头。
+“好吧。”林舟说。
+"""
+
+
+def last(more: str, count: int = 1) -> list[tuple[str, str]]:
+    """(kind, speaker) of the quotations of what is added to a talk of two people."""
+    found = extract(Novel(name="x", text=TALK + more)).utterances
+    return [(one.kind, one.speaker) for one in found[-count:]]
+
+
+@pytest.mark.parametrize("behind", ["这话让林舟愣住了。", "这时门开了。", "的确，苏晴是这么说的。"])
+def test_words_that_end_are_said_whatever_stands_behind(behind: str):
+    assert last(f"苏晴看着窗外。“我找了你一天了！”{behind}\n")[0][0] == "speech"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "他管这叫“幸福”。",
+        "林舟想起母亲那句“做人要厚道！”，心里一酸。",
+        "林舟在纸上写下“我不去了，再见。”，走了。",
+    ],
+)
+def test_words_inside_a_sentence_are_not_said(inside: str):
+    assert last(f"{inside}\n") == [("name", "")]
+
+
+def test_who_acts_between_two_quotations_says_the_second():
+    assert last("“你走吗？”林舟问。苏晴摇摇头。“不走。”\n", 2) == [
+        ("speech", "林舟"),
+        ("speech", "苏晴"),
+    ]
+
+
+def test_quotations_side_by_side_are_two_peoples():
+    assert last("“你走吗？”林舟问苏晴。\n“不走。”“为什么？”“不想。”\n", 3) == [
+        ("speech", "苏晴"),
+        ("speech", "林舟"),
+        ("speech", "苏晴"),
+    ]
+
+
+def test_whom_somebody_calls_so_does_not_tell_the_story():
+    more = "我看着苏晴，我叫苏晴，她不理我。\n“走吧。”我说。\n"
+    assert last(more) == [("speech", "我")]
+
+
+def test_what_a_screen_says_is_nobodys():
+    assert last("手机上显示：“余额不足，请充值。”\n") == [("speech", "")]
+
+
+def test_thoughts_keep_their_own_words_in_front():
+    found = extract(Novel(name="x", text=TALK + "林舟心想，这下麻烦了！\n")).utterances[-1]
+    assert (found.kind, found.speaker) == ("thought", "林舟")
+    assert found.context.endswith("林舟心想，")
+
+
+def test_long_rows_take_no_square_of_time():
+    text = TALK + "“好。”\n" * 6000 + "林舟心想：这下麻烦了！\n" * 2000
+    start = time.process_time()
+    extract(Novel(name="x", text=text))
+    assert time.process_time() - start < 20

@@ -97,6 +97,13 @@ def test_what_one_calls_oneself_before_somebody():
     assert ("address", "钱勇在孙大郎面前自称“小人”。") in told(talk)["钱勇"]
 
 
+def test_a_word_inside_another_is_none_for_oneself():
+    talk = (
+        "孙大郎道：“怎么样？”钱勇道：“群臣都说你这小人得志，弟子规也白读了。”孙大郎道：“罢。”" * 5
+    )
+    assert not told(talk).get("钱勇")
+
+
 def test_temper():
     assert ("temper", "钱勇为人仗义疏财，敬重客人。") in told("钱勇为人仗义疏财，敬重客人。")[
         "钱勇"

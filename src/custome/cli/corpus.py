@@ -213,7 +213,7 @@ class CorpusFix:
     review: bool = False
     """把程序拿不准的（唐僧和唐三藏是不是一个人）一个一个问，附上原文；答过的记在表里，重做也不再问。"""
     edit: bool = True
-    """没有 --alias 和 --drop 时打开编辑器；--no-edit 只按现在的表重做。"""
+    """没有 --alias、--drop、--review 时打开编辑器；--no-edit 只按现在的表重做。"""
 
 
 def corpus_fix(argv: list[str]) -> int:
@@ -229,17 +229,17 @@ def corpus_fix(argv: list[str]) -> int:
         raise InputError(f"语料里没有书 {flags.novel!r}", f"有：{'、'.join(info['novels'])}")
     tables = [kept.aliases_path(name) for name in info["novels"] if flags.novel in ("", name)]
     reporter = ConsoleReporter()
-    if flags.review:
-        from .corpus_review import review
-
-        if not review({path.stem: path for path in tables}):
-            reporter.note("没有改动，语料不用重做")
-            return 0
-    elif flags.alias or flags.drop:
+    if flags.alias or flags.drop:
         changed = [(path, edited(read_table(path), flags.alias, flags.drop)) for path in tables]
         for path, table in changed:
             write_table(path, table)
-    elif flags.edit:
+    if flags.review:
+        from .corpus_review import review
+
+        if not review({path.stem: path for path in tables}) and not (flags.alias or flags.drop):
+            reporter.note("没有合并谁，语料不用重做")
+            return 0
+    elif flags.edit and not (flags.alias or flags.drop):
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
         if not editor or not sys.stdin.isatty():
             raise InputError(

@@ -44,6 +44,8 @@ SELVES = (
     "本座",
     "末将",
 )
+_SELF = re.compile(rf"(?:^|(?<=[，。！？；：、]))(?:{'|'.join(SELVES)})(?![之等辈日规])")
+"""A word for oneself opens a clause: 群臣 and 你这小人 are others."""
 _OPENS = re.compile(r"^(?P<word>[\u4e00-\u9fff]{1,4})(?=[，！？：])")
 _CROWDS = re.compile(r"^(?:众|列|诸|各|大家|你们|二位|两位|三位)")
 _CALLED = re.compile(
@@ -110,9 +112,8 @@ def addresses(
         match = _OPENS.match(said)
         if match and _is_address(match["word"], other, names):
             calls[one.speaker, other].append((match["word"], one))
-        for word in SELVES:
-            if word in said:
-                selves[one.speaker, other].append((word, one))
+        for word in dict.fromkeys(_SELF.findall(said)):
+            selves[one.speaker, other].append((word, one))
     usual = _usual(selves)
     found = [*_habits(calls, LEAST_CALLS, itself=False)]
     found += [

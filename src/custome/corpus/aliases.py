@@ -65,7 +65,7 @@ def bound_from(text: str, where: str) -> Bound:
     return Bound(match["word"], first, last)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Doubt:
     """Two names that may be one person: the reader is asked."""
 
@@ -150,14 +150,29 @@ def _found_in(data: dict[str, Any], where: str) -> dict[str, Any]:
     """What the program wrote beside the names of a table, or what people answered."""
     try:
         return {
-            "why": {str(alias): str(reason) for alias, reason in data.get("why", {}).items()},
-            "doubts": tuple(Doubt(**one) for one in data.get("doubts", ())),
-            "apart": tuple((str(one), str(other)) for one, other in data.get("apart", ())),
+            "why": {_name(alias): _name(reason) for alias, reason in data.get("why", {}).items()},
+            "doubts": tuple(
+                Doubt(*map(_name, (one["alias"], one["person"], one["reason"])))
+                for one in data.get("doubts", ())
+            ),
+            "apart": tuple(
+                (_name(one), _name(other))
+                for pair in data.get("apart", ())
+                if isinstance(pair, list)
+                for one, other in [pair]
+            ),
         }
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
         raise DataError(
-            f"{where}: why、doubts、apart 写得不对：{error}", "这三项可以整个删掉，不影响别名"
+            f"{where}: why、doubts、apart 写得不对",
+            "why 是 {别名: 依据}，doubts 里每项有 alias、person、reason 三段文字，apart 里每项是两个名字；整个删掉也行，apart 删了会再问",
         ) from error
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(value)
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -167,7 +182,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise DataError(
             f"{next(name for name in names if names.count(name) > 1)!r} 写了两行",
-            "把两行的别名并成一行",
+            "留一行；是人名就把两行的别名并成一行",
         )
     return found
 

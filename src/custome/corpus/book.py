@@ -74,6 +74,9 @@ class Book:
             for name in self.found
             if len(name) > 1 and not is_role(name) and (name in also or self._is_name(name))
         ]
+        self._given: dict[str, tuple[str, ...]] = {}
+        for person in self.table.people:
+            self._given[person[1:]] = (*self._given.get(person[1:], ()), person)
         self._pronouns = pronouns_of(text, list(self._owners)) if self.modern else {}
         self.lexicon = Lexicon([*self._owners, *names])
 
@@ -82,6 +85,10 @@ class Book:
         chapter = self.text[max(0, start - LOOK_BACK) : end]
         bearers = {single for single in self._singles if self._is_borne(single, chapter)}
         return self.lexicon.with_singles(bearers)
+
+    def given(self, name: str) -> tuple[str, ...]:
+        """People whose given name it is."""
+        return self._given.get(name, ())
 
     def called_so(self, person: str, pronoun: str) -> bool | None:
         """Does the book call this person 他, or 她? None where it calls them neither."""

@@ -105,7 +105,7 @@ def extract(
                     end=quotation.end,
                     context=_context(
                         tidy(shown[start : quotation.start]),
-                        who.mention or who.speaker,
+                        "" if who.kind == "thought" and book.modern else who.mention or who.speaker,
                         book.classical,
                     ),
                     quote=_quoted(tidy(shown[quotation.start : quotation.end])),

@@ -16,6 +16,11 @@ def merge(table: AliasTable, alias: str, person: str) -> AliasTable:
     Raises:
         DataError: chapters that are none.
     """
+    owners = table.owners().get(person, ())
+    if person not in table.people and len(owners) == 1:  # 王强 = 苏晴, who is 林舟 already
+        person = owners[0]
+    if alias == person:
+        return table
     people = {name: list(aliases) for name, aliases in table.people.items()}
     bound = {name: list(words) for name, words in table.bound.items()}
     people.setdefault(person, [])
@@ -24,13 +29,16 @@ def merge(table: AliasTable, alias: str, person: str) -> AliasTable:
     else:
         people[person] += [alias, *people.pop(alias, [])]
         bound[person] = [*bound.get(person, []), *bound.pop(alias, [])]
-    return replace(
-        table,
-        people={
-            name: tuple(dict.fromkeys(a for a in aliases if a != name))
-            for name, aliases in people.items()
-        },
-        bound={name: tuple(dict.fromkeys(words)) for name, words in bound.items() if words},
+    return _settled(
+        replace(
+            table,
+            people={
+                name: tuple(dict.fromkeys(a for a in aliases if a != name))
+                for name, aliases in people.items()
+            },
+            bound={name: tuple(dict.fromkeys(words)) for name, words in bound.items() if words},
+            apart=tuple(pair for pair in table.apart if set(pair) != {alias, person}),
+        )
     )
 
 
@@ -53,7 +61,11 @@ def drop(table: AliasTable, name: str) -> AliasTable:
         if person != name
     }
     return replace(
-        table, people=people, bound={who: words for who, words in bound.items() if words}
+        table,
+        people=people,
+        bound={who: words for who, words in bound.items() if words},
+        why={alias: reason for alias, reason in table.why.items() if alias != name},
+        doubts=tuple(one for one in table.doubts if name not in (one.alias, one.person)),
     )
 
 
@@ -81,19 +93,26 @@ def edited(table: AliasTable, merges: Sequence[str], drops: Sequence[str]) -> Al
 
 def answered(table: AliasTable, doubt: Doubt, same: bool) -> AliasTable:
     """A table after the reader's word on a doubtful join; questions that it answers too are gone with it."""
-    left = tuple(one for one in table.doubts if one != doubt)
+    table = replace(table, doubts=tuple(one for one in table.doubts if one != doubt))
     if not same:
-        return replace(table, doubts=left, apart=(*table.apart, (doubt.alias, doubt.person)))
+        return _settled(replace(table, apart=(*table.apart, (doubt.alias, doubt.person))))
     merged = merge(table, doubt.alias, doubt.person)
-    renamed = (
-        replace(one, alias=_now(one.alias, doubt), person=_now(one.person, doubt)) for one in left
-    )
-    return replace(
-        merged,
-        doubts=tuple(dict.fromkeys(one for one in renamed if one.alias != one.person)),
-        why={**merged.why, doubt.alias: f"你说的；{doubt.reason}"},
-    )
+    return replace(merged, why={**merged.why, doubt.alias: f"你说的；{doubt.reason}"})
 
 
-def _now(name: str, doubt: Doubt) -> str:
-    return doubt.person if name == doubt.alias else name
+def _settled(table: AliasTable) -> AliasTable:
+    """Without questions that are answered: of two names that are one person's by now, or of two people who are known to be two."""
+    owners = table.owners()
+
+    def person(name: str) -> str:
+        bearers = owners.get(name, ())
+        return bearers[0] if len(bearers) == 1 else name
+
+    apart = {frozenset(map(person, pair)) for pair in table.apart}
+    left: dict[frozenset[str], Doubt] = {}
+    for one in table.doubts:
+        now = Doubt(alias=person(one.alias), person=person(one.person), reason=one.reason)
+        pair = frozenset((now.alias, now.person))
+        if len(pair) == 2 and pair not in apart:
+            left.setdefault(pair, now)
+    return replace(table, doubts=tuple(left.values()))

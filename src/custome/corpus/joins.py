@@ -29,6 +29,8 @@ REACH = 2
 DOUBTFUL_NEAR = 60
 """The same for names that share no surname; what is rarer is not worth a question."""
 MOST_DOUBTS = 20
+FULL_SHARE = 0.01
+"""Of all its times a given name stands so often behind the surname, where no cue has the full name."""
 NICKNAME_LEAST = 2
 """Times a nickname stands right before its name, at least …"""
 NICKNAME_SHARE = 0.1
@@ -61,8 +63,6 @@ class Join:
     alias: str
     person: str
     reason: str
-    offset: int
-    """Where the book says so."""
 
 
 class Joins:
@@ -87,6 +87,8 @@ class Joins:
         self._person: dict[str, str] = {name: name for name in self._names}
         """Name → a name of the same person, up to the one that stands for all."""
         self._joins: list[Join] = []
+        self._with_full = {name for name in self._names if self._is_full(name)}
+        """Names that stand for all of somebody who has a full name."""
 
     def table(self) -> AliasTable:
         """Everybody with their other names, and the joins the reader is asked about."""
@@ -125,13 +127,17 @@ class Joins:
             name = other
         return name
 
-    def _join(self, alias: str, person: str, reason: str, offset: int) -> None:
+    def _join(self, alias: str, person: str, reason: str, *, told: bool = False) -> None:
+        """Make two names one person's; two who each have a full name stay two, unless the book tells so itself."""
         for name in (alias, person):
-            self._person.setdefault(name, name)
+            if name not in self._person:
+                self._person[name] = name
+                self._with_full |= {name} if self._is_full(name) else set()
         one, other = self._of(alias), self._of(person)
-        if one != other:
+        if one != other and (told or not {one, other} <= self._with_full):
             self._person[one] = other
-            self._joins.append(Join(alias=alias, person=person, reason=reason, offset=offset))
+            self._with_full |= {other} if one in self._with_full else set()
+            self._joins.append(Join(alias=alias, person=person, reason=reason))
 
     def _said(self, group: Sequence[str]) -> int:
         return sum(self._counts.get(name, 0) for name in group)
@@ -174,28 +180,39 @@ class Joins:
     def _introduced(self) -> None:
         for alias, (person, at) in introductions(self._text, self._surnames).items():
             if person in self._counts or alias in self._counts:
-                self._join(alias, person, f"书里的介绍：{self._words(at, len(person))}", at)
+                self._join(alias, person, f"书里的介绍：{self._words(at, len(person))}", told=True)
 
     def _given_names(self) -> None:
         """道荣 → 邢道荣, where the book has one such full name or one that is far commoner than the others."""
-        single = "".join(s for s in self._surnames if len(s) == 1)
-        for name in list(self._names):
-            if self._family(name) and self._is_full(name):
-                continue
-            fulls = Counter(re.findall(f"[{single}]{re.escape(name)}", self._text))
+        wanted = [name for name in self._names if len(name) == 2 and not self._is_full(name)]
+        for name, fulls in self._before(wanted).items():
             for full in list(fulls):
                 alone = re.search(rf"(?<![\u4e00-\u9fff]){re.escape(full)}", self._text)
                 if full not in self._names and (full[0] in _AS_WORDS or not alone):
                     del fulls[full]
-            if not fulls or len(name) != 2:
+            if not fulls:
                 continue
             (full, count), *others = fulls.most_common(2)
-            if count >= 3 and (not others or count >= 4 * others[0][1]):
+            often = max(3, FULL_SHARE * self._text.count(name))
+            if (count >= often or full in self._names) and (
+                not others or count >= 4 * others[0][1]
+            ):
                 at = self._text.find(full)
-                self._join(name, full, f"全名：{self._words(at, len(full))}", at)
+                self._join(name, full, f"全名：{self._words(at, len(full))}")
+
+    def _before(self, names: Sequence[str]) -> dict[str, Counter[str]]:
+        """Given name → the full names it is the end of, with how often, surnames of one character only."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        if names:
+            for match in re.finditer("|".join(map(re.escape, names)), self._text):
+                family = self._text[match.start() - 1 : match.start()]
+                if family in self._surnames:
+                    found[match.group()][family + match.group()] += 1
+        return found
 
     def _nicknames(self) -> None:
         """黑旋风李逵 → 李逵, and 黑旋风 where it stands alone too."""
+        bearers: dict[str, dict[str, int]] = {}
         for full in [name for name in self._names if self._is_full(name)]:
             fronts: Counter[str] = Counter()
             for match in re.finditer(re.escape(full), self._text):
@@ -206,15 +223,19 @@ class Joins:
                     in self._names
                     and not self._family(front)
                 )
-            for front, count in fronts.items():
-                both = front + full
-                reason = f"名号连着说：{self._words(self._text.find(both), len(both))}"
-                if both in self._names:
-                    self._join(both, full, reason, self._text.find(both))
-                listed = self._text.count(full + front)  # 麝月秋纹, 秋纹麝月: two people
-                often = max(NICKNAME_LEAST, NICKNAME_SHARE * self._text.count(front))
-                if count >= often and not listed:
-                    self._join(front, full, reason, self._text.find(both))
+            bearers.update(
+                {front: {full: count} | bearers.get(front, {}) for front, count in fronts.items()}
+            )
+        for front, counts in bearers.items():
+            full, count = max(counts.items(), key=lambda one: one[1])
+            reason = f"名号连着说：{self._words(self._text.find(front + full), len(front + full))}"
+            often = max(NICKNAME_LEAST, NICKNAME_SHARE * self._text.count(front))
+            if front + full in self._names:
+                self._join(front + full, full, reason)
+            listed = self._text.count(full + front)  # 麝月秋纹, 秋纹麝月: two people
+            nobody = self._counts[front] > self._counts[full]  # 袭人薛宝钗 is no nickname
+            if count >= often and len(counts) == 1 and not listed and not nobody:
+                self._join(front, full, reason)
 
     def _titles(self) -> None:
         """宋先锋 → 宋江, whom the book calls 先锋宋江 or 宋江先锋."""
@@ -234,7 +255,7 @@ class Joins:
             if found and found[0][1] and (len(found) == 1 or found[0][1] >= 3 * found[1][1]):
                 full = found[0][0]
                 at = max(self._text.find(title + full), self._text.find(full + title))
-                self._join(name, full, f"头衔：{self._words(at, len(title + full))}", at)
+                self._join(name, full, f"头衔：{self._words(at, len(title + full))}")
 
     def _only_bearers(self) -> None:
         """行者 → 孙行者: a title that one person bears all through the book."""
@@ -254,22 +275,34 @@ class Joins:
             )
             if called and near >= ROLE_SHARE * len(called):
                 at = named[0]
-                self._join(role, bearer, f"只有他这样叫：{self._words(at, len(bearer))}", at)
+                self._join(role, bearer, f"只有他这样叫：{self._words(at, len(bearer))}")
 
     def _short_names(self) -> None:
-        """老秦 → 秦国栋, 陈队 → 陈锋: the one person of that surname."""
-        for name in list(self._names):
+        """老秦 → 秦国栋, 陈队 → 陈锋: the one person of that surname, of whom no sentence tells beside that name."""
+        short: dict[str, list[str]] = defaultdict(list)
+        for name in self._names:
             family = (
                 name[1:] if name[0] in "老小阿" else name[:1] if _CALLED.match(name[1:]) else ""
             )
+            if family in self._surnames:
+                short[family].append(name)
+        same, _ = self._together() if short else (Counter(), None)
+        for family, names in short.items():
             bearers = {
                 self._of(full)
                 for full in self._person
-                if family and self._family(full) == family and self._is_full(full)
+                if self._family(full) == family and self._is_full(full)
             }
-            if len(bearers) == 1 and family in self._surnames:
-                full, at = bearers.pop(), self._text.find(name)
-                self._join(name, full, f"姓{family}的只有他：{self._words(at, len(name))}", at)
+            together = [
+                pair for pair in combinations(names, 2) if same[_pair(*map(self._of, pair))]
+            ]
+            if len(bearers) != 1 or together:
+                continue
+            full = bearers.pop()
+            for name in names:
+                if not same[_pair(self._of(name), full)]:
+                    at = self._text.find(name)
+                    self._join(name, full, f"姓{family}的只有他：{self._words(at, len(name))}")
 
     # -- names that take turns ---------------------------------------------------------------------------------------
 
@@ -287,9 +320,9 @@ class Joins:
             alike = family and family == self._family(person) or alias in person or person in alias
             both_full = self._is_full(alias) and self._is_full(person)
             if alike and not both_full:
-                self._join(alias, person, reason, at)
+                self._join(alias, person, reason)
             elif (alike or count >= DOUBTFUL_NEAR) and self._of(alias) != self._of(person):
-                doubts.append(Join(alias=alias, person=person, reason=reason, offset=at))
+                doubts.append(Join(alias=alias, person=person, reason=reason))
         return [one for one in doubts if self._of(one.alias) != self._of(one.person)][:MOST_DOUBTS]
 
     def _together(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
@@ -326,6 +359,10 @@ class Joins:
             ]
             at = quotation.end if quotation else begin
         return found
+
+
+def _pair(one: str, other: str) -> tuple[str, str]:
+    return min(one, other), max(one, other)
 
 
 def introductions(text: str, surnames: frozenset[str]) -> dict[str, tuple[str, int]]:

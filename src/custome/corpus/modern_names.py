@@ -92,6 +92,7 @@ def modern_names(text: str, quotations: Sequence[Quotation]) -> dict[str, int]:
         and not is_role(name)
         and (may_be_name(name) or len(name) == 3 and _looks_so(name))
         and name[-1] not in "道曰说问声"
+        and name[0] not in "我你他她"
         and not (name[0] == name[1] and name[0] not in surnames())
         and not (_is_predicate(name) and (len(name) == 2 or not _looks_so(name)))
     }
@@ -104,6 +105,8 @@ def modern_names(text: str, quotations: Sequence[Quotation]) -> dict[str, int]:
     return _whole(people, text)
 
 
+FEW_TIMES = 2
+"""Who opens more clauses of the narration by name is not who tells it."""
 NARRATOR = "我"
 """Who tells the story and is never named."""
 
@@ -111,11 +114,15 @@ NARRATOR = "我"
 def narrator(text: str, quotations: Sequence[Quotation]) -> str:
     """What the one who tells the story is called: 我叫某某，今年十六岁. Else 我."""
     family = "|".join(sorted(surnames(), key=len, reverse=True))
+    narration = _narration(text, quotations)
     told = re.search(
-        rf"(?<![\u4e00-\u9fff])我(?:叫|名叫|的名字叫|的名字是|姓.，叫)(?P<who>(?:{family}){_CJK}{{1,2}})(?=[，。、；])",
-        _narration(text, quotations),
+        rf"(?<![\u4e00-\u9fff])我(?:叫|名叫|的名字叫|的名字是|姓.，叫)(?P<who>(?:{family}){_CJK}{{1,2}})(?=[，。、；])(?!，[他她])",
+        narration,
     )
-    return told["who"] if told else NARRATOR
+    if told is None:
+        return NARRATOR
+    somebody_else = re.findall(rf"(?<![\u4e00-\u9fff]){told['who']}{_CJK}", narration)
+    return NARRATOR if len(somebody_else) > FEW_TIMES else told["who"]
 
 
 def _narration(text: str, quotations: Sequence[Quotation]) -> str:
@@ -187,17 +194,17 @@ _AFTER_NAMES = (
 def _whole(names: dict[str, int], text: str) -> dict[str, int]:
     """Of 林舟, 林舟行 and 林舟笑 the longer ones where the shorter nearly always goes on as one of them, else the shorter."""
     kept = dict(names)
+    following = _following(names, text)
     for name in sorted(names, key=len):
-        following = Counter(re.findall(f"{re.escape(name)}({_CJK})", text))
         longer = {
             name + letter: count
-            for letter, count in following.items()
-            if name + letter in names or count >= LEAST_CLAUSES and letter not in _AFTER_NAMES
+            for letter, count in following[name].items()
+            if letter not in _AFTER_NAMES and (name + letter in names or count >= LEAST_CLAUSES)
         }
-        if not longer or name not in kept:
+        if name not in kept:
             continue
         likeliest = dict(sorted(longer.items(), key=lambda one: -one[1])[:BROTHERS])
-        if sum(likeliest.values()) >= WHOLE_SHARE * text.count(name):
+        if likeliest and sum(likeliest.values()) >= WHOLE_SHARE * text.count(name):
             del kept[name]
             if len(name) == 2 and _looks_so(name):
                 kept.update({one: n for one, n in likeliest.items() if one not in kept})
@@ -205,6 +212,18 @@ def _whole(names: dict[str, int], text: str) -> dict[str, int]:
             for one in [other for other in kept if other != name and other.startswith(name)]:
                 del kept[one]
     return kept
+
+
+def _following(names: Mapping[str, int], text: str) -> dict[str, Counter[str]]:
+    """Name → which characters stand behind it, with how often."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    if names:
+        any_name = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        for match in re.finditer(f"(?:{any_name}){_CJK}?", text):
+            whole = match.group()
+            for size in range(2, len(whole)):
+                found[whole[:size]][whole[size]] += 1
+    return found
 
 
 def pronouns_of(text: str, names: Sequence[str]) -> dict[str, Counter[str]]:
@@ -218,7 +237,7 @@ def pronouns_of(text: str, names: Sequence[str]) -> dict[str, Counter[str]]:
     )
     for paragraph in text.split("\n"):
         before = ""
-        for sentence in re.split(r"[。！？!?]+", re.sub(r"“[^”]*”", "“”", paragraph)):
+        for sentence in re.split(r"[。！？!?]+", re.sub(r"“[^“”]*”", "“”", paragraph)):
             named = set(any_name.findall(sentence))
             who = next(iter(named)) if len(named) == 1 else before if not named else ""
             said = begins.search(sentence, sentence.find(who) + len(who) if named else 0)

@@ -8,6 +8,7 @@ paragraph, unless the quotation plainly runs on.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -252,10 +253,12 @@ def unmarked_thoughts(
 ) -> list[Quotation]:
     """Quotations and, between them, what somebody thinks without marks: 他心想：这下麻烦了。 The sentence that follows."""
     found = list(quotations)
-    taken = [(one.start, one.end) for one in quotations]
+    outer = [one for one in quotations if one.depth == 0]
+    starts = [one.start for one in outer]
     for begin, end in spans:
         for match in _THINKS.finditer(text, begin, end):
             place = match.span("thought")
-            if not any(start < place[1] and place[0] < stop for start, stop in taken):
+            before = bisect_left(starts, place[1])
+            if not before or outer[before - 1].end <= place[0]:
                 found.append(Quotation(start=place[0], end=place[1]))
     return sorted(found, key=lambda one: one.start)

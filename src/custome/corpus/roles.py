@@ -67,7 +67,7 @@ def role_end(clause: str, begin: int, ok: list[bool] | None) -> int:
     while role := w.roles.at(clause, end):
         if end > begin and ok is not None and ok[end]:
             break
-        if end > begin and role == "将" and end + 1 < len(clause):
+        if end > begin and role == "将" and end + 1 < len(clause) and clause[begin:end] != "少年":
             break  # 行者将身一纵
         end += len(role)
     return end

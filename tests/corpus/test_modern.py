@@ -491,3 +491,19 @@ def test_long_rows_take_no_square_of_time():
     start = time.process_time()
     extract(Novel(name="x", text=text))
     assert time.process_time() - start < 20
+
+
+def test_thoughts_behind_colons_do_not_make_a_book_of_cues():
+    text = TALK + "“走吧。”林舟站起来。\n林舟心想：这下麻烦了，不能再等。\n" * 12
+    found = extract(Novel(name="x", text=text)).utterances
+    assert {one.speaker for one in found if one.quote == "“走吧。”"} == {"林舟"}
+
+
+def test_a_word_in_marks_is_no_turn_of_a_talk():
+    more = "“走吗？”林舟问苏晴。\n他管这叫“散步”。\n“走。”\n“现在？”\n"
+    assert last(more, 4) == [
+        ("speech", "林舟"),
+        ("name", ""),
+        ("speech", "苏晴"),
+        ("speech", "林舟"),
+    ]

@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..types import Utterance
+from .dialogue import is_near
 from .subjects import is_role
 
-NEAR = 160
-"""Characters between two utterances of one talk."""
 LEAST_CALLS = 2
 """How often a form of address must open what one says to somebody …"""
 LEAST_SHARE = 0.5
@@ -84,14 +83,10 @@ def partners(utterances: Sequence[Utterance]) -> Iterable[tuple[Utterance, str]]
             continue
         before = spoken[place - 1] if place else None
         after = spoken[place + 1] if place + 1 < len(spoken) else None
-        if before is None or before.speaker == one.speaker or not _near(before, one):
+        if before is None or before.speaker == one.speaker or not is_near(before, one):
             continue
-        if after is None or not _near(one, after) or after.speaker == before.speaker:
+        if after is None or not is_near(one, after) or after.speaker == before.speaker:
             yield one, before.speaker
-
-
-def _near(one: Utterance, other: Utterance) -> bool:
-    return one.novel == other.novel and 0 <= other.offset - one.end <= NEAR
 
 
 def addresses(

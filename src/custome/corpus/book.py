@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .aliases import AliasTable
 from .joins import Joins
-from .modern_names import NARRATOR, is_modern, modern_names, narrator, pronouns_of
+from .modern_names import NARRATOR, modern_names, narrator, pronouns_of
 from .names import Lexicon, name_guess
 from .quotes import Quotation
 from .subjects import is_predicate_word, is_role
@@ -30,8 +30,16 @@ class Book:
     """One book's names. Build once, then read chapter by chapter."""
 
     def __init__(
-        self, text: str, quotations: Sequence[Quotation], table: AliasTable | None
+        self,
+        text: str,
+        quotations: Sequence[Quotation],
+        table: AliasTable | None,
+        *,
+        modern: bool = False,
     ) -> None:
+        """Args:
+        modern: most of what is said has no 某某道： in front.
+        """
         self.text = text
         cues = [
             _clause_before(text, q.start)
@@ -40,10 +48,8 @@ class Book:
         ]
         self.classical = sum(clause.endswith("曰") for clause, _ in cues) > 0.5 * len(cues)
         self.found = _names_of_cues(cues, self.classical)
-        self.modern = is_modern(text, quotations)
-        """Prose in which most of what is said has no 某某道： in front."""
-        self.narrator = narrator(text, quotations) if self.modern else NARRATOR
-        also = modern_names(text, quotations) if self.modern else {}
+        self.narrator = narrator(text, quotations) if modern else NARRATOR
+        also = modern_names(text, quotations) if modern else {}
         if self.narrator != NARRATOR:
             also[self.narrator] = also.get(self.narrator, 1)
         self.found = {**self.found, **also}
@@ -77,7 +83,7 @@ class Book:
         self._given: dict[str, tuple[str, ...]] = {}
         for person in self.table.people:
             self._given[person[1:]] = (*self._given.get(person[1:], ()), person)
-        self._pronouns = pronouns_of(text, list(self._owners)) if self.modern else {}
+        self._pronouns = pronouns_of(text, list(self._owners)) if modern else {}
         self.lexicon = Lexicon([*self._owners, *names])
 
     def lexicon_of(self, start: int, end: int) -> Lexicon:

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import DataError
 from ..files import read_text, write_json, write_jsonl
 from ..types import Portrait, Utterance
-from .dialogue import SCENE_GAP_CHARACTERS
+from .dialogue import is_near
 from .lore import Fact, Lore
 
 FOLDER = "cast"
@@ -63,7 +63,7 @@ def lines_of(utterances: Sequence[Utterance], people: Iterable[str]) -> list[Lin
     for place, utterance in enumerate(said):
         if utterance.speaker not in wanted or utterance.kind not in ("speech", "thought"):
             continue
-        before = said[place - 1] if place and _near(said[place - 1], utterance) else None
+        before = said[place - 1] if place and is_near(said[place - 1], utterance) else None
         asked = before.quote.strip("“”") if before else utterance.context
         found.append(
             Line(
@@ -78,20 +78,16 @@ def lines_of(utterances: Sequence[Utterance], people: Iterable[str]) -> list[Lin
     return found
 
 
-def _near(one: Utterance, other: Utterance) -> bool:
-    return one.novel == other.novel and 0 <= other.offset - one.end <= SCENE_GAP_CHARACTERS
-
-
 def _answers(said: Sequence[Utterance], place: int) -> bool:
     """Do these words answer those right before them: two people surely named, and nobody else in the talk?"""
     one = said[place]
     asker = said[place - 1] if place else None
-    if asker is None or not _near(asker, one) or one.offset - asker.end > AT_ONCE:
+    if asker is None or not is_near(asker, one) or one.offset - asker.end > AT_ONCE:
         return False
     sure = min(one.confidence, asker.confidence) >= SURE and "speech" == one.kind == asker.kind
     to_each_other = asker.addressee in ("", one.speaker) and one.addressee in ("", asker.speaker)
-    earlier = said[place - 2] if place > 1 and _near(said[place - 2], asker) else asker
-    later = said[place + 1] if place + 1 < len(said) and _near(one, said[place + 1]) else one
+    earlier = said[place - 2] if place > 1 and is_near(said[place - 2], asker) else asker
+    later = said[place + 1] if place + 1 < len(said) and is_near(one, said[place + 1]) else one
     pair = {asker.speaker, one.speaker}
     return sure and to_each_other and len(pair) == 2 and {earlier.speaker, later.speaker} <= pair
 

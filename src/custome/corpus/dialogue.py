@@ -81,18 +81,19 @@ def extract(
         counts["未配对的引号"] += unpaired
         counts["修补的引文"] += sum(q.repaired for q in quotations)
         found.append((chapter, spans, quotations))
-    if is_modern(view, [q for _, _, quotations in found for q in quotations]):
+    modern = is_modern(view, [q for _, _, quotations in found for q in quotations])
+    if modern:
         found = [
             (chapter, spans, unmarked_thoughts(view, spans, quotations))
             for chapter, spans, quotations in found
         ]
-    book = Book(view, [q for _, _, quotations in found for q in quotations], table)
+    book = Book(view, [q for _, _, quotations in found for q in quotations], table, modern=modern)
     utterances: list[Utterance] = []
     for chapter, spans, quotations in found:
         reader = ChapterReader(book, chapter.start, chapter.end, adjudicator)
         starts = _narration_starts(spans, quotations)
         speakers = Identities(book, chapter).resolve(quotations, reader.read(quotations))
-        if book.modern:
+        if modern:
             speakers = ModernReader(book, chapter.start, chapter.end).resolve(
                 spans, quotations, speakers
             )
@@ -105,7 +106,7 @@ def extract(
                     end=quotation.end,
                     context=_context(
                         tidy(shown[start : quotation.start]),
-                        "" if who.kind == "thought" and book.modern else who.mention or who.speaker,
+                        "" if who.kind == "thought" and modern else who.mention or who.speaker,
                         book.classical,
                     ),
                     quote=_quoted(tidy(shown[quotation.start : quotation.end])),
@@ -183,6 +184,11 @@ def _count(utterances: Sequence[Utterance], counts: Counter[str]) -> None:
 def is_spoken(utterance: Utterance) -> bool:
     """Said or thought by somebody we know."""
     return utterance.kind in SPOKEN and bool(utterance.speaker)
+
+
+def is_near(one: Utterance, other: Utterance) -> bool:
+    """Does the other stand behind the one in the same scene?"""
+    return one.novel == other.novel and 0 <= other.offset - one.end <= SCENE_GAP_CHARACTERS
 
 
 def dialogues(utterances: Sequence[Utterance]) -> list[Dialogue]:

@@ -82,6 +82,11 @@ class _Turn:
     own: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Quotation → its own (speaker, rule)."""
 
+    @property
+    def is_unsaid(self) -> bool:
+        """Holds it nothing that anybody says: a word in marks, what a screen shows? Nobody answers it."""
+        return len(self.own) == len(self.numbers) and not any(who for who, _ in self.own.values())
+
 
 class ModernReader:
     """The paragraphs of one chapter, in order."""
@@ -104,14 +109,16 @@ class ModernReader:
             for quotation, one in zip(quotations, attributions, strict=True)
         ]
         turns = self._turns(spans, quotations, found)
-        _exchange(turns)
+        _exchange([turn for turn in turns if not turn.is_unsaid])
         for turn in turns:
             for number in turn.numbers:
                 speaker, rule = turn.own.get(number, (turn.speaker, turn.rule))
                 if rule == "name":
                     found[number] = Attribution("", "", "", "name", "none", 0.9)
                 elif rule == "none":  # 手机上显示：“…”
-                    found[number] = found[number]._replace(speaker="", mention="", rule="none")
+                    found[number] = found[number]._replace(
+                        speaker="", mention="", rule="none", confidence=0.0
+                    )
                 elif speaker and rule != "kept":
                     found[number] = found[number]._replace(
                         speaker=speaker, mention="", addressee="", rule=rule, confidence=SURE[rule]
@@ -157,7 +164,8 @@ class ModernReader:
                 stop = end if own[-1] == numbers[-1] else last.end
                 self._read(turn, begin, stop, quotations, attributions)
                 turns.append(turn)
-                told, last_end, begin = "", last.end, last.end
+                told, begin = "", last.end
+                last_end = last_end if turn.is_unsaid else last.end
         return turns
 
     def _apart(self, numbers: Sequence[int], quotations: Sequence[Quotation]) -> list[list[int]]:

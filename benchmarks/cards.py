@@ -5,7 +5,7 @@ python benchmarks/cards.py CORPUS [COUNT]     a corpus folder; 12 people unless 
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from custome.apps.cosplay.casting import Company, open_company
@@ -25,9 +25,14 @@ def card(company: Company, name: str) -> str:
 
 
 def main() -> None:
-    company = open_company(Path(sys.argv[1]))
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 12
-    print("\n\n".join(card(company, name) for name in company.names[:count]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("count", type=int, nargs="?", default=12)
+    options = parser.parse_args()
+    company = open_company(options.corpus)
+    print("\n\n".join(card(company, name) for name in company.names[: options.count]))
 
 
 if __name__ == "__main__":

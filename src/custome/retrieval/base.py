@@ -18,7 +18,7 @@ from .reading import read_document
 from .store import KnowledgeStore
 
 SUFFIXES = frozenset(
-    ".txt .text .md .markdown .html .htm .xhtml .epub .pdf .docx .pptx .xlsx .csv .tsv .json .jsonl .eml .doc .xls .ppt".split()
+    [".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".epub", ".pdf", ".docx", ".pptx", ".xlsx", ".csv", ".tsv", ".json", ".jsonl", ".eml", ".doc", ".xls", ".ppt"]
 )
 """Files of a folder that are looked at; one that is named by itself always is."""
 BLOCK = 1 << 20
@@ -96,7 +96,9 @@ def _files(path: Path) -> Iterable[_File]:
     if path.is_file():
         return [_File(name=path.name, path=path)]
     if not path.is_dir():
-        raise InputError(f"找不到 {str(path)!r}", "看看路径有没有写错；可以给文件，也可以给整个文件夹")
+        raise InputError(
+            f"找不到 {str(path)!r}", "看看路径有没有写错；可以给文件，也可以给整个文件夹"
+        )
     root = path.resolve()
     return [
         _File(name=f"{root.name}/{one.relative_to(root).as_posix()}", path=one)

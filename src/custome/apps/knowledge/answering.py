@@ -123,7 +123,8 @@ def answer(
 
 def _request(question: str, hits: Sequence[Hit], problems: Sequence[str]) -> Request:
     shown = "\n".join(
-        f"[{number}] {'　'.join(hit.passage.heading)}\n{hit.passage.text}" for number, hit in enumerate(hits, 1)
+        f"[{number}] {'　'.join(hit.passage.heading)}\n{hit.passage.text}"
+        for number, hit in enumerate(hits, 1)
     )
     again = f"\n上一次的回答不能用：{problems[-1]}。重新回答。" if problems else ""
     return Request(
@@ -157,13 +158,20 @@ def _proven(said: Mapping[str, Any], hits: Sequence[Hit]) -> list[Citation]:
             passage = hits[place].passage
             if span := stands_in(one["quote"], passage.text):
                 start, end = (passage.start + offset for offset in span)
-                found.append(Citation(passage=passage, start=start, end=end, quote=passage.text[span[0] : span[1]]))
+                found.append(
+                    Citation(
+                        passage=passage, start=start, end=end, quote=passage.text[span[0] : span[1]]
+                    )
+                )
                 break
     return found
 
 
 def _wrong(
-    said: Mapping[str, Any], citations: Sequence[Citation], question: str, names: Mapping[str, Sequence[str]]
+    said: Mapping[str, Any],
+    citations: Sequence[Citation],
+    question: str,
+    names: Mapping[str, Sequence[str]],
 ) -> str:
     """Why an answer cannot be shown; '' where it can."""
     text = str(said.get("answer", "")).strip()
@@ -193,7 +201,9 @@ def _nearest(question: str, hits: Sequence[Hit], problems: Sequence[str]) -> Ans
                 rated.append((-score, order, citation))
     best = [citation for _, _, citation in sorted(rated, key=lambda one: one[:2])[:NEAREST]]
     if not best:
-        return Answer(text=NOTHING, kind="nothing", citations=(), hits=tuple(hits), question=question)
+        return Answer(
+            text=NOTHING, kind="nothing", citations=(), hits=tuple(hits), question=question
+        )
     quoted = "".join(f"“{one.quote}”" for one in best)
     return Answer(
         text=f"{NEAREST_ARE}{quoted}",

@@ -44,7 +44,11 @@ def numbers(text: str) -> set[float]:
     """The numbers a text names, in digits or in Chinese: 三十五 and 35 are one. A lone 一 is an article and not counted."""
     plain = unicodedata.normalize("NFKC", text)
     found = {float(match) for match in _NUMBER.findall(plain)}
-    found |= {_value(match) for match in _CHINESE_NUMBER.findall(plain) if match not in ("一", "两", "万", "千", "百")}
+    found |= {
+        _value(match)
+        for match in _CHINESE_NUMBER.findall(plain)
+        if match not in ("一", "两", "万", "千", "百")
+    }
     return found
 
 

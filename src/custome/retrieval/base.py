@@ -1,0 +1,121 @@
+"""A knowledge base that follows its folders: what is new is read, what has changed is read again, what is gone goes.
+
+A file is one transaction of the store: a crash or a stop in the middle of ten thousand files costs the one that was being read, and
+the next run goes on from there. A file that cannot be read is told of with the reason and costs nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import InputError
+from ..reporter import Reporter
+from .chunks import chunks
+from .reading import read_document
+from .store import KnowledgeStore
+
+SUFFIXES = frozenset(
+    [".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".epub", ".pdf", ".docx", ".pptx", ".xlsx", ".csv", ".tsv", ".json", ".jsonl", ".eml", ".doc", ".xls", ".ppt"]
+)
+"""Files of a folder that are looked at; one that is named by itself always is."""
+BLOCK = 1 << 20
+
+
+@dataclass(kw_only=True)
+class Added:
+    """What became of the files."""
+
+    read: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    gone: list[str] = field(default_factory=list)
+    failed: dict[str, InputError] = field(default_factory=dict)
+    """Name → why it could not be read."""
+    stopped: bool = False
+    """Was it stopped before the last file?"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    name: str
+    path: Path
+
+
+def add(
+    store: KnowledgeStore,
+    paths: Sequence[Path],
+    reporter: Reporter,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Added:
+    """Bring a base up to date with some files and folders.
+
+    Args:
+        paths: a folder stands for everything in it that can be read, and what is in the base of it and no longer there goes.
+        stop: asked before every file.
+
+    Raises:
+        InputError: a path is not there.
+        StoreError: the base cannot be written; what was added before is kept.
+    """
+    result, known = Added(), store.digests()
+    files = [file for path in paths for file in _files(path)]
+    for done, file in enumerate(files):
+        if stop():
+            result.stopped = True
+            return result
+        if known.get(file.name) == _digest(file.path):
+            result.unchanged += 1
+        else:
+            _take(store, file, result)
+        reporter.progress("读文件", done + 1, len(files), file.name)
+    here = {file.name for file in files}
+    for path in paths:
+        if path.is_dir():
+            inside = f"{path.resolve().name}/"
+            for name in known:
+                if name.startswith(inside) and name not in here and store.remove(name):
+                    result.gone.append(name)
+    return result
+
+
+def _take(store: KnowledgeStore, file: _File, result: Added) -> None:
+    try:
+        document = read_document(file.path, file.name)
+    except InputError as error:
+        result.failed[file.name] = error
+        return
+    store.add(document, chunks(document.text, document.places))
+    result.read.append(file.name)
+
+
+def _files(path: Path) -> Iterable[_File]:
+    """The files of a path, by names that say where they are: 说明/保修.docx."""
+    if path.is_file():
+        return [_File(name=path.name, path=path)]
+    if not path.is_dir():
+        raise InputError(
+            f"找不到 {str(path)!r}", "看看路径有没有写错；可以给文件，也可以给整个文件夹"
+        )
+    root = path.resolve()
+    return [
+        _File(name=f"{root.name}/{one.relative_to(root).as_posix()}", path=one)
+        for one in sorted(root.rglob("*"))
+        if one.is_file()
+        and one.suffix.lower() in SUFFIXES
+        and not any(part.startswith((".", "~$")) for part in one.relative_to(root).parts)
+    ]
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; '' where it cannot be read, which reading it will say better."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()

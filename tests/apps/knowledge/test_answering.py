@@ -1,0 +1,113 @@
+"""What is shown is proven: quotations stand in the documents, numbers and names in the quotations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from custome.apps.knowledge.answering import NEAREST_ARE, NOTHING, answer
+from custome.apps.knowledge.checking import numbers, stands_in, unproven
+from custome.engine.scripted import ScriptedEngine
+from custome.retrieval.chunks import Place, chunks
+from custome.retrieval.store import Document, SqliteStore
+
+TEXT = "渡口的末班船晚上八点开，船票五元一张。船夫叫钱勇，在这里撑了三十年船。雨天停航。"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "kb.db")
+    places = (Place(start=0, heading=("船期",)),)
+    made.add(Document(name="船期.md", text=TEXT, places=places), chunks(TEXT, places))
+    yield made
+    made.close()
+
+
+class Model(ScriptedEngine):
+    """Says what it is given, and keeps to a schema."""
+
+    supports = ScriptedEngine.supports | {"json_schema"}
+
+
+def says(text: str, *quotes: str) -> str:
+    evidence = [{"passage": 1, "quote": quote} for quote in quotes]
+    return json.dumps({"evidence": evidence, "answer": text}, ensure_ascii=False)
+
+
+def test_a_proven_answer_is_shown_with_its_place(store: SqliteStore):
+    model = Model([says("末班船晚上8点开。", "末班船晚上八点开")])
+    given = answer(store, model, "最后一班船几点？")
+    assert (given.kind, given.text) == ("checked", "末班船晚上8点开。")
+    (one,) = given.citations
+    assert TEXT[one.start : one.end] == one.quote == "末班船晚上八点开"
+    assert len(model.requests) == 1 and TEXT in model.requests[0].messages[-1].content
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (says("晚上九点。", "末班船晚上九点开"), "没有一句引文"),
+        (says("晚上九点。", "末班船晚上八点开"), "9"),
+        (says("孙大郎撑船。", "船夫叫钱勇，在这里"), "孙大郎"),
+        (says("八点。", "八点"), "没有一句引文"),
+        (says("没有写到"), "没有一句引文"),
+        ("不是 JSON", "没有一句引文"),
+        ('{"evidence": [7, {"quote": 3}], "answer": "八点"}', "没有一句引文"),
+        ('["八点"]', "没有一句引文"),
+    ],
+)
+def test_what_is_not_proven_is_not_shown(store: SqliteStore, said: str, why: str):
+    model = Model([said])
+    given = answer(store, model, "末班船几点开？谁撑船？", names={"孙大郎": [], "钱勇": []})
+    assert given.kind == "nearest" and given.text.startswith(NEAREST_ARE)
+    assert all(TEXT[one.start : one.end].strip() == one.quote for one in given.citations)
+    assert len(model.requests) == 2 and why in given.problems[0]
+    assert why in model.requests[1].messages[-1].content
+
+
+def test_the_second_try_may_be_right(store: SqliteStore):
+    model = Model([says("晚上九点。", "胡说八道的引文"), says("晚上八点。", "末班船晚上八点开")])
+    given = answer(store, model, "末班船几点开？")
+    assert given.kind == "checked" and given.problems
+
+
+def test_nothing_is_found(store: SqliteStore):
+    model = Model([says("x", "y")])
+    given = answer(store, model, "飞机")
+    assert (given.kind, given.text, model.requests) == ("nothing", NOTHING, [])
+
+
+def test_without_a_model_the_nearest_sentences(store: SqliteStore):
+    given = answer(store, None, "船票多少钱？")
+    assert given.kind == "nearest" and "船票五元一张" in given.text
+
+
+@pytest.mark.parametrize(
+    ("quote", "inside"),
+    [
+        ("末班船，晚上八点开", True),
+        ("末班船 晚上八点开", True),
+        ("“末班船晚上八点开”", True),
+        ("末班船晚上九点开", False),
+        ("八点开", False),
+        ("", False),
+    ],
+)
+def test_quotations(quote: str, inside: bool):
+    span = stands_in(quote, TEXT)
+    assert (span is not None) == inside
+    assert span is None or TEXT[span[0] : span[1]] == "末班船晚上八点开"
+
+
+def test_numbers_in_both_writings():
+    assert numbers("三十五元，２万，一九四九年，1.5 升") == {35, 2, 1949, 1.5}
+    assert numbers("二百五十万零三") == {2_500_003}
+    assert numbers("一个人") == set()
+
+
+def test_what_is_not_proven():
+    assert unproven("钱勇撑了30年", ["在这里撑了三十年船", "钱勇是谁"], ["钱勇", "孙大郎"]) == []
+    assert unproven("孙大郎撑了31年", ["撑了三十年"], ["孙大郎"]) == ["31", "孙大郎"]

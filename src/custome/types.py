@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 
@@ -191,6 +192,8 @@ class Reply:
     finish_reason: Literal["stop", "length", "cancelled"]
     logprob: float | None = None
     """Sum of the log probabilities of the reply's tokens, where the engine computed it."""
+    annotations: tuple[Mapping[str, Any], ...] = ()
+    """What it stands on, as OpenAI's annotations of a message."""
 
 
 @dataclass(frozen=True, kw_only=True)

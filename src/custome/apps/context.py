@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ..conversations.store import Store
-from ..engine.base import ServedModel
+from ..engine.base import Cancel, ServedModel
 from ..errors import InputError
+
+T = TypeVar("T")
 
 LARGEST_FILE = 20 << 20
 """Bytes of a file that is brought to a page; what is in it is judged where it is read."""
@@ -16,6 +20,11 @@ EVERYBODY = "everybody"
 """Who owns what is said to a server without keys, where a route asks `request.state.owner`."""
 TERMINAL = "terminal"
 """Who owns what is said on the command line."""
+
+
+def no_voice(model: ServedModel, person: str) -> Callable[[str, str, Cancel | None], str]:
+    """Where nobody of a book can be had."""
+    raise InputError(f"这里没有人物 {person!r}", "不指定人物再问")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,18 @@ class AppContext:
     """Is somebody being answered now?"""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Called when the server is told to end: what lets go of open streams."""
+    voice_of: Callable[[ServedModel, str], Callable[[str, str, Cancel | None], str]] = no_voice
+    """(model, one of its people) → (question, fact, cancel) → the fact in their words."""
+    _shared: dict[type, Any] = field(default_factory=dict)
+    _sharing: threading.RLock = field(default_factory=threading.RLock)
+
+    def shared(self, kind: type[T], make: Callable[[], T]) -> T:
+        """The one of its kind that an app's routes and pages work with; made when first asked for."""
+        with self._sharing:
+            if kind not in self._shared:
+                self._shared[kind] = make()
+            found: T = self._shared[kind]
+            return found
 
     def progress(self) -> str:
         """How far the work behind the server is, in one line."""

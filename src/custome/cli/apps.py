@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
     from ..apps.context import AppContext
+    from ..server.catalogue import AppModels
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class App:
     """Name → (module:function in cli/, taking the flags that follow; one line of help)."""
     routes: str = ""
     """module:function in server/, AppContext → APIRouter."""
+    models: str = ""
+    """module:function in server/, AppContext → AppModels: what the app answers as a model."""
     page: str = ""
     """module:function in webui/, Shell → None; registers its pages."""
 
@@ -40,6 +43,34 @@ APPS: dict[str, App] = {
         },
         page="workshop_page:add_pages",
     ),
+    "knowledge": App(
+        commands={
+            "knowledge add": (
+                "knowledge:knowledge_add",
+                "文件、文件夹 → 知识库；再跑一次只读变了的",
+            ),
+            "knowledge ask": ("knowledge:knowledge_ask", "问知识库；每句话都指得出原文在哪"),
+            "knowledge list": ("knowledge:knowledge_list", "有哪些知识库，里面有哪些文件"),
+            "knowledge remove": ("knowledge:knowledge_remove", "拿掉一个文件，或整个知识库"),
+            "knowledge watch": ("knowledge:knowledge_watch", "一直看着文件夹，变了就更新"),
+            "knowledge eval": (
+                "knowledge:knowledge_eval",
+                "用一组问题量：找得到吗，答得对吗，该说没有时说没有吗",
+            ),
+            "knowledge compact": ("knowledge:knowledge_compact", "删掉的文字从文件里彻底清掉"),
+            "knowledge mcp": (
+                "knowledge:knowledge_mcp",
+                "给别的 AI 程序用：MCP 服务，工具 search 和 read",
+            ),
+            "demo knowledge": (
+                "demo:demo_knowledge",
+                "试一试：内置的《三国演义》做成知识库，打开页面",
+            ),
+        },
+        routes="knowledge:knowledge_router",
+        models="knowledge:KnowledgeModels",
+        page="knowledge_page:add_pages",
+    ),
 }
 
 
@@ -52,6 +83,11 @@ def find(room: str, place: str) -> Any:
 def routers(context: AppContext) -> list[APIRouter]:
     """Of every app that has routes."""
     return [find("server", app.routes)(context) for app in APPS.values() if app.routes]
+
+
+def app_models(context: AppContext) -> list[AppModels]:
+    """Of every app that answers as a model."""
+    return [find("server", app.models)(context) for app in APPS.values() if app.models]
 
 
 def mount_pages(server: FastAPI, context: AppContext) -> None:

@@ -15,7 +15,7 @@ from tyro.conf import Positional
 from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
 from ..reporter import ConsoleReporter
-from .apps import mount_pages, routers
+from .apps import app_models, mount_pages, routers
 from .flags import parse, take
 from .keys import keys_path
 from .vllm import serve_vllm
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from ..apps.context import AppContext, Work
+    from ..engine.base import Cancel, ServedModel
     from ..server.auth import KeyAuth
     from ..webui.shell import Shell
 
@@ -149,7 +150,9 @@ def run_server(
         workplace=Path.cwd() if _may_make(flags) else None,
         serve_run=serve_one,
         busy=catalogue.busy,
+        voice_of=voice_of,
     )
+    catalogue.app_models.extend(app_models(context))
     app = create_app(
         catalogue,
         doorkeeper,
@@ -177,6 +180,14 @@ def run_server(
         for one in context.work:
             one.stop()
     return 0
+
+
+def voice_of(model: ServedModel, person: str) -> Callable[[str, str, Cancel | None], str]:
+    """How somebody of a model's book tells what another app has found."""
+    from ..apps.cosplay.service import responder_of
+    from ..apps.cosplay.wording import words_of
+
+    return words_of(responder_of(model), person)
 
 
 def _may_make(flags: Serve) -> bool:

@@ -68,6 +68,8 @@ class Turn:
     """The chosen version was written to its end."""
     present: tuple[str, ...] | None = None
     """Who was there to hear it; None for everybody."""
+    stats: dict[str, Any] = field(default_factory=dict)
+    """How the chosen version came about, and what an app keeps beside its words."""
 
     @property
     def text(self) -> str:

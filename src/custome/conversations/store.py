@@ -386,6 +386,7 @@ def _as_turn(turn: TurnRow, versions: Sequence[VersionRow]) -> Turn:
         chosen=chosen,
         finished=not versions or versions[chosen].finished,
         present=None if turn.present is None else tuple(turn.present),
+        stats=dict(versions[chosen].stats) if versions else {},
     )
 
 

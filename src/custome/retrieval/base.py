@@ -7,7 +7,7 @@ the next run goes on from there. A file that cannot be read is told of with the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,28 @@ from .reading import read_document
 from .store import KnowledgeStore
 
 SUFFIXES = frozenset(
-    [".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".epub", ".pdf", ".docx", ".pptx", ".xlsx", ".csv", ".tsv", ".json", ".jsonl", ".eml", ".doc", ".xls", ".ppt"]
+    [
+        ".txt",
+        ".text",
+        ".md",
+        ".markdown",
+        ".html",
+        ".htm",
+        ".xhtml",
+        ".epub",
+        ".pdf",
+        ".docx",
+        ".pptx",
+        ".xlsx",
+        ".csv",
+        ".tsv",
+        ".json",
+        ".jsonl",
+        ".eml",
+        ".doc",
+        ".xls",
+        ".ppt",
+    ]
 )
 """Files of a folder that are looked at; one that is named by itself always is."""
 BLOCK = 1 << 20
@@ -49,19 +70,25 @@ def add(
     reporter: Reporter,
     *,
     stop: Callable[[], bool] = lambda: False,
+    left_out: Collection[str] = (),
+    name: str = "",
+    result: Added | None = None,
 ) -> Added:
     """Bring a base up to date with some files and folders.
 
     Args:
         paths: a folder stands for everything in it that can be read, and what is in the base of it and no longer there goes.
         stop: asked before every file.
+        left_out: names of files that are passed over.
+        name: what stands before a folder's files in the place of its own name.
+        result: what became of other files, to go on with.
 
     Raises:
         InputError: a path is not there.
         StoreError: the base cannot be written; what was added before is kept.
     """
-    result, known = Added(), store.digests()
-    files = [file for path in paths for file in _files(path)]
+    result, known = result or Added(), store.digests()
+    files = [file for path in paths for file in _files(path, name) if file.name not in left_out]
     for done, file in enumerate(files):
         if stop():
             result.stopped = True
@@ -74,10 +101,10 @@ def add(
     here = {file.name for file in files}
     for path in paths:
         if path.is_dir():
-            inside = f"{path.resolve().name}/"
-            for name in known:
-                if name.startswith(inside) and name not in here and store.remove(name):
-                    result.gone.append(name)
+            inside = f"{name or path.resolve().name}/"
+            for old in known:
+                if old.startswith(inside) and old not in here and store.remove(old):
+                    result.gone.append(old)
     return result
 
 
@@ -91,7 +118,7 @@ def _take(store: KnowledgeStore, file: _File, result: Added) -> None:
     result.read.append(file.name)
 
 
-def _files(path: Path) -> Iterable[_File]:
+def _files(path: Path, name: str = "") -> Iterable[_File]:
     """The files of a path, by names that say where they are: 说明/保修.docx."""
     if path.is_file():
         return [_File(name=path.name, path=path)]
@@ -101,7 +128,7 @@ def _files(path: Path) -> Iterable[_File]:
         )
     root = path.resolve()
     return [
-        _File(name=f"{root.name}/{one.relative_to(root).as_posix()}", path=one)
+        _File(name=f"{name or root.name}/{one.relative_to(root).as_posix()}", path=one)
         for one in sorted(root.rglob("*"))
         if one.is_file()
         and one.suffix.lower() in SUFFIXES

@@ -33,14 +33,20 @@ def search(
     question: str,
     most: int = 5,
     names: Mapping[str, Sequence[str]] | None = None,
+    until: Mapping[str, int] | None = None,
 ) -> list[Hit]:
     """The best passages for a question, best first.
 
     Args:
         names: name → what else its bearer is called.
+        until: document → offset from which on nothing of it is found.
     """
-    wanted = list(dict.fromkeys([*asked(question), *_other_names(question, names or {})]))
-    found = store.find(wanted)
+    own, others = asked(question), _other_names(question, names or {})
+    # pairs of characters only: alone, 武 and 侯 of 武侯 say nothing of him
+    wanted = list(
+        dict.fromkeys([*own, *(term for one in others for term in terms(one) if len(term) > 1)])
+    )
+    found = store.find(wanted, until=until)
     scores = {(one.document, one.position): one.score for one in found}
     chunks = {(one.document, one.position): one.chunk for one in found}
     totals = {
@@ -56,25 +62,24 @@ def search(
             passage=passage,
             score=totals[place],
             own=scores[place],
-            words=_matched(wanted, passage),
+            words=_matched([*own, *others], passage),
         )
         for place, passage in zip(best, passages, strict=True)
     ]
 
 
 def _other_names(question: str, names: Mapping[str, Sequence[str]]) -> list[str]:
-    """What else whoever the question names is called, in pairs of characters: alone, 武 and 侯 of 武侯 say nothing of him."""
+    """What else whoever the question names is called."""
     plain = folded(question)
     others = dict.fromkeys(
         other for name, every in names.items() if name in plain for other in every
     )
-    return [
-        term for other in others if other not in plain for term in terms(other) if len(term) > 1
-    ]
+    return [other for other in others if other not in plain]
 
 
 def _matched(wanted: Sequence[str], passage: Passage) -> tuple[str, ...]:
-    inside = set(terms("\n".join([*passage.heading, passage.text])))
+    """Terms and names that stand in a passage, the longer ones first, without those that are part of a longer one."""
+    inside = folded("\n".join([*passage.heading, passage.text]))
     found = sorted((term for term in wanted if term in inside), key=len, reverse=True)
     kept: list[str] = []
     for term in found:

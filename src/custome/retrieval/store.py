@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,6 +65,16 @@ class Passage:
     page: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A document in the list of a base."""
+
+    name: str
+    kind: str
+    characters: int
+    chunks: int
+
+
 class KnowledgeStore(Protocol):
     """What a knowledge base is kept in."""
 
@@ -77,8 +87,17 @@ class KnowledgeStore(Protocol):
     def digests(self) -> dict[str, str]:
         """Name → digest of every document."""
 
-    def find(self, words: Sequence[str], most: int = CANDIDATES) -> list[Found]:
-        """Chunks with any of the terms, best first by BM25."""
+    def listed(self) -> list[Listed]:
+        """Every document, by name."""
+
+    def find(
+        self, words: Sequence[str], most: int = CANDIDATES, until: Mapping[str, int] | None = None
+    ) -> list[Found]:
+        """Chunks with any of the terms, best first by BM25.
+
+        Args:
+            until: document → offset from which on nothing of it is found.
+        """
 
     def passages(self, chunks: Sequence[int]) -> list[Passage]:
         """Chunks with their words, in the order they are asked for."""
@@ -86,8 +105,14 @@ class KnowledgeStore(Protocol):
     def neighbours(self, document: int, position: int) -> list[Passage]:
         """The chunk before and the one after, where there are."""
 
+    def at(self, name: str, offset: int) -> Passage | None:
+        """The chunk of a document an offset stands in, or the next one."""
+
     def text(self, name: str) -> str:
-        """A document's whole text."""
+        """A document's whole text; '' where there is none of that name."""
+
+    def places(self, name: str) -> list[Place]:
+        """Where its sections, pages and rows begin."""
 
     def compact(self) -> None:
         """Give deleted text's room back and leave nothing of it in the file."""
@@ -210,14 +235,31 @@ class SqliteStore:
         with self._lock:
             return dict(self._database.execute("SELECT name, digest FROM documents ORDER BY name"))
 
-    def find(self, words: Sequence[str], most: int = CANDIDATES) -> list[Found]:
+    def listed(self) -> list[Listed]:
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT name, kind, length(text), (SELECT count(*) FROM chunks WHERE document = documents.id)"
+                " FROM documents ORDER BY name"
+            ).fetchall()
+        return [
+            Listed(name=name, kind=kind, characters=characters, chunks=chunks)
+            for name, kind, characters, chunks in rows
+        ]
+
+    def find(
+        self, words: Sequence[str], most: int = CANDIDATES, until: Mapping[str, int] | None = None
+    ) -> list[Found]:
         if not words:
             return []
         query = " OR ".join(f'"{word}"' for word in as_words(words).split())
         with self._lock:
+            later = [
+                pair for name, offset in (until or {}).items() for pair in self._from(name, offset)
+            ]
+            beyond = "".join(f" AND NOT rowid BETWEEN {first} AND {last}" for first, last in later)
             rows = self._database.execute(
                 "SELECT chunks.id, chunks.document, chunks.position, best.score FROM"
-                " (SELECT rowid, -rank AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY rank LIMIT ?) AS best"
+                f" (SELECT rowid, -rank AS score FROM lexicon WHERE lexicon MATCH ?{beyond} ORDER BY rank LIMIT ?) AS best"
                 " JOIN chunks ON chunks.id = best.rowid ORDER BY best.score DESC, chunks.id",
                 (query, most),
             ).fetchall()
@@ -225,6 +267,15 @@ class SqliteStore:
             Found(chunk=chunk, document=document, position=position, score=score)
             for chunk, document, position, score in rows
         ]
+
+    def _from(self, name: str, offset: int) -> list[tuple[int, int]]:
+        """(first, last) chunk of a document that does not end before an offset; a document's chunks have numbers in a row."""
+        first, last = self._database.execute(
+            "SELECT min(chunks.id), max(chunks.id) FROM chunks JOIN documents ON documents.id = chunks.document"
+            " WHERE documents.name = ? AND chunks.stop > ?",
+            (name, offset),
+        ).fetchone()
+        return [] if first is None else [(first, last)]
 
     def passages(self, chunks: Sequence[int]) -> list[Passage]:
         marks = ",".join("?" * len(chunks))
@@ -243,12 +294,30 @@ class SqliteStore:
             ).fetchall()
         return [_passage(row) for row in rows]
 
+    def at(self, name: str, offset: int) -> Passage | None:
+        with self._lock:
+            row = self._database.execute(
+                f"{_PASSAGE} WHERE documents.name = ? AND chunks.stop > ? ORDER BY chunks.position LIMIT 1",
+                (name, offset),
+            ).fetchone()
+        return _passage(row) if row else None
+
     def text(self, name: str) -> str:
         with self._lock:
             row = self._database.execute(
                 "SELECT text FROM documents WHERE name = ?", (name,)
             ).fetchone()
         return row[0] if row else ""
+
+    def places(self, name: str) -> list[Place]:
+        with self._lock:
+            row = self._database.execute(
+                "SELECT places FROM documents WHERE name = ?", (name,)
+            ).fetchone()
+        return [
+            Place(**{**place, "heading": tuple(place["heading"])})
+            for place in (json.loads(row[0]) if row else ())
+        ]
 
     def compact(self) -> None:
         with self._lock:

@@ -74,15 +74,21 @@ def answer_body(
     """A whole answer: chat.completion with messages, or text_completion with texts."""
     logprobs_of = chat_logprobs if chat else completion_logprobs
 
-    def said(text: str) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text, "refusal": None}
-        return {"message": message} if chat else {"text": text}
+    def said(reply: Reply) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": reply.text,
+            "refusal": None,
+        }
+        if reply.annotations:
+            message["annotations"] = list(reply.annotations)
+        return {"message": message} if chat else {"text": reply.text}
 
     choices = [
         {
             "index": index,
             "finish_reason": finish_reason(reply),
-            **said(reply.text),
+            **said(reply),
             "logprobs": logprobs_of(tokens[index]) if with_logprobs else None,
         }
         for index, reply in enumerate(replies)
@@ -144,6 +150,10 @@ class ChunkWriter:
     def end(self, index: int, reply: Reply) -> bytes:
         rest = reply.text[self._said.get(index, 0) :]
         before = self._event(index, rest, [], None) if rest else b""
+        if reply.annotations and self._chat:
+            delta = {"annotations": list(reply.annotations)}
+            choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+            before += self._data({"choices": [choice]})
         return before + self._event(index, "", [], finish_reason(reply))
 
     def usage(self, replies: Sequence[Reply], choices_each: int) -> bytes:

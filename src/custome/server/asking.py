@@ -30,13 +30,20 @@ async def find(catalogue: Catalogue, pool: Executor, model: str, character: str 
 
 
 async def chat_writes(
-    catalogue: Catalogue, pool: Executor, body: ChatRequest
+    catalogue: Catalogue, pool: Executor, body: ChatRequest, root: str
 ) -> tuple[str, list[Write]]:
     """(the model's name as it is answered, what writes each choice) of a conversation.
+
+    Args:
+        root: address of the server, for links in answers.
 
     Raises:
         CustomeError: nobody can answer this.
     """
+    for app in catalogue.app_models:
+        prefix, _, name = body.model.partition(":")
+        if prefix == app.prefix and not catalogue.serves(prefix):
+            return body.model, app.writes(body, name, root)
     found = await find(catalogue, pool, body.model, body.character)
     loop = asyncio.get_running_loop()
     check_options(found.engine, body.options())

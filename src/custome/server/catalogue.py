@@ -14,12 +14,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from ..apps.cosplay.card import cue_of
 from ..engine.base import ServedModel
 from ..engine.gate import Gate, GatedEngine
 from ..errors import InputError, UnknownModelError
 from ..types import Reply
+
+if TYPE_CHECKING:
+    from .protocol import ChatRequest
+    from .writing import Write
 
 BASE = "base"
 Observe = Callable[[str, str, Reply | None, float, float], None]
@@ -38,6 +43,23 @@ class Found:
     """What it belongs to."""
     by_name: bool = True
     """Was the speaker asked for? Else it is the first of the book, who answers for a bare model."""
+
+
+class AppModels(Protocol):
+    """What an app answers as a model, under names that begin with its own."""
+
+    prefix: str
+
+    def names(self) -> list[str]:
+        """Names it can be asked for by."""
+
+    def writes(self, body: ChatRequest, name: str, root: str) -> list[Write]:
+        """What writes each choice of an answer.
+
+        Args:
+            name: what stands behind the prefix.
+            root: address of the server, for links in answers.
+        """
 
 
 class Catalogue:
@@ -63,6 +85,8 @@ class Catalogue:
         self._bases: dict[str, ServedModel] = {}
         self.created = int(time.time())
         self.observe: Observe = lambda *_: None
+        self.app_models: list[AppModels] = []
+        """What apps answer; a run of the same name goes before."""
         for one in hosted:
             if one.name in self._hosted:
                 raise InputError(f"两个模型都叫 {one.name!r}", "换一个名字")
@@ -90,7 +114,14 @@ class Catalogue:
             ]
             if one.open_base is not None:
                 names.append((f"{one.name}:{BASE}", one.name))
+        for app in self.app_models:
+            names += [(name, name) for name in app.names()]
         return names
+
+    def serves(self, name: str) -> bool:
+        """Is there a run of that name?"""
+        with self._lock:
+            return name in self._hosted
 
     def at_hand(self, model: str) -> bool:
         """Can `find` answer at once, without opening a model?"""

@@ -40,7 +40,7 @@ def openai_router(catalogue: Catalogue, pool: Executor) -> APIRouter:
     @router.post("/v1/chat/completions")
     async def chat_completions(body: ChatRequest, http: HttpRequest) -> Response:
         """A reply to a conversation, as one of the people of a book."""
-        model, wanted = await chat_writes(catalogue, pool, body)
+        model, wanted = await chat_writes(catalogue, pool, body, str(http.base_url))
         return await _answer(pool, http, body.model_copy(update={"model": model}), wanted)
 
     @router.post("/v1/completions")

@@ -50,7 +50,7 @@ class ChatMessage(Strict):
     tool_calls: None = None
     function_call: None = None
     audio: None = None
-    annotations: None = None
+    annotations: list[Any] | None = None
 
     def text(self) -> str:
         return (

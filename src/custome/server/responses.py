@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Annotated, Any, Literal
 
@@ -126,7 +126,7 @@ def responses_router(catalogue: Catalogue, pool: Executor) -> APIRouter:
     @router.post("/v1/responses")
     async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
         """A reply to a conversation, in the words of the Responses API."""
-        model, wanted = await chat_writes(catalogue, pool, body.as_chat())
+        model, wanted = await chat_writes(catalogue, pool, body.as_chat(), str(http.base_url))
         writing, answer = Writing(pool, wanted), _Answer(body, model)
         if not body.stream:
             replies = await writing.replies(http)
@@ -165,7 +165,9 @@ class _Answer:
         """The response; unfinished without a reply."""
         body, cut = self._body, reply is not None and finish_reason(reply) == "length"
         output = (
-            [] if reply is None else [self._item(reply.text, "incomplete" if cut else "completed")]
+            []
+            if reply is None
+            else [self._item(reply.text, "incomplete" if cut else "completed", reply.annotations)]
         )
         status = "in_progress" if reply is None else "incomplete" if cut else "completed"
         spent = None
@@ -231,7 +233,10 @@ class _Answer:
         return [
             *([rest] if rest else []),
             self.event("response.output_text.done", {**place, "text": reply.text, "logprobs": []}),
-            self.event("response.content_part.done", {**place, "part": _part(reply.text)}),
+            self.event(
+                "response.content_part.done",
+                {**place, "part": _part(reply.text, reply.annotations)},
+            ),
             self.event(
                 "response.output_item.done", {"output_index": 0, "item": whole["output"][0]}
             ),
@@ -244,15 +249,18 @@ class _Answer:
         data = {**content, "type": kind, "sequence_number": number}
         return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
-    def _item(self, text: str, status: str) -> dict[str, Any]:
+    def _item(
+        self, text: str, status: str, annotations: Sequence[Mapping[str, Any]] = ()
+    ) -> dict[str, Any]:
         return {
             "type": "message",
             "id": self._message,
             "status": status,
             "role": "assistant",
-            "content": [_part(text)],
+            "content": [_part(text, annotations)],
         }
 
 
-def _part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def _part(text: str, annotations: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    cited = [{"type": one["type"], **one[one["type"]]} for one in annotations]
+    return {"type": "output_text", "text": text, "annotations": cited, "logprobs": []}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...engine.base import Cancel, Engine
-from ...retrieval.search import Hit, search
-from ...retrieval.store import KnowledgeStore, Passage
+from ...retrieval.search import Hit
+from ...retrieval.store import Passage
 from ...retrieval.terms import asked, terms
 from ...types import GenerateOptions, Message, Request
 from .checking import stands_in, unproven
@@ -78,24 +78,26 @@ class Answer:
     """What was looked for: a follow-up is asked with what it is about."""
     problems: tuple[str, ...] = ()
     """Why what the model said was not shown."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 def answer(
-    store: KnowledgeStore,
+    hits: Sequence[Hit],
     engine: Engine | None,
     question: str,
     *,
     names: Mapping[str, Sequence[str]] | None = None,
     cancel: Cancel | None = None,
 ) -> Answer:
-    """Answer from a base.
+    """Answer from what was found.
 
     Args:
+        hits: passages, best first.
         engine: who words the answer; without one the nearest sentences are shown.
         names: name → what else its bearer is called.
     """
     names = names or {}
-    hits = search(store, question, PASSAGES, names)
     if not hits:
         return Answer(text=NOTHING, kind="nothing", citations=(), hits=(), question=question)
     problems: list[str] = []

@@ -1,0 +1,341 @@
+"""The knowledge bases of a computer, a folder each: what was brought, where it is followed, who is called what.
+
+NAME/base.json     what is followed, what was left out, which books it holds
+NAME/index.db      documents and the index over them (retrieval/store.py)
+NAME/files/        what was uploaded
+NAME/aliases/      tables of names that came with a corpus
+NAME/ratings.jsonl questions whose answers somebody judged: rows for `custome knowledge eval`
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...corpus.aliases import AliasTable, read_table, shipped_table_for, shipped_tables
+from ...corpus.folder import CorpusFolder
+from ...errors import InputError
+from ...files import read_text, write_json
+from ...reporter import NullReporter, Reporter
+from ...resources import custome_home
+from ...retrieval.base import Added, add
+from ...retrieval.store import KnowledgeStore, Listed, Passage, SqliteStore
+
+BOOK = 50_000
+"""Characters from which on a document may be a book with people of its own."""
+_NAME = re.compile(r"[^\s/\\:*?\"<>|.][^/\\:*?\"<>|]{0,39}")
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a base keeps of itself."""
+
+    follows: Mapping[str, str]
+    """Name in front of a folder's documents → the folder."""
+    left_out: tuple[str, ...] = ()
+    """Documents that were taken out although their file is still there."""
+    books: Mapping[str, str]
+    """Document → the shipped table of its people's names."""
+
+
+class KnowledgeBase:
+    """One base. Any thread may call; changes are made one after the other."""
+
+    def __init__(self, folder: Path, store: KnowledgeStore | None = None) -> None:
+        self.folder, self.name = folder, folder.name
+        self.store = store or SqliteStore(folder / "index.db")
+        self._writing = threading.Lock()
+        self._names: dict[str, tuple[str, ...]] | None = None
+
+    # -- what is in it -----------------------------------------------------------------------------------------------
+
+    def documents(self) -> list[Listed]:
+        return self.store.listed()
+
+    def settings(self) -> Settings:
+        path = self.folder / "base.json"
+        kept: dict[str, Any] = json.loads(read_text(path, "知识库")) if path.is_file() else {}
+        return Settings(
+            follows=kept.get("follows", {}),
+            left_out=tuple(kept.get("left_out", ())),
+            books=kept.get("books", {}),
+        )
+
+    def names(self) -> Mapping[str, Sequence[str]]:
+        """Name of somebody in its books → what else they are called."""
+        if self._names is None:
+            self._names = _names(self._tables())
+        return self._names
+
+    def chapters(self, document: str) -> list[tuple[str, int]]:
+        """(heading, offset) of a document's outermost sections, in order."""
+        found: list[tuple[str, int]] = []
+        for place in self.store.places(document):
+            if place.heading and (not found or found[-1][0] != place.heading[0]):
+                found.append((place.heading[0], place.start))
+        return found
+
+    def until(self, chapter: int) -> dict[str, int]:
+        """Document → where what comes after a chapter begins, in those that have so many; nothing for 0."""
+        ends: dict[str, int] = {}
+        for one in self.documents() if chapter else ():
+            chapters = self.chapters(one.name)
+            if chapter < len(chapters):
+                ends[one.name] = chapters[chapter][1]
+        return ends
+
+    def around(self, document: str, offset: int) -> list[Passage]:
+        """The passage an offset stands in, with the one before and the one after.
+
+        Raises:
+            InputError: there is no such place.
+        """
+        found = self.store.at(document, offset)
+        if found is None:
+            raise InputError(f"{document!r} 里没有这一处", "它可能已经删了，或改过了；再问一次")
+        both = self.store.neighbours(found.document, found.position)
+        return sorted([*both, found], key=lambda one: one.position)
+
+    # -- what comes and goes -----------------------------------------------------------------------------------------
+
+    def add(self, paths: Sequence[Path], reporter: Reporter, stop: Stop = lambda: False) -> Added:
+        """Take in files, folders, which are followed from now on, and corpora with their tables of names.
+
+        Raises:
+            InputError: a path is not there, or two folders have one name.
+        """
+        with self._writing:
+            settings = self.settings()
+            follows, left_out = dict(settings.follows), set(settings.left_out)
+            for path in paths:
+                where, name = path.resolve(), path.resolve().name
+                if not where.exists():
+                    raise InputError(
+                        f"找不到 {str(path)!r}",
+                        "看看路径有没有写错；可以给文件，也可以给整个文件夹",
+                    )
+                if follows.setdefault(name, str(where)) != str(where):
+                    raise InputError(
+                        f"知识库 {self.name!r} 里已经有一个叫 {name!r} 的：{follows[name]}",
+                        "改一个名字，或放进另一个知识库",
+                    )
+                left_out = {
+                    one for one in left_out if one != name and not one.startswith(f"{name}/")
+                }
+            self._keep(replace(settings, follows=follows, left_out=tuple(sorted(left_out))))
+            return self._take(
+                [Path(follows[path.resolve().name]) for path in paths], reporter, stop
+            )
+
+    def take_file(self, name: str, raw: bytes) -> Added:
+        """Take in a file that was uploaded; in place of an uploaded one of its name.
+
+        Raises:
+            InputError: the name is none, or it cannot be read; what was there before stays.
+        """
+        plain = Path(name.replace("\\", "/")).name.strip()
+        if not plain or plain.startswith("."):
+            raise InputError(f"文件名 {name!r} 不能用", "换一个名字")
+        with self._writing:
+            path = self.folder / "files" / plain
+            path.parent.mkdir(parents=True, exist_ok=True)
+            before = path.read_bytes() if path.is_file() else None
+            path.write_bytes(raw)
+            result = self._take([path], NullReporter(), lambda: False)
+            if result.failed:
+                path.unlink() if before is None else path.write_bytes(before)
+                raise result.failed[plain]
+            settings = self.settings()
+            if plain in settings.left_out:
+                left_out = tuple(one for one in settings.left_out if one != plain)
+                self._keep(replace(settings, left_out=left_out))
+            return result
+
+    def refresh(self, reporter: Reporter, stop: Stop = lambda: False) -> Added:
+        """Look at what is followed again: new, changed and vanished files."""
+        with self._writing:
+            settings = self.settings()
+            there = [Path(path) for path in settings.follows.values() if Path(path).exists()]
+            result = self._take(there, reporter, stop)
+            for name, path in settings.follows.items():
+                if not Path(path).exists() and self.store.remove(name):
+                    result.gone.append(name)
+            return result
+
+    def remove(self, document: str) -> None:
+        """Take a document out; in no answer from now on, and not taken in again by itself.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        with self._writing:
+            if not self.store.remove(document):
+                raise InputError(
+                    f"知识库 {self.name!r} 里没有 {document!r}",
+                    "看看有哪些：custome knowledge list",
+                )
+            settings = self.settings()
+            books = {name: table for name, table in settings.books.items() if name != document}
+            left_out = tuple(sorted({*settings.left_out, document}))
+            self._keep(replace(settings, left_out=left_out, books=books))
+            (self.folder / "files" / document).unlink(missing_ok=True)
+
+    def uploaded(self, document: str) -> bytes | None:
+        """The file of a document that was uploaded; None for one of a folder."""
+        path = self.folder / "files" / document
+        return path.read_bytes() if path.is_file() else None
+
+    def put_back(self, document: str, raw: bytes | None) -> None:
+        """Undo `remove`.
+
+        Args:
+            raw: the file, for one that was uploaded.
+        """
+        if raw is not None:
+            self.take_file(document, raw)
+            return
+        with self._writing:
+            settings = self.settings()
+            left_out = tuple(one for one in settings.left_out if one != document)
+            self._keep(replace(settings, left_out=left_out))
+        self.refresh(NullReporter())
+
+    def compact(self) -> None:
+        """Leave nothing in the file of what was taken out."""
+        with self._writing:
+            self.store.compact()
+
+    def rate(self, row: Mapping[str, Any]) -> None:
+        """Keep what somebody thinks of an answer."""
+        with self._writing, (self.folder / "ratings.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(row), ensure_ascii=False) + "\n")
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _take(self, paths: Sequence[Path], reporter: Reporter, stop: Stop) -> Added:
+        left_out = frozenset(self.settings().left_out)
+        result = Added()
+        for path in paths:
+            corpus = CorpusFolder(path)
+            inside = corpus.path / "texts" if corpus.is_corpus else path
+            name = path.name if corpus.is_corpus else ""
+            add(
+                self.store,
+                [inside],
+                reporter,
+                stop=stop,
+                left_out=left_out,
+                name=name,
+                result=result,
+            )
+            if corpus.is_corpus:
+                self._take_tables(corpus)
+        books = dict(self.settings().books)
+        for document in result.read:
+            text = self.store.text(document)
+            table = _table_of(document, text) if len(text) >= BOOK else ""
+            books.pop(document, None)
+            if table:
+                books[document] = table
+        self._keep(replace(self.settings(), books=books))
+        return result
+
+    def _take_tables(self, corpus: CorpusFolder) -> None:
+        for path in sorted((corpus.path / "aliases").glob("*.json")):
+            target = self.folder / "aliases" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+    def _tables(self) -> list[AliasTable]:
+        shipped = shipped_tables()
+        own = [read_table(path) for path in sorted((self.folder / "aliases").glob("*.json"))]
+        return [
+            *own,
+            *(
+                shipped[one]
+                for one in sorted(set(self.settings().books.values()))
+                if one in shipped
+            ),
+        ]
+
+    def _keep(self, settings: Settings) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "base.json", asdict(settings))
+        self._names = None
+
+
+class Shelf:
+    """All bases below a folder; each is opened once."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or custome_home() / "knowledge"
+        self._lock = threading.Lock()
+        self._open: dict[str, KnowledgeBase] = {}
+
+    def names(self) -> list[str]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(one.name for one in self.folder.iterdir() if (one / "index.db").is_file())
+
+    def get(self, name: str) -> KnowledgeBase:
+        """A base that is there.
+
+        Raises:
+            InputError: there is none of that name; those that are.
+        """
+        if name not in self.names():
+            known = "、".join(self.names())
+            raise InputError(
+                f"没有知识库 {name!r}",
+                f"现在有：{known}"
+                if known
+                else f"先做一个：custome knowledge add {name or '名字'} 文件夹",
+            )
+        return self.create(name)
+
+    def create(self, name: str) -> KnowledgeBase:
+        """A base of that name, a new one where there is none.
+
+        Raises:
+            InputError: the name cannot be a folder's.
+        """
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                f"知识库不能叫 {name!r}", "用四十个字以内的名字，不要 / : * ? 这些符号"
+            )
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = KnowledgeBase(self.folder / name)
+            return self._open[name]
+
+    def remove(self, name: str) -> None:
+        """Delete a base with all that was uploaded to it; folders it follows are left alone."""
+        base = self.get(name)
+        with self._lock:
+            self._open.pop(name, None)
+        base.store.close()
+        shutil.rmtree(base.folder)
+
+
+def _table_of(document: str, text: str) -> str:
+    """Short name of the shipped table that belongs to a book; '' where there is none."""
+    found = shipped_table_for(Path(document).stem, text)
+    return next((short for short, one in shipped_tables().items() if one == found), "")
+
+
+def _names(tables: Sequence[AliasTable]) -> dict[str, tuple[str, ...]]:
+    names: dict[str, dict[str, None]] = {}
+    for table in tables:
+        for person, aliases in table.people.items():
+            every = [one.split("@")[0] for one in (person, *aliases)]
+            every = [one for one in every if len(one) > 1]
+            for one in every:
+                names.setdefault(one, {}).update(dict.fromkeys(z for z in every if z != one))
+    return {name: tuple(others) for name, others in names.items()}

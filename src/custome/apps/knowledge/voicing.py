@@ -1,0 +1,43 @@
+"""A checked answer in the words of somebody of a book: the answer is the fact, the voice only words it, and the same check runs on it.
+
+Who speaks is given as a callable: this app knows no people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from ...engine.base import Cancel
+from .answering import Answer
+from .checking import numbers, unproven
+
+Voice = Callable[[str, str, Cancel | None], str]
+"""(question, fact, cancel) → the fact in somebody's words."""
+TRIES = 2
+
+
+def voiced(
+    answer: Answer, voice: Voice, names: Collection[str], cancel: Cancel | None = None
+) -> str:
+    """What is said in the place of an answer's text; '' where nothing was said that keeps to it."""
+    if answer.kind != "checked":
+        return ""
+    for _ in range(TRIES):
+        said = voice(answer.question, answer.text, cancel).strip()
+        if cancel is not None and cancel.is_set():
+            return ""
+        if said and not astray(said, answer, names):
+            return said
+    return ""
+
+
+def astray(said: str, answer: Answer, names: Collection[str]) -> list[str]:
+    """Numbers and names that the answer does not have, and those of it that were left out."""
+    proofs = [answer.question, answer.text, *(one.quote for one in answer.citations)]
+    added = unproven(said, proofs, names)
+    kept_names = [name for name in names if name in answer.text and name not in answer.question]
+    lost = [
+        f"{number:g}"
+        for number in sorted(numbers(answer.text) - numbers(said) - numbers(answer.question))
+    ]
+    return added + lost + [name for name in kept_names if name not in said]

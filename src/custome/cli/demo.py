@@ -1,0 +1,51 @@
+"""`custome demo …`: one command to a page one can try, with what comes along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..engine.open import EngineOptions, Opened
+from ..reporter import ConsoleReporter
+from .flags import parse
+from .knowledge import USUAL_BASE, Answering, open_answering
+from .serve import Serve, run_server, who_may
+
+BOOK = "三国演义"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoKnowledge:
+    """试一试本地知识：内置的《三国演义》做成知识库，打开页面就能问；也可以把自己的文件拖上去。"""
+
+    base: str = USUAL_BASE
+    """谁来组织回答；没有会先取（约 1 GB）；none：不用模型，只给原文。"""
+    run: str = ""
+    """用一个运行目录的模型；它的人物可以来说。"""
+    host: str = "127.0.0.1"
+    """页面监听的地址。"""
+    port: int | None = None
+    """端口；默认从 7860 起找一个空闲的。"""
+    engine: EngineOptions = field(default_factory=EngineOptions)
+
+
+def demo_knowledge(argv: list[str]) -> int:
+    flags = parse(DemoKnowledge, argv, "custome demo knowledge")
+    from ..apps.knowledge.shelf import Shelf
+    from ..corpus.reading import read_novel
+    from ..ports import free_port
+    from ..resources import EMBEDDED_NAME, fetch
+
+    serve = Serve(host=flags.host, port=flags.port)
+    doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
+    reporter = ConsoleReporter()
+    base = Shelf().create(BOOK)
+    if not base.documents():
+        reporter.stage(f"知识库 {BOOK}")
+        novel = read_novel(fetch(EMBEDDED_NAME, reporter), BOOK)
+        base.take_file(f"{BOOK}.txt", novel.text.encode("utf-8"))
+    base.store.close()
+    hosted = open_answering(
+        Answering(run=flags.run, base=flags.base, engine=flags.engine), reporter
+    )
+    reporter.note("问它：打开下面的地址，点“知识库”（/knowledge）")
+    return run_server(Opened(hosted=hosted), doorkeeper, serve, port)

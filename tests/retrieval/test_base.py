@@ -80,5 +80,5 @@ def test_stopped_it_keeps_what_it_has_and_goes_on(store: SqliteStore, folder: Pa
 
 
 def test_a_path_that_is_not_there(store: SqliteStore, tmp_path: Path):
-    with pytest.raises(InputError, match="找不到"):
+    with pytest.raises(InputError, match="没有"):
         bring(store, tmp_path / "没有")

@@ -17,9 +17,9 @@ from custome.webui.words import Words
 from simulated_tab import Tab
 
 ROOT = Path(custome.__file__).parent
-ROOMS = ("conversations", "apps", "engine", "webui", "files.py")
+ROOMS = ("conversations", "apps", "engine", "retrieval", "webui", "files.py")
 """What a page calls: their errors reach it."""
-COMMAND_LINE_ONLY = {"engine/open.py", "engine/open_local.py"}
+COMMAND_LINE_ONLY = {"engine/open.py", "engine/open_local.py", "apps/knowledge/measuring.py"}
 LISTED = json.loads((ROOT / "webui" / "english_errors.json").read_text(encoding="utf-8"))
 
 

@@ -139,7 +139,8 @@ def knowledge_add(argv: list[str]) -> int:
     else:
         if missing := next((path for path in paths if not path.exists()), None):
             raise InputError(
-                f"找不到 {str(missing)!r}", "看看路径有没有写错；可以给文件，也可以给整个文件夹"
+                f"没有 {str(missing)!r} 这个文件或文件夹",
+                "看看路径有没有写错；可以给文件，也可以给整个文件夹",
             )
         added = shelf.create(flags.name).add(paths, reporter)
     _tell(added, reporter)
@@ -190,7 +191,7 @@ def _service(flags: Answering, reporter: ConsoleReporter) -> KnowledgeService:
     from .serve import voice_of
 
     hosted = open_answering(flags, reporter)
-    return KnowledgeService(Shelf(), open_store(), lambda: hosted, voice_of)
+    return KnowledgeService(Shelf(), open_store, lambda: hosted, voice_of)
 
 
 def open_answering(flags: Answering, reporter: ConsoleReporter) -> list[ServedModel]:

@@ -124,7 +124,8 @@ def _files(path: Path, name: str = "") -> Iterable[_File]:
         return [_File(name=path.name, path=path)]
     if not path.is_dir():
         raise InputError(
-            f"找不到 {str(path)!r}", "看看路径有没有写错；可以给文件，也可以给整个文件夹"
+            f"没有 {str(path)!r} 这个文件或文件夹",
+            "看看路径有没有写错；可以给文件，也可以给整个文件夹",
         )
     root = path.resolve()
     return [

@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from custome.apps.knowledge.answering import NEAREST_ARE, NOTHING, answer
+from custome.apps.knowledge.answering import NEAREST_ARE, NOTHING, Answer
+from custome.apps.knowledge.answering import answer as answer_from
 from custome.apps.knowledge.checking import numbers, stands_in, unproven
+from custome.engine.base import Engine
 from custome.engine.scripted import ScriptedEngine
 from custome.retrieval.chunks import Place, chunks
+from custome.retrieval.search import search
 from custome.retrieval.store import Document, SqliteStore
+
+
+def answer(store: SqliteStore, model: Engine | None, question: str, **options: Any) -> Answer:
+    """Of what is found for a question."""
+    return answer_from(search(store, question), model, question, **options)
+
 
 TEXT = "渡口的末班船晚上八点开，船票五元一张。船夫叫钱勇，在这里撑了三十年船。雨天停航。"
 

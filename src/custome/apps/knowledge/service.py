@@ -67,15 +67,20 @@ class KnowledgeService:
     def __init__(
         self,
         shelf: Shelf,
-        store: Store,
+        store: Callable[[], Store],
         hosted: Callable[[], Sequence[ServedModel]],
         voice_of: VoiceOf,
     ) -> None:
-        self.shelf, self.store, self._hosted, self._voice_of = shelf, store, hosted, voice_of
+        self.shelf, self._store, self._hosted, self._voice_of = shelf, store, hosted, voice_of
         self.running = Running()
         self._working: dict[str, Working] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="knowledge")
+
+    @property
+    def store(self) -> Store:
+        """Where conversations are kept; opened when there is one."""
+        return self._store()
 
     # -- who answers -------------------------------------------------------------------------------------------------
 
@@ -245,7 +250,7 @@ def service_of(context: AppContext) -> KnowledgeService:
     """The one of a server."""
 
     def make() -> KnowledgeService:
-        service = KnowledgeService(Shelf(), context.store(), context.hosted, context.voice_of)
+        service = KnowledgeService(Shelf(), context.store, context.hosted, context.voice_of)
         context.closing.append(service.close)
         return service
 

@@ -118,7 +118,7 @@ class KnowledgeBase:
                 where, name = path.resolve(), path.resolve().name
                 if not where.exists():
                     raise InputError(
-                        f"找不到 {str(path)!r}",
+                        f"没有 {str(path)!r} 这个文件或文件夹",
                         "看看路径有没有写错；可以给文件，也可以给整个文件夹",
                     )
                 if follows.setdefault(name, str(where)) != str(where):
@@ -148,14 +148,13 @@ class KnowledgeBase:
             path.parent.mkdir(parents=True, exist_ok=True)
             before = path.read_bytes() if path.is_file() else None
             path.write_bytes(raw)
+            settings = self.settings()
+            left_out = tuple(one for one in settings.left_out if one != plain)
+            self._keep(replace(settings, left_out=left_out))
             result = self._take([path], NullReporter(), lambda: False)
             if result.failed:
                 path.unlink() if before is None else path.write_bytes(before)
                 raise result.failed[plain]
-            settings = self.settings()
-            if plain in settings.left_out:
-                left_out = tuple(one for one in settings.left_out if one != plain)
-                self._keep(replace(settings, left_out=left_out))
             return result
 
     def refresh(self, reporter: Reporter, stop: Stop = lambda: False) -> Added:
@@ -334,8 +333,7 @@ def _names(tables: Sequence[AliasTable]) -> dict[str, tuple[str, ...]]:
     names: dict[str, dict[str, None]] = {}
     for table in tables:
         for person, aliases in table.people.items():
-            every = [one.split("@")[0] for one in (person, *aliases)]
-            every = [one for one in every if len(one) > 1]
+            every = [one for one in (person, *aliases) if len(one) > 1]
             for one in every:
                 names.setdefault(one, {}).update(dict.fromkeys(z for z in every if z != one))
     return {name: tuple(others) for name, others in names.items()}

@@ -25,6 +25,7 @@ from custome.errors import CustomeError
 from custome.types import Character
 from custome.webui.chat_app import add_pages
 from custome.webui.elements import Composer, TurnView
+from custome.webui.knowledge_page import add_pages as add_knowledge
 from custome.webui.shell import OWNER, Shell
 from custome.webui.workshop_page import add_pages as add_workshop
 
@@ -149,10 +150,12 @@ class Site:
             work=[Work(progress=self.progress, stop=lambda: None)] if self.progress else [],
             workplace=self.workplace,
             serve_run=self.served.append,
+            voice_of=lambda model, person: lambda question, fact, cancel: f"{person}说：{fact}",
         )
         shell = Shell(server, context)
         add_pages(shell)
         add_workshop(shell)
+        add_knowledge(shell)
         core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
         wrong: list[Exception] = []
         core.app.on_exception(lambda error: isinstance(error, CustomeError) or wrong.append(error))

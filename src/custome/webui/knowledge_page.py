@@ -201,13 +201,14 @@ class KnowledgePage:
             return
         raw = base.uploaded(document)
         base.remove(document)
-        self.refresh()
 
         def undo() -> None:
             base.put_back(document, raw)
             self.refresh()
 
-        self.frame.tell(self.t("拿掉了 {name}", name=document), undo)
+        with self._client:
+            self.frame.tell(self.t("拿掉了 {name}", name=document), undo)
+        self.refresh()
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
@@ -255,6 +256,11 @@ class KnowledgePage:
             self.refresh()
 
     def refresh(self) -> None:
+        """Everything as it is now; also called by buttons that this draws anew."""
+        with self._client:
+            self._draw()
+
+    def _draw(self) -> None:
         working = self.service.working(self.chat)
         self._seen = (working.stage, len(working.hits)) if working else None
         base = self._here()

@@ -1,0 +1,63 @@
+"""Orders: shown to whoever knows the number and the last four digits of the phone, both; to others the same words whether it is
+there or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .catalogue import Order
+from .handing_over import Reason
+from .understanding import Understood
+
+if TYPE_CHECKING:
+    from .turning import Slots
+
+MOST_WRONG = 3
+"""Wrong checks in a conversation until a person is called."""
+ASK_BOTH = "请告诉我订单号和下单手机的尾号（后四位），两样都对上才能查。"
+ASK_TAIL = "请再告诉我这个订单下单手机的尾号（后四位）。"
+ASK_NUMBER = "请告诉我订单号。"
+WRONG = "订单号和手机尾号不符，请核对后再发一次。"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    text: str
+    slots: Slots
+    reason: Reason = ""
+
+
+def ask_order(orders: Mapping[str, Order], heard: Understood, slots: Slots) -> Checked:
+    """The next step of looking an order up."""
+    number = heard.order or slots.order
+    tail = heard.tail
+    if not tail and (not heard.order or slots.checked != slots.order):
+        tail = slots.tail  # said before, and not of an order that was shown already
+    kept = replace(slots, wish="order", order=number, tail=tail)
+    if not number:
+        return Checked(text=ASK_BOTH if not tail else ASK_NUMBER, slots=kept)
+    if not tail:
+        return Checked(text=ASK_TAIL, slots=replace(kept, checked=""))
+    found = orders.get(number)
+    if number in slots.blocked or found is None or found.tail != tail:
+        wrong = slots.wrong_checks + 1
+        blocked = (
+            tuple(dict.fromkeys([*slots.blocked, number])) if wrong >= MOST_WRONG else slots.blocked
+        )
+        kept = replace(kept, wrong_checks=wrong, checked="", blocked=blocked)
+        return Checked(text=WRONG, slots=kept, reason="check" if wrong >= MOST_WRONG else "")
+    return Checked(text=_told(found), slots=replace(kept, checked=number))
+
+
+def _told(order: Order) -> str:
+    parts = [f"订单 {order.number}：{order.status}"]
+    if order.carrier and order.tracking:
+        parts.append(f"{order.carrier} 运单号 {order.tracking}")
+    if order.eta:
+        parts.append(f"预计送达 {order.eta}")
+    if order.paid:
+        parts.append(f"实付 {order.paid} 元")
+    return "，".join(parts) + "。"

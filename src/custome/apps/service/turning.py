@@ -1,0 +1,297 @@
+"""One turn of a customer: hand-off first, then the exact question, orders, prices and stock out of rows, comparison and
+recommendation by hard filters, the shop's own sentences, and in the end “没有查到”. No model is asked; what is said of prices and
+stock is written from rows of this very moment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any, Literal
+
+from .catalogue import Product, Shop
+from .finding import SURE, Finder, Fit, categories_of, exact, nearest_of
+from .handing_over import REASONS, Reason, reason_for
+from .offering import advise, compare, facts, names_of, price_of, relevant, stock_of
+from .ordering import ask_order
+from .understanding import ABOUT_ORDERS, Understood, Wish, narrowed, plain, understand
+
+Kind = Literal[
+    "faq", "price", "stock", "product", "compare", "recommend", "order", "suggest", "unknown", "chat", "handoff", "silent"
+]  # fmt: skip
+MOST_FAILURES = 2
+"""Questions in a row that were not answered, until a person is called."""
+GREETING = re.compile(
+    r"^(?:你好|您好|hi|hello|哈喽|嗨|在吗|在么|有人吗|早上好|下午好|晚上好|亲)[\W_]*(?:在吗)?[\W_]*$"
+)
+THANKS = re.compile(
+    r"^(?:好的?|嗯+|哦+|谢谢?.{0,6}|感谢.{0,4}|知道了|明白了?|再见|拜拜|没事了|ok)[\W_]*$|谢谢.{0,6}$"
+)
+WHO = re.compile(r"(?:你|您)是(?:真人|人工|机器人|ai|谁)|真人还是")
+_OWN_ORDER = re.compile(r"我的|我(?:买|订|下)|查|到哪|在哪|运单号|尾号")
+BEFORE = re.compile(r"前面那|前一|第一个|前者")
+AFTER = re.compile(r"后面那|后一|第二个|后者")
+SILENT = "已经在为您转人工，您说的话客服都能看到，请稍等。"
+HANDED = "这就为您转人工客服（{why}）。您可以先把情况写下来，客服接手后就能看到。"
+LATER = "人工客服每天 {hours} 在线，现在不在；您的话已经记下，上班后第一时间联系您，也可以留下联系方式。"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slots:
+    """What a conversation has come to."""
+
+    products: tuple[str, ...] = ()
+    """Ids of what is spoken of."""
+    compared: tuple[str, ...] = ()
+    wish: Wish = ""
+    said: str = ""
+    """Words that named a size or colour, kept until others do."""
+    order: str = ""
+    tail: str = ""
+    checked: str = ""
+    """The order whose tail was right."""
+    wrong_checks: int = 0
+    blocked: tuple[str, ...] = ()
+    filters: dict[str, Any] = field(default_factory=dict)
+    """Of the last recommendation."""
+    failures: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What the assistant says."""
+
+    text: str
+    kind: Kind
+    slots: Slots
+    reason: Reason = ""
+    """Why a person is called; '' where none is."""
+    sources: tuple[str, ...] = ()
+    """SKUs, questions and policies it was written from."""
+
+
+class Assistant:
+    """A shop's assistant on one day.
+
+    Args:
+        hours: when people answer, as it is told.
+    """
+
+    def __init__(self, shop: Shop, today: date, hours: str = "9:00 至 21:00") -> None:
+        self.shop, self.today, self.hours = shop, today, hours
+        self._finder = Finder(shop, today, categories_of(shop))
+
+    def answer(self, text: str, slots: Slots = Slots()) -> Said:
+        """The next turn."""
+        words = plain(text)
+        same = exact(text, self.shop, self.today)
+        if reason := reason_for(words, fine=same is not None):
+            return self._hand_over(reason, slots)
+        if same is not None:
+            return self._done(
+                Said(text=same.answer, kind="faq", slots=slots, sources=(same.question,))
+            )
+        understood = understand(text, self.shop)
+        for step in (self._small_talk, self._order, self._goods, self._own_words):
+            said = step(understood, slots)
+            if said is not None:
+                return self._hand_over(said.reason, said.slots) if said.reason else self._done(said)
+        return self._unknown(slots)
+
+    # -- the steps ---------------------------------------------------------------------------------------------------
+
+    def _small_talk(self, heard: Understood, slots: Slots) -> Said | None:
+        words = heard.text
+        if not re.search(r"[\w]", words):
+            said = "请说说想问什么：价格、有没有货、订单，都可以。"
+        elif WHO.search(words):
+            said = f"我是{self.shop.name}的自动助手，不是真人；要找人工客服，说“转人工”就行。"
+        elif GREETING.match(words):
+            said = f"您好，这里是{self.shop.name}。想问价格、库存、订单，还是别的？"
+        elif THANKS.search(words) and not heard.products and not heard.wish:
+            said = "不客气，有事再找我。"
+        else:
+            return None
+        return Said(text=said, kind="chat", slots=slots)
+
+    def _order(self, heard: Understood, slots: Slots) -> Said | None:
+        going_on = (
+            bool(slots.order or slots.wish == "order")
+            and bool(heard.tail or heard.order)
+            and not heard.products
+        )
+        if not (heard.order or going_on or ABOUT_ORDERS.search(heard.text)):
+            return None
+        fit = nearest_of(self._finder.find(heard.text))
+        if fit and not heard.order and not going_on and not _OWN_ORDER.search(heard.text):
+            return self._told(fit, slots)
+        result = ask_order(self.shop.orders, heard, slots)
+        return Said(text=result.text, kind="order", slots=result.slots, reason=result.reason)
+
+    def _goods(self, heard: Understood, slots: Slots) -> Said | None:
+        """Prices, stock, comparison, recommendation, what a product is."""
+        heard, products, wish = self._carried(heard, slots)
+        if wish == "recommend" or heard.budget is not None:
+            text, filters, found = advise(self.shop, heard, slots.filters)
+            if text:
+                kept = replace(slots, wish="recommend", filters=filters, products=tuple(found))
+                return Said(text=text, kind="recommend", slots=kept, sources=tuple(found))
+        if not products:
+            return None
+        ids = tuple(one.id for one in products)
+        kept = replace(slots, products=ids, wish=wish, said=heard.rest, filters={})
+        if wish == "compare" and len(products) > 1:
+            return Said(
+                text=compare(products, heard),
+                kind="compare",
+                slots=replace(kept, compared=ids),
+                sources=ids,
+            )
+        if wish in ("price", "stock", "order", ""):
+            if not wish and not heard.measures and not self._chooses(heard, products):
+                return self._about(heard, products, kept)
+            return self._row(heard, products, replace(kept, wish=wish or "price"))
+        if wish == "list":
+            return Said(text=self._listed(heard, products), kind="product", slots=kept, sources=ids)
+        return self._about(heard, products, kept)
+
+    def _own_words(self, heard: Understood, slots: Slots) -> Said | None:
+        fits = self._finder.find(heard.text)
+        best = nearest_of(fits)
+        return None if best is None else self._told(best, slots)
+
+    # -- goods -------------------------------------------------------------------------------------------------------
+
+    def _carried(self, heard: Understood, slots: Slots) -> tuple[Understood, list[Product], Wish]:
+        """With what was spoken of before, where the words lean on it."""
+        known = [one for id in slots.products if (one := self.shop.product(id))]
+        if heard.products:
+            products = (
+                list(heard.products) if heard.wish == "compare" else narrowed(heard.products, heard)
+            )
+            wish = heard.wish
+            if (
+                not wish
+                and not heard.measures
+                and slots.wish in ("price", "stock")
+                and re.search(r"不对|说的是|那|呢$", heard.text)
+            ):
+                wish = slots.wish
+            if not heard.measures and wish and wish == slots.wish:
+                heard = replace(heard, measures=understand(slots.said, self.shop).measures)
+            return heard, products, wish
+        if slots.compared and (BEFORE.search(heard.text) or AFTER.search(heard.text)):
+            id = slots.compared[0 if BEFORE.search(heard.text) else -1]
+            one = self.shop.product(id)
+            return heard, [one] if one else [], heard.wish or "price"
+        if known and (heard.measures or self._chooses(heard, known)):
+            chosen = narrowed(known, heard) if len(known) > 1 else known
+            return heard, chosen, heard.wish or slots.wish or "price"
+        return heard, [], heard.wish
+
+    def _chooses(self, heard: Understood, products: Sequence[Product]) -> bool:
+        """Do the words name a colour, a shape, a grade of these products?"""
+        if len(products) > 1 and len(narrowed(products, heard)) < len(products):
+            return True
+        from .understanding import _is_named
+
+        options = {
+            plain(v)
+            for one in products
+            for variant in one.variants
+            for v in variant.options.values()
+        }
+        return any(
+            _is_named(option, heard.rest) for option in options if not re.match(r"\d", option)
+        )
+
+    def _row(self, heard: Understood, products: Sequence[Product], slots: Slots) -> Said:
+        """A price or stock, or the question that is still to be asked."""
+        sold = [one for one in products if one.sold]
+        if not sold:
+            text = f"{names_of(products)}已经停售，不再卖了。"
+            return Said(text=text, kind="stock" if slots.wish == "stock" else "price", slots=slots)
+        if len(sold) > 1:
+            shown = sold[:6]
+            text = f"您问的是哪一款：{names_of(shown)}？"
+            kept = replace(slots, products=tuple(one.id for one in sold))
+            return Said(text=text, kind="stock" if slots.wish == "stock" else "price", slots=kept)
+        if slots.wish == "stock":
+            text, skus = stock_of(sold[0], heard)
+            return Said(text=text + self._besides(heard), kind="stock", slots=slots, sources=skus)
+        text, skus = price_of(sold[0], heard)
+        return Said(text=text + self._besides(heard), kind="price", slots=slots, sources=skus)
+
+    def _besides(self, heard: Understood) -> str:
+        """Answers to what else was asked in the same breath, word for word."""
+        found = [
+            exact(part, self.shop, self.today)
+            for part in re.split(r"[,，。;；?？!！]", heard.text)
+            if part.strip()
+        ]
+        return "".join(f"\n{one.answer}" for one in found if one is not None)
+
+    def _about(self, heard: Understood, products: Sequence[Product], slots: Slots) -> Said | None:
+        """What a product is."""
+        if len(products) > 1:
+            kinds = {
+                one.category for one in products if one.category and one.category in heard.text
+            }
+            if not kinds and len(products) > 3:
+                return None
+        one = products[0]
+        said = relevant(one, heard)
+        if not said and (fit := self._sure(heard)):
+            return self._told(fit, slots)
+        said = said or relevant(one, heard, described=True)
+        if said:
+            others = [relevant(other, heard) for other in products[1:3]]
+            text = "\n".join([said, *(other for other in others if other)])
+            return Said(text=text, kind="product", slots=slots, sources=(one.id,))
+        if fit := nearest_of(self._finder.find(heard.text)):
+            return self._told(fit, slots)
+        text = f"这一点资料里没有写。{facts(one)}"
+        return Said(text=text, kind="unknown", slots=slots, sources=(one.id,))
+
+    def _listed(self, heard: Understood, products: Sequence[Product]) -> str:
+        """Everything of a kind."""
+        kinds = {
+            one.category
+            for one in self.shop.products
+            if one.category and plain(one.category) in heard.text
+        }
+        listed = [one for one in self.shop.products if one.category in kinds and one.sold] or list(
+            products
+        )
+        return f"有这些：{names_of(listed)}。想看哪一款？"
+
+    # -- the shop's own words ----------------------------------------------------------------------------------------
+
+    def _sure(self, heard: Understood) -> Fit | None:
+        fits = self._finder.find(heard.text)
+        return fits[0] if fits and fits[0].score >= SURE else None
+
+    def _told(self, fit: Fit, slots: Slots) -> Said:
+        if fit.score >= SURE:
+            return Said(text=fit.text, kind="faq", slots=slots, sources=(fit.title,))
+        text = f"您是不是想问“{fit.title}”？{fit.text}"
+        return Said(text=text, kind="suggest", slots=slots, sources=(fit.title,))
+
+    # -- ends --------------------------------------------------------------------------------------------------------
+
+    def _done(self, said: Said) -> Said:
+        failures = said.slots.failures + 1 if said.kind == "unknown" else 0
+        return replace(said, slots=replace(said.slots, failures=failures))
+
+    def _unknown(self, slots: Slots) -> Said:
+        failures = slots.failures + 1
+        if failures >= MOST_FAILURES:
+            return self._hand_over("failed", replace(slots, failures=failures))
+        text = "这个我没有查到。可以换个说法再问，或者说“转人工”。"
+        return Said(text=text, kind="unknown", slots=replace(slots, failures=failures))
+
+    def _hand_over(self, reason: Reason, slots: Slots) -> Said:
+        text = HANDED.format(why=REASONS[reason])
+        return Said(text=text, kind="handoff", slots=slots, reason=reason)

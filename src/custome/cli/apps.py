@@ -71,6 +71,20 @@ APPS: dict[str, App] = {
         models="knowledge:KnowledgeModels",
         page="knowledge_page:add_pages",
     ),
+    "service": App(
+        commands={
+            "service import": (
+                "service:service_import",
+                "商店的表（商品、价格、问答、订单、政策）→ 客服助手",
+            ),
+            "service chat": ("service:service_chat", "在终端里当一回客人"),
+            "service eval": ("service:service_eval", "用一组消息量客服助手"),
+            "service report": (
+                "service:service_report",
+                "一天的一页：多少客人、问什么、什么没答上来",
+            ),
+        },
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,23 @@ class Store:
         changed |= {} if model is None else {"model": model}
         self._change(chat, owner, **changed)
 
+    def change(
+        self, chat: str, owner: str, change: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Another scene, made of the one that is there now; two that change it at once do so one after the other.
+
+        Args:
+            change: the scene → what it becomes; whatever it raises leaves the scene as it is.
+        """
+        with self._session() as session:
+            session.execute(  # the right to write comes first: what is read then is the latest
+                update(ChatRow).where(ChatRow.id == chat).values(updated=time.time())
+            )
+            found = self._own(session, chat, owner)
+            session.refresh(found)
+            found.scene = change(dict(found.scene))
+            return dict(found.scene)
+
     def remove(self, chat: str, owner: str) -> None:
         self._change(chat, owner, deleted=time.time())
 
@@ -231,11 +248,13 @@ class Store:
         by_user: bool,
         finished: bool = True,
         present: Sequence[str] | None = None,
+        stats: Mapping[str, Any] | None = None,
     ) -> int:
         """Add a turn at the end; returns its id. With `finished` False it is being written.
 
         Args:
             present: who is there to hear it; None for everybody.
+            stats: how it came about, kept with it.
         """
         with self._session() as session:
             found = self._own(session, chat, owner)
@@ -254,7 +273,7 @@ class Store:
                     number=0,
                     text=words,
                     finished=finished,
-                    stats={},
+                    stats=dict(stats or {}),
                     created=time.time(),
                 )
             )

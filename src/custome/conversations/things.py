@@ -34,6 +34,17 @@ class Things:
             found = session.get(ThingRow, (owner, self._app, self._kind, name))
             return None if found is None else _as_thing(found)
 
+    def updated(self, owner: str, name: str) -> float:
+        """When a thing was last written, in seconds; 0 where there is none."""
+        query = select(ThingRow.updated).where(
+            ThingRow.owner == owner,
+            ThingRow.app == self._app,
+            ThingRow.kind == self._kind,
+            ThingRow.name == name,
+        )
+        with self._session() as session:
+            return session.scalar(query) or 0.0
+
     def all(self, owner: str) -> list[Thing]:
         """An owner's, by name."""
         query = select(ThingRow).where(

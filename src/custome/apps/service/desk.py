@@ -1,0 +1,324 @@
+"""A shop's desk: customers on one side, the assistant and people on the other. Who answers is a state of the conversation, not a
+message in it: while a person has it the assistant is silent, and it goes on where it was when it is given back.
+
+    bot → queued (a person is called) → human (somebody took it) → bot (given back) or closed
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from ...conversations.records import Turn
+from ...conversations.store import Store
+from ...errors import InputError
+from .catalogue import Faq, Shop
+from .handing_over import REASONS
+from .shelves import APP, Catalogues, owner_of
+from .turning import SILENT, Assistant, Slots
+
+State = Literal["bot", "queued", "human", "closed"]
+LONGEST = 50_000
+"""Characters of a message that is taken; what is answered is its beginning and its end."""
+BOT, SYSTEM = "助手", "系统"
+KEYS = 50
+"""Deliveries that are remembered, so that one that comes twice is answered once."""
+FIRST = 24
+MOST_CASES = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A conversation as an agent sees it in the list."""
+
+    chat: str
+    customer: str
+    state: State
+    reason: str
+    assignee: str
+    waiting_s: float
+    """Since a person was called."""
+    last: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What came of a customer's message."""
+
+    text: str
+    """What is said; '' where a person has the conversation and the assistant is silent."""
+    kind: str
+    state: State
+    sources: tuple[str, ...] = ()
+
+
+class Desk:
+    """One shop.
+
+    Args:
+        today: the day on which answers must hold.
+        alert: told when somebody waits for a person.
+    """
+
+    def __init__(
+        self,
+        shop: str,
+        store: Store,
+        catalogues: Catalogues,
+        *,
+        today: Callable[[], date] = date.today,
+        alert: Callable[[Case], None] = lambda _: None,
+    ) -> None:
+        self.shop, self.store, self._catalogues = shop, store, catalogues
+        self._owner, self._today, self._alert = owner_of(shop), today, alert
+        self._assistant: tuple[Shop, date, Assistant] | None = None
+        self._locks: weakref.WeakValueDictionary[str, _Lock] = weakref.WeakValueDictionary()
+        self._guard = threading.Lock()
+
+    # -- customers ---------------------------------------------------------------------------------------------------
+
+    def begin(self, customer: str) -> str:
+        """A new conversation; returns its id."""
+        self._catalogues.get(self.shop)
+        scene = {"customer": customer, "state": "bot", "slots": {}, "seen": {}}
+        return self.store.begin(self._owner, customer[:FIRST], app=APP, scene=scene)
+
+    def say(self, chat: str, customer: str, words: str, key: str = "") -> Answered:
+        """A customer says something.
+
+        Args:
+            key: of the delivery: one that was answered is given the same answer, and nothing is said twice.
+
+        Raises:
+            InputError: it is not their conversation, or nothing was said.
+        """
+        if not words.strip():
+            raise InputError("没有写内容", "写一句再发")
+        if len(words) > LONGEST:
+            raise InputError(f"这条消息有 {len(words):,} 字，超过 {LONGEST:,} 字", "分几条发")
+        with self._one_at_a_time(chat):
+            scene = self._scene(chat, customer)
+            if key and key in scene["seen"]:
+                return Answered(**{**scene["seen"][key], "sources": ()})
+            if scene["state"] == "closed":
+                scene = self._turn_to(chat, "bot")
+            self.store.say(chat, self._owner, customer, words, by_user=True)
+            if scene["state"] == "human":
+                return self._silent(chat, scene, key)
+            if scene["state"] == "queued":
+                return self._waiting(chat, scene, key)
+            return self._answer(chat, scene, words, key)
+
+    def history(self, chat: str, customer: str) -> tuple[Turn, ...]:
+        """What was said in a conversation of theirs."""
+        self._scene(chat, customer)
+        return self.store.read(chat, self._owner).turns
+
+    def state(self, chat: str, customer: str) -> State:
+        state: State = self._scene(chat, customer)["state"]
+        return state
+
+    def rate(self, chat: str, customer: str, stars: int) -> None:
+        """How satisfied a customer is, 1 to 5."""
+        if not 1 <= stars <= 5:
+            raise InputError(f"评分 {stars} 应在 1 到 5 之间", "5 是最满意")
+        self._scene(chat, customer)
+        self.store.change(chat, self._owner, lambda scene: {**scene, "stars": stars})
+
+    # -- agents ------------------------------------------------------------------------------------------------------
+
+    def cases(self, *states: State) -> list[Case]:
+        """Conversations in some states, who has waited longest first; in all of them without any."""
+        found = []
+        for one in self.store.chats(self._owner, limit=MOST_CASES, app=APP):
+            scene = one.scene
+            if not states or scene["state"] in states:
+                found.append(self._case(one.id, scene, one.last))
+        return sorted(found, key=lambda one: -one.waiting_s)
+
+    def take(self, chat: str, agent: str) -> None:
+        """Take a conversation over.
+
+        Raises:
+            InputError: another agent has it.
+        """
+
+        def change(scene: dict[str, Any]) -> dict[str, Any]:
+            if scene["state"] == "human" and scene["assignee"] != agent:
+                raise InputError(f"{scene['assignee']} 已经接了这位客人", "接别的，或请对方交回")
+            return {**scene, "state": "human", "assignee": agent, "taken": time.time()}
+
+        self.store.change(chat, self._owner, change)
+        self._note(chat, f"{agent} 接手")
+
+    def answer_as(self, chat: str, agent: str, words: str) -> None:
+        """An agent says something.
+
+        Raises:
+            InputError: they do not have it, or nothing was said.
+        """
+        self._mine(chat, agent)
+        if not words.strip():
+            raise InputError("没有写内容", "写一句再发")
+        self.store.say(
+            chat, self._owner, agent, words.strip(), by_user=False, stats={"agent": True}
+        )
+
+    def give_back(self, chat: str, agent: str) -> None:
+        """The assistant goes on, with all it knew."""
+        self._mine(chat, agent)
+        self._turn_to(chat, "bot")
+        self._note(chat, f"{agent} 交回给助手，{datetime.now():%m-%d %H:%M}")
+
+    def close(self, chat: str, agent: str) -> None:
+        """The conversation is over; what the customer says next begins anew with the assistant."""
+        self._mine(chat, agent)
+        self._turn_to(chat, "closed")
+        self._note(chat, f"{agent} 结束")
+
+    def summary(self, chat: str) -> list[str]:
+        """What an agent should know before they read, in the customer's own words."""
+        scene, turns = self._read(chat)
+        slots = Slots(**_tuples(scene["slots"])) if scene["slots"] else Slots()
+        lines = [f"为什么：{scene['reason']}"] if scene.get("reason") else []
+        if slots.order:
+            lines.append(
+                f"订单：{slots.order}（{'核对过' if slots.checked == slots.order else '没有核对'}）"
+            )
+        shop = self._catalogues.get(self.shop)
+        names = [one.name for id in slots.products if (one := shop.product(id))]
+        lines += [f"说到：{'、'.join(names[:4])}"] if names else []
+        asked = [turn.text for turn in turns if turn.by_user][-3:]
+        return lines + [f"“{words[:80]}”" for words in asked]
+
+    def save_as_faq(self, chat: str, question: str, answer: str) -> None:
+        """What an agent answered becomes a question with its answer."""
+        self._read(chat)
+        if not question.strip() or not answer.strip():
+            raise InputError("问和答不能空", "写好再存")
+        self._catalogues.add_faq(self.shop, Faq(question=question.strip(), answer=answer.strip()))
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _answer(self, chat: str, scene: dict[str, Any], words: str, key: str) -> Answered:
+        slots = Slots(**_tuples(scene["slots"])) if scene["slots"] else Slots()
+        said = self.assistant().answer(words, slots)
+        state: State = "queued" if said.reason else "bot"
+        answered = Answered(text=said.text, kind=said.kind, state=state, sources=said.sources)
+        stats = {"kind": said.kind, "sources": list(said.sources), "used_llm": False}
+        self.store.say(chat, self._owner, BOT, said.text, by_user=False, stats=stats)
+
+        def change(now: dict[str, Any]) -> dict[str, Any]:
+            called = (
+                {"state": "queued", "reason": REASONS[said.reason], "queued": time.time()}
+                if said.reason
+                else {}
+            )
+            if now["state"] != "bot":  # somebody took it meanwhile
+                called = {}
+            return {**_seen(now, key, answered), "slots": asdict(said.slots), **called}
+
+        kept = self.store.change(chat, self._owner, change)
+        if said.reason:
+            self._alert(self._case(chat, kept, words))
+        return answered
+
+    def _waiting(self, chat: str, scene: dict[str, Any], key: str) -> Answered:
+        """A person was called and has not come yet: that is said once more, not every time."""
+        turns = self.store.read(chat, self._owner).turns
+        told = any(turn.text == SILENT for turn in turns[-6:])
+        answered = Answered(text="" if told else SILENT, kind="silent", state="queued")
+        if not told:
+            self.store.say(chat, self._owner, BOT, SILENT, by_user=False, stats={"kind": "silent"})
+        self.store.change(chat, self._owner, lambda now: _seen(now, key, answered))
+        return answered
+
+    def _silent(self, chat: str, scene: dict[str, Any], key: str) -> Answered:
+        answered = Answered(text="", kind="silent", state="human")
+        self.store.change(chat, self._owner, lambda now: _seen(now, key, answered))
+        return answered
+
+    def assistant(self) -> Assistant:
+        """The assistant with what the shop knows now."""
+        shop, today = self._catalogues.get(self.shop), self._today()
+        known = self._assistant
+        if known is None or known[0] is not shop or known[1] != today:
+            self._assistant = known = (shop, today, Assistant(shop, today))
+        return known[2]
+
+    def _scene(self, chat: str, customer: str) -> dict[str, Any]:
+        scene, _ = self._read(chat)
+        if scene["customer"] != customer:
+            raise InputError(
+                f"没有这段对话：{chat!r}", "它可能已经删了，或是别人的；从列表里另选一段"
+            )
+        return scene
+
+    def _read(self, chat: str) -> tuple[dict[str, Any], tuple[Turn, ...]]:
+        kept = self.store.read(chat, self._owner)
+        return dict(kept.scene), kept.turns
+
+    def _mine(self, chat: str, agent: str) -> None:
+        scene, _ = self._read(chat)
+        if scene["state"] != "human" or scene.get("assignee") != agent:
+            raise InputError("这位客人现在不归您接待", "先点“接手”")
+
+    def _turn_to(self, chat: str, state: State) -> dict[str, Any]:
+        fresh = {"state": state, "assignee": "", "reason": ""}
+        return self.store.change(chat, self._owner, lambda scene: {**scene, **fresh})
+
+    def _note(self, chat: str, text: str) -> None:
+        self.store.say(chat, self._owner, SYSTEM, text, by_user=False, stats={"kind": "note"})
+
+    def _case(self, chat: str, scene: Mapping[str, Any], last: str) -> Case:
+        waits = scene["state"] == "queued"
+        return Case(
+            chat=chat,
+            customer=scene["customer"],
+            state=scene["state"],
+            reason=scene.get("reason", ""),
+            assignee=scene.get("assignee", ""),
+            waiting_s=time.time() - scene.get("queued", time.time()) if waits else 0.0,
+            last=last,
+        )
+
+    def _one_at_a_time(self, chat: str) -> _Lock:
+        with self._guard:
+            lock = self._locks.get(chat)
+            if lock is None:
+                lock = self._locks[chat] = _Lock()
+            return lock
+
+
+class _Lock:
+    """A lock that can be forgotten when nobody holds it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def _seen(scene: dict[str, Any], key: str, answered: Answered) -> dict[str, Any]:
+    """The scene with a delivery that was answered."""
+    if not key:
+        return scene
+    told = {"text": answered.text, "kind": answered.kind, "state": answered.state}
+    seen = {**scene["seen"], key: told}
+    return {**scene, "seen": dict(list(seen.items())[-KEYS:])}
+
+
+def _tuples(slots: Mapping[str, Any]) -> dict[str, Any]:
+    """Slots out of JSON, where a tuple is a list."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in slots.items()
+    }

@@ -1,0 +1,79 @@
+"""Where a shop's catalogue is kept: one thing of the store, written whole. A price that was changed is in the next answer, whichever
+process changed it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, replace
+from typing import Any
+
+from ...conversations.records import Thing
+from ...conversations.store import Store
+from ...errors import InputError
+from .catalogue import Faq, Order, Rule, Shop, faq_from, faq_row, product_from, product_row
+
+APP = "service"
+_NAME = "catalogue"
+
+
+def owner_of(shop: str) -> str:
+    """Who owns what is kept of a shop."""
+    return f"shop:{shop}"[:80]
+
+
+class Catalogues:
+    """The catalogues of all shops in a store; any thread may ask."""
+
+    def __init__(self, store: Store) -> None:
+        self._things = store.things(APP, _NAME)
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Shop]] = {}
+
+    def get(self, name: str) -> Shop:
+        """A shop as it is now.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        written = self._things.updated(owner_of(name), _NAME)
+        with self._lock:
+            known = self._known.get(name)
+        if known is not None and known[0] == written and written:
+            return known[1]
+        thing = self._things.get(owner_of(name), _NAME)
+        if thing is None:
+            raise InputError(
+                f"没有商店 {name!r}", f"先导入：custome service import {name or '名字'} 文件夹"
+            )
+        shop = _shop(name, thing.content)
+        with self._lock:
+            self._known[name] = (thing.updated, shop)
+        return shop
+
+    def keep(self, shop: Shop) -> None:
+        """Put a catalogue in the place of the one that is there, whole or not at all."""
+        content: dict[str, Any] = {
+            "products": [product_row(one) for one in shop.products],
+            "faqs": [faq_row(one) for one in shop.faqs],
+            "orders": [asdict(one) for one in shop.orders.values()],
+            "rules": [asdict(one) for one in shop.rules],
+        }
+        self._things.keep(owner_of(shop.name), Thing(name=_NAME, content=content))
+
+    def add_faq(self, name: str, faq: Faq) -> None:
+        """A question with its answer, in place of the one of the same words."""
+        shop = self.get(name)
+        others = tuple(one for one in shop.faqs if one.question != faq.question)
+        self.keep(replace(shop, faqs=(*others, faq)))
+
+
+def _shop(name: str, content: dict[str, Any]) -> Shop:
+    orders = [Order(**row) for row in content["orders"]]
+    return Shop(
+        name=name,
+        products=tuple(map(product_from, content["products"])),
+        faqs=tuple(map(faq_from, content["faqs"])),
+        orders={one.number: one for one in orders},
+        rules=tuple(Rule(**row) for row in content["rules"]),
+    )

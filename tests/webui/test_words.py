@@ -11,7 +11,7 @@ import pytest
 from nicegui.testing import User
 
 import custome.webui
-from custome.webui import people_page, shell, training_page, workshop_page
+from custome.webui import people_page, service_page, shell, training_page, workshop_page
 from simulated_tab import PEOPLE, Tab
 
 ROOM = Path(custome.webui.__file__).parent
@@ -29,10 +29,13 @@ def used() -> set[str]:
         "人物",
         "训练",
         "书与模型",
+        "知识库",
+        "客服",
         *workshop_page.FORMATS.values(),
         *shell.SCRIPT_WORDS.values(),
         *shell.FACES.values(),
         *people_page.REST.values(),
+        *service_page.STATES.values(),
     }
     found |= {label for label, _ in people_page.LINES.values()}
     found |= set(training_page._STATUS.values())

@@ -19,7 +19,13 @@ from simulated_tab import Tab
 ROOT = Path(custome.__file__).parent
 ROOMS = ("conversations", "apps", "engine", "retrieval", "webui", "files.py")
 """What a page calls: their errors reach it."""
-COMMAND_LINE_ONLY = {"engine/open.py", "engine/open_local.py", "apps/knowledge/measuring.py"}
+COMMAND_LINE_ONLY = {
+    "engine/open.py",
+    "engine/open_local.py",
+    "apps/knowledge/measuring.py",
+    "apps/service/measuring.py",
+    "apps/service/importing.py",
+}
 LISTED = json.loads((ROOT / "webui" / "english_errors.json").read_text(encoding="utf-8"))
 
 

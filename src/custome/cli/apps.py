@@ -25,6 +25,8 @@ class App:
     """Name → (module:function in cli/, taking the flags that follow; one line of help)."""
     routes: str = ""
     """module:function in server/, AppContext → APIRouter."""
+    public: str = ""
+    """module:function in server/, AppContext → APIRouter: what strangers may call without a key."""
     models: str = ""
     """module:function in server/, AppContext → AppModels: what the app answers as a model."""
     page: str = ""
@@ -83,7 +85,11 @@ APPS: dict[str, App] = {
                 "service:service_report",
                 "一天的一页：多少客人、问什么、什么没答上来",
             ),
+            "demo service": ("demo:demo_service", "试一试：一家编出来的茶铺，客人一页，客服一页"),
         },
+        routes="service:service_router",
+        public="shop:shop_router",
+        page="service_page:add_pages",
     ),
 }
 
@@ -97,6 +103,11 @@ def find(room: str, place: str) -> Any:
 def routers(context: AppContext) -> list[APIRouter]:
     """Of every app that has routes."""
     return [find("server", app.routes)(context) for app in APPS.values() if app.routes]
+
+
+def public_routers(context: AppContext) -> list[APIRouter]:
+    """Of every app that strangers talk to."""
+    return [find("server", app.public)(context) for app in APPS.values() if app.public]
 
 
 def app_models(context: AppContext) -> list[AppModels]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..engine.open import EngineOptions, Opened
 from ..reporter import ConsoleReporter
@@ -49,3 +50,39 @@ def demo_knowledge(argv: list[str]) -> int:
     )
     reporter.note("问它：打开下面的地址，点“知识库”（/knowledge）")
     return run_server(Opened(hosted=hosted), doorkeeper, serve, port)
+
+
+SHOP = "青石茶铺"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoService:
+    """试一试商品客服：一家编出来的茶铺，客人一页、客服一页；不用模型，马上就开。"""
+
+    host: str = "127.0.0.1"
+    """页面监听的地址。"""
+    port: int | None = None
+    """端口；默认从 7860 起找一个空闲的。"""
+    chats: str = ""
+    """存在哪里：文件，或 postgresql+psycopg://用户@主机/库；默认是缓存目录里的 chats.db。"""
+
+
+def demo_service(argv: list[str]) -> int:
+    flags = parse(DemoService, argv, "custome demo service")
+    from importlib.resources import files
+
+    from ..apps.service.importing import read_shop
+    from ..apps.service.shelves import Catalogues
+    from ..conversations.store import open_store
+    from ..ports import free_port
+
+    serve = Serve(host=flags.host, port=flags.port, chats=flags.chats)
+    doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
+    store = open_store(flags.chats)
+    Catalogues(store).keep(read_shop(Path(str(files("custome") / "data" / "shop")), SHOP))
+    store.close()
+    reporter = ConsoleReporter()
+    shown = f"[{flags.host}]" if ":" in flags.host else flags.host
+    reporter.note(f"客人：http://{shown}:{port}/shop/{SHOP}")
+    reporter.note(f"客服：http://{shown}:{port}/service")
+    return run_server(Opened(hosted=[]), doorkeeper, serve, port)

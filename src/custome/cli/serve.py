@@ -15,7 +15,7 @@ from tyro.conf import Positional
 from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
 from ..reporter import ConsoleReporter
-from .apps import app_models, mount_pages, routers
+from .apps import app_models, mount_pages, public_routers, routers
 from .flags import parse, take
 from .keys import keys_path
 from .vllm import serve_vllm
@@ -157,6 +157,7 @@ def run_server(
         catalogue,
         doorkeeper,
         routers=routers(context),
+        public=public_routers(context),
         hosts=("*",) if flags.host not in LOOPBACK or not doorkeeper.open else (*LOOPBACK, "[::1]"),
         cors=flags.cors,
         manageable=flags.host in LOOPBACK,

@@ -20,7 +20,7 @@ from ..resources import custome_home
 from .database import Database
 from .listing import listed
 from .records import Chat, ChatInfo, Summary, Turn
-from .tables import ChatRow, TurnRow, VersionRow
+from .tables import ChatRow, ThingRow, TurnRow, VersionRow
 from .things import Things
 
 LONGEST_TITLE = 60
@@ -235,6 +235,12 @@ class Store:
     def things(self, app: str, kind: str) -> Things:
         """What an app keeps beside conversations."""
         return Things(self._session, app, kind)
+
+    def owners_of_things(self, app: str, kind: str) -> list[str]:
+        """Who has things of a kind."""
+        query = select(ThingRow.owner).where(ThingRow.app == app, ThingRow.kind == kind)
+        with self._session() as session:
+            return list(session.scalars(query.distinct()))
 
     # -- turns -------------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ def create_app(
     auth: KeyAuth,
     *,
     routers: Sequence[APIRouter] = (),
+    public: Sequence[APIRouter] = (),
     hosts: Sequence[str] = ("*",),
     cors: Sequence[str] = (),
     largest_body: int = LARGEST_BODY,
@@ -46,6 +47,7 @@ def create_app(
 
     Args:
         routers: what apps bring along; behind the same keys. `request.state.owner` says who asks.
+        public: what strangers may call without a key, such as a shop's customers.
         hosts: names this server answers to; keeps web pages that call themselves localhost out of an open server.
         cors: origins of web pages that may call.
         largest_body: in bytes.
@@ -87,6 +89,8 @@ def create_app(
     for router in every:
         api.include_router(router)
     _refuse_the_rest(app, api)
+    for router in public:
+        app.include_router(router, responses=ERROR_ANSWERS)
     app.include_router(api)
     add_docs(app)
     return app

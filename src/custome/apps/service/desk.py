@@ -181,6 +181,10 @@ class Desk:
         self._turn_to(chat, "closed")
         self._note(chat, f"{agent} 结束")
 
+    def turns(self, chat: str) -> tuple[Turn, ...]:
+        """What was said, notes included."""
+        return self._read(chat)[1]
+
     def summary(self, chat: str) -> list[str]:
         """What an agent should know before they read, in the customer's own words."""
         scene, turns = self._read(chat)

@@ -19,12 +19,13 @@ from simulated_tab import Tab
 ROOT = Path(custome.__file__).parent
 ROOMS = ("conversations", "apps", "engine", "retrieval", "webui", "files.py")
 """What a page calls: their errors reach it."""
-COMMAND_LINE_ONLY = {
+NOT_ON_A_PAGE = {
     "engine/open.py",
     "engine/open_local.py",
     "apps/knowledge/measuring.py",
-    "apps/service/measuring.py",
     "apps/service/importing.py",
+    "apps/service/measuring.py",
+    *(f"apps/service/channels/{one}.py" for one in ("alerts", "incoming", "webhook", "wecom")),
 }
 LISTED = json.loads((ROOT / "webui" / "english_errors.json").read_text(encoding="utf-8"))
 
@@ -57,7 +58,7 @@ def raised() -> set[str]:
     for room in ROOMS:
         place = ROOT / room
         for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            if path.relative_to(ROOT).as_posix() not in COMMAND_LINE_ONLY:
+            if path.relative_to(ROOT).as_posix() not in NOT_ON_A_PAGE:
                 found |= set(messages(path))
     return found
 

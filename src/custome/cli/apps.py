@@ -88,7 +88,7 @@ APPS: dict[str, App] = {
             "demo service": ("demo:demo_service", "试一试：一家编出来的茶铺，客人一页，客服一页"),
         },
         routes="service:service_router",
-        public="shop:shop_router",
+        public="shop:public_router",
         page="service_page:add_pages",
     ),
 }

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
+from ..apps.service.channels.incoming import SignatureError
 from ..errors import (
     BusyError,
     CustomeError,
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _STATUS: list[tuple[type[CustomeError], int, str, str | None]] = [
     (WrongKeyError, 401, "authentication_error", "invalid_api_key"),
+    (SignatureError, 401, "authentication_error", "invalid_signature"),
     (UnknownModelError, 404, "invalid_request_error", "model_not_found"),
     (LengthError, 400, "invalid_request_error", "context_length_exceeded"),
     (BusyError, 429, "rate_limit_error", "rate_limit_exceeded"),

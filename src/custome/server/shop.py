@@ -23,6 +23,7 @@ from ..apps.service.desk import LONGEST, SYSTEM
 from ..apps.service.desks import desks_of
 from ..errors import BusyError
 from ..report import render
+from .hooks import hooks_router
 from .protocol import Strict
 
 T = TypeVar("T")
@@ -71,6 +72,14 @@ class _Rate:
         when.append(now)
         if len(self._when) > 10_000:
             self._when.clear()
+
+
+def public_router(context: AppContext) -> APIRouter:
+    """Everything that is called without a key: by customers, and by services they write from."""
+    router = APIRouter()
+    router.include_router(shop_router(context))
+    router.include_router(hooks_router(context))
+    return router
 
 
 def shop_router(context: AppContext) -> APIRouter:

@@ -63,6 +63,7 @@ class Desk:
     Args:
         today: the day on which answers must hold.
         alert: told when somebody waits for a person.
+        outgoing: told what an agent says, for customers who write from elsewhere.
     """
 
     def __init__(
@@ -73,9 +74,11 @@ class Desk:
         *,
         today: Callable[[], date] = date.today,
         alert: Callable[[Case], None] = lambda _: None,
+        outgoing: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self.shop, self.store, self._catalogues = shop, store, catalogues
-        self._owner, self._today, self._alert = owner_of(shop), today, alert
+        self._owner, self._today = owner_of(shop), today
+        self._alert, self._outgoing = alert, outgoing
         self._assistant: tuple[Shop, date, Assistant] | None = None
         self._locks: weakref.WeakValueDictionary[str, _Lock] = weakref.WeakValueDictionary()
         self._guard = threading.Lock()
@@ -165,6 +168,7 @@ class Desk:
         self._mine(chat, agent)
         if not words.strip():
             raise InputError("没有写内容", "写一句再发")
+        self._outgoing(chat, words.strip())
         self.store.say(
             chat, self._owner, agent, words.strip(), by_user=False, stats={"agent": True}
         )
@@ -174,6 +178,11 @@ class Desk:
         self._mine(chat, agent)
         self._turn_to(chat, "bot")
         self._note(chat, f"{agent} 交回给助手，{datetime.now():%m-%d %H:%M}")
+
+    def back_to_the_assistant(self, chat: str, where: str) -> None:
+        """People elsewhere are done with a customer."""
+        self._turn_to(chat, "bot")
+        self._note(chat, f"{where} 交回给助手，{datetime.now():%m-%d %H:%M}")
 
     def close(self, chat: str, agent: str) -> None:
         """The conversation is over; what the customer says next begins anew with the assistant."""

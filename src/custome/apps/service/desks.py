@@ -12,6 +12,8 @@ from .shelves import APP, Catalogues
 
 Alert = Callable[[str, Case], None]
 """(shop, who waits)"""
+Outgoing = Callable[[str, str, str], None]
+"""(shop, conversation, what an agent says)"""
 
 
 class Desks:
@@ -27,6 +29,7 @@ class Desks:
         self._catalogues: Catalogues | None = None
         self._desks: dict[str, Desk] = {}
         self.alerts: list[Alert] = []
+        self.outgoing: list[Outgoing] = []
 
     @property
     def catalogues(self) -> Catalogues:
@@ -55,8 +58,13 @@ class Desks:
                     self._store(),
                     self._catalogues,
                     alert=lambda case: self._tell(shop, case),
+                    outgoing=lambda chat, words: self._send(shop, chat, words),
                 )
             return self._desks[shop]
+
+    def _send(self, shop: str, chat: str, words: str) -> None:
+        for send in self.outgoing:
+            send(shop, chat, words)
 
     def _tell(self, shop: str, case: Case) -> None:
         for alert in self.alerts:

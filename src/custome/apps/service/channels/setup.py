@@ -54,7 +54,7 @@ def read_channels(path: Path | None = None) -> dict[str, dict[str, Any]]:
         found = json.loads(read_text(path, "渠道设置"))
         for channels in found.values():
             if wrong := [kind for kind in channels if kind not in KINDS]:
-                raise ValueError(f"没有 {wrong[0]!r} 这种渠道")
+                raise ValueError(wrong[0])
     except (ValueError, AttributeError) as error:
         raise InputError(
             f"渠道设置 {str(path)!r} 读不懂：{error}", "写法见 docs/service.md"

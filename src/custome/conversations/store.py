@@ -131,6 +131,46 @@ class Store:
         changed |= {} if model is None else {"model": model}
         self._change(chat, owner, **changed)
 
+    def scene(self, chat: str, owner: str) -> dict[str, Any]:
+        """What the app keeps with a conversation, without its turns."""
+        with self._session() as session:
+            return dict(self._own(session, chat, owner).scene)
+
+    def exchange(
+        self,
+        chat: str,
+        owner: str,
+        turns: Sequence[Turn],
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Turns and another scene, all of it or nothing; returns the scene.
+
+        Args:
+            turns: added at the end, each with one version.
+            change: as for `change`.
+        """
+        now = time.time()
+        with self._session() as session:
+            session.execute(update(ChatRow).where(ChatRow.id == chat).values(updated=now))
+            found = self._own(session, chat, owner)
+            session.refresh(found)
+            for place, turn in enumerate(turns, self._next_place(session, chat)):
+                row = TurnRow(chat=chat, place=place, name=turn.name, by_user=turn.by_user)
+                session.add(row)
+                session.flush()
+                session.add(
+                    VersionRow(
+                        turn=row.id,
+                        number=0,
+                        text=turn.text,
+                        finished=True,
+                        stats=dict(turn.stats),
+                        created=now,
+                    )
+                )
+            found.scene = change(dict(found.scene))
+            return dict(found.scene)
+
     def change(
         self, chat: str, owner: str, change: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> dict[str, Any]:

@@ -110,11 +110,10 @@ class Desk:
                 return Answered(**{**scene["seen"][key], "sources": ()})
             if scene["state"] == "closed":
                 scene = self._turn_to(chat, "bot")
-            self.store.say(chat, self._owner, customer, words, by_user=True)
             if scene["state"] == "human":
-                return self._silent(chat, scene, key)
+                return self._keep(chat, words, Answered(text="", kind="silent", state="human"), key)
             if scene["state"] == "queued":
-                return self._waiting(chat, scene, key)
+                return self._waiting(chat, scene, words, key)
             return self._answer(chat, scene, words, key)
 
     def history(self, chat: str, customer: str) -> tuple[Turn, ...]:
@@ -223,37 +222,45 @@ class Desk:
         said = self.assistant().answer(words, slots)
         state: State = "queued" if said.reason else "bot"
         answered = Answered(text=said.text, kind=said.kind, state=state, sources=said.sources)
-        stats = {"kind": said.kind, "sources": list(said.sources), "used_llm": False}
-        self.store.say(chat, self._owner, BOT, said.text, by_user=False, stats=stats)
+        changed: dict[str, Any] = {"slots": asdict(said.slots)}
+        if said.reason:
+            changed |= {"state": "queued", "reason": REASONS[said.reason], "queued": time.time()}
+        self._keep(chat, words, answered, key, changed)
+        if said.reason:
+            self._alert(self._case(chat, {**scene, **changed}, words))
+        return answered
+
+    def _waiting(self, chat: str, scene: dict[str, Any], words: str, key: str) -> Answered:
+        """A person was called and has not come yet: that is said once more, not every time."""
+        text = "" if scene.get("told") else SILENT
+        answered = Answered(text=text, kind="silent", state="queued")
+        return self._keep(chat, words, answered, key, {"told": True})
+
+    def _keep(
+        self,
+        chat: str,
+        words: str,
+        answered: Answered,
+        key: str,
+        changed: Mapping[str, Any] | None = None,
+    ) -> Answered:
+        """What a customer said and was told, and the state after it: in one go, or not at all."""
+        turns = [Turn(id=0, name="", by_user=True, versions=(words,))]
+        if answered.text:
+            stats = {"kind": answered.kind, "sources": list(answered.sources), "used_llm": False}
+            turns.append(
+                Turn(id=0, name=BOT, by_user=False, versions=(answered.text,), stats=stats)
+            )
 
         def change(now: dict[str, Any]) -> dict[str, Any]:
-            called = (
-                {"state": "queued", "reason": REASONS[said.reason], "queued": time.time()}
-                if said.reason
-                else {}
-            )
-            if now["state"] != "bot":  # somebody took it meanwhile
-                called = {}
-            return {**_seen(now, key, answered), "slots": asdict(said.slots), **called}
+            new = dict(changed or {})
+            if now["state"] == "human":  # somebody took it meanwhile
+                new.pop("state", None)
+            told = {"text": answered.text, "kind": answered.kind, "state": answered.state}
+            seen = {**now["seen"], key: told} if key else now["seen"]
+            return {**now, **new, "seen": dict(list(seen.items())[-KEYS:])}
 
-        kept = self.store.change(chat, self._owner, change)
-        if said.reason:
-            self._alert(self._case(chat, kept, words))
-        return answered
-
-    def _waiting(self, chat: str, scene: dict[str, Any], key: str) -> Answered:
-        """A person was called and has not come yet: that is said once more, not every time."""
-        turns = self.store.read(chat, self._owner).turns
-        told = any(turn.text == SILENT for turn in turns[-6:])
-        answered = Answered(text="" if told else SILENT, kind="silent", state="queued")
-        if not told:
-            self.store.say(chat, self._owner, BOT, SILENT, by_user=False, stats={"kind": "silent"})
-        self.store.change(chat, self._owner, lambda now: _seen(now, key, answered))
-        return answered
-
-    def _silent(self, chat: str, scene: dict[str, Any], key: str) -> Answered:
-        answered = Answered(text="", kind="silent", state="human")
-        self.store.change(chat, self._owner, lambda now: _seen(now, key, answered))
+        self.store.exchange(chat, self._owner, turns, change)
         return answered
 
     def assistant(self) -> Assistant:
@@ -265,7 +272,7 @@ class Desk:
         return known[2]
 
     def _scene(self, chat: str, customer: str) -> dict[str, Any]:
-        scene, _ = self._read(chat)
+        scene = self.store.scene(chat, self._owner)
         if scene["customer"] != customer:
             raise InputError(
                 f"没有这段对话：{chat!r}", "它可能已经删了，或是别人的；从列表里另选一段"
@@ -277,12 +284,12 @@ class Desk:
         return dict(kept.scene), kept.turns
 
     def _mine(self, chat: str, agent: str) -> None:
-        scene, _ = self._read(chat)
+        scene = self.store.scene(chat, self._owner)
         if scene["state"] != "human" or scene.get("assignee") != agent:
             raise InputError("这位客人现在不归您接待", "先点“接手”")
 
     def _turn_to(self, chat: str, state: State) -> dict[str, Any]:
-        fresh = {"state": state, "assignee": "", "reason": ""}
+        fresh = {"state": state, "assignee": "", "reason": "", "told": False}
         return self.store.change(chat, self._owner, lambda scene: {**scene, **fresh})
 
     def _note(self, chat: str, text: str) -> None:
@@ -319,15 +326,6 @@ class _Lock:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
-
-
-def _seen(scene: dict[str, Any], key: str, answered: Answered) -> dict[str, Any]:
-    """The scene with a delivery that was answered."""
-    if not key:
-        return scene
-    told = {"text": answered.text, "kind": answered.kind, "state": answered.state}
-    seen = {**scene["seen"], key: told}
-    return {**scene, "seen": dict(list(seen.items())[-KEYS:])}
 
 
 def _tuples(slots: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,11 +40,12 @@ def main() -> int:
         before = memory_mb()
         base, seconds = built(Path(folder), flags.novels, 1)
         chunks = sum(one.chunks for one in base.documents())
+        more = memory_mb() - before
         questions = moved(base, flags.novels, read_questions(flags.questions))
         rows = [
             ["一册四部", f"{chunks:,} 段，{size_mb(base):.0f} MB"],
             ["建", f"{seconds:.1f} CPU 秒"],
-            ["进程比开始时多", f"{memory_mb() - before:.0f} MB"],
+            ["进程比开始时多", f"{more:.0f} MB"],
             ["开了以后第一问", f"{first_s(base) * 1000:.0f} 毫秒"],
             ["一问", asked(base, [one.question for one in questions])],
         ]

@@ -6,14 +6,17 @@ all their bearer is called. Knows a store, no model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .store import KnowledgeStore, Passage
+from .store import CANDIDATES, KnowledgeStore, Passage
 from .terms import asked, folded, terms
 
 NEIGHBOUR = 0.3
 """What the score of the chunk before and of the one after counts for."""
+NAMED = 1.0
+"""What it counts for that whoever the question names is in a passage, by whatever name: one word, however many names they have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +44,21 @@ def search(
         names: name → what else its bearer is called.
         until: document → offset from which on nothing of it is found.
     """
-    own, others = asked(question), _other_names(question, names or {})
-    # pairs of characters only: alone, 武 and 侯 of 武侯 say nothing of him
-    wanted = list(
-        dict.fromkeys([*own, *(term for one in others for term in terms(one) if len(term) > 1)])
-    )
+    wanted, called = asked(question), _called(question, names or {})
     found = store.find(wanted, until=until)
     scores = {(one.document, one.position): one.score for one in found}
     chunks = {(one.document, one.position): one.chunk for one in found}
+    if len(found) < CANDIDATES:  # there is room for passages that have nothing but another name
+        pairs = [term for every in called for one in every for term in terms(one) if len(term) > 1]
+        for one in store.find(list(dict.fromkeys(pairs)), until=until):
+            scores.setdefault((one.document, one.position), 0.0)
+            chunks[one.document, one.position] = one.chunk
+    for every in called:
+        holding, whole = store.holding(every)
+        rare = math.log((whole + 0.5) / (len(holding) + 0.5))
+        for place in scores:
+            if chunks[place] in holding:
+                scores[place] += NAMED * rare
     totals = {
         (document, position): score
         + NEIGHBOUR * scores.get((document, position - 1), 0.0)
@@ -62,19 +72,18 @@ def search(
             passage=passage,
             score=totals[place],
             own=scores[place],
-            words=_matched([*own, *others], passage),
+            words=_matched([*wanted, *(one for every in called for one in every)], passage),
         )
         for place, passage in zip(best, passages, strict=True)
     ]
 
 
-def _other_names(question: str, names: Mapping[str, Sequence[str]]) -> list[str]:
-    """What else whoever the question names is called."""
+def _called(question: str, names: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    """For each person that is named all they are called; a name inside a longer one is not theirs."""
     plain = folded(question)
-    others = dict.fromkeys(
-        other for name, every in names.items() if name in plain for other in every
-    )
-    return [other for other in others if other not in plain]
+    named = [name for name in names if name in plain]
+    outermost = [one for one in named if not any(one != other and one in other for other in named)]
+    return list(dict.fromkeys((one, *names[one]) for one in outermost))
 
 
 def _matched(wanted: Sequence[str], passage: Passage) -> tuple[str, ...]:

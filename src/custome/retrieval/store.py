@@ -20,6 +20,8 @@ from .chunks import Chunk, Place
 from .terms import as_words, terms
 
 SCHEMA = 1
+REMEMBERED = 200
+"""Names whose passages are remembered."""
 CANDIDATES = 400
 """Chunks whose scores are looked at for one question."""
 
@@ -99,6 +101,9 @@ class KnowledgeStore(Protocol):
             until: document → offset from which on nothing of it is found.
         """
 
+    def holding(self, names: Sequence[str]) -> tuple[set[int], int]:
+        """(chunks in which one of the names stands as it is written, chunks there are)"""
+
     def passages(self, chunks: Sequence[int]) -> list[Passage]:
         """Chunks with their words, in the order they are asked for."""
 
@@ -127,6 +132,8 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._holding: dict[tuple[str, ...], tuple[set[int], int]] = {}
+        """What was looked up of names since the base was last written to by this process."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -164,6 +171,7 @@ class SqliteStore:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            self._holding.clear()
             try:
                 self._database.execute("BEGIN IMMEDIATE")
                 try:
@@ -267,6 +275,21 @@ class SqliteStore:
             Found(chunk=chunk, document=document, position=position, score=score)
             for chunk, document, position, score in rows
         ]
+
+    def holding(self, names: Sequence[str]) -> tuple[set[int], int]:
+        if known := self._holding.get(tuple(names)):
+            return known
+        phrases = [as_words(terms(name)) for name in names]
+        query = " OR ".join(f'"{phrase}"' for phrase in phrases if phrase)
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT rowid FROM lexicon WHERE lexicon MATCH ?", (query,)
+            ).fetchall()
+            (whole,) = self._database.execute("SELECT count(*) FROM chunks").fetchone()
+        found = {row[0] for row in rows}, whole
+        if len(self._holding) < REMEMBERED:
+            self._holding[tuple(names)] = found
+        return found
 
     def _from(self, name: str, offset: int) -> list[tuple[int, int]]:
         """(first, last) chunk of a document that does not end before an offset; a document's chunks have numbers in a row."""

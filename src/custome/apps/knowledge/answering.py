@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ...engine.base import Cancel, Engine
@@ -26,6 +26,10 @@ NEAREST = 2
 """Sentences shown where no answer can be proven."""
 NOTHING = "资料里没有找到和这个问题有关的内容。"
 NEAREST_ARE = "资料里没有直接写到。最接近的是："
+FOUND = "原文里最接近的是："
+"""Where no model was asked."""
+LONGEST = 320
+"""Tokens of quotations and answer."""
 _SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;]*[”’」』]*")
 _SCHEMA = json.dumps(
     {
@@ -46,6 +50,7 @@ _SCHEMA = json.dumps(
             "answer": {"type": "string", "maxLength": 200},
         },
         "required": ["evidence", "answer"],
+        "x-guidance": {"whitespace_flexible": False},
     }
 )
 _ORDER = (
@@ -104,8 +109,8 @@ def answer(
     for _ in range(TRIES if engine is not None else 0):
         assert engine is not None
         request = _request(question, hits, problems)
-        options = GenerateOptions(do_sample=False, max_new_tokens=320, json_schema=_SCHEMA)
-        said = _parsed(engine.run(request, options, cancel=cancel).text)
+        reply = engine.run(request, _options(engine), cancel=cancel)
+        said = _parsed(reply.text)
         if cancel is not None and cancel.is_set():
             break
         citations = _proven(said, hits)
@@ -120,7 +125,19 @@ def answer(
                 problems=tuple(problems),
             )
         problems.append(wrong)
-    return _nearest(question, hits, problems)
+    return _nearest(question, hits, problems, asked_a_model=engine is not None)
+
+
+def _options(engine: Engine) -> GenerateOptions:
+    """The likeliest words, copied without a penalty for repeating, of the base and not of what was learnt over it."""
+    options = GenerateOptions(
+        do_sample=False, repetition_penalty=1.0, max_new_tokens=LONGEST, afresh=False
+    )
+    if "json_schema" in engine.supports:
+        options = replace(options, json_schema=_SCHEMA)
+    if "strength" in engine.supports:
+        options = replace(options, strength=0.0)
+    return options
 
 
 def _request(question: str, hits: Sequence[Hit], problems: Sequence[str]) -> Request:
@@ -140,7 +157,7 @@ def _request(question: str, hits: Sequence[Hit], problems: Sequence[str]) -> Req
 def _parsed(text: str) -> dict[str, Any]:
     """What the model said; an empty answer where it is no JSON of ours."""
     try:
-        said = json.loads(text)
+        said = json.loads(text[text.find("{") : text.rfind("}") + 1])  # some put words around it
         if isinstance(said, dict) and isinstance(said.get("evidence"), list):
             return said
     except json.JSONDecodeError:
@@ -185,12 +202,16 @@ def _wrong(
     return f"引文里没有“{'”“'.join(missing)}”" if missing else ""
 
 
-def _nearest(question: str, hits: Sequence[Hit], problems: Sequence[str]) -> Answer:
+def _nearest(
+    question: str, hits: Sequence[Hit], problems: Sequence[str], *, asked_a_model: bool
+) -> Answer:
     """The sentences that have most of the question's words, from different places."""
     wanted = set(asked(question))
     rated: list[tuple[float, int, Citation]] = []
     for order, hit in enumerate(hits):
         for match in _SENTENCE.finditer(hit.passage.text):
+            if match.group().strip() in hit.passage.heading:
+                continue
             words = set(terms(match.group()))
             score = sum(len(term) for term in wanted & words) / (8 + len(match.group())) ** 0.5
             if score:
@@ -208,7 +229,7 @@ def _nearest(question: str, hits: Sequence[Hit], problems: Sequence[str]) -> Ans
         )
     quoted = "".join(f"“{one.quote}”" for one in best)
     return Answer(
-        text=f"{NEAREST_ARE}{quoted}",
+        text=f"{NEAREST_ARE if asked_a_model else FOUND}{quoted}",
         kind="nearest",
         citations=tuple(best),
         hits=tuple(hits),

@@ -106,7 +106,10 @@ def test_streamed_and_by_the_other_route(server: TestClient):
     for chunk in client.chat.completions.create(model="kb:渡口", messages=messages, stream=True):
         said += chunk.choices[0].delta.content or ""
         cited += getattr(chunk.choices[0].delta, "annotations", None) or []
-    assert said == "晚上八点。" and cited[0]["url_citation"]["quote"] == "末班船晚上八点开"
+    assert (
+        said == "晚上八点。"
+        and cited[0]["url_citation"]["quote"] == "渡口的末班船晚上八点开，船票五元一张。"
+    )
     response = client.responses.create(model="kb:渡口", input="末班船几点开？")
     assert response.output_text == "晚上八点。"
     assert response.output[0].content[0].annotations[0].title == "船期.txt"

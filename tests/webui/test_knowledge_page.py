@@ -82,8 +82,8 @@ async def test_what_was_asked_is_there_again(tab: Tab):
 async def test_a_follow_up_is_shown_as_it_was_understood(tab: Tab):
     await bring(tab)
     await ask(tab, "末班船几点开？")
-    await ask(tab, "那它要多少钱？")
-    assert tab.sees("当作在问：末班船几点开，那它要多少钱？")
+    await ask(tab, "那它呢？")
+    assert tab.sees("当作在问：末班船几点开，那它呢？")
 
 
 async def test_somebody_of_the_book_tells_it(tab: Tab):
@@ -104,7 +104,7 @@ async def test_what_one_thinks_of_an_answer_becomes_a_question_to_measure_with(t
     right, wrong = map(json.loads, kept)
     assert right["document"] == "船期.txt"
     ((start, end),) = right["places"]
-    assert TEXT[start:end] == "末班船晚上八点开" and wrong["wrong"]
+    assert "末班船晚上八点开" in TEXT[start:end] and wrong["wrong"]
 
 
 async def test_what_nothing_is_written_of(tab: Tab):

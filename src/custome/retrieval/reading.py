@@ -180,7 +180,7 @@ def _json(raw: bytes, path: Path, writing: Writing) -> None:
     try:
         rows = [json.loads(text)]
     except json.JSONDecodeError:
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        rows = [json.loads(line) for line in text.split("\n") if line.strip()]
     if len(rows) == 1 and isinstance(rows[0], list):
         rows = rows[0]
     for row in rows:

@@ -66,22 +66,25 @@ def search(
         for (document, position), score in scores.items()
     }
     best = sorted(totals, key=lambda place: (-totals[place], chunks[place]))[:most]
-    passages = store.passages([chunks[place] for place in best])
+    passages = {one.chunk: one for one in store.passages([chunks[place] for place in best])}
     return [
         Hit(
-            passage=passage,
+            passage=passages[chunks[place]],
             score=totals[place],
             own=scores[place],
-            words=_matched([*wanted, *(one for every in called for one in every)], passage),
+            words=_matched(
+                [*wanted, *(one for every in called for one in every)], passages[chunks[place]]
+            ),
         )
-        for place, passage in zip(best, passages, strict=True)
+        for place in best
+        if chunks[place] in passages  # taken out at this very moment
     ]
 
 
 def _called(question: str, names: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
     """For each person that is named all they are called; a name inside a longer one is not theirs."""
     plain = folded(question)
-    named = [name for name in names if name in plain]
+    named = [name for name in names if folded(name) in plain]
     outermost = [one for one in named if not any(one != other and one in other for other in named)]
     return list(dict.fromkeys((one, *names[one]) for one in outermost))
 

@@ -20,6 +20,8 @@ from .chunks import Chunk, Place
 from .terms import as_words, terms
 
 SCHEMA = 1
+BUSY_S = 60.0
+"""How long a writer waits for another one."""
 REMEMBERED = 200
 """Names whose passages are remembered."""
 CANDIDATES = 400
@@ -132,11 +134,14 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._version = 0
         self._holding: dict[tuple[str, ...], tuple[set[int], int]] = {}
         """What was looked up of names since the base was last written to by this process."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=BUSY_S
+            )
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA secure_delete=ON")
             self._database.execute("PRAGMA foreign_keys=ON")
@@ -187,6 +192,7 @@ class SqliteStore:
                 ) from error
 
     def add(self, document: Document, pieces: Sequence[Chunk]) -> int:
+        every = [_words(document.text, one.start, one.end, one.heading) for one in pieces]
         with self._transaction() as database:
             self._take_out(database, document.name)
             places = json.dumps([asdict(place) for place in document.places], ensure_ascii=False)
@@ -207,8 +213,9 @@ class SqliteStore:
                         one.page,
                     ),
                 ).lastrowid
-                words = _words(document.text, one.start, one.end, one.heading)
-                database.execute("INSERT INTO lexicon (rowid, words) VALUES (?, ?)", (row, words))
+                database.execute(
+                    "INSERT INTO lexicon (rowid, words) VALUES (?, ?)", (row, every[position])
+                )
             return number
 
     def remove(self, name: str) -> bool:
@@ -277,19 +284,26 @@ class SqliteStore:
         ]
 
     def holding(self, names: Sequence[str]) -> tuple[set[int], int]:
-        if known := self._holding.get(tuple(names)):
-            return known
+        with self._lock:  # another process may have written meanwhile
+            (version,) = self._database.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._holding.clear()
+                self._version = version
+            if known := self._holding.get(tuple(names)):
+                return known
         phrases = [as_words(terms(name)) for name in names]
         query = " OR ".join(f'"{phrase}"' for phrase in phrases if phrase)
+        if not query:
+            return set(), 1
         with self._lock:
             rows = self._database.execute(
                 "SELECT rowid FROM lexicon WHERE lexicon MATCH ?", (query,)
             ).fetchall()
             (whole,) = self._database.execute("SELECT count(*) FROM chunks").fetchone()
-        found = {row[0] for row in rows}, whole
-        if len(self._holding) < REMEMBERED:
-            self._holding[tuple(names)] = found
-        return found
+            found = {row[0] for row in rows}, whole
+            if len(self._holding) < REMEMBERED:
+                self._holding[tuple(names)] = found
+            return found
 
     def _from(self, name: str, offset: int) -> list[tuple[int, int]]:
         """(first, last) chunk of a document that does not end before an offset; a document's chunks have numbers in a row."""
@@ -354,8 +368,11 @@ class SqliteStore:
                 ) from error
 
     def close(self) -> None:
+        """No more calls; a late one finds nothing."""
         with self._lock:
             self._database.close()
+            self._database = sqlite3.connect(":memory:", check_same_thread=False)
+            self._make()
 
 
 _PASSAGE = (

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from ..corpus.script import convert
 
 _RUN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|[a-z0-9]+(?:[._-][a-z0-9]+)*")
-_FUNCTION = frozenset(
+FUNCTION = frozenset(
     "的了是在有和与或就都也还又被把给让对从到向于以之其而则乃且若如此这那哪些个么什怎谁何为吗呢吧啊呀嘛哦请问告诉说道我你他她它们您咱会能可要想得着过不没很最更再才"
 )
 """Characters that say nothing of what is asked: a term made of them only is left out of a question."""
@@ -40,7 +40,7 @@ def terms(text: str) -> Iterator[str]:
 def asked(text: str) -> list[str]:
     """The terms of a question, each once, without those that say nothing; all of them where nothing is left."""
     every = list(dict.fromkeys(terms(text)))
-    telling = [term for term in every if not all(letter in _FUNCTION for letter in term)]
+    telling = [term for term in every if not all(letter in FUNCTION for letter in term)]
     return telling or every
 
 

@@ -62,6 +62,7 @@ class Writing:
         return "".join(self._parts), tuple(place for place in kept if place.start < self._size)
 
     def _put(self, text: str) -> None:
+        text = text.encode("utf-8", "replace").decode()  # half a character of JSON is none
         self._parts.append(text)
         self._size += len(text)
 

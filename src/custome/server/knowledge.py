@@ -133,7 +133,9 @@ def knowledge_router(context: AppContext) -> APIRouter:
         return JSONResponse({"object": "list", "data": await _run(look)})
 
     @router.get("/{base}/passages")
-    async def passages(base: str, document: str, at: Annotated[int, Field(ge=0)]) -> Response:
+    async def passages(
+        base: str, document: str, at: Annotated[int, Field(ge=0, le=2**53)]
+    ) -> Response:
         """The passage at a place of a document, with the one before and the one after."""
         found = await _run(lambda: [_passage(one) for one in shelf.get(base).around(document, at)])
         return JSONResponse({"object": "list", "data": found})
@@ -234,7 +236,6 @@ def _base(base: KnowledgeBase) -> dict[str, Any]:
         "model": f"{PREFIX}:{base.name}",
         "documents": len(documents),
         "characters": sum(one.characters for one in documents),
-        "follows": dict(base.settings().follows),
     }
 
 

@@ -82,9 +82,12 @@ def mcp_server(shelf: Shelf, names: Sequence[str] = ()) -> MCPServer:
             document: the document's name, as `search` gives it.
             start: the offset that `search` gives.
         """
+        if not chosen(base):
+            raise ToolError("还没有知识库")
         try:
             return "\n".join(
-                one.text for one in shelf.get(*chosen(base)[:1]).around(document, start)
+                one.text
+                for one in shelf.get(*chosen(base)[:1]).around(document, max(0, min(start, 2**53)))
             )
         except CustomeError as error:
             raise ToolError(error.message) from error

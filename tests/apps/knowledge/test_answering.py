@@ -12,7 +12,7 @@ import pytest
 from custome.apps.knowledge.answering import NEAREST_ARE, NOTHING, Answer
 from custome.apps.knowledge.answering import answer as answer_from
 from custome.apps.knowledge.checking import numbers, stands_in, unproven
-from custome.engine.base import Engine
+from custome.engine.base import Cancel, Engine
 from custome.engine.scripted import ScriptedEngine
 from custome.retrieval.chunks import Place, chunks
 from custome.retrieval.search import search
@@ -24,6 +24,7 @@ def answer(store: SqliteStore, model: Engine | None, question: str, **options: A
     return answer_from(search(store, question), model, question, **options)
 
 
+SENTENCE = "渡口的末班船晚上八点开，船票五元一张。"
 TEXT = "渡口的末班船晚上八点开，船票五元一张。船夫叫钱勇，在这里撑了三十年船。雨天停航。"
 
 
@@ -52,7 +53,7 @@ def test_a_proven_answer_is_shown_with_its_place(store: SqliteStore):
     given = answer(store, model, "最后一班船几点？")
     assert (given.kind, given.text) == ("checked", "末班船晚上8点开。")
     (one,) = given.citations
-    assert TEXT[one.start : one.end] == one.quote == "末班船晚上八点开"
+    assert TEXT[one.start : one.end] == one.quote == SENTENCE
     assert len(model.requests) == 1 and TEXT in model.requests[0].messages[-1].content
 
 
@@ -109,15 +110,64 @@ def test_without_a_model_the_nearest_sentences(store: SqliteStore):
 def test_quotations(quote: str, inside: bool):
     span = stands_in(quote, TEXT)
     assert (span is not None) == inside
-    assert span is None or TEXT[span[0] : span[1]] == "末班船晚上八点开"
+    assert span is None or TEXT[span[0] : span[1]] == SENTENCE
 
 
 def test_numbers_in_both_writings():
-    assert numbers("三十五元，２万，一九四九年，1.5 升") == {35, 2, 1949, 1.5}
-    assert numbers("二百五十万零三") == {2_500_003}
-    assert numbers("一个人") == set()
+    assert numbers("三十五元，２万，一九四九年，1.5 升") == {
+        (35, "元"),
+        (20_000, ""),
+        (1949, "年"),
+        (1.5, "升"),
+    }
+    assert numbers("二百五十万零三") == {(2_500_003, "")}
+    assert numbers("2,000块，1.5万元，两日") == {(2000, "元"), (15_000, "元"), (2, "天")}
+    assert numbers("一个人，万一坏了千万别拆，三五天") == set()
+    assert numbers("一" + "亿" * 40)  # nonsense costs nothing
 
 
 def test_what_is_not_proven():
-    assert unproven("钱勇撑了30年", ["在这里撑了三十年船", "钱勇是谁"], ["钱勇", "孙大郎"]) == []
-    assert unproven("孙大郎撑了31年", ["撑了三十年"], ["孙大郎"]) == ["31", "孙大郎"]
+    names = {"钱勇": ["老钱"], "孙大郎": []}
+    asked = "钱勇是谁"
+    assert unproven("钱勇撑了30年", ["在这里撑了三十年船"], asked, names) == []
+    assert unproven("老钱撑船", ["老钱撑船"], "谁", names) == []
+    assert unproven("钱勇撑船", ["老钱撑船"], "谁", names) == []  # by another name
+    assert unproven("孙大郎撑了31年", ["撑了三十年"], asked, names) == ["31年", "孙大郎"]
+
+
+@pytest.mark.parametrize(
+    ("question", "quote", "said"),
+    [
+        ("保修期是五年吗？", "本产品的保修期为三年。", "是的，保修期是五年。"),
+        ("保修多久？", "本产品的保修期为三年。", "保修三个月。"),
+        ("保修多久？", "本产品的保修期为三年。", "保修一年。"),
+        ("多少钱？", "售价为2,000元，不含运费。", "售价2元。"),
+        ("多少钱？", "全套售价1.5万元整。", "售价1.5元。"),
+        ("几天能退？", "可在115天以内申请退货。", "15天以内申请退货。"),
+        ("免费修吗？", "人为损坏不属于免费保修的范围。", "属于，免费保修。"),
+        ("能退货吗？", "拆开以后不可退货退款。", "可以退货。"),
+        ("凶手是谁？", "那天晚上下了很大的雨。", "凶手是管家。"),
+        ("凶手是谁？", "那天晚上下了很大的雨。", "资料中并未提及凶手。"),
+    ],
+)
+def test_what_the_quotation_does_not_say(tmp_path: Path, question: str, quote: str, said: str):
+    store = SqliteStore(tmp_path / "other.db")
+    store.add(Document(name="a", text=quote), chunks(quote, ()))
+    given = answer_from(search(store, quote), Model([says(said, quote)]), question)
+    assert given.kind != "checked", given.text
+    store.close()
+
+
+def test_a_quotation_is_shown_with_its_whole_sentence(tmp_path: Path):
+    text = "先说别的。人为损坏不属于免费保修的范围。再说别的。"
+    span = stands_in("属于免费保修的范围", text)
+    assert span and text[span[0] : span[1]] == "人为损坏不属于免费保修的范围。"
+
+
+def test_stopped_is_not_refused(store: SqliteStore):
+    cancel = Cancel()
+    cancel.set()
+    given = answer(
+        store, Model([says("八点。", "末班船晚上八点开")]), "末班船几点开？", cancel=cancel
+    )
+    assert given.kind == "nearest" and not given.text.startswith(NEAREST_ARE)

@@ -17,7 +17,7 @@ from ...retrieval.search import Hit
 from ...retrieval.store import Passage
 from ...retrieval.terms import asked, terms
 from ...types import GenerateOptions, Message, Request
-from .checking import stands_in, unproven
+from .checking import REFUSES, stands_in, strays, unproven
 
 PASSAGES = 5
 """Passages a model is shown."""
@@ -106,26 +106,33 @@ def answer(
     if not hits:
         return Answer(text=NOTHING, kind="nothing", citations=(), hits=(), question=question)
     problems: list[str] = []
+    spent = [0, 0]
+    stopped = False
     for _ in range(TRIES if engine is not None else 0):
         assert engine is not None
         request = _request(question, hits, problems)
         reply = engine.run(request, _options(engine), cancel=cancel)
-        said = _parsed(reply.text)
-        if cancel is not None and cancel.is_set():
+        spent = [spent[0] + reply.prompt_tokens, spent[1] + reply.completion_tokens]
+        stopped = cancel is not None and cancel.is_set()
+        if stopped:
             break
+        said = _parsed(reply.text)
         citations = _proven(said, hits)
         wrong = _wrong(said, citations, question, names)
         if not wrong:
             return Answer(
-                text=str(said["answer"]).strip(),
+                text=said["answer"].strip(),
                 kind="checked",
                 citations=tuple(citations),
                 hits=tuple(hits),
                 question=question,
                 problems=tuple(problems),
+                prompt_tokens=spent[0],
+                completion_tokens=spent[1],
             )
         problems.append(wrong)
-    return _nearest(question, hits, problems, asked_a_model=engine is not None)
+    found = _nearest(question, hits, problems, refused=engine is not None and not stopped)
+    return replace(found, prompt_tokens=spent[0], completion_tokens=spent[1])
 
 
 def _options(engine: Engine) -> GenerateOptions:
@@ -193,17 +200,18 @@ def _wrong(
     names: Mapping[str, Sequence[str]],
 ) -> str:
     """Why an answer cannot be shown; '' where it can."""
-    text = str(said.get("answer", "")).strip()
+    text = said.get("answer")
     if not citations:
         return "没有一句引文在资料里"
-    if not text or "没有写到" in text:
+    if not isinstance(text, str) or not text.strip() or REFUSES.search(text):
         return "没有回答"
-    missing = unproven(text, [question, *(one.quote for one in citations)], list(names))
-    return f"引文里没有“{'”“'.join(missing)}”" if missing else ""
+    quotes = [one.quote for one in citations]
+    missing = unproven(text, quotes, question, names)
+    return f"引文里没有“{'”“'.join(missing)}”" if missing else strays(text, quotes, question)
 
 
 def _nearest(
-    question: str, hits: Sequence[Hit], problems: Sequence[str], *, asked_a_model: bool
+    question: str, hits: Sequence[Hit], problems: Sequence[str], *, refused: bool
 ) -> Answer:
     """The sentences that have most of the question's words, from different places."""
     wanted = set(asked(question))
@@ -215,11 +223,11 @@ def _nearest(
             words = set(terms(match.group()))
             score = sum(len(term) for term in wanted & words) / (8 + len(match.group())) ** 0.5
             if score:
+                blank = len(match.group()) - len(match.group().lstrip())
+                quote = match.group().strip()
+                start = hit.passage.start + match.start() + blank
                 citation = Citation(
-                    passage=hit.passage,
-                    start=hit.passage.start + match.start(),
-                    end=hit.passage.start + match.end(),
-                    quote=match.group().strip(),
+                    passage=hit.passage, start=start, end=start + len(quote), quote=quote
                 )
                 rated.append((-score, order, citation))
     best = [citation for _, _, citation in sorted(rated, key=lambda one: one[:2])[:NEAREST]]
@@ -229,7 +237,7 @@ def _nearest(
         )
     quoted = "".join(f"“{one.quote}”" for one in best)
     return Answer(
-        text=f"{NEAREST_ARE if asked_a_model else FOUND}{quoted}",
+        text=f"{NEAREST_ARE if refused else FOUND}{quoted}",
         kind="nearest",
         citations=tuple(best),
         hits=tuple(hits),

@@ -73,7 +73,7 @@ def read_questions(path: Path) -> list[Question]:
         DataError: a row has other keys or values: file, line, key, reason.
     """
     found: list[Question] = []
-    for number, line in enumerate(read_text(path, "问题文件").splitlines(), 1):
+    for number, line in enumerate(read_text(path, "问题文件").split("\n"), 1):
         if not line.strip():
             continue
         where = f"{path}:{number}"

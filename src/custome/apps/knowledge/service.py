@@ -258,14 +258,14 @@ def service_of(context: AppContext) -> KnowledgeService:
 
 
 def said_before(turns: Sequence[Turn]) -> list[tuple[str, str]]:
-    """(question as it was looked for, answer in plain words) of a conversation."""
+    """(question, answer in plain words) of a conversation."""
     pairs: list[tuple[str, str]] = []
     question = ""
     for turn in turns:
         if turn.by_user:
             question = turn.text
         elif turn.finished and question:
-            pairs.append((turn.stats.get("question", question), turn.stats.get("plain", turn.text)))
+            pairs.append((question, turn.stats.get("plain", turn.text)))
     return pairs
 
 

@@ -13,7 +13,8 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ from ...retrieval.store import KnowledgeStore, Listed, Passage, SqliteStore
 
 BOOK = 50_000
 """Characters from which on a document may be a book with people of its own."""
-_NAME = re.compile(r"[^\s/\\:*?\"<>|.][^/\\:*?\"<>|]{0,39}")
+_NAME = re.compile(r"[^\s/\\:*?\"<>|.\x00-\x1f][^/\\:*?\"<>|\x00-\x1f]{0,39}")
+LONGEST_NAME = 200
+"""Bytes of an uploaded file's name."""
 Stop = Callable[[], bool]
 
 
@@ -52,7 +55,8 @@ class KnowledgeBase:
         self.folder, self.name = folder, folder.name
         self.store = store or SqliteStore(folder / "index.db")
         self._writing = threading.Lock()
-        self._names: dict[str, tuple[str, ...]] | None = None
+        self._closed = False
+        self._names: tuple[float, dict[str, tuple[str, ...]]] | None = None
 
     # -- what is in it -----------------------------------------------------------------------------------------------
 
@@ -70,9 +74,12 @@ class KnowledgeBase:
 
     def names(self) -> Mapping[str, Sequence[str]]:
         """Name of somebody in its books → what else they are called."""
-        if self._names is None:
-            self._names = _names(self._tables())
-        return self._names
+        path = self.folder / "base.json"
+        written = path.stat().st_mtime if path.is_file() else 0.0
+        known = self._names
+        if known is None or known[0] != written:  # perhaps by another process
+            self._names = known = (written, _names(self._tables()))
+        return known[1]
 
     def chapters(self, document: str) -> list[tuple[str, int]]:
         """(heading, offset) of a document's outermost sections, in order."""
@@ -111,7 +118,7 @@ class KnowledgeBase:
         Raises:
             InputError: a path is not there, or two folders have one name.
         """
-        with self._writing:
+        with self._changing():
             settings = self.settings()
             follows, left_out = dict(settings.follows), set(settings.left_out)
             for path in paths:
@@ -121,7 +128,12 @@ class KnowledgeBase:
                         f"没有 {str(path)!r} 这个文件或文件夹",
                         "看看路径有没有写错；可以给文件，也可以给整个文件夹",
                     )
-                if follows.setdefault(name, str(where)) != str(where):
+                if not Path(follows.get(name, where)).exists():
+                    follows[name] = str(where)  # it has moved here
+                if (
+                    follows.setdefault(name, str(where)) != str(where)
+                    or (self.folder / "files" / name).exists()
+                ):
                     raise InputError(
                         f"知识库 {self.name!r} 里已经有一个叫 {name!r} 的：{follows[name]}",
                         "改一个名字，或放进另一个知识库",
@@ -141,9 +153,12 @@ class KnowledgeBase:
             InputError: the name is none, or it cannot be read; what was there before stays.
         """
         plain = Path(name.replace("\\", "/")).name.strip()
-        if not plain or plain.startswith("."):
-            raise InputError(f"文件名 {name!r} 不能用", "换一个名字")
-        with self._writing:
+        bad = not plain or plain.startswith(".") or len(plain.encode()) > LONGEST_NAME
+        if bad or not plain.isprintable():
+            raise InputError(f"文件名 {name[:40]!r} 不能用", "换一个名字")
+        with self._changing():
+            if plain in self.settings().follows:
+                raise InputError(f"{plain!r} 已经从别处跟着了", "改一个文件名再放进来")
             path = self.folder / "files" / plain
             path.parent.mkdir(parents=True, exist_ok=True)
             before = path.read_bytes() if path.is_file() else None
@@ -151,21 +166,28 @@ class KnowledgeBase:
             settings = self.settings()
             left_out = tuple(one for one in settings.left_out if one != plain)
             self._keep(replace(settings, left_out=left_out))
-            result = self._take([path], NullReporter(), lambda: False)
-            if result.failed:
+            try:
+                result = self._take([path], NullReporter(), lambda: False)
+                if result.failed:
+                    raise result.failed[plain]
+            except BaseException:  # the file is what the index says
                 path.unlink() if before is None else path.write_bytes(before)
-                raise result.failed[plain]
+                raise
             return result
 
     def refresh(self, reporter: Reporter, stop: Stop = lambda: False) -> Added:
         """Look at what is followed again: new, changed and vanished files."""
-        with self._writing:
+        with self._changing():
             settings = self.settings()
             there = [Path(path) for path in settings.follows.values() if Path(path).exists()]
             result = self._take(there, reporter, stop)
             for name, path in settings.follows.items():
-                if not Path(path).exists() and self.store.remove(name):
-                    result.gone.append(name)
+                if Path(path).exists():
+                    continue
+                for one in self.store.digests():
+                    if one == name or one.startswith(f"{name}/"):
+                        self.store.remove(one)
+                        result.gone.append(one)
             return result
 
     def remove(self, document: str) -> None:
@@ -174,7 +196,7 @@ class KnowledgeBase:
         Raises:
             InputError: there is none of that name.
         """
-        with self._writing:
+        with self._changing():
             if not self.store.remove(document):
                 raise InputError(
                     f"知识库 {self.name!r} 里没有 {document!r}",
@@ -184,7 +206,8 @@ class KnowledgeBase:
             books = {name: table for name, table in settings.books.items() if name != document}
             left_out = tuple(sorted({*settings.left_out, document}))
             self._keep(replace(settings, left_out=left_out, books=books))
-            (self.folder / "files" / document).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self.folder / "files" / document).unlink(missing_ok=True)
 
     def uploaded(self, document: str) -> bytes | None:
         """The file of a document that was uploaded; None for one of a folder."""
@@ -200,7 +223,7 @@ class KnowledgeBase:
         if raw is not None:
             self.take_file(document, raw)
             return
-        with self._writing:
+        with self._changing():
             settings = self.settings()
             left_out = tuple(one for one in settings.left_out if one != document)
             self._keep(replace(settings, left_out=left_out))
@@ -208,15 +231,29 @@ class KnowledgeBase:
 
     def compact(self) -> None:
         """Leave nothing in the file of what was taken out."""
-        with self._writing:
+        with self._changing():
             self.store.compact()
 
     def rate(self, row: Mapping[str, Any]) -> None:
         """Keep what somebody thinks of an answer."""
-        with self._writing, (self.folder / "ratings.jsonl").open("a", encoding="utf-8") as file:
+        with self._changing(), (self.folder / "ratings.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(row), ensure_ascii=False) + "\n")
 
+    def close(self) -> None:
+        """No more changes and no more questions; waits for the one that is going on."""
+        with self._writing:
+            self._closed = True
+            self.store.close()
+
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One change at a time, and none once the base is gone."""
+        with self._writing:
+            if self._closed:
+                raise InputError(f"没有知识库 {self.name!r}", "它刚刚删了")
+            yield
 
     def _take(self, paths: Sequence[Path], reporter: Reporter, stop: Stop) -> Added:
         left_out = frozenset(self.settings().left_out)
@@ -276,7 +313,7 @@ class Shelf:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or custome_home() / "knowledge"
         self._lock = threading.Lock()
-        self._open: dict[str, KnowledgeBase] = {}
+        self._open: dict[str, tuple[tuple[int, int] | None, KnowledgeBase]] = {}
 
     def names(self) -> list[str]:
         if not self.folder.is_dir():
@@ -310,17 +347,31 @@ class Shelf:
                 f"知识库不能叫 {name!r}", "用四十个字以内的名字，不要 / : * ? 这些符号"
             )
         with self._lock:
-            if name not in self._open:
-                self._open[name] = KnowledgeBase(self.folder / name)
-            return self._open[name]
+            there = _identity(self.folder / name / "index.db")
+            known = self._open.get(name)
+            if known is None or known[0] != there or there is None:
+                if known is not None:  # another process deleted it, and perhaps made it anew
+                    known[1].close()
+                base = KnowledgeBase(self.folder / name)
+                self._open[name] = known = (_identity(self.folder / name / "index.db"), base)
+            return known[1]
 
     def remove(self, name: str) -> None:
         """Delete a base with all that was uploaded to it; folders it follows are left alone."""
         base = self.get(name)
         with self._lock:
             self._open.pop(name, None)
-        base.store.close()
+        base.close()
         shutil.rmtree(base.folder)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _table_of(document: str, text: str) -> str:

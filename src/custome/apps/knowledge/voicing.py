@@ -5,7 +5,7 @@ Who speaks is given as a callable: this app knows no people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
 
 from ...engine.base import Cancel
 from .answering import Answer
@@ -17,7 +17,7 @@ TRIES = 2
 
 
 def voiced(
-    answer: Answer, voice: Voice, names: Collection[str], cancel: Cancel | None = None
+    answer: Answer, voice: Voice, names: Mapping[str, Sequence[str]], cancel: Cancel | None = None
 ) -> str:
     """What is said in the place of an answer's text; '' where nothing was said that keeps to it."""
     if answer.kind != "checked":
@@ -31,13 +31,15 @@ def voiced(
     return ""
 
 
-def astray(said: str, answer: Answer, names: Collection[str]) -> list[str]:
+def astray(said: str, answer: Answer, names: Mapping[str, Sequence[str]]) -> list[str]:
     """Numbers and names that the answer does not have, and those of it that were left out."""
     proofs = [answer.question, answer.text, *(one.quote for one in answer.citations)]
-    added = unproven(said, proofs, names)
-    kept_names = [name for name in names if name in answer.text and name not in answer.question]
+    added = unproven(said, proofs, answer.question, names)
+    told = {value for value, _ in numbers(said)}
     lost = [
-        f"{number:g}"
-        for number in sorted(numbers(answer.text) - numbers(said) - numbers(answer.question))
+        f"{value:g}"
+        for value, _ in sorted(numbers(answer.text) - numbers(answer.question))
+        if value not in told
     ]
-    return added + lost + [name for name in kept_names if name not in said]
+    kept = [name for name in names if name in answer.text and name not in answer.question]
+    return added + lost + [one for one in kept if not any(z in said for z in (one, *names[one]))]

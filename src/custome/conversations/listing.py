@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -9,8 +11,19 @@ from .records import ChatInfo
 from .tables import ChatRow, TurnRow, VersionRow
 
 
-def listed(session: Session, owner: str, app: str, search: str, limit: int) -> list[ChatInfo]:
-    """An owner's conversations in an app, the latest first; with `search` those in whose title or text it stands."""
+def listed(
+    session: Session,
+    owner: str,
+    app: str,
+    search: str,
+    limit: int,
+    states: Sequence[str] = (),
+) -> list[ChatInfo]:
+    """An owner's conversations in an app, the latest first; with `search` those in whose title or text it stands.
+
+    Args:
+        states: what "state" of their scene is one of; any without.
+    """
     turns = (
         select(func.count())
         .where(TurnRow.chat == ChatRow.id, TurnRow.deleted.is_(None))
@@ -21,6 +34,8 @@ def listed(session: Session, owner: str, app: str, search: str, limit: int) -> l
     query = select(ChatRow).where(
         ChatRow.owner == owner, ChatRow.app == app, ChatRow.deleted.is_(None)
     )
+    if states:
+        query = query.where(ChatRow.scene["state"].as_string().in_(states))
     if search:
         wanted = f"%{search.replace('%', '').replace('_', '')}%"
         inside = (

@@ -75,11 +75,21 @@ class Store:
             return chat.id
 
     def chats(
-        self, owner: str, search: str = "", limit: int = 200, *, app: str = "cosplay"
+        self,
+        owner: str,
+        search: str = "",
+        limit: int = 200,
+        *,
+        app: str = "cosplay",
+        states: Sequence[str] = (),
     ) -> list[ChatInfo]:
-        """An owner's conversations in an app, the latest first; with `search` those in whose title or text it stands."""
+        """An owner's conversations in an app, the latest first; with `search` those in whose title or text it stands.
+
+        Args:
+            states: what "state" of their scene is one of; any without.
+        """
         with self._session() as session:
-            return listed(session, owner, app, search.strip(), limit)
+            return listed(session, owner, app, search.strip(), limit, states)
 
     def read(self, chat: str, owner: str) -> Chat:
         """A conversation, whole.

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from .records import Thing
@@ -23,27 +24,26 @@ class Things:
 
     def keep(self, owner: str, thing: Thing) -> None:
         """Keep a thing under its name, in place of an older one."""
-        row = ThingRow(
-            owner=owner, app=self._app, kind=self._kind, **{**vars(thing), "updated": time.time()}
-        )
+        key = {"owner": owner, "app": self._app, "kind": self._kind, "name": thing.name}
+        values = {"content": thing.content, "data": thing.data, "updated": time.time()}
         with self._session() as session:
-            session.merge(row)
+            insert = postgresql.insert if _dialect(session) == "postgresql" else sqlite.insert
+            row = insert(ThingRow).values(**key, **values)
+            session.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))
 
     def get(self, owner: str, name: str) -> Thing | None:
         with self._session() as session:
             found = session.get(ThingRow, (owner, self._app, self._kind, name))
             return None if found is None else _as_thing(found)
 
-    def updated(self, owner: str, name: str) -> float:
-        """When a thing was last written, in seconds; 0 where there is none."""
-        query = select(ThingRow.updated).where(
-            ThingRow.owner == owner,
-            ThingRow.app == self._app,
-            ThingRow.kind == self._kind,
-            ThingRow.name == name,
+    def latest(self, owner: str) -> tuple[int, float]:
+        """(how many an owner has, when the last was written, in seconds)"""
+        query = select(func.count(), func.max(ThingRow.updated)).where(
+            ThingRow.owner == owner, ThingRow.app == self._app, ThingRow.kind == self._kind
         )
         with self._session() as session:
-            return session.scalar(query) or 0.0
+            count, last = session.execute(query).one()
+            return count, last or 0.0
 
     def all(self, owner: str) -> list[Thing]:
         """An owner's, by name."""
@@ -62,3 +62,7 @@ class Things:
 
 def _as_thing(row: ThingRow) -> Thing:
     return Thing(name=row.name, content=dict(row.content), data=row.data, updated=row.updated)
+
+
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name

@@ -22,7 +22,7 @@ from .auth import KeyAuth
 from .catalogue import Catalogue
 from .docs import add_docs
 from .errors import ERROR_ANSWERS, tell_errors
-from .limits import BodyLimit
+from .limits import FROM_ANYWHERE, BodyLimit, OpenTo
 from .metrics import Metrics
 from .models import models_router
 from .openai import openai_router
@@ -89,6 +89,8 @@ def create_app(
     for router in every:
         api.include_router(router)
     _refuse_the_rest(app, api)
+    if public:
+        app.add_middleware(OpenTo, prefix="/shop/", headers=FROM_ANYWHERE)
     for router in public:
         app.include_router(router, responses=ERROR_ANSWERS)
     app.include_router(api)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +23,9 @@ class BodyLimit:
         self._app, self._largest, self._metrics = app, largest, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(("/v1/", UPLOADS)):
+        if scope["type"] != "http" or not scope["path"].startswith(
+            ("/v1/", "/shop/", "/hooks/", UPLOADS)
+        ):
             await self._app(scope, receive, send)
             return
         largest = LARGEST_FILE if scope["path"].startswith(UPLOADS) else self._largest
@@ -60,3 +64,31 @@ _COUNTED = {
     "/v1/load_lora_adapter",
     "/v1/unload_lora_adapter",
 }
+
+
+FROM_ANYWHERE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "content-type",
+    "Access-Control-Allow-Methods": "GET, POST",
+}
+"""For what is called from pages elsewhere and known by no cookie."""
+
+
+class OpenTo:
+    """Puts headers on every answer below an address, errors included."""
+
+    def __init__(self, app: ASGIApp, prefix: str, headers: Mapping[str, str]) -> None:
+        self._app, self._prefix = app, prefix
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

@@ -54,7 +54,9 @@
   state.hidden = stars.hidden = true;
 
   const KEPT = `custome-shop-${root}`;
-  let mine = JSON.parse(localStorage.getItem(KEPT) ?? "null"), seen = 0, told = 0, timer = 0, composing = false;
+  const kept = () => { try { return JSON.parse(localStorage.getItem(KEPT) ?? "null"); } catch { return null; } };
+  const keep = (value) => { try { value ? localStorage.setItem(KEPT, JSON.stringify(value)) : localStorage.removeItem(KEPT); } catch { /* this page may not */ } };
+  let mine = kept(), beginning = null, seen = 0, told = 0, timer = 0, composing = false;
   const ask = async (path, body) => {
     const answer = await fetch(root + path, body && { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
     if (!answer.ok) throw Object.assign(new Error((await answer.json()).error?.message ?? answer.statusText), { status: answer.status });
@@ -62,8 +64,9 @@
   };
   const begin = async () => {
     if (!mine) {
-      mine = await ask("", {});
-      localStorage.setItem(KEPT, JSON.stringify(mine));
+      beginning ??= ask("", {}).finally(() => { beginning = null; });
+      mine = await beginning;
+      keep(mine);
     }
   };
   const send = async (what, body) => {
@@ -84,7 +87,8 @@
       try {
         const now = await ask(`/${mine.chat}?customer=${mine.customer}&after=${seen}`);
         for (const turn of now.turns) {
-          seen = Math.max(seen, turn.id);
+          if (turn.id <= seen) continue;  // another look was quicker
+          seen = turn.id;
           told += 1;
           const at = turn.mine ? pending.indexOf(turn.text) : -1;
           if (at >= 0) pending.splice(at, 1);
@@ -97,7 +101,7 @@
         stars.hidden = now.state !== "closed" && (now.state !== "bot" || told < 6);
         if (before !== stars.hidden || now.turns.length) list.scrollTop = list.scrollHeight;
       } catch (error) {
-        if (error.status === 400) { mine = null; seen = 0; localStorage.removeItem(KEPT); }
+        if (error.status === 400) { mine = null; seen = 0; keep(null); }
       }
     }
     timer = setTimeout(look, document.hidden ? 10000 : 2000);
@@ -111,7 +115,8 @@
         await send("messages", { text, key });
         await look();
       } catch (error) {
-        pending.splice(pending.indexOf(text), 1);
+        const at = pending.indexOf(text);
+        if (at >= 0) pending.splice(at, 1);
         one.classList.add("lost");
         one.title = error.message || WORDS.lost;
         one.onclick = () => { one.onclick = null; deliver(); };

@@ -122,7 +122,7 @@ def test_tables_of_excel(tmp_path: Path):
         for row in rows:
             book.active.append(row)
         book.save(tmp_path / f"{kind}.xlsx")
-    assert say(read_shop(tmp_path), "铁壶多少钱") == ["铁壶：88.00元。"]
+    assert say(read_shop(tmp_path), "铁壶多少钱") == ["铁壶 1L：88.00元。"]
 
 
 @pytest.mark.parametrize(

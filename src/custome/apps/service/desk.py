@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from ...conversations.records import Turn
+from ...conversations.records import Thing, Turn
 from ...conversations.store import Store
 from ...errors import InputError
 from .catalogue import Faq, Shop
 from .handing_over import REASONS
+from .ordering import MOST_WRONG
 from .shelves import APP, Catalogues, owner_of
 from .turning import SILENT, Assistant, Slots
 
@@ -29,6 +30,7 @@ BOT, SYSTEM = "助手", "系统"
 KEYS = 50
 """Deliveries that are remembered, so that one that comes twice is answered once."""
 FIRST = 24
+DAY_S = 86_400
 MOST_CASES = 500
 
 
@@ -82,6 +84,7 @@ class Desk:
         self._assistant: tuple[Shop, date, Assistant] | None = None
         self._locks: weakref.WeakValueDictionary[str, _Lock] = weakref.WeakValueDictionary()
         self._guard = threading.Lock()
+        self._checks = store.things(APP, "checks")
 
     # -- customers ---------------------------------------------------------------------------------------------------
 
@@ -136,11 +139,8 @@ class Desk:
 
     def cases(self, *states: State) -> list[Case]:
         """Conversations in some states, who has waited longest first; in all of them without any."""
-        found = []
-        for one in self.store.chats(self._owner, limit=MOST_CASES, app=APP):
-            scene = one.scene
-            if not states or scene["state"] in states:
-                found.append(self._case(one.id, scene, one.last))
+        chats = self.store.chats(self._owner, limit=MOST_CASES, app=APP, states=states)
+        found = [self._case(one.id, one.scene, one.last) for one in chats]
         return sorted(found, key=lambda one: -one.waiting_s)
 
     def take(self, chat: str, agent: str) -> None:
@@ -186,7 +186,7 @@ class Desk:
     def close(self, chat: str, agent: str) -> None:
         """The conversation is over; what the customer says next begins anew with the assistant."""
         self._mine(chat, agent)
-        self._turn_to(chat, "closed")
+        self._turn_to(chat, "closed", slots={})
         self._note(chat, f"{agent} 结束")
 
     def turns(self, chat: str) -> tuple[Turn, ...]:
@@ -219,7 +219,9 @@ class Desk:
 
     def _answer(self, chat: str, scene: dict[str, Any], words: str, key: str) -> Answered:
         slots = Slots(**_tuples(scene["slots"])) if scene["slots"] else Slots()
-        said = self.assistant().answer(words, slots)
+        said = self.assistant().answer(words, slots, self._wrong_lately)
+        if said.wrong_order:
+            self._count_wrong(said.wrong_order)
         state: State = "queued" if said.reason else "bot"
         answered = Answered(text=said.text, kind=said.kind, state=state, sources=said.sources)
         changed: dict[str, Any] = {"slots": asdict(said.slots)}
@@ -263,6 +265,21 @@ class Desk:
         self.store.exchange(chat, self._owner, turns, change)
         return answered
 
+    def _wrong_lately(self, order: str) -> int:
+        """How often an order was asked for with a wrong tail in the last day, by whomever."""
+        found = self._checks.get(self._owner, order)
+        since = time.time() - DAY_S
+        return sum(at > since for at in found.content["at"]) if found else 0
+
+    def _count_wrong(self, order: str) -> None:
+        with self._guard:  # many tries at once are counted as many
+            self._count(order)
+
+    def _count(self, order: str) -> None:
+        found = self._checks.get(self._owner, order)
+        times = [*(found.content["at"] if found else ()), time.time()][-MOST_WRONG * 4 :]
+        self._checks.keep(self._owner, Thing(name=order, content={"at": times}))
+
     def assistant(self) -> Assistant:
         """The assistant with what the shop knows now."""
         shop, today = self._catalogues.get(self.shop), self._today()
@@ -288,8 +305,8 @@ class Desk:
         if scene["state"] != "human" or scene.get("assignee") != agent:
             raise InputError("这位客人现在不归您接待", "先点“接手”")
 
-    def _turn_to(self, chat: str, state: State) -> dict[str, Any]:
-        fresh = {"state": state, "assignee": "", "reason": "", "told": False}
+    def _turn_to(self, chat: str, state: State, **more: Any) -> dict[str, Any]:
+        fresh = {**more, "state": state, "assignee": "", "reason": "", "told": False}
         return self.store.change(chat, self._owner, lambda scene: {**scene, **fresh})
 
     def _note(self, chat: str, text: str) -> None:

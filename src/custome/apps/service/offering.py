@@ -12,7 +12,20 @@ from .finding import meanings
 from .understanding import Understood, fitting, plain
 
 NO_CAFFEINE = re.compile(r"(?:不含|无|没有|不要|低)咖啡因|晚上.{0,6}(?:喝|睡)|不影响睡|睡眠|睡前")
-ALLERGY = re.compile(r"对?([^，。,]{1,12}?)(?:都)?过敏")
+ALLERGY = re.compile(r"(?:.*对)?([^，。,]{1,12}?)(?:都)?过敏(?!原)")
+CONTAINS = {
+    "牛奶": "乳制品",
+    "奶": "乳制品",
+    "乳糖": "乳制品",
+    "鸡蛋": "蛋",
+    "面粉": "小麦",
+    "麸质": "小麦",
+    "面筋": "小麦",
+    "核桃": "坚果",
+    "杏仁": "坚果",
+    "腰果": "坚果",
+}
+"""What people are allergic to → what the rows call it."""
 NOT_SUITED = ("过敏原",)
 MOST = 3
 WARN = ("额定电压", "过敏原")
@@ -36,7 +49,7 @@ def price_of(product: Product, heard: Understood) -> tuple[str, tuple[str, ...]]
         )
     prices = {one.price for one in variants}
     if len(prices) == 1:
-        spec = variants[0].spec if len(variants) == 1 and len(product.variants) > 1 else ""
+        spec = variants[0].spec if len(variants) == 1 else ""
         gone = "，现在缺货" if all(one.stock == 0 for one in variants) else ""
         return f"{product.name}{' ' + spec if spec else ''}：{yuan(prices.pop())}{gone}。", _skus(
             variants
@@ -46,19 +59,24 @@ def price_of(product: Product, heard: Understood) -> tuple[str, tuple[str, ...]]
 
 def stock_of(product: Product, heard: Understood) -> tuple[str, tuple[str, ...]]:
     """(whether it is in stock, SKUs it was read from)"""
-    variants = fitting(product, heard) or list(product.variants)
+    variants = fitting(product, heard)
+    if not variants:
+        return (
+            f"{product.name}没有这个规格。现有：{_rows(product.variants)}。您要哪一种？",
+            _skus(product.variants),
+        )
     if len(variants) == 1:
         one = variants[0]
-        name = f"{product.name} {one.spec}" if len(product.variants) > 1 else product.name
+        name = f"{product.name} {one.spec}".rstrip()
         if one.stock == 0:
             others = [other for other in product.variants if other.stock]
             also = f"；还买得到的：{_rows(others)}" if others else ""
-            return f"{name} 现在缺货，什么时候补没有准日子，到货可以提醒您{also}。", _skus(variants)
+            return f"{name} 现在缺货，什么时候补没有准日子{also}。", _skus(variants)
         if heard.count > one.stock:
             return f"{name} 现在只有 {one.stock} 件，不够 {heard.count} 件。", _skus(variants)
         return f"{name} 有货，{yuan(one.price)}。", _skus(variants)
     if all(one.stock == 0 for one in variants):
-        return f"{product.name}现在缺货，什么时候补没有准日子，到货可以提醒您。", _skus(variants)
+        return f"{product.name}现在缺货，什么时候补没有准日子。", _skus(variants)
     told = "、".join(f"{one.spec} {'有货' if one.stock else '缺货'}" for one in variants)
     return f"{product.name}：{told}。", _skus(variants)
 
@@ -228,13 +246,21 @@ def _fits(product: Product, offer: Variant, filters: Mapping[str, Any]) -> bool:
         return False
     if "suits" in filters and filters["suits"] not in product.attributes.get("适合", ""):
         return False
-    if "without" in filters and any(
-        one in product.attributes.get("过敏原", one) for one in filters["without"]
-    ):
+    if "without" in filters and _may_hold(product, filters["without"]):
         return False
     if "kinds" in filters and product.category not in filters["kinds"]:
         return False
     return "ids" not in filters or product.id in filters["ids"]
+
+
+def _may_hold(product: Product, named: Sequence[str]) -> bool:
+    """May a product hold what somebody is allergic to? What does not say its allergens may."""
+    held = product.attributes.get("过敏原")
+    if held is None:
+        return True
+    parts = [one for one in re.split("[、,，]", held) if one]
+    meant = [CONTAINS.get(one, one) for one in named]
+    return any(one in part or part in one for one in meant for part in parts)
 
 
 def _warned(product: Product) -> str:

@@ -4,7 +4,7 @@ there or not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .turning import Slots
 
 MOST_WRONG = 3
-"""Wrong checks in a conversation until a person is called."""
+"""Wrong checks in a conversation, or of one order in a day by whomever, until a person is called: there are ten thousand tails."""
 ASK_BOTH = "请告诉我订单号和下单手机的尾号（后四位），两样都对上才能查。"
 ASK_TAIL = "请再告诉我这个订单下单手机的尾号（后四位）。"
 ASK_NUMBER = "请告诉我订单号。"
@@ -28,28 +28,37 @@ class Checked:
     text: str
     slots: Slots
     reason: Reason = ""
+    wrong: str = ""
+    """The order that was asked for with a wrong tail."""
 
 
-def ask_order(orders: Mapping[str, Order], heard: Understood, slots: Slots) -> Checked:
-    """The next step of looking an order up."""
+def ask_order(
+    orders: Mapping[str, Order], heard: Understood, slots: Slots, wrong_lately: Callable[[str], int]
+) -> Checked:
+    """The next step of looking an order up.
+
+    Args:
+        wrong_lately: order → how often it was asked for with a wrong tail in the last day, in any conversation.
+    """
     number = heard.order or slots.order
     tail = heard.tail
-    if not tail and (not heard.order or slots.checked != slots.order):
+    if not tail and not (heard.order and slots.checked):
         tail = slots.tail  # said before, and not of an order that was shown already
+    if slots.checked and number == slots.checked:
+        tail = tail or slots.tail
     kept = replace(slots, wish="order", order=number, tail=tail)
     if not number:
         return Checked(text=ASK_BOTH if not tail else ASK_NUMBER, slots=kept)
     if not tail:
         return Checked(text=ASK_TAIL, slots=replace(kept, checked=""))
     found = orders.get(number)
-    if number in slots.blocked or found is None or found.tail != tail:
+    closed = wrong_lately(number) >= MOST_WRONG
+    if closed or found is None or found.tail != tail:
         wrong = slots.wrong_checks + 1
-        blocked = (
-            tuple(dict.fromkeys([*slots.blocked, number])) if wrong >= MOST_WRONG else slots.blocked
-        )
-        kept = replace(kept, wrong_checks=wrong, checked="", blocked=blocked)
-        return Checked(text=WRONG, slots=kept, reason="check" if wrong >= MOST_WRONG else "")
-    return Checked(text=_told(found), slots=replace(kept, checked=number))
+        kept = replace(kept, wrong_checks=wrong, checked="")
+        called: Reason = "check" if closed or wrong >= MOST_WRONG else ""
+        return Checked(text=WRONG, slots=kept, reason=called, wrong=number[:40])
+    return Checked(text=_told(found), slots=replace(kept, checked=number, wrong_checks=0))
 
 
 def _told(order: Order) -> str:

@@ -1,11 +1,12 @@
-"""Where a shop's catalogue is kept: one thing of the store, written whole. A price that was changed is in the next answer, whichever
+"""Where a shop's catalogue is kept: one thing of the store, written whole, and beside it what its people answered. A price that was changed is in the next answer, whichever
 process changed it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from ...conversations.records import Thing
@@ -26,9 +27,9 @@ class Catalogues:
     """The catalogues of all shops in a store; any thread may ask."""
 
     def __init__(self, store: Store) -> None:
-        self._things = store.things(APP, _NAME)
+        self._things, self._answers = store.things(APP, _NAME), store.things(APP, "answer")
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Shop]] = {}
+        self._known: dict[str, tuple[tuple[Any, Any], Shop]] = {}
 
     def get(self, name: str) -> Shop:
         """A shop as it is now.
@@ -36,19 +37,21 @@ class Catalogues:
         Raises:
             InputError: there is none of that name.
         """
-        written = self._things.updated(owner_of(name), _NAME)
+        owner = owner_of(name)
+        written = (self._things.latest(owner), self._answers.latest(owner))
         with self._lock:
             known = self._known.get(name)
-        if known is not None and known[0] == written and written:
+        if known is not None and known[0] == written:
             return known[1]
-        thing = self._things.get(owner_of(name), _NAME)
+        thing = self._things.get(owner, _NAME)
         if thing is None:
             raise InputError(
                 f"没有商店 {name!r}", f"先导入：custome service import {name or '名字'} 文件夹"
             )
-        shop = _shop(name, thing.content)
+        answers = sorted(self._answers.all(owner), key=lambda one: -one.updated)
+        shop = _shop(name, thing.content, tuple(faq_from(one.content) for one in answers))
         with self._lock:
-            self._known[name] = (thing.updated, shop)
+            self._known[name] = (written, shop)
         return shop
 
     def keep(self, shop: Shop) -> None:
@@ -62,18 +65,17 @@ class Catalogues:
         self._things.keep(owner_of(shop.name), Thing(name=_NAME, content=content))
 
     def add_faq(self, name: str, faq: Faq) -> None:
-        """A question with its answer, in place of the one of the same words."""
-        shop = self.get(name)
-        others = tuple(one for one in shop.faqs if one.question != faq.question)
-        self.keep(replace(shop, faqs=(*others, faq)))
+        """A question that somebody of the shop answered: it goes before what was imported, and an import leaves it alone."""
+        key = hashlib.sha256(faq.question.encode()).hexdigest()
+        self._answers.keep(owner_of(name), Thing(name=key, content=faq_row(faq)))
 
 
-def _shop(name: str, content: dict[str, Any]) -> Shop:
+def _shop(name: str, content: dict[str, Any], answers: tuple[Faq, ...]) -> Shop:
     orders = [Order(**row) for row in content["orders"]]
     return Shop(
         name=name,
         products=tuple(map(product_from, content["products"])),
-        faqs=tuple(map(faq_from, content["faqs"])),
+        faqs=(*answers, *map(faq_from, content["faqs"])),
         orders={one.number: one for one in orders},
         rules=tuple(Rule(**row) for row in content["rules"]),
     )

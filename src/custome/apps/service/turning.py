@@ -5,8 +5,9 @@ stock is written from rows of this very moment.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
@@ -31,11 +32,15 @@ THANKS = re.compile(
 )
 WHO = re.compile(r"(?:你|您)是(?:真人|人工|机器人|ai|谁)|真人还是")
 _OWN_ORDER = re.compile(r"我的|我(?:买|订|下)|查|到哪|在哪|运单号|尾号")
+_BLANK = re.compile(r"[\W_]+")
+SHORT = 12
+"""Characters of a question that is about what was spoken of just now, where it names nothing."""
+_ORDINAL = re.compile(r"(?:第|前面第)([一二三1-3])(?:个|款|种)")
+_FOLLOWS = re.compile(r"到哪|什么时候(?:能)?到|几时到|几天到|发货了|发了吗|签收|运单")
 BEFORE = re.compile(r"前面那|前一|第一个|前者")
 AFTER = re.compile(r"后面那|后一|第二个|后者")
 SILENT = "已经在为您转人工，您说的话客服都能看到，请稍等。"
 HANDED = "这就为您转人工客服（{why}）。您可以先把情况写下来，客服接手后就能看到。"
-LATER = "人工客服每天 {hours} 在线，现在不在；您的话已经记下，上班后第一时间联系您，也可以留下联系方式。"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +58,6 @@ class Slots:
     checked: str = ""
     """The order whose tail was right."""
     wrong_checks: int = 0
-    blocked: tuple[str, ...] = ()
     filters: dict[str, Any] = field(default_factory=dict)
     """Of the last recommendation."""
     failures: int = 0
@@ -70,21 +74,31 @@ class Said:
     """Why a person is called; '' where none is."""
     sources: tuple[str, ...] = ()
     """SKUs, questions and policies it was written from."""
+    wrong_order: str = ""
+    """An order that was asked for with a wrong tail."""
 
 
 class Assistant:
     """A shop's assistant on one day.
 
     Args:
-        hours: when people answer, as it is told.
     """
 
-    def __init__(self, shop: Shop, today: date, hours: str = "9:00 至 21:00") -> None:
-        self.shop, self.today, self.hours = shop, today, hours
+    def __init__(self, shop: Shop, today: date) -> None:
+        self.shop, self.today = shop, today
         self._finder = Finder(shop, today, categories_of(shop))
 
-    def answer(self, text: str, slots: Slots = Slots()) -> Said:
-        """The next turn."""
+    def answer(
+        self,
+        text: str,
+        slots: Slots = Slots(),
+        wrong_lately: Callable[[str], int] = lambda _: 0,
+    ) -> Said:
+        """The next turn.
+
+        Args:
+            wrong_lately: order → how often it was asked for with a wrong tail in the last day, by whomever.
+        """
         words = plain(text)
         same = exact(text, self.shop, self.today)
         if reason := reason_for(words, fine=same is not None):
@@ -94,10 +108,15 @@ class Assistant:
                 Said(text=same.answer, kind="faq", slots=slots, sources=(same.question,))
             )
         understood = understand(text, self.shop)
-        for step in (self._small_talk, self._order, self._goods, self._own_words):
+        order = functools.partial(self._order, wrong_lately=wrong_lately)
+        for step in (self._small_talk, order, self._goods, self._own_words):
             said = step(understood, slots)
-            if said is not None:
-                return self._hand_over(said.reason, said.slots) if said.reason else self._done(said)
+            if said is None:
+                continue
+            if said.reason:
+                handed = self._hand_over(said.reason, said.slots)
+                return replace(handed, wrong_order=said.wrong_order)
+            return self._done(said)
         return self._unknown(slots)
 
     # -- the steps ---------------------------------------------------------------------------------------------------
@@ -116,19 +135,28 @@ class Assistant:
             return None
         return Said(text=said, kind="chat", slots=slots)
 
-    def _order(self, heard: Understood, slots: Slots) -> Said | None:
+    def _order(
+        self, heard: Understood, slots: Slots, wrong_lately: Callable[[str], int]
+    ) -> Said | None:
         going_on = (
             bool(slots.order or slots.wish == "order")
             and bool(heard.tail or heard.order)
             and not heard.products
         )
+        going_on = going_on or bool(slots.order and _FOLLOWS.search(heard.text))
         if not (heard.order or going_on or ABOUT_ORDERS.search(heard.text)):
             return None
         fit = nearest_of(self._finder.find(heard.text))
         if fit and not heard.order and not going_on and not _OWN_ORDER.search(heard.text):
             return self._told(fit, slots)
-        result = ask_order(self.shop.orders, heard, slots)
-        return Said(text=result.text, kind="order", slots=result.slots, reason=result.reason)
+        result = ask_order(self.shop.orders, heard, slots, wrong_lately)
+        return Said(
+            text=result.text,
+            kind="order",
+            slots=result.slots,
+            reason=result.reason,
+            wrong_order=result.wrong,
+        )
 
     def _goods(self, heard: Understood, slots: Slots) -> Said | None:
         """Prices, stock, comparison, recommendation, what a product is."""
@@ -186,6 +214,12 @@ class Assistant:
             id = slots.compared[0 if BEFORE.search(heard.text) else -1]
             one = self.shop.product(id)
             return heard, [one] if one else [], heard.wish or "price"
+        place = _place(heard.text)
+        if place is not None and slots.wish in ("recommend", "compare") and place < len(known):
+            return heard, [known[place]], heard.wish or "price"
+        if known and heard.wish in ("price", "stock") and len(_BLANK.sub("", heard.rest)) <= SHORT:
+            said = understand(slots.said, self.shop)  # 还有货吗: of what was spoken of just now
+            return replace(heard, measures=heard.measures or said.measures), known, heard.wish
         if known and (heard.measures or self._chooses(heard, known)):
             chosen = narrowed(known, heard) if len(known) > 1 else known
             return heard, chosen, heard.wish or slots.wish or "price"
@@ -282,7 +316,9 @@ class Assistant:
     # -- ends --------------------------------------------------------------------------------------------------------
 
     def _done(self, said: Said) -> Said:
-        failures = said.slots.failures + 1 if said.kind == "unknown" else 0
+        failures = said.slots.failures + 1 if said.kind in ("unknown", "suggest") else 0
+        if said.kind == "suggest" and failures > MOST_FAILURES:  # offered again and again
+            return self._hand_over("failed", replace(said.slots, failures=failures))
         return replace(said, slots=replace(said.slots, failures=failures))
 
     def _unknown(self, slots: Slots) -> Said:
@@ -295,3 +331,9 @@ class Assistant:
     def _hand_over(self, reason: Reason, slots: Slots) -> Said:
         text = HANDED.format(why=REASONS[reason])
         return Said(text=text, kind="handoff", slots=slots, reason=reason)
+
+
+def _place(words: str) -> int | None:
+    """第二个 → 1; None where none is meant."""
+    found = _ORDINAL.search(words)
+    return {"一": 0, "1": 0, "二": 1, "2": 1, "三": 2, "3": 2}[found[1]] if found else None

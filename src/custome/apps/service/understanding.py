@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ _CHINESE_TAIL = re.compile(r"尾号\D{0,3}([零〇一二三四五六七八九]{4
 WISHES: tuple[tuple[Wish, re.Pattern[str]], ...] = (
     ("recommend", re.compile(r"推荐|买哪|选哪|哪款好|哪个好|有什么好|送(?:长辈|客户|同事|女友|朋友|老师|领导|爸|妈).*(?:礼|茶|壶|杯)|以内的?.*(?:有吗|有没有)|适合.*(?:吗|的有)")),
     ("compare", re.compile(r"区别|差别|不同|哪个|哪种|哪款|相比|对比|比一比|比起|还是.*好")),
-    ("stock", re.compile(r"有货|有没有货|现货|缺货|补货|到货|断货|够不够|能买|还有吗|还有没有|库存|还卖|有没有$|有没有[？?]|有吗")),
+    ("stock", re.compile(r"有货|有没有货|现货|缺货|补货|到货|断货|够不够|够吗|够么|能买|还有吗|还有没有|库存|还卖|有没有$|有没有[？?]|有吗")),
     ("price", re.compile(r"多少钱|什么价|啥价|价格|价钱|怎么卖|咋卖|几多钱|多少米|单价|售价|报价|几块|几元|贵不贵|多少[？?]?$|卖\s*\d|\d\s*(?:元|块)|不是\s*\d")),
     ("list", re.compile(r"有哪些|有什么|都有啥|哪几种|有几种|都卖")),
 )  # fmt: skip
@@ -57,7 +57,8 @@ def plain(text: str) -> str:
     if len(text) > 2 * READ:
         text = f"{text[:READ]} {text[-READ:]}"
     text = convert(unicodedata.normalize("NFKC", text).lower(), "t2s")
-    return re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
+    text = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
+    return text if len(text) <= 2 * READ else f"{text[:READ]} {text[-READ:]}"  # ﷺ is eighteen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +84,13 @@ class Understood:
     measures: tuple[Measure, ...] = ()
     count: int = 0
     """How many pieces; 0 where it is not said."""
+    options: tuple[str, ...] = ()
+    """Colours and shapes that some product of the shop comes in."""
     budget: Decimal | None = None
     order: str = ""
     tail: str = ""
     slip: bool = False
     """Was a name recognised in spite of a wrong character?"""
-    unknown: tuple[str, ...] = field(default=())
 
 
 def understand(text: str, shop: Shop) -> Understood:
@@ -97,7 +99,9 @@ def understand(text: str, shop: Shop) -> Understood:
     found, spans, slip = _products(words, shop.products)
     rest = _without(words, spans)
     measures, count = _measures(rest)
-    order = _ORDER.search(words)
+    order = _order(words, shop)
+    every = {plain(v) for one in shop.products for w in one.variants for v in w.options.values()}
+    options = [one for one in every if not measure_of(one) and _is_named(one, rest)]
     return Understood(
         text=words,
         wish=wish_of(words, rest, len(found)),
@@ -107,8 +111,9 @@ def understand(text: str, shop: Shop) -> Understood:
         measures=measures,
         count=count,
         budget=_budget(words),
-        order=order.group().upper() if order else "",
-        tail=_tail(words, order.group() if order else ""),
+        order=order,
+        tail=_tail(words, order),
+        options=tuple(one for one in options if not any(one != z and one in z for z in options)),
         slip=slip,
     )
 
@@ -256,6 +261,8 @@ def _measures(rest: str) -> tuple[tuple[Measure, ...], int]:
         elif sign in _UNIT:
             unit, times = _UNIT[sign]
             found.append(Measure(value=value * times, unit=unit))
+        elif behind in tuple("罐包饼袋把瓶"):
+            count = int(value)
         elif behind not in "元块折年月日泡点号分秒%" or not behind:
             found.append(Measure(value=value))
     return tuple(found), count
@@ -277,12 +284,29 @@ def _budget(words: str) -> Decimal | None:
     return Decimal(next(one for one in match.groups() if one)) if match else None
 
 
+def _order(words: str, shop: Shop) -> str:
+    """The number of an order: one the shop has, however it is spaced, else what looks like one; '' for none."""
+    together = re.sub(r"\s+", "", words)
+    for number in shop.orders:
+        digits = re.sub(r"\D", "", number)
+        if plain(number) in together or (len(digits) >= 8 and digits in together):
+            return number
+    found = _ORDER.search(words)
+    tracked = found is not None and any(
+        found.group().upper() == one.tracking.upper() for one in shop.orders.values()
+    )
+    return found.group().upper() if found and not tracked else ""
+
+
 def _tail(words: str, order: str) -> str:
     """Four digits of a phone; '' where none were written."""
+    apart = re.search(r"尾号\D{0,3}((?:\d\s*){4})(?!\d)", words)
+    if apart:
+        return re.sub(r"\s", "", apart[1])
     spelt = _CHINESE_TAIL.search(words)
     if spelt:
         return "".join(str(_DIGIT[sign]) for sign in spelt[1])
-    found = _TAIL.findall(words.replace(order, " ") if order else words)
+    found = _TAIL.findall(re.sub(re.escape(order), " ", words, flags=re.I) if order else words)
     return found[-1] if found else ""
 
 
@@ -292,20 +316,22 @@ def _tail(words: str, order: str) -> str:
 def fitting(product: Product, understood: Understood) -> list[Variant]:
     """Variants that have every size, colour and shape that was named."""
     found = list(product.variants)
-    values = {plain(value) for one in found for value in one.options.values()}
-    named = [
-        value for value in values if not measure_of(value) and _is_named(value, understood.rest)
-    ]
-    longest = [one for one in named if not any(one != other and one in other for other in named)]
-    for value in longest:
+    for value in understood.options:
         found = [
             one for one in found if value in {plain(option) for option in one.options.values()}
         ]
-    for measure in understood.measures:
+    units: dict[str, list[Measure]] = {}
+    for measure in understood.measures:  # 100g 和 250g: any of them
+        units.setdefault(measure.unit, []).append(measure)
+    for unit, measures in units.items():
         same = [
-            one for one in found if any(_same(measure, option) for option in one.options.values())
+            one
+            for one in found
+            if any(
+                _same(measure, option) for measure in measures for option in one.options.values()
+            )
         ]
-        if same or measure.unit:
+        if same or unit:
             found = same
     if re.search(r"小(?:包装|号|份|规格|的|罐)", understood.rest):
         found = _extreme(found, largest=False)

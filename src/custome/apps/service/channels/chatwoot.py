@@ -33,6 +33,8 @@ def receive(event: Mapping[str, Any]) -> Incoming | GivenBack | None:
         or not content
     ):
         return None
+    if not str(conversation.get("id", "")).isdigit():
+        return None
     return Incoming(
         customer=str(conversation.get("id", "")), text=content, key=str(event.get("id", ""))
     )

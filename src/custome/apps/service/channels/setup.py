@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,8 @@ from .incoming import GivenBack, Incoming, SignatureError
 from .wecom import WeCom
 
 KINDS = ("webhook", "chatwoot", "wecom", "alerts")
-LOG = logging.getLogger(__name__)
+LONGEST_NAME = 80
+"""Characters of a customer's name there."""
 
 
 def channels_path() -> Path:
@@ -70,6 +71,8 @@ class Channels:
         self, desks: Desks, store: Callable[[], Store], settings: dict[str, dict[str, Any]]
     ) -> None:
         self._desks, self._store, self._settings = desks, store, settings
+        self._joining = threading.Lock()
+        """A customer's first two deliveries at once are one conversation."""
         for shop, channels in settings.items():
             for one in channels.get("alerts", ()):
                 self._alert(shop, alert_to(one["kind"], one["url"], one.get("secret", "")))
@@ -132,6 +135,12 @@ class Channels:
 
     def _chat(self, desk: Desk, kind: str, customer: str) -> str:
         """The conversation of somebody there; a new one the first time."""
+        if not 0 < len(customer) <= LONGEST_NAME:
+            raise InputError("客人的名字是空的或太长", f"不超过 {LONGEST_NAME} 字")
+        with self._joining:
+            return self._joined(desk, kind, customer)
+
+    def _joined(self, desk: Desk, kind: str, customer: str) -> str:
         things = self._store().things(APP, "channel")
         name = hashlib.sha256(f"{kind}:{customer}".encode()).hexdigest()
         found = things.get(owner_of(desk.shop), name)
@@ -162,6 +171,10 @@ class Channels:
                     "content-type": "application/json",
                 }
                 httpx.post(url, content=body, headers=headers, timeout=10.0).raise_for_status()
+            else:
+                raise InputError(
+                    f"{kind} 收不到人工说的话", "webhook 要写 answers_to；企业微信请在那边回答"
+                )
         except httpx.HTTPError as error:
             raise InputError(
                 f"这句话没有送到 {kind}：{error}", "看看那边的服务，再说一次"

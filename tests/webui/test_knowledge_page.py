@@ -55,7 +55,7 @@ async def test_a_file_is_brought_asked_and_taken_out(tab: Tab):
     await bring(tab)
     assert Shelf().names() == ["我的资料"] and tab.sees("船期.txt")
     await ask(tab, "末班船几点开？")
-    assert tab.sees("晚上八点。") and tab.sees("末班船晚上八点开") and tab.sees("每句都核对过原文")
+    assert tab.sees("晚上八点。") and tab.sees("末班船晚上八点开") and tab.sees("引文、数目、人名都和原文核对过")
     tab.user.find(marker="citation").click()
     await asyncio.sleep(0.05)
     assert tab.sees("船夫叫钱勇，在这里撑了三十年船。")

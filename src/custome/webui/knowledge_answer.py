@@ -55,7 +55,7 @@ class AnswerView:
                     icon, label, functools.partial(self._page.rate, self._turn, question, right)
                 ).mark(icon)
             if self._turn.stats.get("kind") == "checked":
-                ui.label(t("每句都核对过原文")).classes("hint")
+                ui.label(t("引文、数目、人名都和原文核对过")).classes("hint")
 
     def _show_citation(self, number: int, one: dict[str, Any]) -> None:
         with ui.element("button").props("type=button").classes("source") as card:

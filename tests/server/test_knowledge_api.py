@@ -27,7 +27,7 @@ from custome.types import Character
 
 TEXT = "渡口的末班船晚上八点开，船票五元一张。船夫叫钱勇，在这里撑了三十年船。雨天停航。"
 SAID = json.dumps(
-    {"evidence": [{"passage": 1, "quote": "末班船晚上八点开"}], "answer": "晚上八点。"},
+    {"sentences": [1], "answer": "晚上八点。"},
     ensure_ascii=False,
 )
 

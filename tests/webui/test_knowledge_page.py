@@ -23,14 +23,13 @@ class Instructed(ScriptedEngine):
     supports = ScriptedEngine.supports | {"json_schema"}
 
 
-def said(text: str, quote: str) -> str:
-    evidence = [{"passage": 1, "quote": quote}]
-    return json.dumps({"evidence": evidence, "answer": text}, ensure_ascii=False)
+def said(text: str) -> str:
+    return json.dumps({"sentences": [1], "answer": text}, ensure_ascii=False)
 
 
 @pytest.fixture
 async def tab(site: Site) -> Tab:
-    engine = Instructed([said("晚上八点。", "末班船晚上八点开")])
+    engine = Instructed([said("晚上八点。")])
     site.models = [ServedModel(name="m", engine=engine, people=PEOPLE)]
     made = Tab(site.new_user(), site)
     await made.user.open("/knowledge")
@@ -55,7 +54,11 @@ async def test_a_file_is_brought_asked_and_taken_out(tab: Tab):
     await bring(tab)
     assert Shelf().names() == ["我的资料"] and tab.sees("船期.txt")
     await ask(tab, "末班船几点开？")
-    assert tab.sees("晚上八点。") and tab.sees("末班船晚上八点开") and tab.sees("引文、数目、人名都和原文核对过")
+    assert (
+        tab.sees("晚上八点。")
+        and tab.sees("末班船晚上八点开")
+        and tab.sees("引文、数目、人名都和原文核对过")
+    )
     tab.user.find(marker="citation").click()
     await asyncio.sleep(0.05)
     assert tab.sees("船夫叫钱勇，在这里撑了三十年船。")
@@ -109,7 +112,7 @@ async def test_what_one_thinks_of_an_answer_becomes_a_question_to_measure_with(t
 
 async def test_what_nothing_is_written_of(tab: Tab):
     await bring(tab)
-    tab.site.models[0].engine._replies[:] = [said("九点。", "末班船晚上九点开")]
+    tab.site.models[0].engine._replies[:] = [said("晚上九点。")]
     await ask(tab, "船票几元？")
     assert tab.sees("资料里没有直接写到") and tab.sees("船票五元一张")
 

@@ -1,7 +1,7 @@
-"""A question → an answer every sentence of which is proven by words of the documents, or the words themselves.
+"""A question → an answer that stands on sentences of the documents, or these sentences themselves.
 
-Passages are found, a model is asked for quotations and an answer as JSON, code checks both; what fails twice is left out and the
-best sentences of the documents stand in its place. Knows a store and an engine, no page.
+A model reads the best passages sentence by sentence, numbered, and says which of them answer and what; code finds the sentences that
+prove what it said, and where there are none shows the nearest ones in its place. Knows passages and an engine, no page.
 """
 
 from __future__ import annotations
@@ -10,52 +10,48 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from ...engine.base import Cancel, Engine
 from ...retrieval.search import Hit
 from ...retrieval.store import Passage
 from ...retrieval.terms import asked, terms
 from ...types import GenerateOptions, Message, Request
-from .checking import REFUSES, stands_in, strays, unproven
+from .checking import REFUSES, strays, unproven
 
 PASSAGES = 5
-"""Passages a model is shown."""
-TRIES = 2
+"""Passages that are looked up and shown."""
+READ = 3
+"""Of these, passages a model reads: each takes a 1.5B on two cores some seven seconds."""
+CITED = 3
+"""Sentences an answer may stand on."""
 NEAREST = 2
 """Sentences shown where no answer can be proven."""
 NOTHING = "资料里没有找到和这个问题有关的内容。"
 NEAREST_ARE = "资料里没有直接写到。最接近的是："
 FOUND = "原文里最接近的是："
 """Where no model was asked."""
-LONGEST = 320
-"""Tokens of quotations and answer."""
+LONGEST = 160
+"""Tokens of an answer."""
 _SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;]*[”’」』]*")
 _SCHEMA = json.dumps(
     {
         "type": "object",
         "properties": {
-            "evidence": {
+            "sentences": {
                 "type": "array",
-                "maxItems": 3,
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "passage": {"type": "integer", "minimum": 1, "maximum": PASSAGES},
-                        "quote": {"type": "string", "maxLength": 120},
-                    },
-                    "required": ["passage", "quote"],
-                },
+                "maxItems": CITED,
+                "items": {"type": "integer", "minimum": 1, "maximum": 99},
             },
-            "answer": {"type": "string", "maxLength": 200},
+            "answer": {"type": "string", "maxLength": 120},
         },
-        "required": ["evidence", "answer"],
+        "required": ["sentences", "answer"],
         "x-guidance": {"whitespace_flexible": False},
     }
 )
 _ORDER = (
-    "根据下面编号的资料回答问题。先从资料里一字不差地抄出能回答问题的原文（quote）和它的编号（passage），再用一两句话回答（answer）。"
-    "资料里没有写到，evidence 就留空，answer 写“没有写到”。只输出 JSON。"
+    "根据下面编了号的句子回答问题。先写出能回答问题的句子的编号（sentences），再用一句话回答（answer），只说句子里有的。"
+    "句子里没有答案，编号留空，回答写“没有写到”。只输出 JSON。"
 )
 
 
@@ -105,34 +101,23 @@ def answer(
     names = names or {}
     if not hits:
         return Answer(text=NOTHING, kind="nothing", citations=(), hits=(), question=question)
-    problems: list[str] = []
-    spent = [0, 0]
-    stopped = False
-    for _ in range(TRIES if engine is not None else 0):
-        assert engine is not None
-        request = _request(question, hits, problems)
-        reply = engine.run(request, _options(engine), cancel=cancel)
-        spent = [spent[0] + reply.prompt_tokens, spent[1] + reply.completion_tokens]
-        stopped = cancel is not None and cancel.is_set()
-        if stopped:
-            break
-        said = _parsed(reply.text)
-        citations = _proven(said, hits)
-        wrong = _wrong(said, citations, question, names)
-        if not wrong:
-            return Answer(
-                text=said["answer"].strip(),
-                kind="checked",
-                citations=tuple(citations),
-                hits=tuple(hits),
-                question=question,
-                problems=tuple(problems),
-                prompt_tokens=spent[0],
-                completion_tokens=spent[1],
-            )
-        problems.append(wrong)
-    found = _nearest(question, hits, problems, refused=engine is not None and not stopped)
-    return replace(found, prompt_tokens=spent[0], completion_tokens=spent[1])
+    if engine is None:
+        return _nearest(question, hits, (), refused=False)
+    sentences = _sentences(hits[:READ])
+    reply = engine.run(_request(question, sentences), _options(engine), cancel=cancel)
+    stopped = cancel is not None and cancel.is_set()
+    text, named = _parsed(reply.text)
+    chosen = [sentences[number - 1] for number in named if 0 < number <= len(sentences)]
+    proof, wrong = _proof(text, chosen, sentences, question, names)
+    if stopped or wrong:
+        given = _nearest(question, hits, (wrong,) if not stopped else (), refused=not stopped)
+    else:
+        given = Answer(
+            text=text, kind="checked", citations=tuple(proof), hits=tuple(hits), question=question
+        )
+    return replace(
+        given, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens
+    )
 
 
 def _options(engine: Engine) -> GenerateOptions:
@@ -147,65 +132,86 @@ def _options(engine: Engine) -> GenerateOptions:
     return options
 
 
-def _request(question: str, hits: Sequence[Hit], problems: Sequence[str]) -> Request:
-    shown = "\n".join(
-        f"[{number}] {'　'.join(hit.passage.heading)}\n{hit.passage.text}"
-        for number, hit in enumerate(hits, 1)
-    )
-    again = f"\n上一次的回答不能用：{problems[-1]}。重新回答。" if problems else ""
+def _sentences(hits: Sequence[Hit]) -> list[Citation]:
+    """The sentences of passages, in order, each with its place."""
+    found: list[Citation] = []
+    for hit in hits:
+        for match in _SENTENCE.finditer(hit.passage.text):
+            blank = len(match.group()) - len(match.group().lstrip())
+            quote = match.group().strip()
+            if quote and quote not in hit.passage.heading:
+                start = hit.passage.start + match.start() + blank
+                found.append(
+                    Citation(passage=hit.passage, start=start, end=start + len(quote), quote=quote)
+                )
+    return found
+
+
+def _request(question: str, sentences: Sequence[Citation]) -> Request:
+    lines: list[str] = []
+    passage: Passage | None = None
+    for number, one in enumerate(sentences, 1):
+        if one.passage is not passage:
+            passage = one.passage
+            lines.append("　".join(["出自", passage.name, *passage.heading]))
+        lines.append(f"[{number}] {one.quote}")
+    lines.append(f"\n问题：{question}")
     return Request(
         messages=(
             Message(role="system", content=_ORDER),
-            Message(role="user", content=f"{shown}\n\n问题：{question}{again}"),
+            Message(role="user", content="\n".join(lines)),
         )
     )
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    """What the model said; an empty answer where it is no JSON of ours."""
+def _parsed(text: str) -> tuple[str, list[int]]:
+    """(answer, numbers of sentences) of what the model said; '' where it is no JSON of ours."""
     try:
         said = json.loads(text[text.find("{") : text.rfind("}") + 1])  # some put words around it
-        if isinstance(said, dict) and isinstance(said.get("evidence"), list):
-            return said
     except json.JSONDecodeError:
-        pass
-    return {"evidence": [], "answer": ""}
+        return "", []
+    if not isinstance(said, dict) or not isinstance(said.get("answer"), str):
+        return "", []
+    numbers = said.get("sentences")
+    named = [one for one in numbers if isinstance(one, int)] if isinstance(numbers, list) else []
+    return said["answer"].strip(), named
 
 
-def _proven(said: Mapping[str, Any], hits: Sequence[Hit]) -> list[Citation]:
-    """The quotations that stand in the passage they are said to be from, or in another that was shown."""
-    found: list[Citation] = []
-    for one in said["evidence"]:
-        if not isinstance(one, dict) or not isinstance(one.get("quote"), str):
-            continue
-        number = one.get("passage")
-        order = sorted(range(len(hits)), key=lambda place: place + 1 != number)
-        for place in order:
-            passage = hits[place].passage
-            if span := stands_in(one["quote"], passage.text):
-                start, end = (passage.start + offset for offset in span)
-                found.append(
-                    Citation(
-                        passage=passage, start=start, end=end, quote=passage.text[span[0] : span[1]]
-                    )
-                )
-                break
-    return found
+def _proof(
+    text: str,
+    chosen: Sequence[Citation],
+    sentences: Sequence[Citation],
+    question: str,
+    names: Mapping[str, Sequence[str]],
+) -> tuple[list[Citation], str]:
+    """(the sentences an answer stands on, '' or why there are none): those the model named if they prove it, else with what else was
+    read and has most of its words, a sentence at a time."""
+    if not text or REFUSES.search(text):
+        return [], "没有回答"
+    said = {term for term in terms(text) if len(term) > 1} - set(terms(question))
+
+    def shared(one: Citation) -> int:
+        return sum(len(term) for term in said & set(terms(one.quote)))
+
+    named = list(dict.fromkeys(chosen))[:CITED]
+    proof = [one for one in named if shared(one)] or named
+    others = sorted((one for one in sentences if one not in proof), key=lambda one: -shared(one))
+    wrong = _wrong(text, proof, question, names)
+    for one in others[:CITED]:
+        if not wrong or not shared(one) or len(proof) >= CITED:
+            break
+        proof.append(one)
+        wrong = _wrong(text, proof, question, names)
+    return proof, wrong
 
 
 def _wrong(
-    said: Mapping[str, Any],
-    citations: Sequence[Citation],
-    question: str,
-    names: Mapping[str, Sequence[str]],
+    text: str, proof: Sequence[Citation], question: str, names: Mapping[str, Sequence[str]]
 ) -> str:
-    """Why an answer cannot be shown; '' where it can."""
-    text = said.get("answer")
-    if not citations:
-        return "没有一句引文在资料里"
-    if not isinstance(text, str) or not text.strip() or REFUSES.search(text):
-        return "没有回答"
-    quotes = [one.quote for one in citations]
+    """Why an answer cannot be shown with these sentences; '' where it can."""
+    if not proof:
+        return "没有一句资料能证明"
+    quotes = [one.quote for one in proof]
     missing = unproven(text, quotes, question, names)
     return f"引文里没有“{'”“'.join(missing)}”" if missing else strays(text, quotes, question)
 
@@ -216,20 +222,11 @@ def _nearest(
     """The sentences that have most of the question's words, from different places."""
     wanted = set(asked(question))
     rated: list[tuple[float, int, Citation]] = []
-    for order, hit in enumerate(hits):
-        for match in _SENTENCE.finditer(hit.passage.text):
-            if match.group().strip() in hit.passage.heading:
-                continue
-            words = set(terms(match.group()))
-            score = sum(len(term) for term in wanted & words) / (8 + len(match.group())) ** 0.5
-            if score:
-                blank = len(match.group()) - len(match.group().lstrip())
-                quote = match.group().strip()
-                start = hit.passage.start + match.start() + blank
-                citation = Citation(
-                    passage=hit.passage, start=start, end=start + len(quote), quote=quote
-                )
-                rated.append((-score, order, citation))
+    for order, one in enumerate(_sentences(hits)):
+        words = set(terms(one.quote))
+        score = sum(len(term) for term in wanted & words) / (8 + len(one.quote)) ** 0.5
+        if score:
+            rated.append((-score, order, one))
     best = [citation for _, _, citation in sorted(rated, key=lambda one: one[:2])[:NEAREST]]
     if not best:
         return Answer(

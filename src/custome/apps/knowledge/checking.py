@@ -1,5 +1,4 @@
-"""Is what a model says of some passages what the passages say? Quotations must stand in them; numbers, names and whatever else is new
-in an answer in the quotations.
+"""Is what a model says what some sentences say? Its numbers with their units, its names and most of what is new in it must stand there.
 
 A small model cannot be trusted to cite or to be silent, so code decides. It cannot tell a false sentence made of true words; that is
 why every answer is shown with its quotations. Pure functions of texts.
@@ -13,8 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ...retrieval.terms import FUNCTION, folded
 
-SHORTEST_QUOTE = 6
-"""Characters of a quotation that proves anything."""
 SUPPORTED = 0.5
 """Share of the characters an answer adds to its question that must stand in its quotations."""
 _NUMBER = re.compile(
@@ -31,45 +28,12 @@ _IDIOM = re.compile(
 _DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _SAME_UNIT = {"日": "天", "块": "元", "个月": "月"}
-_ENDS = "。！？!?；;\n"
 _FORBIDS = re.compile(r"不[可能得准予含包属支退]|不属于|不支持|禁止|无法|不再|未能|并非|勿")
 _NEGATES = re.compile(r"[不没无未非禁勿别莫]")
 REFUSES = re.compile(
     r"(?:没有|没|未|并未|无法|不能)(?:明确|直接)?(?:写|提|说|记|找|回答|确定|知道|得知|涉及)|不清楚|不知道|无从"
 )
 """An answer that says there is none."""
-
-
-def stands_in(quote: str, passage: str) -> tuple[int, int] | None:
-    """(start, end) in the passage of the sentences a quotation is from; width, spacing and kinds of quotation marks not counted. None
-    where it is not there or too short to prove anything."""
-    wanted = _bare(quote)[0]
-    if len(wanted) < SHORTEST_QUOTE:
-        return None
-    text, places = _bare(passage)
-    at = text.find(wanted)
-    if at < 0:
-        return None
-    start, end = places[at], places[at + len(wanted) - 1] + 1
-    while start and passage[start - 1] not in _ENDS:
-        start -= 1
-    while end < len(passage) and passage[end - 1] not in _ENDS:
-        end += 1
-    while end < len(passage) and passage[end] in "”’」』":
-        end += 1
-    inside = passage[start:end]
-    return start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
-
-
-def _bare(text: str) -> tuple[str, list[int]]:
-    """Letters and digits only, in one width, with where each stands."""
-    kept, places = [], []
-    for place, letter in enumerate(text):
-        for plain in unicodedata.normalize("NFKC", letter).lower():
-            if plain.isalnum():
-                kept.append(plain)
-                places.append(place)
-    return "".join(kept), places
 
 
 def numbers(text: str) -> set[tuple[float, str]]:

@@ -5,15 +5,13 @@ POST /hooks/{shop}/webhook    POST /hooks/{shop}/chatwoot?word=…    GET and PO
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable
-from typing import TypeVar
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 
 from ..apps.context import AppContext
@@ -21,8 +19,6 @@ from ..apps.service.channels import chatwoot, webhook
 from ..apps.service.channels.setup import Channels, read_channels
 from ..apps.service.desks import desks_of
 from ..errors import InputError
-
-T = TypeVar("T")
 
 
 def hooks_router(context: AppContext) -> APIRouter:
@@ -36,7 +32,7 @@ def hooks_router(context: AppContext) -> APIRouter:
         body = await http.body()
         secret = str(channels.of(shop, "webhook")["secret"])
         incoming = webhook.receive(secret, http.headers, body)
-        said = await _run(lambda: channels.say(shop, "webhook", incoming))
+        said = await run_in_threadpool(lambda: channels.say(shop, "webhook", incoming))
         return JSONResponse({"text": said.text, "kind": said.kind, "state": said.state})
 
     @router.post("/{shop}/chatwoot")
@@ -49,7 +45,7 @@ def hooks_router(context: AppContext) -> APIRouter:
             raise InputError(f"请求体不是 JSON：{error}", "看看回调地址有没有配错") from error
         event = chatwoot.receive(sent) if isinstance(sent, dict) else None
         if event is not None:
-            await _run(lambda: channels.chatwoot_event(shop, event))
+            await run_in_threadpool(lambda: channels.chatwoot_event(shop, event))
         return JSONResponse({"status": "ok"})
 
     @router.get("/{shop}/wecom")
@@ -69,7 +65,7 @@ def hooks_router(context: AppContext) -> APIRouter:
         incoming = there.receive(msg_signature, timestamp, nonce, await http.body())
         if incoming is None:
             return PlainTextResponse("")
-        said = await _run(lambda: channels.say(shop, "wecom", incoming))
+        said = await run_in_threadpool(lambda: channels.say(shop, "wecom", incoming))
         if not said.text:
             return PlainTextResponse("")
         now, word = str(int(time.time())), secrets.token_hex(8)
@@ -82,7 +78,3 @@ def hooks_router(context: AppContext) -> APIRouter:
         return Response(answer, media_type="application/xml")
 
     return router
-
-
-async def _run(do: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, do)

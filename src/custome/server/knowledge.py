@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
@@ -33,7 +32,6 @@ from .auth import Key
 from .protocol import ChatRequest, Strict, Text
 from .writing import Write
 
-T = TypeVar("T")
 PREFIX = "kb"
 MOST_HITS = 50
 
@@ -81,7 +79,9 @@ def knowledge_router(context: AppContext) -> APIRouter:
         return JSONResponse(
             {
                 "object": "list",
-                "data": await _run(lambda: [_base(shelf.get(name)) for name in shelf.names()]),
+                "data": await run_in_threadpool(
+                    lambda: [_base(shelf.get(name)) for name in shelf.names()]
+                ),
             }
         )
 
@@ -89,33 +89,37 @@ def knowledge_router(context: AppContext) -> APIRouter:
     async def new_base(body: NewBase, http: HttpRequest) -> Response:
         """A new, empty base; one of that name that is there stays as it is."""
         may_change(http)
-        return JSONResponse(await _run(lambda: _base(shelf.create(body.name))))
+        return JSONResponse(await run_in_threadpool(lambda: _base(shelf.create(body.name))))
 
     @router.get("/{base}")
     async def documents(base: str) -> Response:
         """The documents of a base."""
-        found = await _run(lambda: [asdict(one) for one in shelf.get(base).documents()])
+        found = await run_in_threadpool(
+            lambda: [asdict(one) for one in shelf.get(base).documents()]
+        )
         return JSONResponse({"object": "list", "data": found})
 
     @router.delete("/{base}")
     async def remove_base(base: str, http: HttpRequest) -> Response:
         """Delete a base with all that was uploaded to it."""
         may_change(http)
-        await _run(lambda: shelf.remove(base))
+        await run_in_threadpool(lambda: shelf.remove(base))
         return JSONResponse({"deleted": base})
 
     @router.post("/{base}/documents")
     async def add_document(base: str, body: NewDocument, http: HttpRequest) -> Response:
         """Take a document in, in place of an uploaded one of its name."""
         may_change(http)
-        added = await _run(lambda: shelf.get(base).take_file(body.name, body.text.encode()))
+        added = await run_in_threadpool(
+            lambda: shelf.get(base).take_file(body.name, body.text.encode())
+        )
         return JSONResponse(_added(added))
 
     @router.delete("/{base}/documents/{document:path}")
     async def remove_document(base: str, document: str, http: HttpRequest) -> Response:
         """Take a document out: it is in no answer from now on."""
         may_change(http)
-        await _run(lambda: shelf.get(base).remove(document))
+        await run_in_threadpool(lambda: shelf.get(base).remove(document))
         return JSONResponse({"deleted": document})
 
     @router.post("/{base}/search")
@@ -130,27 +134,31 @@ def knowledge_router(context: AppContext) -> APIRouter:
                 for one in search(here.store, body.question, body.most, here.names(), until)
             ]
 
-        return JSONResponse({"object": "list", "data": await _run(look)})
+        return JSONResponse({"object": "list", "data": await run_in_threadpool(look)})
 
     @router.get("/{base}/passages")
     async def passages(
         base: str, document: str, at: Annotated[int, Field(ge=0, le=2**53)]
     ) -> Response:
         """The passage at a place of a document, with the one before and the one after."""
-        found = await _run(lambda: [_passage(one) for one in shelf.get(base).around(document, at)])
+        found = await run_in_threadpool(
+            lambda: [_passage(one) for one in shelf.get(base).around(document, at)]
+        )
         return JSONResponse({"object": "list", "data": found})
 
     @router.post("/{base}/refresh")
     async def refresh(base: str, http: HttpRequest) -> Response:
         """Look at the folders a base follows again."""
         may_change(http)
-        return JSONResponse(_added(await _run(lambda: shelf.get(base).refresh(NullReporter()))))
+        return JSONResponse(
+            _added(await run_in_threadpool(lambda: shelf.get(base).refresh(NullReporter())))
+        )
 
     @router.post("/{base}/compact")
     async def compact(base: str, http: HttpRequest) -> Response:
         """Leave nothing in the file of what was taken out."""
         may_change(http)
-        await _run(lambda: shelf.get(base).compact())
+        await run_in_threadpool(lambda: shelf.get(base).compact())
         return JSONResponse({"status": "ok"})
 
     return router
@@ -223,10 +231,6 @@ def _annotation(base: str, given: Answer, said: str, root: str) -> list[dict[str
         }
         for one in given.citations
     ]
-
-
-async def _run(do: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, do)
 
 
 def _base(base: KnowledgeBase) -> dict[str, Any]:

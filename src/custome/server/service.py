@@ -5,22 +5,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 from ..apps.context import AppContext
 from ..apps.service.desks import desks_of
 from ..apps.service.measuring import day_report
 from .protocol import Strict
 
-T = TypeVar("T")
 Agent = Annotated[str, Field(min_length=1, max_length=40)]
 
 
@@ -51,7 +50,7 @@ def service_router(context: AppContext) -> APIRouter:
     @router.get("")
     async def shops() -> Response:
         """Every shop."""
-        return JSONResponse({"object": "list", "data": await _run(desks.names)})
+        return JSONResponse({"object": "list", "data": await run_in_threadpool(desks.names)})
 
     @router.get("/{shop}/cases")
     async def cases(
@@ -59,7 +58,9 @@ def service_router(context: AppContext) -> APIRouter:
     ) -> Response:
         """Conversations in a state, who has waited longest first."""
         states = () if state == "all" else (state,)
-        found = await _run(lambda: [asdict(one) for one in desks.get(shop).cases(*states)])
+        found = await run_in_threadpool(
+            lambda: [asdict(one) for one in desks.get(shop).cases(*states)]
+        )
         return JSONResponse({"object": "list", "data": found})
 
     @router.get("/{shop}/cases/{chat}")
@@ -80,7 +81,7 @@ def service_router(context: AppContext) -> APIRouter:
             ]
             return {"summary": desk.summary(chat), "turns": turns}
 
-        return JSONResponse(await _run(look))
+        return JSONResponse(await run_in_threadpool(look))
 
     @router.post("/{shop}/cases/{chat}/take")
     async def take(shop: str, chat: str, body: AgentActs) -> Response:
@@ -111,16 +112,12 @@ def service_router(context: AppContext) -> APIRouter:
     async def report(shop: str, day: date | None = None) -> Response:
         """A day on one page, in Markdown."""
         desks_day = day or date.today()
-        text = await _run(lambda: day_report(desks.get(shop).store, shop, desks_day))
+        text = await run_in_threadpool(lambda: day_report(desks.get(shop).store, shop, desks_day))
         return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
 
     return router
 
 
 async def _do(act: Callable[[], None]) -> Response:
-    await _run(act)
+    await run_in_threadpool(act)
     return JSONResponse({"status": "ok"})
-
-
-async def _run(do: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, do)

@@ -6,17 +6,16 @@ GET /shop/widget.js is the one script tag.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
 from importlib.resources import files
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 
 from ..apps.context import AppContext
@@ -27,7 +26,6 @@ from ..report import render
 from .hooks import hooks_router
 from .protocol import Strict
 
-T = TypeVar("T")
 A_MINUTE = 30
 """Messages of one customer in a minute."""
 BEGUN_A_MINUTE = 60
@@ -96,7 +94,7 @@ def shop_router(context: AppContext) -> APIRouter:
     @router.get("/{shop}")
     async def page(shop: str) -> Response:
         """A page with nothing but the assistant on it, to try it or to link to."""
-        await _run(lambda: desks.get(shop))
+        await run_in_threadpool(lambda: desks.get(shop))
         return HTMLResponse(render.page("shop.html", shop=shop))
 
     @router.post("/{shop}/chats")
@@ -104,7 +102,7 @@ def shop_router(context: AppContext) -> APIRouter:
         """A new conversation, and the word its customer is known by."""
         begun.check(http.client.host if http.client else "")
         customer = f"客{secrets.token_hex(12)}"
-        chat = await _run(lambda: desks.get(shop).begin(customer))
+        chat = await run_in_threadpool(lambda: desks.get(shop).begin(customer))
         return _answer({"chat": chat, "customer": customer})
 
     @router.get("/{shop}/chats/{chat}")
@@ -131,19 +129,21 @@ def shop_router(context: AppContext) -> APIRouter:
             ]
             return {"state": desk.state(chat, customer), "turns": shown}
 
-        return _answer(await _run(look))
+        return _answer(await run_in_threadpool(look))
 
     @router.post("/{shop}/chats/{chat}/messages")
     async def say(shop: str, chat: str, body: CustomerSays) -> Response:
         """Say something; the answer, or nothing where a person has the conversation."""
         said.check(body.customer)
-        answered = await _run(lambda: desks.get(shop).say(chat, body.customer, body.text, body.key))
+        answered = await run_in_threadpool(
+            lambda: desks.get(shop).say(chat, body.customer, body.text, body.key)
+        )
         return _answer({"text": answered.text, "kind": answered.kind, "state": answered.state})
 
     @router.post("/{shop}/chats/{chat}/rating")
     async def rate(shop: str, chat: str, body: Rating) -> Response:
         """How satisfied the customer is."""
-        await _run(lambda: desks.get(shop).rate(chat, body.customer, body.stars))
+        await run_in_threadpool(lambda: desks.get(shop).rate(chat, body.customer, body.stars))
         return _answer({"status": "ok"})
 
     return router
@@ -151,7 +151,3 @@ def shop_router(context: AppContext) -> APIRouter:
 
 def _answer(body: dict[str, Any]) -> Response:
     return JSONResponse(body)
-
-
-async def _run(do: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, do)

@@ -17,7 +17,7 @@ from .finding import SURE, Finder, Fit, categories_of, exact, nearest_of
 from .handing_over import REASONS, Reason, reason_for
 from .offering import advise, compare, facts, names_of, price_of, relevant, stock_of
 from .ordering import ask_order
-from .understanding import ABOUT_ORDERS, Understood, Wish, narrowed, plain, understand
+from .understanding import ABOUT_ORDERS, Understood, Wish, is_named, narrowed, plain, understand
 
 Kind = Literal[
     "faq", "price", "stock", "product", "compare", "recommend", "order", "suggest", "unknown", "chat", "handoff", "silent"
@@ -79,10 +79,7 @@ class Said:
 
 
 class Assistant:
-    """A shop's assistant on one day.
-
-    Args:
-    """
+    """A shop's assistant on one day."""
 
     def __init__(self, shop: Shop, today: date) -> None:
         self.shop, self.today = shop, today
@@ -229,8 +226,6 @@ class Assistant:
         """Do the words name a colour, a shape, a grade of these products?"""
         if len(products) > 1 and len(narrowed(products, heard)) < len(products):
             return True
-        from .understanding import _is_named
-
         options = {
             plain(v)
             for one in products
@@ -238,7 +233,7 @@ class Assistant:
             for v in variant.options.values()
         }
         return any(
-            _is_named(option, heard.rest) for option in options if not re.match(r"\d", option)
+            is_named(option, heard.rest) for option in options if not re.match(r"\d", option)
         )
 
     def _row(self, heard: Understood, products: Sequence[Product], slots: Slots) -> Said:

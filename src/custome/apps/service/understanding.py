@@ -101,7 +101,7 @@ def understand(text: str, shop: Shop) -> Understood:
     measures, count = _measures(rest)
     order = _order(words, shop)
     every = {plain(v) for one in shop.products for w in one.variants for v in w.options.values()}
-    options = [one for one in every if not measure_of(one) and _is_named(one, rest)]
+    options = [one for one in every if not measure_of(one) and is_named(one, rest)]
     return Understood(
         text=words,
         wish=wish_of(words, rest, len(found)),
@@ -340,7 +340,7 @@ def fitting(product: Product, understood: Understood) -> list[Variant]:
     return found
 
 
-def _is_named(value: str, rest: str) -> bool:
+def is_named(value: str, rest: str) -> bool:
     """A colour of one character stands as 白色 or 黑的, or alone."""
     if len(value) > 1:
         return value in rest

@@ -9,6 +9,7 @@ import pytest
 
 from custome.errors import InputError
 from custome.reporter import NullReporter
+from custome.retrieval import base
 from custome.retrieval.base import Added, add
 from custome.retrieval.search import search
 from custome.retrieval.store import SqliteStore
@@ -82,3 +83,20 @@ def test_stopped_it_keeps_what_it_has_and_goes_on(store: SqliteStore, folder: Pa
 def test_a_path_that_is_not_there(store: SqliteStore, tmp_path: Path):
     with pytest.raises(InputError, match="没有"):
         bring(store, tmp_path / "没有")
+
+
+def test_what_was_looked_at_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "手册"
+    folder.mkdir()
+    (folder / "a.txt").write_text("渡口有船。", encoding="utf-8")
+    (folder / "b.pdf").write_bytes(b"%PDF broken")
+    store, looked = SqliteStore(tmp_path / "kb.db"), base.Looked()
+    first = base.add(store, [folder], NullReporter(), looked=looked)
+    assert first.read == ["手册/a.txt"] and list(first.failed) == ["手册/b.pdf"]
+    monkeypatch.setattr(base, "_digest", None)  # nobody may read a file now
+    again = base.add(store, [folder], NullReporter(), looked=looked)
+    assert again.unchanged == 1 and list(again.failed) == ["手册/b.pdf"]
+    monkeypatch.undo()
+    (folder / "a.txt").write_text("渡口没有船了。", encoding="utf-8")
+    assert base.add(store, [folder], NullReporter(), looked=looked).read == ["手册/a.txt"]
+    store.close()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custome.retrieval.chunks import LONGEST, TARGET, Place, chunks
-from custome.retrieval.terms import as_words, asked, terms
+from custome.retrieval.terms import as_word, as_words, asked, terms
 
 
 def test_characters_pairs_and_words():
@@ -64,3 +64,10 @@ def test_every_letter_is_in_one_chunk_and_in_order(text: str, starts: list[int])
 @pytest.mark.parametrize("text", ["", "   \n\n", "\n"])
 def test_nothing_gives_no_chunks(text: str):
     assert chunks(text, []) == []
+
+
+def test_other_scripts_are_words_too():
+    assert asked("Привет, café") == ["привет", "café"]
+    assert {"한", "한국", "국"} <= set(terms("한국"))
+    assert {"ひ", "ひら"} <= set(terms("ひらがな"))
+    assert all(as_word(term).isascii() for term in terms("Привет café 한국 ひら 孔明 gpt-4"))

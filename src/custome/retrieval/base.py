@@ -58,6 +58,15 @@ class Added:
     """Was it stopped before the last file?"""
 
 
+@dataclass(kw_only=True)
+class Looked:
+    """What files were like when they were looked at last: those that are still so are not read to be told apart."""
+
+    stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Name → time of the last change in nanoseconds, size."""
+    failed: dict[str, InputError] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _File:
     name: str
@@ -73,6 +82,7 @@ def add(
     left_out: Collection[str] = (),
     name: str = "",
     result: Added | None = None,
+    looked: Looked | None = None,
 ) -> Added:
     """Bring a base up to date with some files and folders.
 
@@ -82,21 +92,34 @@ def add(
         left_out: names of files that are passed over.
         name: what stands before a folder's files in the place of its own name.
         result: what became of other files, to go on with.
+        looked: of the last time, kept up to date.
 
     Raises:
         InputError: a path is not there.
         StoreError: the base cannot be written; what was added before is kept.
     """
-    result, known = result or Added(), store.digests()
+    result, known, looked = result or Added(), store.digests(), looked or Looked()
     files = [file for path in paths for file in _files(path, name) if file.name not in left_out]
     for done, file in enumerate(files):
         if stop():
             result.stopped = True
             return result
-        if known.get(file.name) == _digest(file.path):
+        stamp = _stamp(file.path)
+        if stamp and looked.stamps.get(file.name) == stamp and file.name in looked.failed:
+            result.failed[file.name] = looked.failed[file.name]
+        elif (
+            stamp
+            and looked.stamps.get(file.name) == stamp
+            and file.name in known
+            or known.get(file.name) == _digest(file.path)
+        ):
             result.unchanged += 1
         else:
+            looked.failed.pop(file.name, None)
             _take(store, file, result)
+            if file.name in result.failed:
+                looked.failed[file.name] = result.failed[file.name]
+        looked.stamps[file.name] = stamp
         reporter.progress("读文件", done + 1, len(files), file.name)
     here = {file.name for file in files}
     for path in paths:
@@ -135,6 +158,15 @@ def _files(path: Path, name: str = "") -> Iterable[_File]:
         and one.suffix.lower() in SUFFIXES
         and not any(part.startswith((".", "~$")) for part in one.relative_to(root).parts)
     ]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """(nanoseconds, bytes) of a file; (0, 0) where it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_size
 
 
 def _digest(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from .writing import Writing, table
 
 SCANNED = 20
 """A page with fewer characters has no text of its own."""
+MOST_CELLS = 5_000_000
+"""Cells of a sheet."""
 _STOPS = tuple("。！？；：.!?;:”’」』）)")
 
 
@@ -68,7 +71,19 @@ def read_xlsx(raw: bytes, path: Path, writing: Writing) -> None:
     for number, sheet in enumerate(book.worksheets, 1):
         writing.turn(number)
         writing.heading(sheet.title, 1)
-        table(writing, list(sheet.iter_rows(values_only=True)))
+        table(writing, list(_filled(sheet, path)))
+
+
+def _filled(sheet: Any, path: Path) -> Iterator[tuple[Any, ...]]:
+    """The rows of a sheet up to the last cell that has anything: a cell far out makes each row as wide as the sheet can be."""
+    seen = 0
+    for row in sheet.iter_rows(values_only=True):
+        last = max((place for place, value in enumerate(row) if value is not None), default=-1)
+        seen += last + 1
+        if seen > MOST_CELLS:
+            raise InputError(f"{str(path)!r} 的表格超过 {MOST_CELLS:,} 格", "另存成几个小一些的表")
+        if last >= 0:
+            yield row[: last + 1]
 
 
 def read_pdf(raw: bytes, path: Path, writing: Writing) -> None:
@@ -93,6 +108,8 @@ def read_pdf(raw: bytes, path: Path, writing: Writing) -> None:
         )
     for number, page in enumerate(pages, 1):
         writing.turn(number)
+        if len(page.strip()) < SCANNED and page.strip() == "":
+            writing.say(f"（第 {number} 页是图片，没有文字）")
         for paragraph in _paragraphs(page):
             writing.say(paragraph)
 

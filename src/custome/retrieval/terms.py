@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 
 from ..corpus.script import convert
 
-_RUN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_RUN = re.compile(
+    r"(?P<signs>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]+)|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:[._-][a-z0-9]+)*"
+)
 FUNCTION = frozenset(
     "的了是在有和与或就都也还又被把给让对从到向于以之其而则乃且若如此这那哪些个么什怎谁何为吗呢吧啊呀嘛哦请问告诉说道我你他她它们您咱会能可要想得着过不没很最更再才"
 )
@@ -28,7 +30,7 @@ def terms(text: str) -> Iterator[str]:
     """Every term of a text, in order, as often as it occurs."""
     for match in _RUN.finditer(folded(text)):
         run = match.group()
-        if run.isascii():
+        if not match["signs"]:
             yield run
             continue
         for place, letter in enumerate(run):

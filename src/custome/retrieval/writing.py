@@ -91,7 +91,8 @@ def table(writing: Writing, rows: Sequence[Sequence[Any]]) -> None:
         for name, value in zip(
             [*names, *(f"第{n}列" for n in range(len(names) + 1, len(row) + 1))], row, strict=False
         ):
-            cells[name if name not in cells else f"{name}（又）"] = value
+            again = sum(one == name or one.startswith(f"{name}（") for one in cells)
+            cells[f"{name}（{again + 1}）" if again else name] = value
         writing.row(cells)
 
 

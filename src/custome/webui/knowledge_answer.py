@@ -61,7 +61,9 @@ class AnswerView:
         with ui.element("button").props("type=button").classes("source") as card:
             card.on(
                 "click",
-                functools.partial(self._page.open_place, one["document"], one["start"], one["end"]),
+                functools.partial(
+                    self._page.open_place, one["document"], one["start"], one["end"], one["quote"]
+                ),
             ).mark("citation")
             ui.label(f"{number}　{_where(one, self.t)}").classes("place")
             ui.label(one["quote"]).classes("quote")

@@ -382,12 +382,26 @@ class KnowledgePage:
             if self.service.model() is None:
                 ui.label(t("现在没有会组织回答的模型，只给原文里最接近的句子。")).classes("about")
 
-    def open_place(self, document: str, start: int, end: int) -> None:
-        """The passage with its neighbours, the words that were cited marked."""
+    def open_place(self, document: str, start: int, end: int, quote: str = "") -> None:
+        """The passage with its neighbours, the words that were cited marked.
+
+        Args:
+            quote: what stood there when it was cited.
+        """
         t, base = self.t, self._here()
         if base is None:
             return
         found = base.around(document, start)
+        inside = next(
+            (
+                one.text[start - one.start : end - one.start]
+                for one in found
+                if one.start <= start < one.end
+            ),
+            "",
+        )
+        if quote and inside.strip() != quote.strip():
+            raise InputError(t("这个文件后来改过了"), t("再问一次，看现在的原文"))
         self._dialog.clear()
         with self._dialog, ui.card().classes("gallery_card").mark("passage"):
             ui.label("　".join([document, *found[0].heading])).classes("heading")

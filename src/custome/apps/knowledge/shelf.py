@@ -25,7 +25,7 @@ from ...errors import InputError
 from ...files import read_text, write_json
 from ...reporter import NullReporter, Reporter
 from ...resources import custome_home
-from ...retrieval.base import Added, add
+from ...retrieval.base import Added, Looked, add
 from ...retrieval.store import KnowledgeStore, Listed, Passage, SqliteStore
 
 BOOK = 50_000
@@ -56,6 +56,7 @@ class KnowledgeBase:
         self.store = store or SqliteStore(folder / "index.db")
         self._writing = threading.Lock()
         self._closed = False
+        self._looked = Looked()
         self._names: tuple[float, dict[str, tuple[str, ...]]] | None = None
 
     # -- what is in it -----------------------------------------------------------------------------------------------
@@ -270,6 +271,7 @@ class KnowledgeBase:
                 left_out=left_out,
                 name=name,
                 result=result,
+                looked=self._looked,
             )
             if corpus.is_corpus:
                 self._take_tables(corpus)

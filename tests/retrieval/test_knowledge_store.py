@@ -15,6 +15,7 @@ import pytest
 
 from custome.errors import StoreError
 from custome.retrieval.chunks import Place, chunks
+from custome.retrieval.milvus import MilvusStore
 from custome.retrieval.search import search
 from custome.retrieval.store import Document, KnowledgeStore, SqliteStore
 from custome.retrieval.terms import asked
@@ -32,9 +33,14 @@ def put(store: KnowledgeStore, name: str, text: str, digest: str = "1") -> None:
     store.add(one, chunks(text, one.places))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[KnowledgeStore]:
-    made = SqliteStore(tmp_path / "kb.db")
+@pytest.fixture(params=["sqlite", "milvus"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KnowledgeStore]:
+    """An empty one; Milvus by its offline double."""
+    made: KnowledgeStore
+    if request.param == "sqlite":
+        made = SqliteStore(tmp_path / "kb.db")
+    else:
+        made = MilvusStore(str(tmp_path / "milvus.db"), "试")
     yield made
     made.close()
 

@@ -33,6 +33,8 @@ class KnowledgeAdd:
     """知识库的名字；没有就新建。"""
     paths: Positional[tuple[str, ...]] = ()
     """文件或文件夹；一个都不给：把以前给过的再看一遍。"""
+    milvus: str = ""
+    """新建在 Milvus 服务上，如 http://主机:19530（要 pip install llm-custome[milvus]）；默认是自己的一个文件。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +144,7 @@ def knowledge_add(argv: list[str]) -> int:
                 f"没有 {str(missing)!r} 这个文件或文件夹",
                 "看看路径有没有写错；可以给文件，也可以给整个文件夹",
             )
-        added = shelf.create(flags.name).add(paths, reporter)
+        added = shelf.create(flags.name, flags.milvus).add(paths, reporter)
     _tell(added, reporter)
     reporter.note(
         f"问它：custome knowledge ask {flags.name} 问题　页面：custome serve，打开“知识库”"
@@ -233,9 +235,10 @@ def knowledge_list(argv: list[str]) -> int:
     rows = []
     for name in shelf.names():
         documents = shelf.get(name).documents()
-        size = (shelf.folder / name / "index.db").stat().st_size
+        index = shelf.folder / name / "index.db"
+        size = f"{index.stat().st_size / 1e6:.1f} MB" if index.is_file() else "Milvus"
         characters = sum(one.characters for one in documents)
-        rows.append([name, str(len(documents)), f"{characters:,}", f"{size / 1e6:.1f} MB"])
+        rows.append([name, str(len(documents)), f"{characters:,}", size])
     reporter.table("", ["名字", "文件", "字", "大小"], rows)
     reporter.note(
         f"放在 {shelf.folder}"
@@ -313,8 +316,10 @@ def knowledge_compact(argv: list[str]) -> int:
 
     base = Shelf().get(flags.name)
     path = base.folder / "index.db"
-    before = path.stat().st_size
+    before = path.stat().st_size if path.is_file() else 0
     base.compact()
+    if not path.is_file():
+        return 0
     ConsoleReporter().note(f"{before / 1e6:.1f} MB → {path.stat().st_size / 1e6:.1f} MB")
     return 0
 

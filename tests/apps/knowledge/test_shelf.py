@@ -177,3 +177,17 @@ def test_a_file_of_questions_with_faults(tmp_path: Path, line: str, why: str):
     with pytest.raises(DataError, match=why) as error:
         read_questions(path)
     assert isinstance(error.value, CustomeError) and error.value.hint
+
+
+def test_a_base_on_milvus(shelf: Shelf, tmp_path: Path):
+    """By its offline double: added, found again by another process, changed, taken out."""
+    base = shelf.create("渡口", milvus=str(tmp_path / "milvus.db"))
+    base.add([folder(tmp_path, 船期="末班船八点开。", 票价="船票五元一张。")], QUIET)
+    assert shelf.names() == ["渡口"] and len(base.documents()) == 2
+    assert found(shelf, "渡口", "船票多少钱")[0] == "船票五元一张。"
+    assert base.refresh(QUIET).unchanged == 2
+    base.close()
+    again = Shelf(shelf.folder)
+    again.get("渡口").remove("手册/票价.txt")
+    assert "船票五元一张。" not in found(again, "渡口", "船票多少钱")
+    assert again.get("渡口").chapters("手册/船期.txt") == []

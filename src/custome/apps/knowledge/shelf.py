@@ -46,6 +46,8 @@ class Settings:
     """Documents that were taken out although their file is still there."""
     books: Mapping[str, str]
     """Document → the shipped table of its people's names."""
+    milvus: str = ""
+    """Address of the Milvus server that holds it; '' for a file of its own."""
 
 
 class KnowledgeBase:
@@ -53,11 +55,20 @@ class KnowledgeBase:
 
     def __init__(self, folder: Path, store: KnowledgeStore | None = None) -> None:
         self.folder, self.name = folder, folder.name
-        self.store = store or SqliteStore(folder / "index.db")
+        self.store = store or self._open_store()
         self._writing = threading.Lock()
         self._closed = False
         self._looked = Looked()
         self._names: tuple[float, dict[str, tuple[str, ...]]] | None = None
+
+    def _open_store(self) -> KnowledgeStore:
+        """Its own file, or the server that base.json names."""
+        where = self.settings().milvus
+        if not where:
+            return SqliteStore(self.folder / "index.db")
+        from ...retrieval.milvus import MilvusStore
+
+        return MilvusStore(where, self.name)
 
     # -- what is in it -----------------------------------------------------------------------------------------------
 
@@ -71,6 +82,7 @@ class KnowledgeBase:
             follows=kept.get("follows", {}),
             left_out=tuple(kept.get("left_out", ())),
             books=kept.get("books", {}),
+            milvus=kept.get("milvus", ""),
         )
 
     def names(self) -> Mapping[str, Sequence[str]]:
@@ -320,7 +332,7 @@ class Shelf:
     def names(self) -> list[str]:
         if not self.folder.is_dir():
             return []
-        return sorted(one.name for one in self.folder.iterdir() if (one / "index.db").is_file())
+        return sorted(one.name for one in self.folder.iterdir() if _mark(one).is_file())
 
     def get(self, name: str) -> KnowledgeBase:
         """A base that is there.
@@ -338,8 +350,11 @@ class Shelf:
             )
         return self.create(name)
 
-    def create(self, name: str) -> KnowledgeBase:
+    def create(self, name: str, milvus: str = "") -> KnowledgeBase:
         """A base of that name, a new one where there is none.
+
+        Args:
+            milvus: address of the server a new one is to be on.
 
         Raises:
             InputError: the name cannot be a folder's.
@@ -349,13 +364,17 @@ class Shelf:
                 f"知识库不能叫 {name!r}", "用四十个字以内的名字，不要 / : * ? 这些符号"
             )
         with self._lock:
-            there = _identity(self.folder / name / "index.db")
+            folder = self.folder / name
+            if milvus and not _mark(folder).is_file():
+                folder.mkdir(parents=True, exist_ok=True)
+                write_json(folder / "base.json", {"milvus": milvus})
+            there = _identity(folder) if _mark(folder).is_file() else None
             known = self._open.get(name)
             if known is None or known[0] != there or there is None:
                 if known is not None:  # another process deleted it, and perhaps made it anew
                     known[1].close()
-                base = KnowledgeBase(self.folder / name)
-                self._open[name] = known = (_identity(self.folder / name / "index.db"), base)
+                base = KnowledgeBase(folder)
+                self._open[name] = known = (_identity(folder), base)
             return known[1]
 
     def remove(self, name: str) -> None:
@@ -367,8 +386,16 @@ class Shelf:
         shutil.rmtree(base.folder)
 
 
+def _mark(folder: Path) -> Path:
+    """What makes a folder a base: its index, or the note of where that is."""
+    index, note = folder / "index.db", folder / "base.json"
+    if index.is_file() or not note.is_file():
+        return index
+    return note if json.loads(read_text(note, "知识库")).get("milvus") else index
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file it is; None where there is none."""
+    """Which folder it is; None where there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -14,11 +14,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from custome.apps.knowledge.base import KnowledgeBase
 from custome.apps.knowledge.measuring import Question, measure, read_questions, summary
-from custome.apps.knowledge.shelf import KnowledgeBase, Shelf
+from custome.apps.knowledge.shelf import Shelf
 from custome.reporter import ConsoleReporter, NullReporter
 from custome.retrieval.search import search
-from custome.retrieval.store import SqliteStore
+from custome.retrieval.sqlite import SqliteStore
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "golden" / "knowledge" / "questions.jsonl"
 BOOKS = ("sanguo", "shuihu", "xiyou", "honglou")

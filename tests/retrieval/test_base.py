@@ -12,7 +12,7 @@ from custome.reporter import NullReporter
 from custome.retrieval import base
 from custome.retrieval.base import Added, add
 from custome.retrieval.search import search
-from custome.retrieval.store import SqliteStore
+from custome.retrieval.sqlite import SqliteStore
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from custome.reporter import NullReporter
 from custome.retrieval.base import add
-from custome.retrieval.store import SqliteStore
+from custome.retrieval.sqlite import SqliteStore
 
 FILES, KILLS = 40, 20
 INDEXING = """
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from custome.reporter import NullReporter
 from custome.retrieval.base import add
-from custome.retrieval.store import SqliteStore
+from custome.retrieval.sqlite import SqliteStore
 
 class Telling(NullReporter):
     def progress(self, task, done, total, detail=""):

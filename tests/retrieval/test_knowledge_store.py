@@ -17,7 +17,8 @@ from custome.errors import StoreError
 from custome.retrieval.chunks import Place, chunks
 from custome.retrieval.milvus import MilvusStore
 from custome.retrieval.search import search
-from custome.retrieval.store import Document, KnowledgeStore, SqliteStore
+from custome.retrieval.sqlite import SqliteStore
+from custome.retrieval.store import Document, KnowledgeStore
 from custome.retrieval.terms import asked
 
 TEA = "龙井茶产在西湖边。每年清明前采摘。\n" * 3 + "普洱茶产在云南，要放几年才好喝。"

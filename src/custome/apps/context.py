@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ..conversations.store import Store
 from ..engine.base import Cancel, ServedModel
 from ..errors import InputError
+from ..retrieval.vectors import EmbedderOf, no_embedder
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ class AppContext:
     """Called when the server is told to end: what lets go of open streams."""
     voice_of: Callable[[ServedModel, str], Callable[[str, str, Cancel | None], str]] = no_voice
     """(model, one of its people) → (question, fact, cancel) → the fact in their words."""
+    embedder_of: EmbedderOf = no_embedder
+    """What a setting names → what makes vectors."""
     _shared: dict[type, Any] = field(default_factory=dict)
     _sharing: threading.RLock = field(default_factory=threading.RLock)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..engine.open import EngineOptions, Opened
 from ..reporter import ConsoleReporter
 from .flags import parse
-from .knowledge import USUAL_BASE, Answering, open_answering
+from .knowledge import USUAL_BASE, Answering, open_answering, shelf
 from .serve import Serve, run_server, who_may
 
 BOOK = "三国演义"
@@ -31,7 +31,6 @@ class DemoKnowledge:
 
 def demo_knowledge(argv: list[str]) -> int:
     flags = parse(DemoKnowledge, argv, "custome demo knowledge")
-    from ..apps.knowledge.shelf import Shelf
     from ..corpus.reading import read_novel
     from ..ports import free_port
     from ..resources import EMBEDDED_NAME, fetch
@@ -39,7 +38,7 @@ def demo_knowledge(argv: list[str]) -> int:
     serve = Serve(host=flags.host, port=flags.port)
     doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
     reporter = ConsoleReporter()
-    base = Shelf().create(BOOK)
+    base = shelf().create(BOOK)
     if not base.documents():
         reporter.stage(f"知识库 {BOOK}")
         novel = read_novel(fetch(EMBEDDED_NAME, reporter), BOOK)

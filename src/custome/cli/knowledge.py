@@ -15,7 +15,9 @@ from ..reporter import ConsoleReporter
 from .flags import parse
 
 if TYPE_CHECKING:
+    from ..apps.knowledge.base import KnowledgeBase
     from ..apps.knowledge.service import KnowledgeService
+    from ..apps.knowledge.shelf import Shelf
     from ..engine.base import ServedModel
     from ..retrieval.base import Added
 
@@ -35,6 +37,8 @@ class KnowledgeAdd:
     """文件或文件夹；一个都不给：把以前给过的再看一遍。"""
     milvus: str = ""
     """新建在 Milvus 服务上，如 http://主机:19530（要 pip install llm-custome[milvus]）；默认是自己的一个文件。"""
+    embedder: str = ""
+    """也按意思找：e5-small（下载 91 MB）、一个向量模型的 .gguf 文件，或 http://主机:端口/v1#模型名；none：不再按意思找。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,26 +134,47 @@ class KnowledgeMcp:
     """HTTP：端口；默认从 7860 起找一个空闲的。"""
 
 
+def shelf() -> Shelf:
+    """The bases of this computer."""
+    from ..apps.knowledge.shelf import Shelf
+    from ..engine.embedding import embedder
+
+    return Shelf(embedder_of=embedder)
+
+
 def knowledge_add(argv: list[str]) -> int:
     flags = parse(KnowledgeAdd, argv, "custome knowledge add")
-    from ..apps.knowledge.shelf import Shelf
 
-    shelf, reporter = Shelf(), ConsoleReporter()
+    bases, reporter = shelf(), ConsoleReporter()
     paths = [Path(path) for path in flags.paths]
     if not paths:
-        added = shelf.get(flags.name).refresh(reporter)
+        added = bases.get(flags.name).refresh(reporter)
     else:
         if missing := next((path for path in paths if not path.exists()), None):
             raise InputError(
                 f"没有 {str(missing)!r} 这个文件或文件夹",
                 "看看路径有没有写错；可以给文件，也可以给整个文件夹",
             )
-        added = shelf.create(flags.name, flags.milvus).add(paths, reporter)
+        added = bases.create(flags.name, flags.milvus).add(paths, reporter)
     _tell(added, reporter)
+    base = bases.get(flags.name)
+    if flags.embedder:
+        _find_by(base, flags.embedder, reporter)
+    base.embed(reporter)
     reporter.note(
         f"问它：custome knowledge ask {flags.name} 问题　页面：custome serve，打开“知识库”"
     )
     return 0 if added.read or added.unchanged or not added.failed else 2
+
+
+def _find_by(base: KnowledgeBase, what: str, reporter: ConsoleReporter) -> None:
+    """Set what gives a base's passages vectors."""
+    from ..engine.embedding import open_embedder
+
+    if what not in (NO_MODEL, base.settings().embedder):
+        open_embedder(what, reporter)  # tells how far the download is
+    is_file = what.endswith(".gguf")
+    base.find_by("" if what == NO_MODEL else str(Path(what).resolve()) if is_file else what)
 
 
 def _tell(added: Added, reporter: ConsoleReporter) -> None:
@@ -167,9 +192,8 @@ def knowledge_ask(argv: list[str]) -> int:
     flags = parse(KnowledgeAsk, argv, "custome knowledge ask")
     reporter = ConsoleReporter()
     from ..apps.knowledge.service import Asking
-    from ..apps.knowledge.shelf import Shelf
 
-    if not Shelf().get(flags.name).documents():
+    if not shelf().get(flags.name).documents():
         raise InputError(
             f"知识库 {flags.name!r} 是空的", f"先加文件：custome knowledge add {flags.name} 文件夹"
         )
@@ -188,12 +212,11 @@ def knowledge_ask(argv: list[str]) -> int:
 def _service(flags: Answering, reporter: ConsoleReporter) -> KnowledgeService:
     """Bases with the model that flags ask for."""
     from ..apps.knowledge.service import KnowledgeService
-    from ..apps.knowledge.shelf import Shelf
     from ..conversations.store import open_store
     from .serve import voice_of
 
     hosted = open_answering(flags, reporter)
-    return KnowledgeService(Shelf(), open_store, lambda: hosted, voice_of)
+    return KnowledgeService(shelf(), open_store, lambda: hosted, voice_of)
 
 
 def open_answering(flags: Answering, reporter: ConsoleReporter) -> list[ServedModel]:
@@ -219,11 +242,10 @@ def open_answering(flags: Answering, reporter: ConsoleReporter) -> list[ServedMo
 
 def knowledge_list(argv: list[str]) -> int:
     flags = parse(KnowledgeList, argv, "custome knowledge list")
-    from ..apps.knowledge.shelf import Shelf
 
-    shelf, reporter = Shelf(), ConsoleReporter()
+    bases, reporter = shelf(), ConsoleReporter()
     if flags.name:
-        base = shelf.get(flags.name)
+        base = bases.get(flags.name)
         rows = [
             [one.name, one.kind, f"{one.characters:,}", f"{one.chunks:,}"]
             for one in base.documents()
@@ -233,15 +255,15 @@ def knowledge_list(argv: list[str]) -> int:
             reporter.note(f"跟着：{folder}")
         return 0
     rows = []
-    for name in shelf.names():
-        documents = shelf.get(name).documents()
-        index = shelf.folder / name / "index.db"
+    for name in bases.names():
+        documents = bases.get(name).documents()
+        index = bases.folder / name / "index.db"
         size = f"{index.stat().st_size / 1e6:.1f} MB" if index.is_file() else "Milvus"
         characters = sum(one.characters for one in documents)
         rows.append([name, str(len(documents)), f"{characters:,}", size])
     reporter.table("", ["名字", "文件", "字", "大小"], rows)
     reporter.note(
-        f"放在 {shelf.folder}"
+        f"放在 {bases.folder}"
         + ("" if rows else "；还没有，做一个：custome knowledge add 名字 文件夹")
     )
     return 0
@@ -249,26 +271,24 @@ def knowledge_list(argv: list[str]) -> int:
 
 def knowledge_remove(argv: list[str]) -> int:
     flags = parse(KnowledgeRemove, argv, "custome knowledge remove")
-    from ..apps.knowledge.shelf import Shelf
 
-    shelf, reporter = Shelf(), ConsoleReporter()
+    bases, reporter = shelf(), ConsoleReporter()
     if flags.document:
-        shelf.get(flags.name).remove(flags.document)
+        bases.get(flags.name).remove(flags.document)
         reporter.note(
             f"拿掉了 {flags.document}；文件里的字迹用 custome knowledge compact {flags.name} 清掉"
         )
     else:
-        shelf.remove(flags.name)
+        bases.remove(flags.name)
         reporter.note(f"删掉了知识库 {flags.name}")
     return 0
 
 
 def knowledge_watch(argv: list[str]) -> int:
     flags = parse(KnowledgeWatch, argv, "custome knowledge watch")
-    from ..apps.knowledge.shelf import Shelf
     from ..reporter import NullReporter
 
-    base, reporter = Shelf().get(flags.name), ConsoleReporter()
+    base, reporter = shelf().get(flags.name), ConsoleReporter()
     follows = base.settings().follows
     if not follows:
         raise InputError(
@@ -282,6 +302,7 @@ def knowledge_watch(argv: list[str]) -> int:
         told = {name: error.message for name, error in added.failed.items()}
         if added.read or added.gone or told != failed:
             _tell(added, reporter)
+        base.embed(NullReporter())
         failed = told
         time.sleep(flags.every_s)
 
@@ -289,11 +310,10 @@ def knowledge_watch(argv: list[str]) -> int:
 def knowledge_eval(argv: list[str]) -> int:
     flags = parse(KnowledgeEval, argv, "custome knowledge eval")
     from ..apps.knowledge.measuring import measure, read_questions, summary
-    from ..apps.knowledge.shelf import Shelf
     from ..files import write_jsonl
 
     reporter = ConsoleReporter()
-    base = Shelf().get(flags.name)
+    base = shelf().get(flags.name)
     path = Path(flags.questions) if flags.questions else base.folder / "ratings.jsonl"
     questions = read_questions(path)
     questions = questions[: flags.most] if flags.most else questions
@@ -312,9 +332,8 @@ def knowledge_eval(argv: list[str]) -> int:
 
 def knowledge_compact(argv: list[str]) -> int:
     flags = parse(KnowledgeCompact, argv, "custome knowledge compact")
-    from ..apps.knowledge.shelf import Shelf
 
-    base = Shelf().get(flags.name)
+    base = shelf().get(flags.name)
     path = base.folder / "index.db"
     before = path.stat().st_size if path.is_file() else 0
     base.compact()
@@ -328,4 +347,4 @@ def knowledge_mcp(argv: list[str]) -> int:
     flags = parse(KnowledgeMcp, argv, "custome knowledge mcp")
     from ..server.mcp import serve_mcp
 
-    return serve_mcp(flags.names, http=flags.http, host=flags.host, port=flags.port)
+    return serve_mcp(shelf(), flags.names, http=flags.http, host=flags.host, port=flags.port)

@@ -134,6 +134,7 @@ def run_server(
     """
     from ..apps.context import AppContext
     from ..conversations.store import open_store
+    from ..engine.embedding import embedder
     from ..server.app import create_app
     from ..server.catalogue import Catalogue
 
@@ -151,6 +152,7 @@ def run_server(
         serve_run=serve_one,
         busy=catalogue.busy,
         voice_of=voice_of,
+        embedder_of=embedder,
     )
     catalogue.app_models.extend(app_models(context))
     app = create_app(

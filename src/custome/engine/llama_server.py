@@ -43,6 +43,7 @@ class LlamaServer:
         slots: int = SLOTS,
         context: int = CONTEXT,
         embedding: bool = False,
+        mean: bool = True,
     ) -> None:
         share_the_cores()
         try:
@@ -68,10 +69,9 @@ class LlamaServer:
             f"{gettempdir()}/"  # nothing is saved there; llama.cpp erases slots only where it could
         )
         if embedding:  # a text is read in one go
-            params.embedding, params.pooling_type = (
-                True,
-                xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
-            )
+            params.embedding = True
+            if mean:  # else as the file says
+                params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
             params.n_batch = params.n_ubatch = context
         if adapters:
             params.lora_adapters = [

@@ -1,7 +1,8 @@
 """A knowledge base on a Milvus server, for more than one machine: the same words, written in ASCII, ranked by its own BM25.
 
 A document's chunks have numbers that follow from its name, so writing it again overwrites them; the first chunk, which holds the
-digest, is written last: what was interrupted is read again. Wants `pymilvus`; `milvus-lite` is its offline double in the tests.
+digest, is written last: what was interrupted is read again. An embedder's vectors are a collection of their own. Wants `pymilvus`;
+`milvus-lite` is its offline double in the tests.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, StoreError
 from .chunks import Chunk, Place
@@ -99,6 +103,7 @@ class MilvusStore:
                 self._client.upsert(self._name, rows[:1])
             else:
                 self._client.delete(self._name, filter=f"document == {number}")
+            self._drop_vectors(number)
         return number
 
     def remove(self, name: str) -> bool:
@@ -106,6 +111,7 @@ class MilvusStore:
         with self._explaining():
             there = self._query(f"document == {number} and position == 0", ("id",))
             self._client.delete(self._name, filter=f"document == {number}")
+            self._drop_vectors(number)
         return bool(there)
 
     def digests(self) -> dict[str, str]:
@@ -133,17 +139,13 @@ class MilvusStore:
     ) -> list[Found]:
         if not words:
             return []
-        later = " and ".join(
-            f"not (document == {_number(name)} and stop > {offset})"
-            for name, offset in (until or {}).items()
-        )
         with self._explaining():
             (hits,) = self._client.search(
                 self._name,
                 data=[as_words(words)],
                 anns_field="sparse",
                 limit=most,
-                filter=later,
+                filter=_not_later(until),
                 output_fields=["document", "position"],
             )
         return [
@@ -192,6 +194,91 @@ class MilvusStore:
                 found.append(Place(start=row["start"], heading=heading, page=row["page"]))
         return found
 
+    # -- vectors -----------------------------------------------------------------------------------------------------
+
+    def without_vector(self, key: str) -> list[int]:
+        every = {row["id"] for row in self._query("", ("id",))}
+        mine = self._vectors_of(key)
+        there = self._query("", ("id",), mine) if mine in self._vector_collections() else []
+        return sorted(every - {row["id"] for row in there})
+
+    def keep_vectors(
+        self, key: str, passages: Sequence[Passage], vectors: NDArray[np.float32]
+    ) -> None:
+        still = {one.chunk: one.text for one in self.passages([one.chunk for one in passages])}
+        rows = [
+            {"id": one.chunk, "document": one.document, "stop": one.end, "vector": vector.tolist()}
+            for one, vector in zip(passages, vectors, strict=True)
+            if still.get(one.chunk) == one.text
+        ]
+        mine = self._vectors_of(key)
+        with self._explaining():
+            if mine not in self._vector_collections():
+                self._make_vectors(mine, vectors.shape[1])
+            if rows:
+                self._client.upsert(mine, rows)
+
+    def nearest(
+        self,
+        key: str,
+        vector: NDArray[np.float32],
+        most: int = CANDIDATES,
+        until: Mapping[str, int] | None = None,
+    ) -> list[Found]:
+        mine = self._vectors_of(key)
+        if mine not in self._vector_collections():
+            return []
+        with self._explaining():
+            self._client.load_collection(mine)
+            (hits,) = self._client.search(
+                mine,
+                data=vector.tolist(),
+                anns_field="vector",
+                limit=most,
+                filter=_not_later(until),
+                output_fields=["document"],
+            )
+        return [
+            Found(
+                chunk=hit["id"],
+                document=hit["entity"]["document"],
+                position=hit["id"] % MOST_POSITIONS,
+                score=hit["distance"],
+            )
+            for hit in hits
+        ]
+
+    def forget_vectors(self, key: str = "") -> None:
+        with self._explaining():
+            for one in self._vector_collections():
+                if one != self._vectors_of(key):
+                    self._client.drop_collection(one)
+
+    def _vectors_of(self, key: str) -> str:
+        """The collection of an embedder's vectors."""
+        return f"{self._name}_v_{_number(key)}"
+
+    def _vector_collections(self) -> list[str]:
+        with self._explaining():
+            every: list[str] = self._client.list_collections()
+        return [one for one in every if one.startswith(f"{self._name}_v_")]
+
+    def _make_vectors(self, name: str, dimensions: int) -> None:
+        from pymilvus import DataType
+
+        schema = self._client.create_schema(auto_id=False)
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("document", DataType.INT64)
+        schema.add_field("stop", DataType.INT64)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimensions)
+        index = self._client.prepare_index_params()
+        index.add_index("vector", index_type="FLAT", metric_type="COSINE")
+        self._client.create_collection(name, schema=schema, index_params=index)
+
+    def _drop_vectors(self, document: int) -> None:
+        for one in self._vector_collections():
+            self._client.delete(one, filter=f"document == {document}")
+
     def compact(self) -> None:
         with self._explaining():
             self._client.flush(self._name)
@@ -202,7 +289,9 @@ class MilvusStore:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _query(self, where: str, fields: Sequence[str]) -> list[dict[str, Any]]:
+    def _query(
+        self, where: str, fields: Sequence[str], collection: str = ""
+    ) -> list[dict[str, Any]]:
         """Every row of a filter, in several answers where there are many."""
         rows: list[dict[str, Any]] = []
         last = -1
@@ -210,7 +299,10 @@ class MilvusStore:
             page = f"({where}) and id > {last}" if where else f"id > {last}"
             with self._explaining():
                 found = self._client.query(
-                    self._name, filter=page, output_fields=[*fields, "id"], limit=MOST_ROWS
+                    collection or self._name,
+                    filter=page,
+                    output_fields=[*fields, "id"],
+                    limit=MOST_ROWS,
                 )
             rows += found
             if len(found) < MOST_ROWS:
@@ -227,6 +319,14 @@ class MilvusStore:
             raise StoreError(
                 f"Milvus {self._url!r} 出错：{error}", "看看服务在不在、地址和口令对不对"
             ) from error
+
+
+def _not_later(until: Mapping[str, int] | None) -> str:
+    """The filter that lets nothing through from an offset of a document on."""
+    return " and ".join(
+        f"not (document == {_number(name)} and stop > {offset})"
+        for name, offset in (until or {}).items()
+    )
 
 
 def _number(name: str) -> int:

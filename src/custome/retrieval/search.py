@@ -1,22 +1,30 @@
 """A question → the passages that have to do with it, each with its reasons: which words, what its neighbours give.
 
 BM25 over single characters and pairs; a chunk beside good ones is better than one alone (docs/log.md). Names are looked for by
-all their bearer is called. Knows a store, no model.
+all their bearer is called. Where passages have vectors, being near in meaning counts as well. Knows a store, no model.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .store import CANDIDATES, KnowledgeStore, Passage
 from .terms import asked, folded, terms
+from .vectors import Meaning
 
 NEIGHBOUR = 0.3
 """What the score of the chunk before and of the one after counts for."""
 NAMED = 1.0
 """What it counts for that whoever the question names is in a passage, by whatever name: one word, however many names they have."""
+
+MEANT = 0.5
+"""What being near in meaning counts for beside the words, both in standard deviations over the candidates."""
+
+_Place = tuple[int, int]
+"""(document, position)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +37,8 @@ class Hit:
     """The part of the score that is its own; the rest is its neighbours'."""
     words: tuple[str, ...]
     """Terms of the question that stand in it, the longer ones first, without those that are part of a longer one."""
+    meant: float = 0.0
+    """Cosine with the question; 0 where no vectors were asked."""
 
 
 def search(
@@ -37,12 +47,14 @@ def search(
     most: int = 5,
     names: Mapping[str, Sequence[str]] | None = None,
     until: Mapping[str, int] | None = None,
+    meaning: Meaning | None = None,
 ) -> list[Hit]:
     """The best passages for a question, best first.
 
     Args:
         names: name → what else its bearer is called.
         until: document → offset from which on nothing of it is found.
+        meaning: the question as a vector, where passages have vectors.
     """
     wanted, called = asked(question), _called(question, names or {})
     found = store.find(wanted, until=until)
@@ -65,20 +77,46 @@ def search(
         + NEIGHBOUR * scores.get((document, position + 1), 0.0)
         for (document, position), score in scores.items()
     }
+    near = store.nearest(meaning.key, meaning.vector, until=until) if meaning else []
+    chunks |= {(one.document, one.position): one.chunk for one in near}
+    cosines = {(one.document, one.position): one.score for one in near}
+    if cosines:
+        totals = _fused(totals, cosines)
     best = sorted(totals, key=lambda place: (-totals[place], chunks[place]))[:most]
     passages = {one.chunk: one for one in store.passages([chunks[place] for place in best])}
     return [
         Hit(
             passage=passages[chunks[place]],
             score=totals[place],
-            own=scores[place],
+            own=scores.get(place, 0.0),
             words=_matched(
                 [*wanted, *(one for every in called for one in every)], passages[chunks[place]]
             ),
+            meant=cosines.get(place, 0.0),
         )
         for place in best
         if chunks[place] in passages  # taken out at this very moment
     ]
+
+
+def _fused(
+    by_words: Mapping[_Place, float], by_meaning: Mapping[_Place, float]
+) -> dict[_Place, float]:
+    """The sum of both, each in its own standard deviations; who is not among the candidates of one is as bad as its worst."""
+    places = [*by_words, *(place for place in by_meaning if place not in by_words)]
+    worst = min(by_meaning.values())
+    words = _standard([by_words.get(place, 0.0) for place in places])
+    meant = _standard([by_meaning.get(place, worst) for place in places])
+    return {
+        place: one + MEANT * other for place, one, other in zip(places, words, meant, strict=True)
+    }
+
+
+def _standard(values: Sequence[float]) -> list[float]:
+    """Values as standard deviations from their mean."""
+    spread = statistics.pstdev(values) or 1.0
+    mean = statistics.fmean(values)
+    return [(value - mean) / spread for value in values]
 
 
 def _called(question: str, names: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:

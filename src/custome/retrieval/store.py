@@ -1,29 +1,19 @@
-"""A knowledge base in one SQLite file: documents with their text, chunks, the index over them, vectors where there are any.
+"""What a knowledge base is kept in: documents with their text, chunks, the index over them, vectors where there are any.
 
-A document comes and goes in one transaction: after a crash it is there as it was or as it is now. Deleted text is in no answer
-at once, and out of the file after `compact`. The protocol is what any other store must do; tests/retrieval runs one suite on each.
+The protocol is what any store must do; tests/retrieval runs one suite on each (sqlite.py, milvus.py).
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import StoreError
-from .chunks import Chunk, Place
-from .terms import as_words, terms
+import numpy as np
+from numpy.typing import NDArray
 
-SCHEMA = 1
-BUSY_S = 60.0
-"""How long a writer waits for another one."""
-REMEMBERED = 200
-"""Names whose passages are remembered."""
+from .chunks import Chunk, Place
+
 CANDIDATES = 400
 """Chunks whose scores are looked at for one question."""
 
@@ -121,282 +111,37 @@ class KnowledgeStore(Protocol):
     def places(self, name: str) -> list[Place]:
         """Where its sections, pages and rows begin."""
 
+    def without_vector(self, key: str) -> list[int]:
+        """Chunks that have no vector of an embedder, in order."""
+
+    def keep_vectors(
+        self, key: str, passages: Sequence[Passage], vectors: NDArray[np.float32]
+    ) -> None:
+        """Keep an embedder's vectors of passages; one that has changed or gone meanwhile gets none.
+
+        Args:
+            vectors: (passages, dimensions), of length 1.
+        """
+
+    def nearest(
+        self,
+        key: str,
+        vector: NDArray[np.float32],
+        most: int = CANDIDATES,
+        until: Mapping[str, int] | None = None,
+    ) -> list[Found]:
+        """Chunks by the cosine of their vector with one, best first.
+
+        Args:
+            vector: (1, dimensions), by the same embedder.
+            until: document → offset from which on nothing of it is found.
+        """
+
+    def forget_vectors(self, key: str = "") -> None:
+        """Drop the vectors of every embedder but one."""
+
     def compact(self) -> None:
         """Give deleted text's room back and leave nothing of it in the file."""
 
     def close(self) -> None:
         """No more calls."""
-
-
-class SqliteStore:
-    """A knowledge base in one file. Any thread may call."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        self._version = 0
-        self._holding: dict[tuple[str, ...], tuple[set[int], int]] = {}
-        """What was looked up of names since the base was last written to by this process."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(
-                path, check_same_thread=False, isolation_level=None, timeout=BUSY_S
-            )
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA secure_delete=ON")
-            self._database.execute("PRAGMA foreign_keys=ON")
-            self._make()
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"知识库 {str(path)!r} 打不开：{error}", "换一个位置，或用备份替换这个文件"
-            ) from error
-
-    def _make(self) -> None:
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise StoreError(
-                f"知识库 {str(self.path)!r} 是更新的版本写的", "pip install -U llm-custome 再打开"
-            )
-        self._database.executescript(
-            f"""
-            CREATE TABLE IF NOT EXISTS documents (
-                id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL,
-                text TEXT NOT NULL, places TEXT NOT NULL
-            );
-            CREATE TABLE IF NOT EXISTS chunks (
-                id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(id), position INTEGER NOT NULL,
-                start INTEGER NOT NULL, stop INTEGER NOT NULL, heading TEXT NOT NULL, page INTEGER NOT NULL,
-                UNIQUE (document, position)
-            );
-            CREATE VIRTUAL TABLE IF NOT EXISTS lexicon USING fts5(words, content='', tokenize='ascii');
-            PRAGMA user_version={SCHEMA};
-            """
-        )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._holding.clear()
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._database
-                    self._database.execute("COMMIT")
-                except BaseException:
-                    self._database.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise StoreError(
-                    f"知识库 {str(self.path)!r} 写不进去：{error}",
-                    "看看磁盘还有没有地方、文件是不是只读",
-                ) from error
-
-    def add(self, document: Document, pieces: Sequence[Chunk]) -> int:
-        every = [_words(document.text, one.start, one.end, one.heading) for one in pieces]
-        with self._transaction() as database:
-            self._take_out(database, document.name)
-            places = json.dumps([asdict(place) for place in document.places], ensure_ascii=False)
-            number = database.execute(
-                "INSERT INTO documents (name, kind, digest, text, places) VALUES (?, ?, ?, ?, ?)",
-                (document.name, document.kind, document.digest, document.text, places),
-            ).lastrowid
-            assert number is not None
-            for position, one in enumerate(pieces):
-                row = database.execute(
-                    "INSERT INTO chunks (document, position, start, stop, heading, page) VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        number,
-                        position,
-                        one.start,
-                        one.end,
-                        json.dumps(one.heading, ensure_ascii=False),
-                        one.page,
-                    ),
-                ).lastrowid
-                database.execute(
-                    "INSERT INTO lexicon (rowid, words) VALUES (?, ?)", (row, every[position])
-                )
-            return number
-
-    def remove(self, name: str) -> bool:
-        with self._transaction() as database:
-            return self._take_out(database, name)
-
-    @staticmethod
-    def _take_out(database: sqlite3.Connection, name: str) -> bool:
-        row = database.execute("SELECT id, text FROM documents WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            return False
-        number, text = row
-        pieces = database.execute(
-            "SELECT id, start, stop, heading FROM chunks WHERE document = ?", (number,)
-        ).fetchall()
-        for (
-            chunk,
-            start,
-            stop,
-            heading,
-        ) in pieces:  # an index without its texts wants to be told them
-            words = _words(text, start, stop, json.loads(heading))
-            database.execute(
-                "INSERT INTO lexicon (lexicon, rowid, words) VALUES ('delete', ?, ?)",
-                (chunk, words),
-            )
-        database.execute("DELETE FROM chunks WHERE document = ?", (number,))
-        database.execute("DELETE FROM documents WHERE id = ?", (number,))
-        return True
-
-    def digests(self) -> dict[str, str]:
-        with self._lock:
-            return dict(self._database.execute("SELECT name, digest FROM documents ORDER BY name"))
-
-    def listed(self) -> list[Listed]:
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT name, kind, length(text), (SELECT count(*) FROM chunks WHERE document = documents.id)"
-                " FROM documents ORDER BY name"
-            ).fetchall()
-        return [
-            Listed(name=name, kind=kind, characters=characters, chunks=chunks)
-            for name, kind, characters, chunks in rows
-        ]
-
-    def find(
-        self, words: Sequence[str], most: int = CANDIDATES, until: Mapping[str, int] | None = None
-    ) -> list[Found]:
-        if not words:
-            return []
-        query = " OR ".join(f'"{word}"' for word in as_words(words).split())
-        with self._lock:
-            later = [
-                pair for name, offset in (until or {}).items() for pair in self._from(name, offset)
-            ]
-            beyond = "".join(f" AND NOT rowid BETWEEN {first} AND {last}" for first, last in later)
-            rows = self._database.execute(
-                "SELECT chunks.id, chunks.document, chunks.position, best.score FROM"
-                f" (SELECT rowid, -rank AS score FROM lexicon WHERE lexicon MATCH ?{beyond} ORDER BY rank LIMIT ?) AS best"
-                " JOIN chunks ON chunks.id = best.rowid ORDER BY best.score DESC, chunks.id",
-                (query, most),
-            ).fetchall()
-        return [
-            Found(chunk=chunk, document=document, position=position, score=score)
-            for chunk, document, position, score in rows
-        ]
-
-    def holding(self, names: Sequence[str]) -> tuple[set[int], int]:
-        with self._lock:  # another process may have written meanwhile
-            (version,) = self._database.execute("PRAGMA data_version").fetchone()
-            if version != self._version:
-                self._holding.clear()
-                self._version = version
-            if known := self._holding.get(tuple(names)):
-                return known
-        phrases = [as_words(terms(name)) for name in names]
-        query = " OR ".join(f'"{phrase}"' for phrase in phrases if phrase)
-        if not query:
-            return set(), 1
-        with self._lock:
-            rows = self._database.execute(
-                "SELECT rowid FROM lexicon WHERE lexicon MATCH ?", (query,)
-            ).fetchall()
-            (whole,) = self._database.execute("SELECT count(*) FROM chunks").fetchone()
-            found = {row[0] for row in rows}, whole
-            if len(self._holding) < REMEMBERED:
-                self._holding[tuple(names)] = found
-            return found
-
-    def _from(self, name: str, offset: int) -> list[tuple[int, int]]:
-        """(first, last) chunk of a document that does not end before an offset; a document's chunks have numbers in a row."""
-        first, last = self._database.execute(
-            "SELECT min(chunks.id), max(chunks.id) FROM chunks JOIN documents ON documents.id = chunks.document"
-            " WHERE documents.name = ? AND chunks.stop > ?",
-            (name, offset),
-        ).fetchone()
-        return [] if first is None else [(first, last)]
-
-    def passages(self, chunks: Sequence[int]) -> list[Passage]:
-        marks = ",".join("?" * len(chunks))
-        with self._lock:
-            rows = self._database.execute(
-                f"{_PASSAGE} WHERE chunks.id IN ({marks})", tuple(chunks)
-            ).fetchall()
-        found = {row[0]: _passage(row) for row in rows}
-        return [found[chunk] for chunk in chunks if chunk in found]
-
-    def neighbours(self, document: int, position: int) -> list[Passage]:
-        with self._lock:
-            rows = self._database.execute(
-                f"{_PASSAGE} WHERE chunks.document = ? AND chunks.position IN (?, ?) ORDER BY chunks.position",
-                (document, position - 1, position + 1),
-            ).fetchall()
-        return [_passage(row) for row in rows]
-
-    def at(self, name: str, offset: int) -> Passage | None:
-        with self._lock:
-            row = self._database.execute(
-                f"{_PASSAGE} WHERE documents.name = ? AND chunks.stop > ? ORDER BY chunks.position LIMIT 1",
-                (name, offset),
-            ).fetchone()
-        return _passage(row) if row else None
-
-    def text(self, name: str) -> str:
-        with self._lock:
-            row = self._database.execute(
-                "SELECT text FROM documents WHERE name = ?", (name,)
-            ).fetchone()
-        return row[0] if row else ""
-
-    def places(self, name: str) -> list[Place]:
-        with self._lock:
-            row = self._database.execute(
-                "SELECT places FROM documents WHERE name = ?", (name,)
-            ).fetchone()
-        return [
-            Place(**{**place, "heading": tuple(place["heading"])})
-            for place in (json.loads(row[0]) if row else ())
-        ]
-
-    def compact(self) -> None:
-        with self._lock:
-            try:
-                self._database.execute("INSERT INTO lexicon (lexicon) VALUES ('optimize')")
-                self._database.execute("VACUUM")
-                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            except sqlite3.Error as error:
-                raise StoreError(
-                    f"知识库 {str(self.path)!r} 收拾不了：{error}", "看看磁盘还有没有地方"
-                ) from error
-
-    def close(self) -> None:
-        """No more calls; a late one finds nothing."""
-        with self._lock:
-            self._database.close()
-            self._database = sqlite3.connect(":memory:", check_same_thread=False)
-            self._make()
-
-
-_PASSAGE = (
-    "SELECT chunks.id, chunks.document, documents.name, chunks.position, chunks.start, chunks.stop,"
-    " substr(documents.text, chunks.start + 1, chunks.stop - chunks.start), chunks.heading, chunks.page"
-    " FROM chunks JOIN documents ON documents.id = chunks.document"
-)
-
-
-def _passage(row: tuple[int, int, str, int, int, int, str, str, int]) -> Passage:
-    chunk, document, name, position, start, stop, text, heading, page = row
-    return Passage(
-        chunk=chunk,
-        document=document,
-        name=name,
-        position=position,
-        start=start,
-        end=stop,
-        text=text,
-        heading=tuple(json.loads(heading)),
-        page=page,
-    )
-
-
-def _words(text: str, start: int, end: int, heading: Sequence[str]) -> str:
-    """What is found of a chunk: its own words and those of its headings."""
-    return as_words(terms("\n".join([*heading, text[start:end]])))

@@ -19,13 +19,13 @@ from starlette.requests import Request as HttpRequest
 
 from ..apps.context import AppContext
 from ..apps.knowledge.answering import Answer
+from ..apps.knowledge.base import KnowledgeBase
 from ..apps.knowledge.service import Asking, KnowledgeService, service_of
-from ..apps.knowledge.shelf import KnowledgeBase
 from ..engine.base import Cancel, OnPiece
 from ..errors import InputError
 from ..reporter import NullReporter
 from ..retrieval.base import Added
-from ..retrieval.search import Hit, search
+from ..retrieval.search import Hit
 from ..retrieval.store import Passage
 from ..types import Piece, Reply
 from .auth import Key
@@ -127,12 +127,8 @@ def knowledge_router(context: AppContext) -> APIRouter:
         """The passages that have to do with a question, with why."""
 
         def look() -> list[dict[str, Any]]:
-            here = shelf.get(base)
-            until = here.until(body.chapter)
-            return [
-                _hit(one)
-                for one in search(here.store, body.question, body.most, here.names(), until)
-            ]
+            found = shelf.get(base).search(body.question, body.most, body.chapter)
+            return [_hit(one) for one in found]
 
         return JSONResponse({"object": "list", "data": await run_in_threadpool(look)})
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from ..apps.knowledge.shelf import Shelf
 from ..errors import CustomeError, InputError
 from ..ports import free_port
-from ..retrieval.search import search as look_for
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -57,8 +56,7 @@ def mcp_server(shelf: Shelf, names: Sequence[str] = ()) -> MCPServer:
         """
         found: list[tuple[float, dict[str, Any]]] = []
         for name in chosen(base):
-            here = shelf.get(name)
-            for hit in look_for(here.store, question, max(1, min(most, MOST)), here.names()):
+            for hit in shelf.get(name).search(question, max(1, min(most, MOST))):
                 passage = hit.passage
                 row = {
                     "base": name,
@@ -95,9 +93,11 @@ def mcp_server(shelf: Shelf, names: Sequence[str] = ()) -> MCPServer:
     return server
 
 
-def serve_mcp(names: Sequence[str], *, http: bool, host: str, port: int | None) -> int:
+def serve_mcp(
+    shelf: Shelf, names: Sequence[str], *, http: bool, host: str, port: int | None
+) -> int:
     """Serve until the client leaves, or Ctrl-C."""
-    server = mcp_server(Shelf(), names)
+    server = mcp_server(shelf, names)
     if not http:
         server.run("stdio")
         return 0

@@ -11,8 +11,8 @@ from typing import Any
 from nicegui import events, run, ui
 
 from ..apps.context import LARGEST_FILE
+from ..apps.knowledge.base import KnowledgeBase
 from ..apps.knowledge.service import APP, LONGEST, Asking, KnowledgeService, service_of
-from ..apps.knowledge.shelf import KnowledgeBase
 from ..conversations.records import Chat, Turn
 from ..errors import CustomeError, InputError
 from ..retrieval.base import SUFFIXES

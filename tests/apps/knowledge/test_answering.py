@@ -16,7 +16,8 @@ from custome.engine.base import Cancel, Engine
 from custome.engine.scripted import ScriptedEngine
 from custome.retrieval.chunks import Place, chunks
 from custome.retrieval.search import search
-from custome.retrieval.store import Document, SqliteStore
+from custome.retrieval.sqlite import SqliteStore
+from custome.retrieval.store import Document
 
 
 def answer(store: SqliteStore, model: Engine | None, question: str, **options: Any) -> Answer:

@@ -19,10 +19,8 @@ from ...retrieval.terms import asked, terms
 from ...types import GenerateOptions, Message, Request
 from .checking import REFUSES, strays, unproven
 
-PASSAGES = 5
-"""Passages that are looked up and shown."""
 READ = 3
-"""Of these, passages a model reads: each takes a 1.5B on two cores some seven seconds."""
+"""Of the passages that were found, those a model reads: each takes a 1.5B on two cores some seven seconds."""
 CITED = 3
 """Sentences an answer may stand on."""
 NEAREST = 2

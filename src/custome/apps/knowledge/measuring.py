@@ -15,10 +15,9 @@ from ...engine.base import Engine
 from ...errors import DataError
 from ...files import read_text
 from ...reporter import Reporter
-from ...retrieval.search import search
 from ...retrieval.store import Passage
-from .answering import PASSAGES, answer
-from .shelf import KnowledgeBase
+from .answering import answer
+from .base import PASSAGES, KnowledgeBase
 
 DEPTH = 10
 """Passages that are looked at for recall and rank."""
@@ -135,7 +134,7 @@ def measure(
     names, results = base.names(), []
     for done, one in enumerate(questions, 1):
         begun = time.monotonic()
-        hits = search(base.store, one.question, DEPTH, names)
+        hits = base.search(one.question, DEPTH)
         rank = next((at for at, hit in enumerate(hits, 1) if _is_there(hit.passage, one)), 0)
         kind, right, text = "", False, ""
         if answers:

@@ -17,11 +17,12 @@ from ...conversations.running import Running
 from ...conversations.store import Store
 from ...engine.base import Cancel, Engine, ServedModel
 from ...errors import InputError
-from ...retrieval.search import Hit, search
+from ...retrieval.search import Hit
 from ..context import AppContext
-from .answering import PASSAGES, Answer, answer
+from .answering import Answer, answer
+from .embedding import Embedding
 from .following_up import standing_alone
-from .shelf import KnowledgeBase, Shelf
+from .shelf import Shelf
 from .voicing import Voice, voiced
 
 APP = "knowledge"
@@ -73,6 +74,7 @@ class KnowledgeService:
     ) -> None:
         self.shelf, self._store, self._hosted, self._voice_of = shelf, store, hosted, voice_of
         self.running = Running()
+        self.vectors = Embedding()
         self._working: dict[str, Working] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="knowledge")
@@ -98,9 +100,6 @@ class KnowledgeService:
         return [person.name for person in one.people] if one is not None else []
 
     # -- asking ------------------------------------------------------------------------------------------------------
-
-    def look_up(self, base: KnowledgeBase, question: str, chapter: int = 0) -> list[Hit]:
-        return search(base.store, question, PASSAGES, base.names(), base.until(chapter))
 
     def answer(
         self,
@@ -138,7 +137,7 @@ class KnowledgeService:
             voice = self._voice_of(model, asking.person)
         names = base.names()
         alone = standing_alone(question, earlier, names)
-        hits = self.look_up(base, alone, asking.chapter)
+        hits = base.search(alone, chapter=asking.chapter)
         on_hits(alone, hits)
         given = answer(hits, model.engine if model else None, alone, names=names, cancel=cancel)
         spoken = ""
@@ -192,6 +191,7 @@ class KnowledgeService:
 
     def close(self) -> None:
         """Stop what is being written."""
+        self.vectors.close()
         for chat in list(self._working):
             self.running.stop(chat)
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -250,7 +250,8 @@ def service_of(context: AppContext) -> KnowledgeService:
     """The one of a server."""
 
     def make() -> KnowledgeService:
-        service = KnowledgeService(Shelf(), context.store, context.hosted, context.voice_of)
+        shelf = Shelf(embedder_of=context.embedder_of)
+        service = KnowledgeService(shelf, context.store, context.hosted, context.voice_of)
         context.closing.append(service.close)
         return service
 

@@ -8,14 +8,12 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from custome.errors import StoreError
 from custome.retrieval.chunks import Place, chunks
-from custome.retrieval.milvus import MilvusStore
 from custome.retrieval.search import search
 from custome.retrieval.sqlite import SqliteStore
 from custome.retrieval.store import Document, KnowledgeStore
@@ -32,18 +30,6 @@ def document(name: str, text: str, digest: str = "1") -> Document:
 def put(store: KnowledgeStore, name: str, text: str, digest: str = "1") -> None:
     one = document(name, text, digest)
     store.add(one, chunks(text, one.places))
-
-
-@pytest.fixture(params=["sqlite", "milvus"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KnowledgeStore]:
-    """An empty one; Milvus by its offline double."""
-    made: KnowledgeStore
-    if request.param == "sqlite":
-        made = SqliteStore(tmp_path / "kb.db")
-    else:
-        made = MilvusStore(str(tmp_path / "milvus.db"), "试")
-    yield made
-    made.close()
 
 
 def names_of(store: KnowledgeStore, question: str) -> list[str]:

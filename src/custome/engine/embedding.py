@@ -29,8 +29,10 @@ SMALL = "e5-small"
 """The one that needs no hub."""
 AT_ONCE = 16
 SLOTS = 8
-SPARE = 112
-"""Tokens of a context that are left for what stands in front of a text and for letters that take more than one."""
+LONGEST = 512
+"""Tokens of a text, whatever its model could take."""
+READ = 0.75
+"""Of them characters of a text: the rest is for what stands in front of it and for letters that take more than one."""
 SPACE = " "
 
 
@@ -72,13 +74,13 @@ def open_embedder(what: str, reporter: Reporter, *, home: Path | None = None) ->
             f"没有 {what!r} 这个向量模型",
             f"用 {SMALL}、一个 .gguf 文件，或 http://主机:端口/v1#模型名",
         )
-    context = trained_context(path)
-    server = LlamaServer(path, slots=SLOTS, context=min(context, 512), embedding=True, mean=False)
+    context = min(trained_context(path), LONGEST)
+    server = LlamaServer(path, slots=SLOTS, context=context, embedding=True, mean=False)
     return TextEmbedder(
         key=f"{path.stem}:{digest_of(path)}",
         name=model_name(path) or path.stem,
         run=functools.partial(_by_llama, server),
-        longest=min(context, 512) - SPARE,
+        longest=int(context * READ),
     )
 
 

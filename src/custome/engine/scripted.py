@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..types import GenerateOptions, Piece, Reply, Request, Score
 from .base import COMMON, Cancel, OnPiece, from_stream
 
@@ -101,3 +104,30 @@ class ScriptedEngine:
 
     def close(self) -> None:
         self._replies = []
+
+
+class ScriptedEmbedder:
+    """Texts are near each other that have words of the same group.
+
+    Args:
+        groups: words that mean the same.
+    """
+
+    def __init__(self, *groups: Sequence[str], key: str = "scripted") -> None:
+        self.key, self.title, self._groups = key, key, groups
+        self.read: list[str] = []
+        """Every passage so far."""
+
+    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(texts, groups + 1)"""
+        self.read += texts
+        return np.stack([self._vector(text) for text in texts])
+
+    def question(self, text: str) -> NDArray[np.float32]:
+        """(1, groups + 1)"""
+        return self._vector(text)[None]
+
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        named = [float(any(word in text for word in group)) for group in self._groups]
+        vector = np.array([*named, 0.1], np.float32)
+        return vector / np.linalg.norm(vector)

@@ -8,16 +8,15 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from nicegui import events, run, ui
+from nicegui import ui
 
-from ..apps.context import LARGEST_FILE
 from ..apps.knowledge.base import KnowledgeBase
 from ..apps.knowledge.service import APP, LONGEST, Asking, KnowledgeService, service_of
 from ..conversations.records import Chat, Turn
 from ..errors import CustomeError, InputError
-from ..retrieval.base import SUFFIXES
 from .elements import Column, Composer
 from .knowledge_answer import AnswerView, show_waiting
+from .knowledge_bases import Bases
 from .shell import Frame, Shell
 
 LOOK_EVERY_S = 0.4
@@ -47,18 +46,17 @@ class KnowledgePage:
 
     def __init__(self, frame: Frame, service: KnowledgeService, *, may_change: bool) -> None:
         self.frame, self.service, self.t = frame, service, frame.words
-        self._may_change = may_change
-        self.base, self.chat = "", ""
+        self.chat = ""
         self._seen: Any = None
         self._client = ui.context.client
         self._dialog = ui.dialog().classes("gallery")
-        self._build()
+        self._build(may_change)
         self._arrive()
         ui.timer(LOOK_EVERY_S, self._look)
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
+    def _build(self, may_change: bool) -> None:
         t, frame = self.t, self.frame
         with frame.title:
             self._title = ui.label(t("知识库")).classes("chat_title").mark("title")
@@ -82,47 +80,9 @@ class KnowledgePage:
                     )
                     self._chapter.mark("chapter")
         with frame.things:
-            self._build_bases()
-        self._forward_drops()
-
-    def _build_bases(self) -> None:
-        t = self.t
-        with ui.element("div").classes("tools"):
-            self._bases = ui.select(
-                [], label=t("知识库"), on_change=lambda e: self._choose(e.value)
-            )
-            self._bases.props("dense outlined options-dense").classes("grow").mark("base")
-            if self._may_change:
-                self.frame.icon_button("add", t("新建知识库"), self._ask_name).mark("new_base")
-        self._upload = ui.upload(
-            multiple=True,
-            auto_upload=True,
-            max_file_size=LARGEST_FILE,
-            on_upload=self._take,
-            on_rejected=lambda: self.frame.tell(
-                t("这个文件不行：超过 20 MB，或不是能读的种类；大的用 custome knowledge add"),
-                wrong=True,
-            ),
-        )
-        self._upload.classes("hidden").props(f'accept="{",".join(sorted(SUFFIXES))}"').mark("files")
-        self._drop = ui.button(on_click=lambda: self._upload.run_method("pickFiles"))
-        self._drop.props("flat no-caps").classes("drop").mark("add_files")
-        with self._drop:
-            ui.icon("upload_file")
-            self._reading = ui.label(t("把文件拖到这里，或点一下选"))
-        self._drop.set_visibility(self._may_change)
-        self._documents = ui.element("div").classes("documents").mark("documents")
-        ui.label(t("问过的")).classes("label")
-        self._chats = ui.element("div").classes("chats").mark("chats")
-
-    def _forward_drops(self) -> None:
-        """Files that are dropped anywhere on the page are taken."""
-        if self._may_change:
-            ui.run_javascript(
-                "document.body.addEventListener('dragover', event => event.preventDefault());"
-                "document.body.addEventListener('drop', event => { event.preventDefault();"
-                f" const box = getElement({self._upload.id}); (box.$refs.qRef ?? box).addFiles(event.dataTransfer.files); }});"
-            )
+            self._bases = Bases(frame, self.service, self._changed, may_change=may_change)
+            ui.label(t("问过的")).classes("label")
+            self._chats = ui.element("div").classes("chats").mark("chats")
 
     # -- which base --------------------------------------------------------------------------------------------------
 
@@ -137,80 +97,16 @@ class KnowledgePage:
             else:
                 self.chat, base = chat, str(kept.scene.get("base", ""))
         names = self.service.shelf.names()
-        self._show_bases(base if base in names else next(iter(names), ""))
-
-    def _show_bases(self, chosen: str) -> None:
-        """The bases there are, with one of them open."""
-        names = self.service.shelf.names()
-        self.base = chosen
-        self._bases.set_options(names, value=chosen or None)
-        self._bases.set_visibility(bool(names))
-        self.refresh()
-
-    def _choose(self, name: str | None) -> None:
-        if name and name != self.base:
-            self.base, self.chat = name, ""
-            self.refresh()
-
-    def _here(self) -> KnowledgeBase | None:
-        """The base that is open."""
-        return (
-            self.service.shelf.get(self.base) if self.base in self.service.shelf.names() else None
-        )
-
-    def _ask_name(self) -> None:
-        t = self.t
-        self._dialog.clear()
-        with self._dialog, ui.card().classes("gallery_card"):
-            ui.label(t("新建知识库")).classes("heading")
-            name = (
-                ui.input(t("名字，如 产品手册")).props("outlined dense autofocus").mark("base_name")
-            )
-
-            def make() -> None:
-                self.service.shelf.create(str(name.value or "").strip())
-                self._dialog.close()
-                self.chat = ""
-                self._show_bases(str(name.value).strip())
-
-            with ui.element("div").classes("row"):
-                ui.button(t("算了"), on_click=self._dialog.close).props("outline no-caps")
-                ui.button(t("建"), on_click=make).props("unelevated no-caps").mark("make_base")
-        self._dialog.open()
-
-    # -- files -------------------------------------------------------------------------------------------------------
-
-    async def _take(self, event: events.UploadEventArguments) -> None:
-        """A file that was dropped or chosen; without a base it makes one."""
-        t, name = self.t, event.file.name
-        raw = await event.file.read()
-        base = self._here() or self.service.shelf.create(t("我的资料"))
-        self._reading.set_text(t("正在读 {name}…", name=name))
-        try:
-            await run.io_bound(base.take_file, name, raw)
-            self.frame.tell(t("{name} 可以问了", name=name))
-        finally:
-            self._reading.set_text(t("把文件拖到这里，或点一下选"))
-            self._upload.reset()
-            if base.documents():
-                self._show_bases(base.name)
-
-    def _remove(self, document: str) -> None:
-        base = self._here()
-        if base is None:
-            return
-        raw = base.uploaded(document)
-        base.remove(document)
-
-        def undo() -> None:
-            base.put_back(document, raw)
-            self.refresh()
-
-        with self._client:
-            self.frame.tell(self.t("拿掉了 {name}", name=document), undo)
-        self.refresh()
+        self._bases.show(base if base in names else next(iter(names), ""))
 
     # -- asking ------------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        """Another base is open, or what is in it is different."""
+        chat = self._read()
+        if chat is not None and chat.scene.get("base") != self._bases.open:
+            self.chat = ""
+        self.refresh()
 
     def begin(self) -> None:
         self.chat = ""
@@ -219,10 +115,12 @@ class KnowledgePage:
 
     def send(self, words: str) -> None:
         asking = Asking(
-            base=self.base, person=self._person.value or "", chapter=int(self._chapter.value or 0)
+            base=self._bases.open,
+            person=self._person.value or "",
+            chapter=int(self._chapter.value or 0),
         )
         try:
-            if self._here() is None:
+            if self._bases.here() is None:
                 raise InputError(self.t("还没有知识库"), self.t("先把文件拖到左边"))
             if len(words) > LONGEST:
                 raise InputError(self.t("问题太长"), self.t("只写要问的那一句"))
@@ -263,10 +161,10 @@ class KnowledgePage:
     def _draw(self) -> None:
         working = self.service.working(self.chat)
         self._seen = (working.stage, len(working.hits)) if working else None
-        base = self._here()
+        base = self._bases.here()
         chat = self._read()
-        self._title.set_text(chat.title if chat else self.base or self.t("知识库"))
-        self._show_documents(base)
+        self._title.set_text(chat.title if chat else self._bases.open or self.t("知识库"))
+        self._bases.show_documents()
         self._show_chats()
         self._show_choices(base, chat)
         self._show_turns(chat)
@@ -278,26 +176,11 @@ class KnowledgePage:
     def _read(self) -> Chat | None:
         return self.service.store.read(self.chat, self.frame.owner) if self.chat else None
 
-    def _show_documents(self, base: KnowledgeBase | None) -> None:
-        t = self.t
-        self._documents.clear()
-        with self._documents:
-            for one in base.documents() if base else ():
-                with ui.element("div").classes("document").mark("document"):
-                    with ui.element("div").classes("about"):
-                        ui.label(one.name).classes("name")
-                        ui.label(t("{count} 字", count=f"{one.characters:,}")).classes("hint")
-                    if self._may_change:
-                        label = t("拿掉 {name}", name=one.name)
-                        self.frame.icon_button(
-                            "close", label, functools.partial(self._remove, one.name)
-                        ).mark("remove_document")
-
     def _show_chats(self) -> None:
         self._chats.clear()
         with self._chats:
             found = self.service.store.chats(self.frame.owner, limit=CHATS, app=APP)
-            for one in [one for one in found if one.scene.get("base") == self.base]:
+            for one in [one for one in found if one.scene.get("base") == self._bases.open]:
                 row = ui.element("div").classes(
                     "chat_row" + (" here" if one.id == self.chat else "")
                 )
@@ -357,7 +240,7 @@ class KnowledgePage:
 
     def _invite(self) -> None:
         """What one can do here, and with a base a few words of it."""
-        t, base = self.t, self._here()
+        t, base = self.t, self._bases.here()
         documents = base.documents() if base else []
         self._empty.clear()
         with self._empty:
@@ -370,7 +253,7 @@ class KnowledgePage:
                     )
                 ).classes("about")
                 return
-            ui.label(self.base).classes("who")
+            ui.label(self._bases.open).classes("who")
             characters = sum(one.characters for one in documents)
             ui.label(
                 t(
@@ -388,7 +271,7 @@ class KnowledgePage:
         Args:
             quote: what stood there when it was cited.
         """
-        t, base = self.t, self._here()
+        t, base = self.t, self._bases.here()
         if base is None:
             return
         found = base.around(document, start)
@@ -427,7 +310,7 @@ class KnowledgePage:
 
     def rate(self, turn: Turn, question: str, right: bool) -> None:
         """Keep what somebody thinks of an answer, as a row for `custome knowledge eval`."""
-        base = self._here()
+        base = self._bases.here()
         if base is None:
             return
         cited = turn.stats.get("citations", [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,12 @@ from ..reporter import ConsoleReporter
 from .flags import parse
 
 if TYPE_CHECKING:
+    from ..apps.service.catalogue import Shop
     from ..conversations.store import Store
+
+
+CARDS = ("card.png", "card.json")
+"""Whose card is in a shop's folder, that is its assistant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,8 @@ def service_import(argv: list[str]) -> int:
     from ..apps.service.importing import read_shop
     from ..apps.service.shelves import Catalogues
 
-    shop = read_shop(Path(flags.folder), flags.shop)
+    folder = Path(flags.folder)
+    shop = _with_persona(read_shop(folder, flags.shop), folder)
     Catalogues(_store(flags.chats)).keep(shop)
     variants = sum(len(one.variants) for one in shop.products)
     reporter = ConsoleReporter()
@@ -80,6 +86,19 @@ def service_import(argv: list[str]) -> int:
     )
     reporter.note(f"试一试：custome service chat {shop.name}")
     return 0
+
+
+def _with_persona(shop: Shop, folder: Path) -> Shop:
+    """The assistant as its character card says, where there is one: what it is called and says first."""
+    from ..apps.cosplay.card import filled, read_card
+    from ..files import read_bytes
+
+    path = next((one for name in CARDS if (one := folder / name).is_file()), None)
+    if path is None:
+        return shop
+    card = read_card(read_bytes(path, "人物卡"), str(path))
+    greeting = filled(card.greeting, card, "您")
+    return replace(shop, profile=replace(shop.profile, assistant=card.name, greeting=greeting))
 
 
 def service_chat(argv: list[str]) -> int:

@@ -1,7 +1,7 @@
 """What a shop's customers call, from any page: a conversation of their own, known by a word only they have. No key, no cookie;
 GET /shop/widget.js is the one script tag.
 
-/shop/{shop}/chats  …/{chat}  …/{chat}/messages  …/{chat}/rating
+/shop/{shop}/profile  /shop/{shop}/chats  …/{chat}  …/{chat}/messages  …/{chat}/rating
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import defaultdict, deque
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -96,6 +97,11 @@ def shop_router(context: AppContext) -> APIRouter:
         """A page with nothing but the assistant on it, to try it or to link to."""
         await run_in_threadpool(lambda: desks.get(shop))
         return HTMLResponse(render.page("shop.html", shop=shop))
+
+    @router.get("/{shop}/profile")
+    async def profile(shop: str) -> Response:
+        """What the assistant is called, what it says first, when people are there."""
+        return _answer(asdict(await run_in_threadpool(lambda: desks.get(shop).profile())))
 
     @router.post("/{shop}/chats")
     async def begin(shop: str, http: HttpRequest) -> Response:

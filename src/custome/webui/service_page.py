@@ -228,10 +228,11 @@ class ServicePage:
             for line in desk.summary(here.chat):
                 ui.label(line)
         with self._list:
+            assistant = desk.profile().assistant or t("助手")
             for turn in desk.turns(here.chat)[-SHOWN:]:
-                self._show_turn(turn)
+                self._show_turn(turn, assistant)
 
-    def _show_turn(self, turn: Turn) -> None:
+    def _show_turn(self, turn: Turn, assistant: str) -> None:
         if turn.name == SYSTEM:
             ui.label(f"— {turn.text} —").classes("hint centred")
             return
@@ -239,7 +240,7 @@ class ServicePage:
         box = ui.element("article").classes("turn mine" if mine else "turn theirs")
         with box, ui.element("div").classes("body"):
             if mine:
-                ui.label(self.t("助手") if turn.name == BOT else turn.name).classes("note")
+                ui.label(assistant if turn.name == BOT else turn.name).classes("note")
             ui.label(turn.text).classes("words")
             if sources := turn.stats.get("sources"):
                 what = "、".join(map(str, sources[:4]))

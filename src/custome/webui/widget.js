@@ -56,7 +56,7 @@
   const KEPT = `custome-shop-${root}`;
   const kept = () => { try { return JSON.parse(localStorage.getItem(KEPT) ?? "null"); } catch { return null; } };
   const keep = (value) => { try { value ? localStorage.setItem(KEPT, JSON.stringify(value)) : localStorage.removeItem(KEPT); } catch { /* this page may not */ } };
-  let mine = kept(), beginning = null, seen = 0, told = 0, timer = 0, composing = false;
+  let mine = kept(), beginning = null, seen = 0, told = 0, timer = 0, composing = false, assistant = WORDS.assistant;
   const ask = async (path, body) => {
     const answer = await fetch(root + path, body && { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
     if (!answer.ok) throw Object.assign(new Error((await answer.json()).error?.message ?? answer.statusText), { status: answer.status });
@@ -92,7 +92,7 @@
           told += 1;
           const at = turn.mine ? pending.indexOf(turn.text) : -1;
           if (at >= 0) pending.splice(at, 1);
-          else show(turn.text, turn.mine ? "mine" : "theirs", turn.mine ? "" : turn.name === "助手" ? WORDS.assistant : turn.name);
+          else show(turn.text, turn.mine ? "mine" : "theirs", turn.mine ? "" : turn.name === "助手" ? assistant : turn.name);
         }
         state.hidden = !["queued", "human"].includes(now.state);
         state.textContent = now.state === "human" ? WORDS.here : WORDS.waiting;
@@ -138,6 +138,10 @@
   human.onclick = () => say("转人工");
   bubble.onclick = () => { panel.hidden = false; bubble.hidden = true; look(); box.focus(); };
   close.onclick = () => { panel.hidden = true; bubble.hidden = false; };
-  show(WORDS.hello, "theirs");
+  const hello = show(WORDS.hello, "theirs");
+  fetch(new URL(`${encodeURIComponent(shop)}/profile`, tag.src)).then((answer) => answer.json()).then((about) => {
+    hello.textContent = about.greeting || WORDS.hello;
+    assistant = about.assistant || assistant;
+  }).catch(() => { /* then the usual words stand */ });
   if (whole) look();
 })();

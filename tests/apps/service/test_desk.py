@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -48,7 +48,9 @@ def alerts() -> list[Case]:
 def desk(store: Store, alerts: list[Case]) -> Desk:
     catalogues = Catalogues(store)
     catalogues.keep(SHOP)
-    return Desk("壶铺", store, catalogues, today=lambda: date(2026, 11, 27), alert=alerts.append)
+    return Desk(
+        "壶铺", store, catalogues, now=lambda: datetime(2026, 11, 27, 12), alert=alerts.append
+    )
 
 
 def test_handed_over_answered_and_given_back(desk: Desk, alerts: list[Case]):

@@ -96,10 +96,23 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How the shop's assistant appears, and when people are there."""
+
+    assistant: str = ""
+    """What it is called; '' for the usual name."""
+    greeting: str = ""
+    """What it says to a good day; '' for the usual words."""
+    hours: str = ""
+    """When people answer, as somebody wrote it (hours.py); '' for always."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shop:
     """All of it, at one moment."""
 
     name: str
+    profile: Profile = Profile()
     products: tuple[Product, ...] = ()
     faqs: tuple[Faq, ...] = ()
     orders: Mapping[str, Order] = field(default_factory=dict)

@@ -17,11 +17,12 @@ from typing import Any, Literal
 from ...conversations.records import Thing, Turn
 from ...conversations.store import Store
 from ...errors import InputError
-from .catalogue import Faq, Shop
+from .catalogue import Faq, Order, Profile, Shop
 from .handing_over import REASONS
+from .hours import is_open, read_hours
 from .ordering import MOST_WRONG
 from .shelves import APP, Catalogues, owner_of
-from .turning import SILENT, Assistant, Slots
+from .turning import CLOSED, SILENT, Assistant, Slots
 
 State = Literal["bot", "queued", "human", "closed"]
 LONGEST = 50_000
@@ -63,7 +64,8 @@ class Desk:
     """One shop.
 
     Args:
-        today: the day on which answers must hold.
+        now: the moment at which answers must hold.
+        find_order: asked for an order that the shop's table does not have.
         alert: told when somebody waits for a person.
         outgoing: told what an agent says, for customers who write from elsewhere.
     """
@@ -74,17 +76,22 @@ class Desk:
         store: Store,
         catalogues: Catalogues,
         *,
-        today: Callable[[], date] = date.today,
+        now: Callable[[], datetime] = datetime.now,
+        find_order: Callable[[str], Order | None] = lambda _: None,
         alert: Callable[[Case], None] = lambda _: None,
         outgoing: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self.shop, self.store, self._catalogues = shop, store, catalogues
-        self._owner, self._today = owner_of(shop), today
+        self._owner, self._now, self._find_order = owner_of(shop), now, find_order
         self._alert, self._outgoing = alert, outgoing
         self._assistant: tuple[Shop, date, Assistant] | None = None
         self._locks: weakref.WeakValueDictionary[str, _Lock] = weakref.WeakValueDictionary()
         self._guard = threading.Lock()
         self._checks = store.things(APP, "checks")
+
+    def profile(self) -> Profile:
+        """How the assistant appears now."""
+        return self._catalogues.get(self.shop).profile
 
     # -- customers ---------------------------------------------------------------------------------------------------
 
@@ -223,7 +230,10 @@ class Desk:
         if said.wrong_order:
             self._count_wrong(said.wrong_order)
         state: State = "queued" if said.reason else "bot"
-        answered = Answered(text=said.text, kind=said.kind, state=state, sources=said.sources)
+        closed = self._closed() if said.reason else ""
+        answered = Answered(
+            text=said.text + closed, kind=said.kind, state=state, sources=said.sources
+        )
         changed: dict[str, Any] = {"slots": asdict(said.slots)}
         if said.reason:
             changed |= {"state": "queued", "reason": REASONS[said.reason], "queued": time.time()}
@@ -282,11 +292,16 @@ class Desk:
 
     def assistant(self) -> Assistant:
         """The assistant with what the shop knows now."""
-        shop, today = self._catalogues.get(self.shop), self._today()
+        shop, today = self._catalogues.get(self.shop), self._now().date()
         known = self._assistant
         if known is None or known[0] is not shop or known[1] != today:
-            self._assistant = known = (shop, today, Assistant(shop, today))
+            self._assistant = known = (shop, today, Assistant(shop, today, self._find_order))
         return known[2]
+
+    def _closed(self) -> str:
+        """What is added for whoever calls a person when none is there; '' while somebody is."""
+        hours = self.profile().hours
+        return "" if is_open(read_hours(hours), self._now()) else CLOSED.format(hours=hours)
 
     def _scene(self, chat: str, customer: str) -> dict[str, Any]:
         scene = self.store.scene(chat, self._owner)

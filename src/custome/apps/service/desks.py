@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from ...conversations.store import Store
 from ..context import AppContext
+from .catalogue import Order
 from .desk import Case, Desk
+from .looking_up import FindOrder
 from .shelves import APP, Catalogues
 
 Alert = Callable[[str, Case], None]
@@ -30,6 +32,8 @@ class Desks:
         self._desks: dict[str, Desk] = {}
         self.alerts: list[Alert] = []
         self.outgoing: list[Outgoing] = []
+        self.lookups: dict[str, FindOrder] = {}
+        """Shop → where its orders are asked for that its table does not have."""
 
     @property
     def catalogues(self) -> Catalogues:
@@ -58,9 +62,14 @@ class Desks:
                     self._store(),
                     self._catalogues,
                     alert=lambda case: self._tell(shop, case),
+                    find_order=lambda number: self._find_order(shop, number),
                     outgoing=lambda chat, words: self._send(shop, chat, words),
                 )
             return self._desks[shop]
+
+    def _find_order(self, shop: str, number: str) -> Order | None:
+        find = self.lookups.get(shop)
+        return find(number) if find is not None else None
 
     def _send(self, shop: str, chat: str, words: str) -> None:
         for send in self.outgoing:

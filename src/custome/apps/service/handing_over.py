@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Reason = Literal["asked", "complaint", "harm", "decision", "check", "failed", ""]
+Reason = Literal["asked", "complaint", "harm", "decision", "check", "failed", "away", ""]
 REASONS: dict[Reason, str] = {
     "asked": "客人要找人工",
     "complaint": "投诉、威胁或很生气",
@@ -15,6 +15,7 @@ REASONS: dict[Reason, str] = {
     "decision": "要人来办的事",
     "check": "订单核对三次不符",
     "failed": "两次没有答上来",
+    "away": "订单系统没有回应",
 }
 _NOT = r"(?:不用|不要|不想|不必|无需|别|没有要|没要|不是要|没有|没|不是|并非)[^，。！？,!?]{0,6}"
 _NOT_MEANT = re.compile(

@@ -18,7 +18,8 @@ from typing import Any
 from ...corpus.reading import decode
 from ...errors import DataError
 from ...files import read_bytes
-from .catalogue import Faq, Order, Product, Rule, Shop, Variant
+from .catalogue import Faq, Order, Product, Profile, Rule, Shop, Variant
+from .hours import read_hours
 
 NAMES: dict[str, dict[str, str]] = {
     "products": {
@@ -69,8 +70,8 @@ class Faults:
 
 
 def read_shop(folder: Path, name: str = "") -> Shop:
-    """A folder: products, variants, faq, orders as .csv, .xlsx or .jsonl; policies in policies/ as .md or .txt. What is missing is
-    empty.
+    """A folder: products, variants, faq, orders as .csv, .xlsx or .jsonl; policies in policies/ as .md or .txt; in shop.json when
+    people answer and what the assistant is called. What is missing is empty.
 
     Raises:
         DataError: everything that is wrong in it.
@@ -88,6 +89,7 @@ def read_shop(folder: Path, name: str = "") -> Shop:
     faults = Faults()
     shop = Shop(
         name=name or folder.name,
+        profile=_profile(folder / "shop.json", faults),
         products=_products(tables["products"], tables["variants"], faults),
         faqs=tuple(_faqs(tables["faq"], faults)),
         orders=_orders(tables["orders"], faults),
@@ -95,6 +97,26 @@ def read_shop(folder: Path, name: str = "") -> Shop:
     )
     faults.check()
     return shop
+
+
+def _profile(path: Path, faults: Faults) -> Profile:
+    if not path.is_file():
+        return Profile()
+    try:
+        found = json.loads(decode(read_bytes(path, "商店设置"), path))
+        profile = Profile(**found)
+        wrong = next((key for key, one in found.items() if not isinstance(one, str)), "")
+    except (ValueError, TypeError) as error:
+        faults.add(path.name, f"读不懂：{error}；可以写 assistant、greeting、hours")
+        return Profile()
+    if wrong:
+        faults.add(path.name, f"{wrong} 应是文字")
+        return Profile()
+    try:
+        read_hours(profile.hours)
+    except ValueError as error:
+        faults.add(path.name, f"时间 {str(error)!r} 应写成 周一至周五 9:00-18:00")
+    return profile
 
 
 Row = tuple[str, dict[str, Any]]

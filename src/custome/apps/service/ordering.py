@@ -4,10 +4,12 @@ there or not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...errors import EngineError
 from .catalogue import Order
 from .handing_over import Reason
 from .understanding import Understood
@@ -15,11 +17,13 @@ from .understanding import Understood
 if TYPE_CHECKING:
     from .turning import Slots
 
+LOG = logging.getLogger(__name__)
 MOST_WRONG = 3
 """Wrong checks in a conversation, or of one order in a day by whomever, until a person is called: there are ten thousand tails."""
 ASK_BOTH = "请告诉我订单号和下单手机的尾号（后四位），两样都对上才能查。"
 ASK_TAIL = "请再告诉我这个订单下单手机的尾号（后四位）。"
 ASK_NUMBER = "请告诉我订单号。"
+AWAY = "现在查不到订单。"
 WRONG = "订单号和手机尾号不符，请核对后再发一次。"
 
 
@@ -33,11 +37,15 @@ class Checked:
 
 
 def ask_order(
-    orders: Mapping[str, Order], heard: Understood, slots: Slots, wrong_lately: Callable[[str], int]
+    find_order: Callable[[str], Order | None],
+    heard: Understood,
+    slots: Slots,
+    wrong_lately: Callable[[str], int],
 ) -> Checked:
     """The next step of looking an order up.
 
     Args:
+        find_order: number → the order; raises EngineError where that cannot be told now.
         wrong_lately: order → how often it was asked for with a wrong tail in the last day, in any conversation.
     """
     number = heard.order or slots.order
@@ -51,7 +59,11 @@ def ask_order(
         return Checked(text=ASK_BOTH if not tail else ASK_NUMBER, slots=kept)
     if not tail:
         return Checked(text=ASK_TAIL, slots=replace(kept, checked=""))
-    found = orders.get(number)
+    try:
+        found = find_order(number)
+    except EngineError as error:
+        LOG.warning("an order could not be looked up: %s", error.message)
+        return Checked(text=AWAY, slots=kept, reason="away")
     closed = wrong_lately(number) >= MOST_WRONG
     if closed or found is None or found.tail != tail:
         wrong = slots.wrong_checks + 1

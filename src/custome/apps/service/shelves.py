@@ -1,5 +1,5 @@
-"""Where a shop's catalogue is kept: one thing of the store, written whole, and beside it what its people answered. A price that was changed is in the next answer, whichever
-process changed it.
+"""Where a shop's catalogue is kept: one thing of the store, written whole, and beside it what its people answered. A price that
+was changed is in the next answer, whichever process changed it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from ...conversations.records import Thing
 from ...conversations.store import Store
 from ...errors import InputError
-from .catalogue import Faq, Order, Rule, Shop, faq_from, faq_row, product_from, product_row
+from .catalogue import Faq, Order, Profile, Rule, Shop, faq_from, faq_row, product_from, product_row
 
 APP = "service"
 _NAME = "catalogue"
@@ -57,6 +57,7 @@ class Catalogues:
     def keep(self, shop: Shop) -> None:
         """Put a catalogue in the place of the one that is there, whole or not at all."""
         content: dict[str, Any] = {
+            "profile": asdict(shop.profile),
             "products": [product_row(one) for one in shop.products],
             "faqs": [faq_row(one) for one in shop.faqs],
             "orders": [asdict(one) for one in shop.orders.values()],
@@ -74,6 +75,7 @@ def _shop(name: str, content: dict[str, Any], answers: tuple[Faq, ...]) -> Shop:
     orders = [Order(**row) for row in content["orders"]]
     return Shop(
         name=name,
+        profile=Profile(**content.get("profile", {})),  # there was none in earlier releases
         products=tuple(map(product_from, content["products"])),
         faqs=(*answers, *map(faq_from, content["faqs"])),
         orders={one.number: one for one in orders},

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
-from .catalogue import Product, Shop
+from .catalogue import Order, Product, Shop
 from .finding import SURE, Finder, Fit, categories_of, exact, nearest_of
 from .handing_over import REASONS, Reason, reason_for
 from .offering import advise, compare, facts, names_of, price_of, relevant, stock_of
@@ -40,6 +40,7 @@ _FOLLOWS = re.compile(r"到哪|什么时候(?:能)?到|几时到|几天到|发�
 BEFORE = re.compile(r"前面那|前一|第一个|前者")
 AFTER = re.compile(r"后面那|后一|第二个|后者")
 SILENT = "已经在为您转人工，您说的话客服都能看到，请稍等。"
+CLOSED = "\n现在没有人在线，人工客服的时间是：{hours}。留下您的电话和要说的事，上班后第一时间回您。"
 HANDED = "这就为您转人工客服（{why}）。您可以先把情况写下来，客服接手后就能看到。"
 
 
@@ -79,10 +80,16 @@ class Said:
 
 
 class Assistant:
-    """A shop's assistant on one day."""
+    """A shop's assistant on one day.
 
-    def __init__(self, shop: Shop, today: date) -> None:
-        self.shop, self.today = shop, today
+    Args:
+        find_order: asked for an order that the shop's table does not have.
+    """
+
+    def __init__(
+        self, shop: Shop, today: date, find_order: Callable[[str], Order | None] = lambda _: None
+    ) -> None:
+        self.shop, self.today, self._elsewhere = shop, today, find_order
         self._finder = Finder(shop, today, categories_of(shop))
 
     def answer(
@@ -123,9 +130,12 @@ class Assistant:
         if not re.search(r"[\w]", words):
             said = "请说说想问什么：价格、有没有货、订单，都可以。"
         elif WHO.search(words):
-            said = f"我是{self.shop.name}的自动助手，不是真人；要找人工客服，说“转人工”就行。"
+            name = self.shop.profile.assistant
+            who = f"{name}，{self.shop.name}的自动助手" if name else f"{self.shop.name}的自动助手"
+            said = f"我是{who}，不是真人；要找人工客服，说“转人工”就行。"
         elif GREETING.match(words):
-            said = f"您好，这里是{self.shop.name}。想问价格、库存、订单，还是别的？"
+            usual = f"您好，这里是{self.shop.name}。想问价格、库存、订单，还是别的？"
+            said = self.shop.profile.greeting or usual
         elif THANKS.search(words) and not heard.products and not heard.wish:
             said = "不客气，有事再找我。"
         else:
@@ -146,7 +156,7 @@ class Assistant:
         fit = nearest_of(self._finder.find(heard.text))
         if fit and not heard.order and not going_on and not _OWN_ORDER.search(heard.text):
             return self._told(fit, slots)
-        result = ask_order(self.shop.orders, heard, slots, wrong_lately)
+        result = ask_order(self._find_order, heard, slots, wrong_lately)
         return Said(
             text=result.text,
             kind="order",
@@ -154,6 +164,9 @@ class Assistant:
             reason=result.reason,
             wrong_order=result.wrong,
         )
+
+    def _find_order(self, number: str) -> Order | None:
+        return self.shop.orders.get(number) or self._elsewhere(number)
 
     def _goods(self, heard: Understood, slots: Slots) -> Said | None:
         """Prices, stock, comparison, recommendation, what a product is."""

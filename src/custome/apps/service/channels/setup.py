@@ -3,7 +3,8 @@ by whoever writes.
 
     {"SHOP": {"webhook": {"secret": "…", "answers_to": "https://…"},
               "chatwoot": {"url": "https://…", "account": 1, "token": "…", "word": "in the address of the hook"},
-              "wecom": {"token": "…", "encoding_aes_key": "…", "receiver": "corp id"},
+              "wecom": {"token": "…", "encoding_aes_key": "…", "receiver": "corp id", "secret": "…", "agent_id": 1},
+              "orders": {"url": "https://…", "secret": "…"},
               "alerts": [{"kind": "feishu", "url": "https://…", "secret": "…"}]}}
 """
 
@@ -26,14 +27,16 @@ from ....files import read_text
 from ....resources import custome_home
 from ..desk import Answered, Case, Desk
 from ..desks import Alert, Desks
+from ..looking_up import order_lookup
 from ..shelves import APP, owner_of
 from . import webhook
 from .alerts import alert_to
 from .chatwoot import Chatwoot
 from .incoming import GivenBack, Incoming, SignatureError
 from .wecom import WeCom
+from .wecom_sender import WeComSender
 
-KINDS = ("webhook", "chatwoot", "wecom", "alerts")
+KINDS = ("webhook", "chatwoot", "wecom", "orders", "alerts")
 LONGEST_NAME = 80
 """Characters of a customer's name there."""
 
@@ -72,10 +75,14 @@ class Channels:
     ) -> None:
         self._desks, self._store, self._settings = desks, store, settings
         self._joining = threading.Lock()
+        self._senders: dict[str, WeComSender] = {}
         """A customer's first two deliveries at once are one conversation."""
         for shop, channels in settings.items():
             for one in channels.get("alerts", ()):
                 self._alert(shop, alert_to(one["kind"], one["url"], one.get("secret", "")))
+            if "orders" in channels:
+                found = self.of(shop, "orders")
+                desks.lookups[shop] = order_lookup(found["url"], found["secret"])
         desks.outgoing.append(self._to_customer)
 
     def _alert(self, shop: str, tell: Alert) -> None:
@@ -97,7 +104,31 @@ class Channels:
         return found
 
     def wecom(self, shop: str) -> WeCom:
-        return WeCom(**self.of(shop, "wecom"))
+        found = self.of(shop, "wecom")
+        return WeCom(
+            token=found["token"],
+            encoding_aes_key=found["encoding_aes_key"],
+            receiver=found["receiver"],
+        )
+
+    def wecom_sender(self, shop: str) -> WeComSender:
+        """Who brings people's words to WeCom.
+
+        Raises:
+            InputError: it was not set up to send.
+        """
+        found = self.of(shop, "wecom")
+        if not found.get("secret") or not found.get("agent_id"):
+            raise InputError(
+                "企业微信没有写 secret 和 agent_id，人工说的话送不过去",
+                "在 channels.json 里写上应用的 secret 和 agent_id",
+            )
+        with self._joining:
+            sender = self._senders.get(shop)
+            if sender is None:
+                sender = WeComSender(found["receiver"], found["secret"], int(found["agent_id"]))
+                self._senders[shop] = sender
+            return sender
 
     def chatwoot(self, shop: str) -> Chatwoot:
         one = self.of(shop, "chatwoot")
@@ -161,6 +192,8 @@ class Channels:
         try:
             if kind == "chatwoot":
                 self.chatwoot(shop).answer(customer, text)
+            elif kind == "wecom":
+                self.wecom_sender(shop).answer(customer, text)
             elif kind == "webhook" and (url := self.of(shop, "webhook").get("answers_to")):
                 body = json.dumps({"customer": customer, "text": text}, ensure_ascii=False).encode()
                 stamp = str(int(time.time()))
@@ -172,9 +205,7 @@ class Channels:
                 }
                 httpx.post(url, content=body, headers=headers, timeout=10.0).raise_for_status()
             else:
-                raise InputError(
-                    f"{kind} 收不到人工说的话", "webhook 要写 answers_to；企业微信请在那边回答"
-                )
+                raise InputError(f"{kind} 收不到人工说的话", "webhook 要写 answers_to")
         except httpx.HTTPError as error:
             raise InputError(
                 f"这句话没有送到 {kind}：{error}", "看看那边的服务，再说一次"

@@ -6,6 +6,8 @@ import socket
 
 from .errors import ServeError
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""What only this machine can reach."""
 FIRST_PORT, LAST_PORT = 7860, 7959
 
 

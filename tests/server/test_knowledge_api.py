@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from fastapi.testclient import TestClient
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from openai import OpenAI
 
 from custome.apps.context import AppContext
@@ -19,10 +24,13 @@ from custome.apps.knowledge.shelf import Shelf
 from custome.conversations.store import Store
 from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEngine
+from custome.errors import InputError
+from custome.ports import free_port
 from custome.server.app import create_app
 from custome.server.auth import Key, KeyAuth
 from custome.server.catalogue import Catalogue
 from custome.server.knowledge import KnowledgeModels, knowledge_router
+from custome.server.mcp import serve_mcp
 from custome.types import Character
 
 TEXT = "渡口的末班船晚上八点开，船票五元一张。船夫叫钱勇，在这里撑了三十年船。雨天停航。"
@@ -30,6 +38,9 @@ SAID = json.dumps(
     {"sentences": [1], "answer": "晚上八点。"},
     ensure_ascii=False,
 )
+
+
+MCP = ["-m", "custome", "knowledge", "mcp"]
 
 
 class Instructed(ScriptedEngine):
@@ -160,16 +171,39 @@ def test_who_may_change_a_base(tmp_path: Path):
         assert refused.status_code == 403 and "--admin" in refused.json()["error"]["message"]
 
 
-def test_an_mcp_client_lists_and_calls_the_tools(own_home: Path):
+@asynccontextmanager
+async def over_stdio(environment: dict[str, str]) -> AsyncIterator[Any]:
+    """Both ends of a line to our server, which the client starts."""
+    command = StdioServerParameters(command=sys.executable, args=[*MCP, "渡口"], env=environment)
+    async with stdio_client(command) as line:
+        yield line
+
+
+@asynccontextmanager
+async def over_http(environment: dict[str, str]) -> AsyncIterator[Any]:
+    """The same over HTTP, to a server that runs by itself."""
+    port = free_port("127.0.0.1", None)
+    command = [sys.executable, *MCP, "渡口", "--http", "--port", str(port)]
+    with subprocess.Popen(command, env=environment) as server:
+        try:
+            async with streamable_http_client(f"http://127.0.0.1:{port}/mcp") as line:
+                with anyio.fail_after(60):
+                    while True:
+                        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                            break
+                        await anyio.sleep(0.1)
+                yield line
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("line_to", [over_stdio, over_http])
+def test_an_mcp_client_lists_and_calls_the_tools(own_home: Path, line_to: Any):
     Shelf().create("渡口").take_file("船期.txt", TEXT.encode())
-    command = StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "custome", "knowledge", "mcp", "渡口"],
-        env={"CUSTOME_HOME": str(own_home), "PATH": ""},
-    )
 
     async def talk() -> None:
-        async with stdio_client(command) as (read, write), ClientSession(read, write) as session:
+        environment = {"CUSTOME_HOME": str(own_home), "PATH": ""}
+        async with line_to(environment) as (read, write, *_), ClientSession(read, write) as session:
             await session.initialize()
             assert {tool.name for tool in (await session.list_tools()).tools} == {"search", "read"}
             found = await session.call_tool("search", {"question": "船夫是谁"})
@@ -182,3 +216,8 @@ def test_an_mcp_client_lists_and_calls_the_tools(own_home: Path):
             assert wrong.is_error and "没有知识库" in wrong.content[0].text
 
     anyio.run(talk)
+
+
+def test_mcp_without_keys_stays_on_this_computer(own_home: Path):
+    with pytest.raises(InputError, match="不能对外开"):
+        serve_mcp(Shelf(), (), http=True, host="0.0.0.0", port=None)

@@ -14,6 +14,7 @@ from tyro.conf import Positional
 
 from ..engine.open import EngineOptions, Opened, open_models
 from ..errors import InputError, ServeError
+from ..ports import LOOPBACK, free_port
 from ..reporter import ConsoleReporter
 from .apps import app_models, mount_pages, public_routers, routers
 from .flags import parse, take
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from ..server.auth import KeyAuth
     from ..webui.shell import Shell
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 15
 """How long replies may go on after Ctrl-C."""
 
@@ -74,7 +74,6 @@ def serve(argv: list[str]) -> int:
 
 def run_flags(flags: Serve) -> int:
     doorkeeper = who_may(flags)
-    from ..ports import free_port
 
     port = free_port(flags.host, flags.port)
     if not flags.runs and flags.model.engine != "remote" and flags.page and _may_make(flags):
@@ -267,7 +266,6 @@ def serve_pages(add: Callable[[Shell], None], *, host: str, port: int | None, wh
 
     from ..apps.context import AppContext
     from ..conversations.store import open_store
-    from ..ports import free_port
     from ..webui.shell import Shell
 
     port = free_port(host, port)

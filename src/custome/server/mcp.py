@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..apps.knowledge.shelf import Shelf
 from ..errors import CustomeError, InputError
-from ..ports import free_port
+from ..ports import LOOPBACK, free_port
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -96,7 +96,16 @@ def mcp_server(shelf: Shelf, names: Sequence[str] = ()) -> MCPServer:
 def serve_mcp(
     shelf: Shelf, names: Sequence[str], *, http: bool, host: str, port: int | None
 ) -> int:
-    """Serve until the client leaves, or Ctrl-C."""
+    """Serve until the client leaves, or Ctrl-C.
+
+    Raises:
+        InputError: over HTTP it asks nobody for a key, so it is for this computer only.
+    """
+    if http and host not in LOOPBACK:
+        raise InputError(
+            f"MCP 不问密钥，不能对外开在 {host!r}",
+            "去掉 --host；别的机器用 ssh -L 转过来，或走标准输入输出",
+        )
     server = mcp_server(shelf, names)
     if not http:
         server.run("stdio")

@@ -41,6 +41,10 @@ _RULE = re.compile(
 Reader = Callable[[bytes, Path, Writing], None]
 
 
+class NoTextError(InputError):
+    """A file that can be read and says nothing."""
+
+
 def read_document(path: Path, name: str = "") -> Document:
     """Read a file.
 
@@ -66,7 +70,7 @@ def read_document(path: Path, name: str = "") -> Document:
         ) from error
     text, places = writing.finished()
     if not text.strip():
-        raise InputError(f"{str(path)!r} 里没有文字", "看看文件内容是否正确")
+        raise NoTextError(f"{str(path)!r} 里没有文字", "看看文件内容是否正确")
     return Document(
         name=name or path.name,
         text=text,

@@ -192,15 +192,15 @@ class Bases:
             if base.documents():
                 self.show(base.name)
 
-    def _remove(self, document: str) -> None:
+    async def _remove(self, document: str) -> None:
         base = self.here()
         if base is None:
             return
-        raw = base.uploaded(document)
-        base.remove(document)
+        raw = await run.io_bound(base.uploaded, document)
+        await run.io_bound(base.remove, document)
 
-        def undo() -> None:
-            base.put_back(document, raw)
+        async def undo() -> None:
+            await run.io_bound(base.put_back, document, raw)
             self.service.vectors.begin(base)
             self._on_change()
 

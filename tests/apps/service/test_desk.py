@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -133,6 +133,7 @@ def test_closed_and_begun_again(desk: Desk, store: Store):
     desk.close(chat, "小王")
     assert desk.state(chat, "甲") == "closed" and desk.cases("queued", "human") == []
     assert desk.say(chat, "甲", "几点关门").text == "晚上九点关门。"
+    assert "0 位客人" in day_report(store, "壶铺", date.today() - timedelta(days=1))
     told = day_report(store, "壶铺", date.today())
     assert "1 位客人" in told and "评分 4.0（1 人）" in told and "几点关门？ × 1" in told
 

@@ -72,6 +72,7 @@ def read_questions(path: Path) -> list[Question]:
         DataError: a row has other keys or values: file, line, key, reason.
     """
     found: list[Question] = []
+    wrong = 0
     for number, line in enumerate(read_text(path, "问题文件").split("\n"), 1):
         if not line.strip():
             continue
@@ -86,6 +87,7 @@ def read_questions(path: Path) -> list[Question]:
                 '例如 {"question": "…", "document": "书.txt", "places": [[10, 60]]}',
             )
         if row.get("wrong"):
+            wrong += 1
             continue
         places, document = row.get("places"), str(row.get("document", row.get("book", "")))
         if not isinstance(places, list) or not all(map(_is_place, places)):
@@ -100,6 +102,11 @@ def read_questions(path: Path) -> list[Question]:
                 document=document,
                 places=tuple((start, end) for start, end in places),
             )
+        )
+    if not found and wrong:
+        raise DataError(
+            f"{str(path)!r} 里只有打了“不对”的，不知道对的在哪里，量不了",
+            "在页面上给答得对的也点一下，或自己写问题文件",
         )
     if not found:
         raise DataError(

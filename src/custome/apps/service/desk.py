@@ -259,7 +259,7 @@ class Desk:
         """What a customer said and was told, and the state after it: in one go, or not at all."""
         turns = [Turn(id=0, name="", by_user=True, versions=(words,))]
         if answered.text:
-            stats = {"kind": answered.kind, "sources": list(answered.sources), "used_llm": False}
+            stats = {"kind": answered.kind, "sources": list(answered.sources), "at": time.time()}
             turns.append(
                 Turn(id=0, name=BOT, by_user=False, versions=(answered.text,), stats=stats)
             )

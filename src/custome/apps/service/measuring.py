@@ -147,33 +147,38 @@ def day_report(store: Store, shop: str, day: date) -> str:
     chats = [
         one
         for one in store.chats(owner, limit=10_000, app=APP)
-        if datetime.fromtimestamp(one.updated).date() == day
+        if datetime.fromtimestamp(one.updated).date() >= day
     ]
+    customers = 0
     kinds: Counter[str] = Counter()
     questions: Counter[str] = Counter()
     unanswered: list[str] = []
     stars: list[int] = []
     for one in chats:
         scene: Mapping[str, Any] = one.scene
-        if "stars" in scene:
-            stars.append(int(scene["stars"]))
-        asked = ""
+        asked, here = "", False
         for turn in store.read(one.id, owner).turns:
             if turn.by_user:
                 asked = turn.text
                 continue
+            if datetime.fromtimestamp(turn.stats.get("at", one.updated)).date() != day:
+                continue
+            here = True
             kind = turn.stats.get("kind", "")
             kinds[kind] += bool(kind)
             if kind in ("faq", "suggest"):
                 questions.update(turn.stats.get("sources", ()))
             if kind == "unknown":
                 unanswered.append(asked)
+        customers += here
+        if here and "stars" in scene:
+            stars.append(int(scene["stars"]))
     handed = kinds["handoff"]
     answered = sum(kinds.values()) - kinds["note"] - kinds["silent"]
     lines = [
         f"# {shop} · {day.isoformat()}",
         "",
-        f"- {len(chats)} 位客人，助手答了 {answered} 句，转人工 {handed} 次",
+        f"- {customers} 位客人，助手答了 {answered} 句，转人工 {handed} 次",
         f"- 评分 {sum(stars) / len(stars):.1f}（{len(stars)} 人）" if stars else "- 还没有人评分",
         "",
         "## 问得最多的",

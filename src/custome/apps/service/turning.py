@@ -206,9 +206,8 @@ class Assistant:
         """With what was spoken of before, where the words lean on it."""
         known = [one for id in slots.products if (one := self.shop.product(id))]
         if heard.products:
-            products = (
-                list(heard.products) if heard.wish == "compare" else narrowed(heard.products, heard)
-            )
+            each = heard.wish == "compare" or heard.named == len(heard.products)
+            products = list(heard.products) if each else narrowed(heard.products, heard)
             wish = heard.wish
             if (
                 not wish
@@ -255,6 +254,13 @@ class Assistant:
         if not sold:
             text = f"{names_of(products)}已经停售，不再卖了。"
             return Said(text=text, kind="stock" if slots.wish == "stock" else "price", slots=slots)
+        if len(sold) > 1 and heard.named == len(products):  # each by its name
+            told = [self._row(part, [one], slots) for one, part in self._apart(heard, products)]
+            return replace(
+                told[0],
+                text="\n".join(one.text for one in told),
+                sources=tuple(sku for one in told for sku in one.sources),
+            )
         if len(sold) > 1:
             shown = sold[:6]
             text = f"您问的是哪一款：{names_of(shown)}？"
@@ -265,6 +271,24 @@ class Assistant:
             return Said(text=text + self._besides(heard), kind="stock", slots=slots, sources=skus)
         text, skus = price_of(sold[0], heard)
         return Said(text=text + self._besides(heard), kind="price", slots=slots, sources=skus)
+
+    def _apart(
+        self, heard: Understood, products: Sequence[Product]
+    ) -> list[tuple[Product, Understood]]:
+        """Each product with what is said of it: the words from its name to that of the next."""
+        places = [
+            (min(heard.text.find(plain(key)) for key in one.keys if plain(key) in heard.text), one)
+            for one in products
+            if any(plain(key) in heard.text for key in one.keys)
+        ]
+        places.sort(key=lambda place: place[0])
+        ends = [start for start, _ in places[1:]] + [len(heard.text)]
+        found = []
+        for (start, one), end in zip(places, ends, strict=True):
+            part = understand(heard.text[start:end], self.shop)
+            measures = part.measures or heard.measures
+            found.append((one, replace(part, measures=measures, wish=heard.wish)))
+        return found
 
     def _besides(self, heard: Understood) -> str:
         """Answers to what else was asked in the same breath, word for word."""

@@ -35,6 +35,10 @@ class InputError(CustomeError):
     """What the user gave cannot be used."""
 
 
+class EmptyFileError(InputError):
+    """A file in which nothing is written."""
+
+
 class LengthError(InputError):
     """A prompt and its reply are longer than the model's context."""
 

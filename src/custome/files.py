@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import DiskError, InputError
+from .errors import DiskError, EmptyFileError, InputError
 
 _DISK_ERRNOS = {
     errno.ENOSPC,
@@ -149,7 +149,7 @@ def read_bytes(path: Path, what: str) -> bytes:
             f"读不了{what} {str(path)!r}：{error.strerror}", "检查路径和权限"
         ) from error
     if not raw.strip():
-        raise InputError(f"{what} {str(path)!r} 是空的", "换一个有内容的文件")
+        raise EmptyFileError(f"{what} {str(path)!r} 是空的", "换一个有内容的文件")
     return raw
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import EmptyFileError, InputError
 from ..reporter import Reporter
 from .chunks import chunks
-from .reading import NoTextError, read_document
+from .reading import read_document
 from .store import KnowledgeStore
 
 SUFFIXES = frozenset(
@@ -136,7 +136,7 @@ def _take(store: KnowledgeStore, file: _File, result: Added) -> None:
         document = read_document(file.path, file.name)
     except InputError as error:
         result.failed[file.name] = error
-        if isinstance(error, NoTextError) and store.remove(file.name):  # somebody emptied it
+        if isinstance(error, EmptyFileError) and store.remove(file.name):  # somebody emptied it
             result.gone.append(file.name)
         return
     store.add(document, chunks(document.text, document.places))

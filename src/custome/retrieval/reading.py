@@ -21,7 +21,7 @@ from typing import Any
 
 from ..corpus.reading import decode, html_text, read_novel
 from ..corpus.text import split_chapters
-from ..errors import InputError
+from ..errors import EmptyFileError, InputError
 from ..files import read_bytes
 from .office import read_docx, read_pdf, read_pptx, read_xlsx
 from .store import Document
@@ -39,10 +39,6 @@ _RULE = re.compile(
 """A heading of a regulation or a manual: 第三条, 二、保修."""
 
 Reader = Callable[[bytes, Path, Writing], None]
-
-
-class NoTextError(InputError):
-    """A file that can be read and says nothing."""
 
 
 def read_document(path: Path, name: str = "") -> Document:
@@ -70,7 +66,7 @@ def read_document(path: Path, name: str = "") -> Document:
         ) from error
     text, places = writing.finished()
     if not text.strip():
-        raise NoTextError(f"{str(path)!r} 里没有文字", "看看文件内容是否正确")
+        raise EmptyFileError(f"{str(path)!r} 里没有文字", "看看文件内容是否正确")
     return Document(
         name=name or path.name,
         text=text,

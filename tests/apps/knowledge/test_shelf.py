@@ -169,7 +169,6 @@ def test_measured(shelf: Shelf):
         ('{"question": "a", "places": [[5, 3]], "document": "x"}', "places"),
         ('{"question": "a", "places": [[1, 3]]}', "没有 document"),
         ('{"question": "a", "wrong": true}', "只有打了“不对”的"),
-        ("", "一个能用的问题"),
     ],
 )
 def test_a_file_of_questions_with_faults(tmp_path: Path, line: str, why: str):

@@ -100,10 +100,3 @@ def test_what_was_looked_at_is_not_opened_again(tmp_path: Path, monkeypatch: pyt
     (folder / "a.txt").write_text("渡口没有船了。", encoding="utf-8")
     assert base.add(store, [folder], NullReporter(), looked=looked).read == ["手册/a.txt"]
     store.close()
-
-
-def test_a_file_that_was_emptied_is_no_longer_found(store: SqliteStore, folder: Path):
-    bring(store, folder)
-    (folder / "茶.txt").write_text(" \n", encoding="utf-8")
-    added, name = bring(store, folder), "说明/茶.txt"
-    assert added.gone == [name] and name in added.failed and name not in store.digests()

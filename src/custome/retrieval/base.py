@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import EmptyFileError, InputError
+from ..errors import InputError
 from ..reporter import Reporter
 from .chunks import chunks
 from .reading import read_document
@@ -136,8 +136,6 @@ def _take(store: KnowledgeStore, file: _File, result: Added) -> None:
         document = read_document(file.path, file.name)
     except InputError as error:
         result.failed[file.name] = error
-        if isinstance(error, EmptyFileError) and store.remove(file.name):  # somebody emptied it
-            result.gone.append(file.name)
         return
     store.add(document, chunks(document.text, document.places))
     result.read.append(file.name)

@@ -191,3 +191,14 @@ def test_a_base_on_milvus(shelf: Shelf, tmp_path: Path):
     again.get("渡口").remove("手册/票价.txt")
     assert "船票五元一张。" not in found(again, "渡口", "船票多少钱")
     assert again.get("渡口").chapters("手册/船期.txt") == []
+
+
+def test_a_followed_file_that_was_emptied_is_no_longer_found(shelf: Shelf, tmp_path: Path):
+    folder = tmp_path / "说明"
+    folder.mkdir()
+    (folder / "船.txt").write_text("末班船晚上八点开。", encoding="utf-8")
+    base = shelf.create("渡口")
+    base.add([folder], NullReporter())
+    (folder / "船.txt").write_text(" \n", encoding="utf-8")
+    added = base.refresh(NullReporter())
+    assert added.gone == ["说明/船.txt"] and "说明/船.txt" in added.failed and not base.documents()

@@ -20,7 +20,7 @@ from typing import Any
 
 from ...corpus.aliases import AliasTable, read_table, shipped_table_for, shipped_tables
 from ...corpus.folder import CorpusFolder
-from ...errors import InputError
+from ...errors import EmptyFileError, InputError
 from ...files import read_text, write_json
 from ...reporter import NullReporter, Reporter
 from ...retrieval.base import Added, Looked, add
@@ -180,7 +180,7 @@ class KnowledgeBase:
                     one for one in left_out if one != name and not one.startswith(f"{name}/")
                 }
             self._keep(replace(settings, follows=follows, left_out=tuple(sorted(left_out))))
-            return self._take(
+            return self._follow(
                 [Path(follows[path.resolve().name]) for path in paths], reporter, stop
             )
 
@@ -218,7 +218,7 @@ class KnowledgeBase:
         with self._changing():
             settings = self.settings()
             there = [Path(path) for path in settings.follows.values() if Path(path).exists()]
-            result = self._take(there, reporter, stop)
+            result = self._follow(there, reporter, stop)
             for name, path in settings.follows.items():
                 if Path(path).exists():
                     continue
@@ -311,6 +311,14 @@ class KnowledgeBase:
             if self._closed:
                 raise InputError(f"没有知识库 {self.name!r}", "它刚刚删了")
             yield
+
+    def _follow(self, paths: Sequence[Path], reporter: Reporter, stop: Stop) -> Added:
+        """Take in what is followed; what somebody has emptied goes, what cannot be read now stays as it was."""
+        result = self._take(paths, reporter, stop)
+        for name, error in result.failed.items():
+            if isinstance(error, EmptyFileError) and self.store.remove(name):
+                result.gone.append(name)
+        return result
 
     def _take(self, paths: Sequence[Path], reporter: Reporter, stop: Stop) -> Added:
         left_out = frozenset(self.settings().left_out)

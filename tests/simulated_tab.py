@@ -20,7 +20,7 @@ from custome.apps.cosplay.card import Card
 from custome.apps.cosplay.own_cards import OwnCards
 from custome.conversations.store import Store
 from custome.engine.base import ServedModel
-from custome.engine.scripted import ScriptedEngine
+from custome.engine.scripted import ScriptedEmbedder, ScriptedEngine
 from custome.errors import CustomeError
 from custome.types import Character
 from custome.webui.chat_app import add_pages
@@ -137,6 +137,7 @@ class Site:
         self.workplace = folder
         self.served: list[Path] = []
         self.given_back: list[str] = []
+        self.embedder = ScriptedEmbedder(("船票", "车马费"))
         self.new_user: Callable[..., SimulatedUser]
 
     @asynccontextmanager
@@ -152,6 +153,7 @@ class Site:
             workplace=self.workplace,
             serve_run=self.served.append,
             voice_of=lambda model, person: lambda question, fact, cancel: f"{person}说：{fact}",
+            embedder_of=lambda _: self.embedder,
         )
         shell = Shell(server, context)
         add_pages(shell)

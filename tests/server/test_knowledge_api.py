@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from custome.apps.context import AppContext
 from custome.apps.knowledge.shelf import Shelf
 from custome.conversations.store import Store
 from custome.engine.base import ServedModel
-from custome.engine.scripted import ScriptedEngine
+from custome.engine.scripted import ScriptedEmbedder, ScriptedEngine
 from custome.errors import InputError
 from custome.ports import free_port
 from custome.server.app import create_app
@@ -62,6 +63,7 @@ def served(
         store=lambda: Store(tmp_path / "chats.db"),
         workplace=tmp_path if workplace else None,
         voice_of=lambda model, person: lambda question, fact, cancel: f"{person}说：{fact}",
+        embedder_of=lambda _: ScriptedEmbedder(("船票", "车马费")),
     )
     catalogue = Catalogue([])
     catalogue.app_models.append(KnowledgeModels(context))
@@ -221,3 +223,18 @@ def test_an_mcp_client_lists_and_calls_the_tools(own_home: Path, line_to: Any):
 def test_mcp_without_keys_stays_on_this_computer(own_home: Path):
     with pytest.raises(InputError, match="不能对外开"):
         serve_mcp(Shelf(), (), http=True, host="0.0.0.0", port=None)
+
+
+def test_a_base_that_finds_by_meaning(server: TestClient):
+    where = "/v1/knowledge/渡口"
+    assert server.post(f"{where}/embedder", json={"embedder": "http://elsewhere/v1#m"}).status_code == 400  # fmt: skip
+    assert server.post(f"{where}/embedder", json={"embedder": "e5-small"}).json()["embedder"] == "e5-small"  # fmt: skip
+    found: list[dict[str, Any]] = []
+    for _ in range(100):  # they are made behind
+        found = server.post(f"{where}/search", json={"question": "车马费"}).json()["data"]
+        if found:
+            break
+        time.sleep(0.05)
+    assert found[0]["text"] == TEXT and found[0]["meant"] > 0.9
+    assert server.post(f"{where}/embedder", json={"embedder": ""}).json()["embedder"] == ""
+    assert server.post(f"{where}/search", json={"question": "车马费"}).json()["data"] == []

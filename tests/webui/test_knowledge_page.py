@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from nicegui.elements.upload_files import SmallFileUpload
 
 from custome.apps.knowledge.shelf import Shelf
 from custome.engine.base import ServedModel
-from custome.engine.scripted import ScriptedEngine
+from custome.engine.scripted import ScriptedEmbedder, ScriptedEngine
+from custome.errors import EngineError
 from custome.webui.elements import Composer
 from simulated_tab import OWN, PEOPLE, Site, Tab
 
@@ -115,6 +118,36 @@ async def test_what_nothing_is_written_of(tab: Tab):
     tab.site.models[0].engine._replies[:] = [said("晚上九点。")]
     await ask(tab, "船票几元？")
     assert tab.sees("资料里没有直接写到") and tab.sees("船票五元一张")
+
+
+async def test_it_finds_by_meaning_once_switched_on(tab: Tab):
+    await bring(tab)
+    await ask(tab, "车马费？")
+    assert tab.sees("资料里没有找到")
+    (switch,) = tab.user.find(marker="by_meaning").elements
+    with tab.user:
+        switch.set_value(True)
+    await tab.settle_until(lambda: tab.site.embedder.read == [TEXT])
+    await tab.settle_until(lambda: not tab.sees("正在读意思"))
+    tab.site.models[0].engine._replies[:] = [said("船票五元一张。")]
+    await ask(tab, "车马费？")
+    assert tab.sees("船票五元一张。") and tab.sees("意思相近 1.00")
+    with tab.user:
+        switch.set_value(False)
+    await tab.settle_until(lambda: not Shelf().get("我的资料").settings().embedder)
+
+
+async def test_an_embedder_that_cannot_be_had_is_told(tab: Tab):
+    class Away(ScriptedEmbedder):
+        def passages(self, texts: Sequence[str]) -> Any:
+            raise EngineError("向量服务没有回应", "看看那边的服务")
+
+    tab.site.embedder = Away()
+    await bring(tab)
+    (switch,) = tab.user.find(marker="by_meaning").elements
+    with tab.user:
+        switch.set_value(True)
+    await tab.settle_until(lambda: tab.sees("按意思找没有做完：向量服务没有回应"))
 
 
 async def test_a_file_that_cannot_be_read_is_named(tab: Tab):

@@ -1,13 +1,13 @@
 """The routes of knowledge bases, and `kb:NAME` as a model: an answer with the places it stands on.
 
-/v1/knowledge  /v1/knowledge/{base}  …/documents  …/search  …/passages  …/refresh  …/compact
+/v1/knowledge  /v1/knowledge/{base}  …/documents  …/search  …/passages  …/refresh  …/embedder  …/compact
 `kb:NAME:诸葛亮` has one of the served model's people word the answer.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -57,6 +57,13 @@ class SearchRequest(Strict):
     most: Annotated[int, Field(ge=1, le=MOST_HITS)] = 5
     chapter: Annotated[int, Field(ge=0, le=100_000)] = 0
     """Nothing that comes after it is found; 0 for everything."""
+
+
+class NewEmbedder(Strict):
+    """POST /v1/knowledge/{base}/embedder"""
+
+    embedder: Literal["", "e5-small"]
+    """Files and addresses are for the command line: nobody is to make a server read or call something."""
 
 
 def knowledge_router(context: AppContext) -> APIRouter:
@@ -110,9 +117,9 @@ def knowledge_router(context: AppContext) -> APIRouter:
     async def add_document(base: str, body: NewDocument, http: HttpRequest) -> Response:
         """Take a document in, in place of an uploaded one of its name."""
         may_change(http)
-        added = await run_in_threadpool(
-            lambda: shelf.get(base).take_file(body.name, body.text.encode())
-        )
+        here = await run_in_threadpool(lambda: shelf.get(base))
+        added = await run_in_threadpool(lambda: here.take_file(body.name, body.text.encode()))
+        service.vectors.begin(here)
         return JSONResponse(_added(added))
 
     @router.delete("/{base}/documents/{document:path}")
@@ -146,9 +153,19 @@ def knowledge_router(context: AppContext) -> APIRouter:
     async def refresh(base: str, http: HttpRequest) -> Response:
         """Look at the folders a base follows again."""
         may_change(http)
-        return JSONResponse(
-            _added(await run_in_threadpool(lambda: shelf.get(base).refresh(NullReporter())))
-        )
+        here = await run_in_threadpool(lambda: shelf.get(base))
+        added = await run_in_threadpool(lambda: here.refresh(NullReporter()))
+        service.vectors.begin(here)
+        return JSONResponse(_added(added))
+
+    @router.post("/{base}/embedder")
+    async def find_by(base: str, body: NewEmbedder, http: HttpRequest) -> Response:
+        """Find by meaning as well, or by words only; the vectors are made behind."""
+        may_change(http)
+        here = await run_in_threadpool(lambda: shelf.get(base))
+        await run_in_threadpool(lambda: here.find_by(body.embedder))
+        service.vectors.begin(here)
+        return JSONResponse(await run_in_threadpool(lambda: _base(here)))
 
     @router.post("/{base}/compact")
     async def compact(base: str, http: HttpRequest) -> Response:
@@ -236,6 +253,7 @@ def _base(base: KnowledgeBase) -> dict[str, Any]:
         "model": f"{PREFIX}:{base.name}",
         "documents": len(documents),
         "characters": sum(one.characters for one in documents),
+        "embedder": base.settings().embedder,
     }
 
 
@@ -252,6 +270,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
     return {
         **_passage(hit.passage),
         "score": round(hit.score, 3),
+        "meant": round(hit.meant, 3),
         "own": round(hit.own, 3),
         "words": list(hit.words),
     }

@@ -86,13 +86,16 @@ class AnswerView:
                     with ui.element("div").classes("matched"):
                         for word in one["words"][:8]:
                             ui.label(word).classes("chip_word")
-                    ui.label(
-                        t(
+                    if one.get("meant"):
+                        meant = f"{one['meant']:.2f}"
+                        said = t("用词 {own} 分，意思相近 {meant}", own=one["own"], meant=meant)
+                    else:
+                        said = t(
                             "这一段 {own} 分，连前后共 {score} 分",
                             own=one["own"],
                             score=one["score"],
                         )
-                    ).classes("hint")
+                    ui.label(said).classes("hint")
 
 
 def show_waiting(working: Working, t: Words) -> None:

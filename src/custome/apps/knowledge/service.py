@@ -287,6 +287,7 @@ def kept(given: Answer, spoken: str) -> dict[str, Any]:
                 "score": round(hit.score, 2),
                 "own": round(hit.own, 2),
                 "words": list(hit.words),
+                "meant": round(hit.meant, 2),
                 "text": hit.passage.text,
             }
             for hit in given.hits

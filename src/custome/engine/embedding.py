@@ -81,6 +81,7 @@ def open_embedder(what: str, reporter: Reporter, *, home: Path | None = None) ->
         name=model_name(path) or path.stem,
         run=functools.partial(_by_llama, server),
         longest=int(context * READ),
+        folds=what == SMALL,
     )
 
 
@@ -103,6 +104,7 @@ class TextEmbedder:
         name: what the model calls itself.
         run: texts → vectors.
         longest: characters of a text that are read; 0 for all.
+        folds: its tokenizer wants compatibility forms folded beforehand (NFKC).
     """
 
     def __init__(
@@ -112,11 +114,13 @@ class TextEmbedder:
         name: str,
         run: Callable[[Sequence[str]], list[list[float]]],
         longest: int,
+        folds: bool = False,
     ) -> None:
         plain = name.lower()
         family = next((one for one in families() if one.name in plain), Family(name=""))
         self.key, self.title, self.family = key, name, family
-        self._run, self._longest, self._lock = run, longest, threading.Lock()
+        self._run, self._longest, self._folds = run, longest, folds
+        self._lock = threading.Lock()
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(texts, dimensions)"""
@@ -127,8 +131,8 @@ class TextEmbedder:
         return self._embed([self.family.question + self._plain(text)])
 
     def _plain(self, text: str) -> str:
-        """As its tokenizer wants it: compatibility forms folded, one blank for many."""
-        words = SPACE.join(unicodedata.normalize("NFKC", text).split())
+        """As its tokenizer wants it: one blank for many, compatibility forms folded where the file does not say how."""
+        words = SPACE.join((unicodedata.normalize("NFKC", text) if self._folds else text).split())
         return words[: self._longest] if self._longest else words
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ NAME/ratings.jsonl questions whose answers somebody judged: rows for `custome kn
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,14 +21,14 @@ from typing import Any
 
 from ...corpus.aliases import AliasTable, read_table, shipped_table_for, shipped_tables
 from ...corpus.folder import CorpusFolder
-from ...errors import EmptyFileError, InputError
+from ...errors import CustomeError, EmptyFileError, InputError
 from ...files import read_text, write_json
 from ...reporter import NullReporter, Reporter
 from ...retrieval.base import Added, Looked, add
 from ...retrieval.search import Hit, search
 from ...retrieval.sqlite import SqliteStore
 from ...retrieval.store import KnowledgeStore, Listed, Passage
-from ...retrieval.vectors import EmbedderOf, embed, meaning_of, no_embedder
+from ...retrieval.vectors import EmbedderOf, Meaning, embed, meaning_of, no_embedder
 
 BOOK = 50_000
 """Characters from which on a document may be a book with people of its own."""
@@ -35,6 +36,7 @@ PASSAGES = 5
 """Passages that are looked up for a question and shown."""
 LONGEST_NAME = 200
 """Bytes of an uploaded file's name."""
+LOG = logging.getLogger(__name__)
 Stop = Callable[[], bool]
 
 
@@ -123,9 +125,17 @@ class KnowledgeBase:
         Args:
             chapter: nothing that comes after it is found; 0 for all.
         """
-        what = self.settings().embedder
-        meaning = meaning_of(question, self._embedder_of(what)) if what else None
+        meaning = self._meaning(question)
         return search(self.store, question, most, self.names(), self.until(chapter), meaning)
+
+    def _meaning(self, question: str) -> Meaning | None:
+        """A question as a vector; None where the base finds by words only, or its embedder is away, which costs no answer."""
+        what = self.settings().embedder
+        try:
+            return meaning_of(question, self._embedder_of(what)) if what else None
+        except CustomeError as error:
+            LOG.warning("%s is searched by words only: %s", self.name, error.message)
+            return None
 
     def until(self, chapter: int) -> dict[str, int]:
         """Document → where what comes after a chapter begins, in those that have so many; nothing for 0."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -35,10 +34,7 @@ from custome.server.mcp import serve_mcp
 from custome.types import Character
 
 TEXT = "渡口的末班船晚上八点开，船票五元一张。船夫叫钱勇，在这里撑了三十年船。雨天停航。"
-SAID = json.dumps(
-    {"sentences": [1], "answer": "晚上八点。"},
-    ensure_ascii=False,
-)
+SAID = "[1] 晚上八点。"
 
 
 MCP = ["-m", "custome", "knowledge", "mcp"]
@@ -46,7 +42,6 @@ MCP = ["-m", "custome", "knowledge", "mcp"]
 
 class Instructed(ScriptedEngine):
     kind = "template"
-    supports = ScriptedEngine.supports | {"json_schema"}
 
 
 def served(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import pytest
 from custome.apps.knowledge.answering import NEAREST_ARE, NOTHING, Answer
 from custome.apps.knowledge.answering import answer as answer_from
 from custome.apps.knowledge.checking import numbers, unproven
-from custome.engine.base import Cancel, Engine
+from custome.engine.base import Cancel, Engine, OnPiece
 from custome.engine.scripted import ScriptedEngine
 from custome.retrieval.chunks import Place, chunks
 from custome.retrieval.search import search
 from custome.retrieval.sqlite import SqliteStore
 from custome.retrieval.store import Document
+from custome.types import GenerateOptions, Piece, Reply, Request, TokenChoice
 
 
 def answer(store: SqliteStore, model: Engine | None, question: str, **options: Any) -> Answer:
@@ -38,14 +38,12 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     made.close()
 
 
-class Model(ScriptedEngine):
-    """Says what it is given, and keeps to a schema."""
-
-    supports = ScriptedEngine.supports | {"json_schema"}
+Model = ScriptedEngine
+"""Says what it is given."""
 
 
 def says(text: str, *sentences: int) -> str:
-    return json.dumps({"sentences": sentences, "answer": text}, ensure_ascii=False)
+    return "".join(f"[{number}]" for number in sentences) + f" {text}"
 
 
 def test_a_proven_answer_is_shown_with_its_place(store: SqliteStore):
@@ -64,9 +62,9 @@ def test_a_proven_answer_is_shown_with_its_place(store: SqliteStore):
         (says("孙大郎撑船。", 2), "孙大郎"),
         (says("没有写到"), "没有回答"),
         (says("天上有星星。", 1), "没有"),
-        ("不是 JSON", "没有回答"),
-        ('{"sentences": ["一"], "answer": 8}', "没有回答"),
-        ('["八点"]', "没有回答"),
+        ("[1]", "没有回答"),
+        (says("末班船几点开？谁撑船？", 1, 2), "没有回答"),
+        (says("是矣！", 1), "没有回答"),
     ],
 )
 def test_what_is_not_proven_is_not_shown(store: SqliteStore, said: str, why: str):
@@ -77,7 +75,7 @@ def test_what_is_not_proven_is_not_shown(store: SqliteStore, said: str, why: str
     assert why in given.problems[0]
 
 
-@pytest.mark.parametrize("named", [[], [3], [99, -1, 0]])
+@pytest.mark.parametrize("named", [[], [3], [99, 0]])
 def test_the_sentences_that_prove_it_are_found_whatever_the_model_named(
     store: SqliteStore, named: list[int]
 ):
@@ -147,3 +145,49 @@ def test_stopped_is_not_refused(store: SqliteStore):
     cancel.set()
     given = answer(store, Model([says("八点。", 1)]), "末班船几点开？", cancel=cancel)
     assert given.kind == "nearest" and not given.text.startswith(NEAREST_ARE)
+
+
+def first_word(word: str, *others: tuple[str, float]) -> TokenChoice:
+    """The word a model begins with, and what it might have said."""
+    alternatives = tuple(TokenChoice(token=one, logprob=at, data=b"") for one, at in others)
+    return TokenChoice(token=word, logprob=-0.3, data=b"", alternatives=alternatives)
+
+
+@pytest.mark.parametrize(
+    ("others", "kind"),
+    [
+        ((("[", -0.3), ("没有", -4.0)), "checked"),
+        ((("[", -0.3), ("没有", -1.0)), "nearest"),
+        ((("[", -0.3),), "checked"),
+        ((("{", -9.0), ("没有", -8.0)), "checked"),
+    ],
+)
+def test_an_answer_that_was_nearly_a_refusal_is_not_believed(
+    store: SqliteStore, others: tuple[tuple[str, float], ...], kind: str
+):
+    class Doubting(ScriptedEngine):
+        supports = ScriptedEngine.supports | {"logprobs"}
+
+        def run(
+            self,
+            request: Request,
+            options: GenerateOptions,
+            on_piece: OnPiece | None = None,
+            cancel: Cancel | None = None,
+        ) -> Reply:
+            assert options.logprobs and on_piece is not None
+            on_piece(Piece(text="[", tokens=(first_word("[", *others),)))
+            return super().run(request, options, None, cancel)
+
+    given = answer(store, Doubting([says("晚上八点。", 1)]), "末班船几点开？")
+    assert given.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [("钱勇撑船多久？", "checked"), ("钱大嫂撑船多久？", "nearest"), ("撑船多久？", "checked")],
+)
+def test_who_is_asked_of_stands_in_the_passage(store: SqliteStore, question: str, kind: str):
+    names: dict[str, list[str]] = {"钱勇": [], "钱大嫂": ["钱嫂"]}
+    given = answer(store, Model([says("撑了三十年。", 2)]), question, names=names)
+    assert given.kind == kind

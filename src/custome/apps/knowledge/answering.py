@@ -6,7 +6,7 @@ prove what it said, and where there are none shows the nearest ones in its place
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from ...engine.base import Cancel, Engine
 from ...retrieval.search import Hit
 from ...retrieval.store import Passage
 from ...retrieval.terms import asked, terms
-from ...types import GenerateOptions, Message, Request
-from .checking import REFUSES, strays, unproven
+from ...types import GenerateOptions, Message, Piece, Request, TokenChoice
+from .checking import REFUSES, says_nothing, strays, unmentioned, unproven
 
 READ = 3
 """Of the passages that were found, those a model reads: each takes a 1.5B on two cores some seven seconds."""
@@ -32,25 +32,32 @@ FOUND = "原文里最接近的是："
 LONGEST = 160
 """Tokens of an answer."""
 _SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;]*[”’」』]*")
-_SCHEMA = json.dumps(
-    {
-        "type": "object",
-        "properties": {
-            "sentences": {
-                "type": "array",
-                "maxItems": CITED,
-                "items": {"type": "integer", "minimum": 1, "maximum": 99},
-            },
-            "answer": {"type": "string", "maxLength": 120},
-        },
-        "required": ["sentences", "answer"],
-        "x-guidance": {"whitespace_flexible": False},
-    }
-)
+_NUMBER = re.compile(r"\[(\d{1,3})\]\s*")
+REFUSAL = "没有写到。"
+DOUBT = -1.2
+"""Nats by which refusing may be less likely than naming a sentence, until an answer is not believed (docs/log.md)."""
+ALTERNATIVES = 10
+"""Words a model might have said in place of its first one that are looked at."""
 _ORDER = (
-    "根据下面编了号的句子回答问题。先写出能回答问题的句子的编号（sentences），再用一句话回答（answer），只说句子里有的。"
-    "句子里没有答案，编号留空，回答写“没有写到”。只输出 JSON。"
+    "根据下面编了号的句子回答最后的问题。先写能回答问题的句子的编号，再用一句现代汉语回答，只说句子里有的。"
+    "句子里没有写到答案，就只写“没有写到。”"
 )
+_SHOWN = """出自　渡口记　第一回　掌柜夜渡　船缆中断
+[1] 却说钱勇在渡口撑船三十年，人都唤他做钱老大。
+[2] 那日大雨，钱勇的船缆断了，客人都上岸去投店。
+[3] 掌柜取出五两银子，要他连夜渡河，钱勇只是不肯。
+
+问题：客人为什么都上岸住店去了？"""
+_SHOTS = (
+    Message(role="user", content=_SHOWN),
+    Message(role="assistant", content="[2] 那天下大雨，钱勇的船缆断了，走不了。"),
+    Message(role="user", content="问题：钱勇的船是用什么木头做的？"),
+    Message(role="assistant", content="没有写到。"),
+    Message(role="user", content="问题：掌柜给钱勇多少钱，要他做什么？"),
+    Message(role="assistant", content="[3] 给他五两银子，要他连夜渡河。"),
+)
+"""Shown to the model before every question, so that it keeps to the form without a grammar: one of JSON makes a small model write
+tokens it would not choose, and answers nonsense (docs/log.md). They are read once and kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +109,13 @@ def answer(
     if engine is None:
         return _nearest(question, hits, (), refused=False)
     sentences = _sentences(hits[:READ])
-    reply = engine.run(_request(question, sentences), _options(engine), cancel=cancel)
+    first = _First()
+    request, options = _request(question, sentences), _options(engine)
+    reply = engine.run(request, options, first.see, cancel)
     stopped = cancel is not None and cancel.is_set()
     text, named = _parsed(reply.text)
+    if first.doubt() > DOUBT:
+        text = REFUSAL
     chosen = [sentences[number - 1] for number in named if 0 < number <= len(sentences)]
     proof, wrong = _proof(text, chosen, sentences, question, names)
     if stopped or wrong:
@@ -118,16 +129,36 @@ def answer(
     )
 
 
+class _First:
+    """The first word a model says: the number of a sentence, or that nothing is written."""
+
+    def __init__(self) -> None:
+        self._choice: TokenChoice | None = None
+
+    def see(self, piece: Piece) -> None:
+        if self._choice is None and piece.tokens:
+            self._choice = piece.tokens[0]
+
+    def doubt(self) -> float:
+        """How much likelier it was to refuse than to name a sentence, in nats; less than any number where that is not known."""
+        if self._choice is None:
+            return -math.inf
+        every = (self._choice, *self._choice.alternatives)
+        refusing = [one.logprob for one in every if one.token.strip().startswith(REFUSAL[0])]
+        naming = [one.logprob for one in every if one.token.strip().startswith("[")]
+        return (
+            max(refusing, default=-math.inf) - max(naming, default=0.0) if refusing else -math.inf
+        )
+
+
 def _options(engine: Engine) -> GenerateOptions:
     """The likeliest words, copied without a penalty for repeating, of the base and not of what was learnt over it."""
     options = GenerateOptions(
         do_sample=False, repetition_penalty=1.0, max_new_tokens=LONGEST, afresh=False
     )
-    if "json_schema" in engine.supports:
-        options = replace(options, json_schema=_SCHEMA)
-    if "strength" in engine.supports:
-        options = replace(options, strength=0.0)
-    return options
+    if "logprobs" in engine.supports:
+        options = replace(options, logprobs=ALTERNATIVES)
+    return replace(options, strength=0.0) if "strength" in engine.supports else options
 
 
 def _sentences(hits: Sequence[Hit]) -> list[Citation]:
@@ -157,22 +188,20 @@ def _request(question: str, sentences: Sequence[Citation]) -> Request:
     return Request(
         messages=(
             Message(role="system", content=_ORDER),
+            *_SHOTS,
             Message(role="user", content="\n".join(lines)),
         )
     )
 
 
 def _parsed(text: str) -> tuple[str, list[int]]:
-    """(answer, numbers of sentences) of what the model said; '' where it is no JSON of ours."""
-    try:
-        said = json.loads(text[text.find("{") : text.rfind("}") + 1])  # some put words around it
-    except json.JSONDecodeError:
-        return "", []
-    if not isinstance(said, dict) or not isinstance(said.get("answer"), str):
-        return "", []
-    numbers = said.get("sentences")
-    named = [one for one in numbers if isinstance(one, int)] if isinstance(numbers, list) else []
-    return said["answer"].strip(), named
+    """(answer, numbers of sentences) of what the model said; a sentence that was broken off is left out."""
+    named = [int(number) for number in _NUMBER.findall(text)]
+    said = "".join(line.strip() for line in _NUMBER.sub("", text).splitlines())
+    whole = [match.group() for match in _SENTENCE.finditer(said)]
+    if len(whole) > 1 and whole[-1][-1] not in "。！？!?；;”’」』":
+        whole.pop()
+    return "".join(whole).strip(), named
 
 
 def _proof(
@@ -184,7 +213,7 @@ def _proof(
 ) -> tuple[list[Citation], str]:
     """(the sentences an answer stands on, '' or why there are none): those the model named if they prove it, else with what else was
     read and has most of its words, a sentence at a time."""
-    if not text or REFUSES.search(text):
+    if not text or REFUSES.search(text) or says_nothing(text, question):
         return [], "没有回答"
     said = {term for term in terms(text) if len(term) > 1} - set(terms(question))
 
@@ -210,6 +239,9 @@ def _wrong(
     if not proof:
         return "没有一句资料能证明"
     quotes = [one.quote for one in proof]
+    passages = ["\n".join([*one.passage.heading, one.passage.text]) for one in proof]
+    if nobody := unmentioned(question, passages, names):
+        return f"引文那一段没有说到“{nobody}”"
     missing = unproven(text, quotes, question, names)
     return f"引文里没有“{'”“'.join(missing)}”" if missing else strays(text, quotes, question)
 

@@ -30,6 +30,8 @@ _UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _SAME_UNIT = {"日": "天", "块": "元", "个月": "月"}
 _FORBIDS = re.compile(r"不[可能得准予含包属支退]|不属于|不支持|禁止|无法|不再|未能|并非|勿")
 _NEGATES = re.compile(r"[不没无未非禁勿别莫]")
+_YES_OR_NO = re.compile(r"[吗么]|是不是|有没有|能不能|可不可以|会不会|对不对")
+_ENDS = frozenset("矣也哉乎焉耳")
 REFUSES = re.compile(
     r"(?:没有|没|未|并未|无法|不能)(?:明确|直接)?(?:写|提|说|记|找|回答|确定|知道|得知|涉及)|不清楚|不知道|无从"
 )
@@ -107,6 +109,31 @@ def unproven(
         one for one in missing if not any(one != other and one in other for other in missing)
     ]
     return found + outermost
+
+
+def unmentioned(question: str, passages: Sequence[str], names: Mapping[str, Sequence[str]]) -> str:
+    """Somebody a question names of whom none of some passages speaks, by whatever name; '' where there is nobody.
+
+    A given name of one letter counts: 操 for 曹操.
+    """
+    there = "\n".join(passages)
+    named = [name for name in names if name in question]
+    for name in named:
+        if any(name != other and name in other for other in named):
+            continue
+        given = [name[-1]] if len(name) == 2 else []
+        if not any(one in there for one in (name, *names[name], *given)):
+            return name
+    return ""
+
+
+def says_nothing(answer: str, question: str) -> bool:
+    """Has an answer no word of its own: 是矣, or the question once more?"""
+    if _YES_OR_NO.search(question) or numbers(answer) - numbers(question):
+        return False
+    words = [one for one in folded(answer) if one.isalnum() and one not in FUNCTION | _ENDS]
+    asked = folded(question)
+    return not words or (len(answer) > len(question) / 2 and all(one in asked for one in words))
 
 
 def strays(answer: str, quotes: Sequence[str], question: str) -> str:

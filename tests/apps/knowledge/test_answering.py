@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,12 @@ def test_who_is_asked_of_stands_in_the_passage(store: SqliteStore, question: str
     names: dict[str, list[str]] = {"钱勇": [], "钱大嫂": ["钱嫂"]}
     given = answer(store, Model([says("撑了三十年。", 2)]), question, names=names)
     assert given.kind == kind
+
+
+def test_sentences_that_have_nothing_of_the_question(store: SqliteStore):
+    question = "雨天停什么？"
+    said = says("钱勇在这里撑了三十年船。", 2)
+    hits = search(store, question)
+    assert answer_from(hits, Model([said]), question).kind == "nearest"
+    near = [replace(hit, meant=0.9) for hit in hits]  # found by its meaning
+    assert answer_from(near, Model([said]), question).kind == "checked"

@@ -17,7 +17,7 @@ from ...retrieval.search import Hit
 from ...retrieval.store import Passage
 from ...retrieval.terms import asked, terms
 from ...types import GenerateOptions, Message, Piece, Request, TokenChoice
-from .checking import REFUSES, says_nothing, strays, unmentioned, unproven
+from .checking import REFUSES, says_nothing, strays, unmentioned, unproven, unrelated
 
 READ = 3
 """Of the passages that were found, those a model reads: each takes a 1.5B on two cores some seven seconds."""
@@ -34,7 +34,7 @@ LONGEST = 160
 _SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;]*[”’」』]*")
 _NUMBER = re.compile(r"\[(\d{1,3})\]\s*")
 REFUSAL = "没有写到。"
-DOUBT = -1.2
+DOUBT = -1.0
 """Nats by which refusing may be less likely than naming a sentence, until an answer is not believed (docs/log.md)."""
 ALTERNATIVES = 10
 """Words a model might have said in place of its first one that are looked at."""
@@ -118,6 +118,11 @@ def answer(
         text = REFUSAL
     chosen = [sentences[number - 1] for number in named if 0 < number <= len(sentences)]
     proof, wrong = _proof(text, chosen, sentences, question, names)
+    by_words = not any(
+        hit.meant for hit in hits
+    )  # what was found by its meaning may have none of them
+    if not wrong and by_words and unrelated(question, [one.quote for one in proof], names):
+        wrong = "引文和问题没有一个相同的字"
     if stopped or wrong:
         given = _nearest(question, hits, (wrong,) if not stopped else (), refused=not stopped)
     else:

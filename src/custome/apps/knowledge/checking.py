@@ -127,6 +127,15 @@ def unmentioned(question: str, passages: Sequence[str], names: Mapping[str, Sequ
     return ""
 
 
+def unrelated(question: str, quotes: Sequence[str], names: Mapping[str, Sequence[str]]) -> bool:
+    """Have some sentences no letter of a question but those of names, and of words that say nothing?"""
+    asked = folded(question)
+    for name in sorted((name for name in names if name in question), key=len, reverse=True):
+        asked = asked.replace(folded(name), " ")
+    wanted = {letter for letter in asked if letter.isalnum() and letter not in FUNCTION}
+    return bool(wanted) and wanted.isdisjoint(folded("".join(quotes)))
+
+
 def says_nothing(answer: str, question: str) -> bool:
     """Has an answer no word of its own: 是矣, or the question once more?"""
     if _YES_OR_NO.search(question) or numbers(answer) - numbers(question):

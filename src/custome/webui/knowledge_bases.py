@@ -85,7 +85,8 @@ class Bases:
             self._reading = ui.label(t("把文件拖到这里，或点一下选"))
         self._drop.set_visibility(self._may_change)
         self._documents = ui.element("div").classes("documents").mark("documents")
-        self._meaning = ui.switch(t("也按意思找"), on_change=self._switch).mark("by_meaning")
+        with ui.element("div"):
+            self._meaning = ui.switch(t("也按意思找"), on_change=self._switch).mark("by_meaning")
         self._meaning.set_enabled(self._may_change)
         self._vectors = ui.label().classes("hint").mark("vectors")
 

@@ -303,7 +303,7 @@ class KnowledgePage:
                             if text:
                                 box = ui.element("mark" if marked else "span")
                                 with box:
-                                    ui.label(text).classes("inline")
+                                    ui.label(text).classes("words_of")
             with ui.element("div").classes("row"):
                 ui.button(t("关上"), on_click=self._dialog.close).props("outline no-caps")
         self._dialog.open()

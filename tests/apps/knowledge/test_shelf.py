@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from custome.apps.knowledge.measuring import Question, measure, read_questions, summary
 from custome.apps.knowledge.shelf import Shelf
+from custome.engine.scripted import ScriptedEmbedder
 from custome.errors import CustomeError, DataError, InputError
 from custome.reporter import NullReporter
+from custome.retrieval import vectors
 from custome.retrieval.search import search
 
 QUIET = NullReporter()
@@ -202,3 +206,20 @@ def test_a_followed_file_that_was_emptied_is_no_longer_found(shelf: Shelf, tmp_p
     (folder / "船.txt").write_text(" \n", encoding="utf-8")
     added = base.refresh(NullReporter())
     assert added.gone == ["说明/船.txt"] and "说明/船.txt" in added.failed and not base.documents()
+
+
+def test_switched_off_no_more_vectors_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vectors, "AT_ONCE", 1)
+
+    class Off(ScriptedEmbedder):
+        def passages(self, texts: Sequence[str]) -> Any:
+            if self.read:
+                base.find_by("")
+            return super().passages(texts)
+
+    model = Off(("船",))
+    base = Shelf(tmp_path / "kb", lambda _: model).create("渡口")
+    for number in range(5):
+        base.take_file(f"{number}.txt", f"第{number}班船。".encode())
+    base.find_by("e5-small")
+    assert base.embed(QUIET) == 2 and len(model.read) == 2

@@ -69,8 +69,7 @@ class KnowledgeBase:
         embedder_of: EmbedderOf = no_embedder,
         store: KnowledgeStore | None = None,
     ) -> None:
-        self.folder, self.name = folder, folder.name
-        self._embedder_of = embedder_of
+        self.folder, self.name, self._embedder_of = folder, folder.name, embedder_of
         self.store = store or self._open_store()
         self._writing = threading.Lock()
         self._closed = False
@@ -282,8 +281,10 @@ class KnowledgeBase:
 
         Questions and changes go on meanwhile.
         """
-        what = self.settings().embedder
-        return embed(self.store, self._embedder_of(what), reporter, stop) if what else 0
+        if not (what := self.settings().embedder):
+            return 0
+        given_up = lambda: stop() or self.settings().embedder != what
+        return embed(self.store, self._embedder_of(what), reporter, given_up)
 
     def find_by(self, embedder: str) -> None:
         """Find by meaning as well, with the vectors of an embedder, or no longer, for ''.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from custome.engine.scripted import ScriptedEmbedder
 from custome.errors import EngineError
 from custome.reporter import NullReporter
+from custome.retrieval import search as finding
 from custome.retrieval import vectors
 from custome.retrieval.chunks import Place, chunks
 from custome.retrieval.search import search
@@ -67,6 +68,22 @@ def test_passages_without_a_vector_are_still_found_by_words(store: KnowledgeStor
     put(store, "茶", TEA)
     assert "茶" in by_meaning(store, "龙井茶", model)
     assert embed(store, model, QUIET) == 1
+
+
+def test_while_vectors_are_made_those_that_have_one_do_not_come_first(
+    store: KnowledgeStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(finding, "MEANT", 1.5)
+    put(store, "旧", "船票十元一张。")
+    put(store, "茶", TEA)
+    model = embedder()
+    embed(store, model, QUIET)
+    assert store.has_every_vector(model.key)
+    put(store, "新", "孩子的船票半价。")
+    assert not store.has_every_vector(model.key)
+    assert by_meaning(store, "孩子的车马费", model)[0] == "新"
+    monkeypatch.setattr(type(store), "has_every_vector", lambda *_: True)
+    assert by_meaning(store, "孩子的车马费", model)[0] == "旧"  # as if it were far from everything
 
 
 def test_vectors_go_with_their_passages(store: KnowledgeStore):

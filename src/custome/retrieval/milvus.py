@@ -162,9 +162,7 @@ class MilvusStore:
         plain = [name for name in names if name and '"' not in name and "%" not in name]
         where = " or ".join(f'text like "%{name}%"' for name in plain)
         rows = self._query(where, ("id",)) if where else []
-        with self._explaining():
-            counted = self._client.query(self._name, filter="", output_fields=["count(*)"])
-        return {row["id"] for row in rows}, counted[0]["count(*)"]
+        return {row["id"] for row in rows}, self._count(self._name)
 
     def passages(self, chunks: Sequence[int]) -> list[Passage]:
         rows = self._query(f"id in {list(chunks)}", ("id", *_FIELDS)) if chunks else []
@@ -201,6 +199,10 @@ class MilvusStore:
         mine = self._vectors_of(key)
         there = self._query("", ("id",), mine) if mine in self._vector_collections() else []
         return sorted(every - {row["id"] for row in there})
+
+    def has_every_vector(self, key: str) -> bool:
+        mine = self._vectors_of(key)
+        return mine in self._vector_collections() and self._count(mine) >= self._count(self._name)
 
     def keep_vectors(
         self, key: str, passages: Sequence[Passage], vectors: NDArray[np.float32]
@@ -308,6 +310,12 @@ class MilvusStore:
             if len(found) < MOST_ROWS:
                 return rows
             last = max(row["id"] for row in found)
+
+    def _count(self, collection: str) -> int:
+        """Rows of a collection."""
+        with self._explaining():
+            counted = self._client.query(collection, filter="", output_fields=["count(*)"])
+        return int(counted[0]["count(*)"])
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

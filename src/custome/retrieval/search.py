@@ -80,8 +80,8 @@ def search(
     near = store.nearest(meaning.key, meaning.vector, until=until) if meaning else []
     chunks |= {(one.document, one.position): one.chunk for one in near}
     cosines = {(one.document, one.position): one.score for one in near}
-    if cosines:
-        totals = _fused(totals, cosines)
+    if meaning and cosines:
+        totals = _fused(totals, cosines, whole=store.has_every_vector(meaning.key))
     best = sorted(totals, key=lambda place: (-totals[place], chunks[place]))[:most]
     passages = {one.chunk: one for one in store.passages([chunks[place] for place in best])}
     return [
@@ -100,13 +100,17 @@ def search(
 
 
 def _fused(
-    by_words: Mapping[_Place, float], by_meaning: Mapping[_Place, float]
+    by_words: Mapping[_Place, float], by_meaning: Mapping[_Place, float], *, whole: bool
 ) -> dict[_Place, float]:
-    """The sum of both, each in its own standard deviations; who is not among the candidates of one is as bad as its worst."""
+    """The sum of both, each in its own standard deviations; who is not among the candidates of one is as bad as its worst.
+
+    Args:
+        whole: has everything a vector? Until then whoever has none may be as near as any: the mean.
+    """
     places = [*by_words, *(place for place in by_meaning if place not in by_words)]
-    worst = min(by_meaning.values())
+    absent = min(by_meaning.values()) if whole else statistics.fmean(by_meaning.values())
     words = _standard([by_words.get(place, 0.0) for place in places])
-    meant = _standard([by_meaning.get(place, worst) for place in places])
+    meant = _standard([by_meaning.get(place, absent) for place in places])
     return {
         place: one + MEANT * other for place, one, other in zip(places, words, meant, strict=True)
     }

@@ -23,8 +23,7 @@ from .store import CANDIDATES, Document, Found, Listed, Passage
 from .terms import as_words, terms
 
 SCHEMA = 1
-BUSY_S = 60.0
-"""How long a writer waits for another one."""
+BUSY_S = 60.0  # a writer waits so long for another one
 REMEMBERED = 200
 """Names whose passages are remembered."""
 
@@ -47,7 +46,7 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._version = 0
         self._holding: dict[tuple[str, ...], tuple[set[int], int]] = {}
-        """What was looked up of names since the base was last written to."""
+        """What was looked up of names since the last change."""
         self._vectors: dict[str, _Vectors] = {}
         """An embedder's vectors, all of them, since then."""
         try:
@@ -292,6 +291,13 @@ class SqliteStore:
                 (key,),
             ).fetchall()
         return [row[0] for row in rows]
+
+    def has_every_vector(self, key: str) -> bool:
+        with self._lock:
+            (lacking,) = self._database.execute(
+                "SELECT count(*) > (SELECT count(*) FROM vectors WHERE key = ?) FROM chunks", (key,)
+            ).fetchone()
+        return not lacking
 
     def keep_vectors(
         self, key: str, passages: Sequence[Passage], vectors: NDArray[np.float32]

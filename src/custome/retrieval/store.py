@@ -114,6 +114,9 @@ class KnowledgeStore(Protocol):
     def without_vector(self, key: str) -> list[int]:
         """Chunks that have no vector of an embedder, in order."""
 
+    def has_every_vector(self, key: str) -> bool:
+        """Has every chunk a vector of an embedder?"""
+
     def keep_vectors(
         self, key: str, passages: Sequence[Passage], vectors: NDArray[np.float32]
     ) -> None:

@@ -118,9 +118,8 @@ def answer(
         text = REFUSAL
     chosen = [sentences[number - 1] for number in named if 0 < number <= len(sentences)]
     proof, wrong = _proof(text, chosen, sentences, question, names)
-    by_words = not any(
-        hit.meant for hit in hits
-    )  # what was found by its meaning may have none of them
+    # What was found by its meaning may have no letter of the question.
+    by_words = not any(hit.meant for hit in hits)
     if not wrong and by_words and unrelated(question, [one.quote for one in proof], names):
         wrong = "引文和问题没有一个相同的字"
     if stopped or wrong:

@@ -24,8 +24,6 @@ class Progress:
 
     done: int = 0
     total: int = 0
-    error: str = ""
-    """Why it stopped."""
     begun: float = field(default_factory=time.monotonic)
 
     def left_s(self) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from nicegui import ui
 
 from ..apps.knowledge.base import KnowledgeBase
-from ..apps.knowledge.service import APP, LONGEST, Asking, KnowledgeService, service_of
+from ..apps.knowledge.service import APP, LONGEST, Asking, KnowledgeService, Working, service_of
 from ..conversations.records import Chat, Turn
 from ..errors import CustomeError, InputError
 from .elements import Column, Composer
@@ -167,7 +167,7 @@ class KnowledgePage:
         self._bases.show_documents()
         self._show_chats()
         self._show_choices(base, chat)
-        self._show_turns(chat)
+        self._show_turns(chat, working)
         empty = self.t("问一个问题…") if base and base.documents() else self.t("先加文件，再问")
         self._composer.show(chat=self.chat, busy=working is not None, placeholder=empty)
         here = self.t.to("/knowledge") + (f"?chat={self.chat}" if self.chat else "")
@@ -212,7 +212,7 @@ class KnowledgePage:
         self._chapter.set_options(chapters, value=limit if limit in chapters else 0)
         self._chapter.set_visibility(len(chapters) > 2)
 
-    def _show_turns(self, chat: Chat | None) -> None:
+    def _show_turns(self, chat: Chat | None, working: Working | None) -> None:
         self._list.clear()
         turns = chat.turns[-SHOWN:] if chat else ()
         self._empty.set_visibility(not turns)
@@ -229,10 +229,10 @@ class KnowledgePage:
                     ):
                         ui.label(turn.text).classes("words")
                 else:
-                    self._show_answer(turn, question)
+                    self._show_answer(turn, question, working)
 
-    def _show_answer(self, turn: Turn, question: str) -> None:
-        working = self.service.working(self.chat)
+    def _show_answer(self, turn: Turn, question: str, working: Working | None) -> None:
+        """An answer; one that was ended while the page was drawn is still awaited, and drawn once, at the next look."""
         if working is not None and working.turn == turn.id:
             show_waiting(working, self.t)
         else:

@@ -32,6 +32,7 @@ _FORBIDS = re.compile(r"不[可能得准予含包属支退]|不属于|不支持|
 _NEGATES = re.compile(r"[不没无未非禁勿别莫]")
 _YES_OR_NO = re.compile(r"[吗么]|是不是|有没有|能不能|可不可以|会不会|对不对")
 _ENDS = frozenset("矣也哉乎焉耳")
+_MANNER = _ENDS | frozenset("吾汝尔公某俺咱曰云便罢休乃即既皆")
 REFUSES = re.compile(
     r"(?:没有|没|未|并未|无法|不能)(?:明确|直接)?(?:写|提|说|记|找|回答|确定|知道|得知|涉及)|不清楚|不知道|无从"
 )
@@ -143,6 +144,13 @@ def says_nothing(answer: str, question: str) -> bool:
     words = [one for one in folded(answer) if one.isalnum() and one not in FUNCTION | _ENDS]
     asked = folded(question)
     return not words or (len(answer) > len(question) / 2 and all(one in asked for one in words))
+
+
+def invents(said: str, proofs: Sequence[str]) -> bool:
+    """Is more than half of what somebody says, but for their manner of saying it, in none of the proofs?"""
+    there = folded("".join(proofs))
+    words = [one for one in folded(said) if one.isalnum() and one not in FUNCTION | _MANNER]
+    return sum(one in there for one in words) < SUPPORTED * len(words)
 
 
 def strays(answer: str, quotes: Sequence[str], question: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ...engine.base import Cancel
 from .answering import Answer
-from .checking import numbers, unproven
+from .checking import invents, numbers, unproven
 
 Voice = Callable[[str, str, Cancel | None], str]
 """(question, fact, cancel) → the fact in somebody's words."""
@@ -32,8 +32,10 @@ def voiced(
 
 
 def astray(said: str, answer: Answer, names: Mapping[str, Sequence[str]]) -> list[str]:
-    """Numbers and names that the answer does not have, and those of it that were left out."""
+    """Numbers and names that the answer does not have, those of it that were left out, and a story made up around it."""
     proofs = [answer.question, answer.text, *(one.quote for one in answer.citations)]
+    if invents(said, proofs):
+        return [said]
     added = unproven(said, proofs, answer.question, names)
     told = {value for value, _ in numbers(said)}
     lost = [

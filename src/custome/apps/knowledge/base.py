@@ -1,7 +1,7 @@
 """A knowledge base, a folder of its own: what was brought, where it is followed, who is called what.
 
 NAME/base.json     what is followed, what was left out, which books it holds
-NAME/index.db      documents and the index over them (retrieval/store.py)
+NAME/index.db      documents and the index over them (retrieval/sqlite.py)
 NAME/files/        what was uploaded
 NAME/aliases/      tables of names that came with a corpus
 NAME/ratings.jsonl questions whose answers somebody judged: rows for `custome knowledge eval`

@@ -1,0 +1,85 @@
+"""A book cut into what a novelist learns: whole passages, plans that they follow, nobody's own name left."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from custome.apps.novel.passages import (
+    BEFORE,
+    LONGEST,
+    SHORTEST,
+    Keywords,
+    Names,
+    Plan,
+    asked,
+    lessons,
+    passages,
+)
+
+PEOPLE = {"钱勇": ["子坚", "钱船家", "勇"], "孙大郎": ["大郎"], "王太尉": ["太尉"]}
+SCENE = (
+    "却说钱勇在渡口撑船，子坚正把竹篙插在泥里，忽见孙大郎挑着两担茶叶走下堤来。"
+    "大郎道：“钱船家，今日的末班船还开么？”勇曰：“雨大风急，只怕开不得。”勇大笑，把缆绳解了。"
+    "王太尉的轿子也到了岸边，太尉掀开帘子问：“对岸的客店可还有空房？”"
+)
+VERSE = "有诗为证：江水东流去不回，渡头风雨客愁来。"
+CHAPTER = SCENE * 3 + VERSE + SCENE
+
+
+def test_passages_are_whole_sentences_of_the_right_length():
+    found = passages([CHAPTER, SCENE])
+    assert {one.chapter for one in found} == {1, 2}
+    for one in found:
+        assert SHORTEST <= len(one.text) <= LONGEST and one.text[-1] in "。！？”"
+        assert one.text.count("“") == one.text.count("”") and one.text in CHAPTER
+        assert len(one.before) <= BEFORE and "有诗" not in one.before + one.text
+    starts = [one for one in found if not one.before]
+    assert len(starts) == 3  # of the chapters, and behind the verse
+
+
+def test_a_character_that_stands_for_somebody_is_written_out():
+    whole = Names(PEOPLE).written_out(SCENE)
+    assert "钱勇曰：" in whole and "钱勇大笑" in whole and "钱钱勇" not in whole
+    assert Names(PEOPLE).written_out("勇气可嘉，勇者不惧。") == "勇气可嘉，勇者不惧。"
+
+
+def test_nobody_keeps_their_name_and_everybody_keeps_the_new_one():
+    names = Names(PEOPLE)
+    (text, again), called = names.invented([names.written_out(SCENE), "钱勇。"], random.Random(3))
+    assert all(name not in text for name in ("钱勇", "子坚", "钱船家", "孙大郎", "大郎"))
+    assert again == called["钱勇"] + "。" and called["钱勇"] in text and called["孙大郎"] in text
+    assert text.count(called["钱勇"][1:]) >= 4  # by whichever name
+    assert "太尉掀开帘子" in text and called["王太尉"][0] + "太尉的轿子" in text  # titles stay
+    assert names.invented([SCENE], random.Random(4))[1] != called
+
+
+def test_a_plan_is_kept_by_its_passage():
+    made = lessons([CHAPTER, SCENE], PEOPLE, seed=1)
+    assert made == lessons([CHAPTER, SCENE], PEOPLE, seed=1) != lessons([CHAPTER], PEOPLE, seed=2)
+    for _, plan, text in made:
+        assert all(word in text for word in plan.keywords) and plan.keywords
+        places = [text.index(word) for word in plan.keywords]
+        assert places == sorted(places)
+        assert plan.people and abs(plan.length - len(text)) < 40
+        assert all(name not in plan.before + text for name in ("钱勇", "子坚", "大郎"))
+
+
+def test_how_a_passage_is_asked_for():
+    plan = Plan(before="天黑了。", people=("沈青", "阿蛮"), keywords=("破庙", "偷马"), length=107)
+    assert (
+        asked(plan) == "【上文】天黑了。\n【人】沈青，阿蛮\n【要】破庙，偷马\n【长】100字\n【文】"
+    )
+    assert "【长】20字" in asked(Plan(length=3))
+
+
+def test_keywords_are_what_the_others_do_not_have():
+    keywords = Keywords(["渡口有船。", "渡口有雨。", "渡口有雨。"])
+    assert keywords.of("渡口风雨，船夫喝茶。", 2) == ("风雨", "船夫")
+    assert keywords.of("渡口，渡口。", 2) == ("渡口",) and keywords.of("", 2) == ()
+
+
+@pytest.mark.parametrize("chapters", [[], [""], ["太短。"], ["一" * 500]])
+def test_a_book_of_nothing(chapters: list[str]):
+    assert lessons(chapters, {}, seed=0) == []

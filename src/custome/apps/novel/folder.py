@@ -1,0 +1,286 @@
+"""A novel's folder: plain files that can be read, edited and kept under git. What was derived from something says from what, so that
+an edit makes stale what depends on it, and nothing that somebody wrote by hand is written over.
+
+novel.yaml               the brief (brief.py)
+outline.json             one row a chapter: title, event, people, place
+beats/0001.json          what happens in a chapter, piece by piece
+passages/0001.json       the candidates of each piece, and which one was chosen
+chapters/0001.md         the chapter as it is read; whoever edits it has the last word
+calls.jsonl              every question to a model with its answers, one line each; only ever added to
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import DataError, InputError
+from ...files import disk_errors, read_text, write_json, write_text
+from .brief import Brief, Person, read_brief, write_brief
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A chapter of the outline."""
+
+    number: int
+    title: str = ""
+    event: str = ""
+    people: tuple[str, ...] = ()
+    place: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """A piece of a chapter, some hundred characters long."""
+
+    event: str
+    place: str = ""
+    people: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    length: int = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """What was written for a beat."""
+
+    candidates: tuple[str, ...]
+    chosen: int = 0
+
+    @property
+    def text(self) -> str:
+        return self.candidates[self.chosen]
+
+
+class NovelFolder:
+    """One novel on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def is_there(self) -> bool:
+        return (self.path / "novel.yaml").is_file()
+
+    # -- the brief ---------------------------------------------------------------------------------------------------
+
+    def brief(self) -> Brief:
+        """
+        Raises:
+            InputError: there is no novel here.
+            DataError: everything that is wrong in it.
+        """
+        if not self.is_there():
+            raise InputError(
+                f"{str(self.path)!r} 里没有小说", f"先开一本：custome novel new {self.path}"
+            )
+        return read_brief(self.path / "novel.yaml")
+
+    def keep_brief(self, brief: Brief) -> None:
+        with disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        write_brief(self.path / "novel.yaml", brief)
+
+    # -- what is derived, with what it was derived from ----------------------------------------------------------------
+
+    def outline(self) -> tuple[Row, ...]:
+        """The rows there are, by number; () where there is none yet.
+
+        Raises:
+            DataError: somebody edited it into something else.
+        """
+        return _rows(Row, self._read(self.path / "outline.json"), "chapters", "outline.json")
+
+    def keep_outline(self, rows: Sequence[Row]) -> None:
+        numbers = [row.number for row in rows]
+        assert numbers == sorted(set(numbers)), "each chapter once, in order"
+        self._keep(self.path / "outline.json", _from_brief(self.brief()), chapters=rows)
+
+    def beats(self, number: int) -> tuple[Beat, ...]:
+        return _rows(Beat, self._read(self._beats(number)), "beats", self._beats(number).name)
+
+    def keep_beats(self, number: int, beats: Sequence[Beat]) -> None:
+        self._keep(self._beats(number), self._from_outline(number), beats=beats)
+
+    def pieces(self, number: int) -> tuple[Piece, ...]:
+        """What was written for the beats of a chapter, as far as it is."""
+        path = self._passages(number)
+        return _rows(Piece, self._read(path), "passages", path.name)
+
+    def keep_pieces(self, number: int, pieces: Sequence[Piece]) -> None:
+        self._keep(self._passages(number), self._from_beats(number), passages=pieces)
+
+    # -- chapters ----------------------------------------------------------------------------------------------------
+
+    def chapter(self, number: int) -> str:
+        """The chapter as it is read; '' where it is not written."""
+        path = self._chapter(number)
+        return read_text(path, "这一回") if path.is_file() and path.stat().st_size else ""
+
+    def keep_chapter(self, number: int, text: str) -> None:
+        """Write a chapter that the program made out of its pieces.
+
+        Raises:
+            InputError: somebody has edited the one that is there.
+        """
+        if self.is_edited(number):
+            raise InputError(
+                f"第 {number} 回有人改过，不会盖掉", f"要重写就先把 {self._chapter(number)} 挪走"
+            )
+        with disk_errors(self.path):
+            self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
+        path = self._passages(number)
+        kept = self._read(path)
+        written = {**kept, "written": _digest(text), "written before": kept.get("written", "")}
+        write_json(
+            path, written
+        )  # first: a crash in between leaves an older text, which is not this one
+        write_text(self._chapter(number), text)
+
+    def edit_chapter(self, number: int, text: str) -> None:
+        """Somebody's own words: from now on nothing writes over them."""
+        with disk_errors(self.path):
+            self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
+        write_text(self._chapter(number), text)
+
+    def is_edited(self, number: int) -> bool:
+        """Does it say something else than the program last wrote?"""
+        text = self.chapter(number)
+        written = self._read(self._passages(number)).get("written", "")
+        return bool(text) and _digest(text) != written and not self._is_earlier(number, text)
+
+    def _is_earlier(self, number: int, text: str) -> bool:
+        """Was the program killed between noting what it writes and writing it?"""
+        return _digest(text) == self._read(self._passages(number)).get("written before", "")
+
+    # -- what is stale -----------------------------------------------------------------------------------------------
+
+    def stale(self, number: int) -> list[str]:
+        """What of a chapter was made from something that is different now: outline, beats, passages, chapter."""
+        found = []
+        if self._is_older(self.path / "outline.json", _from_brief(self.brief())):
+            found.append("outline")
+        if self._is_older(self._beats(number), self._from_outline(number)):
+            found.append("beats")
+        if self._is_older(self._passages(number), self._from_beats(number)):
+            found.append("passages")
+        pieces, text = self.pieces(number), self.chapter(number)
+        if text and not self.is_edited(number) and not all(one.text in text for one in pieces):
+            found.append("chapter")
+        return found
+
+    def _is_older(self, path: Path, now: str) -> bool:
+        kept = self._read(path)
+        return bool(kept) and kept.get("from") != now
+
+    def _from_outline(self, number: int) -> str:
+        rows = {row.number: row for row in self.outline()}
+        if number not in rows:
+            raise InputError(f"目录里没有第 {number} 回", "先写目录：custome novel plan")
+        people = {one.name: one for one in self.brief().people}
+        here = [asdict(people[name]) for name in rows[number].people if name in people]
+        return _digest(asdict(rows[number]), here)
+
+    def _from_beats(self, number: int) -> str:
+        return _digest([asdict(one) for one in self.beats(number)], self.brief().after)
+
+    # -- the journal -------------------------------------------------------------------------------------------------
+
+    def note(self, call: Mapping[str, Any]) -> None:
+        """Add a line to the journal; whole, or not there."""
+        with (
+            disk_errors(self.path),
+            (self.path / "calls.jsonl").open("a", encoding="utf-8") as file,
+        ):
+            file.write(json.dumps(dict(call), ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _beats(self, number: int) -> Path:
+        return self.path / "beats" / f"{number:04}.json"
+
+    def _passages(self, number: int) -> Path:
+        return self.path / "passages" / f"{number:04}.json"
+
+    def _chapter(self, number: int) -> Path:
+        return self.path / "chapters" / f"{number:04}.md"
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        if not path.is_file():
+            return {}
+        try:
+            found = json.loads(read_text(path, "小说的文件"))
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{path.relative_to(self.path)} 第 {error.lineno} 行不是 JSON：{error.msg}",
+                "改回来，或用 git 取回以前的；别的文件都没有动",
+            ) from error
+        if not isinstance(found, dict):
+            raise DataError(
+                f"{path.relative_to(self.path)} 不是一个对象", "改回来，或用 git 取回以前的"
+            )
+        return found
+
+    def _keep(self, path: Path, derived_from: str, **lists: Sequence[Any]) -> None:
+        with disk_errors(self.path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        kept = {key: value for key, value in self._read(path).items() if key.startswith("written")}
+        rows = {key: [asdict(one) for one in some] for key, some in lists.items()}
+        write_json(path, {"from": derived_from, **rows, **kept})
+
+
+def _from_brief(brief: Brief) -> str:
+    """What an outline depends on."""
+
+    def bare(one: Person) -> dict[str, Any]:
+        return {"name": one.name, "enters": one.enters, "dies": one.dies, "role": one.role}
+
+    plain = replace(brief, people=(), after="", length=1_200)
+    return _digest(asdict(plain), [bare(one) for one in brief.people])
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(
+        json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()
+    ).hexdigest()
+
+
+def _rows(kind: Any, kept: Mapping[str, Any], key: str, where: str) -> tuple[Any, ...]:
+    """Values of a kind out of a file.
+
+    Raises:
+        DataError: what is not as it should be, with its place.
+    """
+    rows = kept.get(key, [])
+    known = {one.name: str(one.type) for one in fields(kind)}
+    if not isinstance(rows, list):
+        raise DataError(f"{where} 的 {key} 应是一列", "改回来，或用 git 取回以前的")
+    found = []
+    for number, row in enumerate(rows, 1):
+        place = f"{where} 的第 {number} 条"
+        if not isinstance(row, dict):
+            raise DataError(f"{place}应是一个对象", "改回来，或用 git 取回以前的")
+        for name, value in row.items():
+            wanted = known.get(name)
+            right = {
+                None: False,
+                "int": isinstance(value, int) and not isinstance(value, bool),
+                "str": isinstance(value, str),
+            }.get(wanted, isinstance(value, list) and all(isinstance(one, str) for one in value))
+            if not right:
+                raise DataError(
+                    f"{place}：{name} 写的是 {value!r}，不对", f"可以写 {'、'.join(known)}"
+                )
+        plain = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
+        try:
+            found.append(kind(**plain))
+        except TypeError as error:
+            raise DataError(f"{place}少了东西：{error}", f"可以写 {'、'.join(known)}") from error
+    return tuple(found)

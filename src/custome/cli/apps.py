@@ -91,6 +91,16 @@ APPS: dict[str, App] = {
         public="shop:public_router",
         page="service_page:add_pages",
     ),
+    "novel": App(
+        commands={
+            "novel new": ("novel:novel_new", "开一本小说：设定、人物、几回，都写在能改的文件里"),
+            "novel plan": ("novel:novel_plan", "排目录：每回发生什么、谁在场，前后说得通"),
+            "novel write": ("novel:novel_write", "照目录一段一段写，断了接着写"),
+            "novel check": ("novel:novel_check", "查写好的各回：人物、字数、重复、不许出现的"),
+            "novel export": ("novel:novel_export", "成书：txt、md、epub、docx"),
+            "novel train-style": ("novel:novel_train_style", "教它照一本书的笔法写"),
+        },
+    ),
 }
 
 

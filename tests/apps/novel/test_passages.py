@@ -67,9 +67,16 @@ def test_a_plan_is_kept_by_its_passage():
 
 
 def test_how_a_passage_is_asked_for():
-    plan = Plan(before="天黑了。", people=("沈青", "阿蛮"), keywords=("破庙", "偷马"), length=107)
+    plan = Plan(
+        before="天黑了。",
+        people=("沈青", "阿蛮"),
+        event="两人偷马。",
+        keywords=("破庙", "偷马"),
+        length=107,
+    )
     assert (
-        asked(plan) == "【上文】天黑了。\n【人】沈青，阿蛮\n【要】破庙，偷马\n【长】100字\n【文】"
+        asked(plan)
+        == "【上文】天黑了。\n【人】沈青，阿蛮\n【事】两人偷马。\n【要】破庙，偷马\n【长】100字"
     )
     assert "【长】20字" in asked(Plan(length=3))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -17,6 +17,7 @@ from ...files import atomic_file, read_text
 MOST_CHAPTERS = 1_000
 SHORTEST_CHAPTER, LONGEST_CHAPTER = 200, 20_000
 """Characters of a chapter."""
+MOST_SCENES = 30
 COMMON = frozenset(
     [
         "天地",
@@ -50,16 +51,25 @@ COMMON = frozenset(
 )
 """Words that stand in every text: whoever is called so cannot be found in it."""
 Titles = Literal["plain", "couplet"]
+Era = Literal["古", "今"]
+PARTS = ("主角", "帮手", "对头", "爪牙", "两面人", "长辈")
+"""What somebody is in the plot; whoever has none given takes the next that nobody has."""
 _PERSON = {
-    "姓名": "name", "别名": "aliases", "性别": "gender", "身份": "role", "想要": "wants", "害怕": "fears", "长相": "looks",
+    "姓名": "name", "别名": "aliases", "戏份": "part", "性别": "gender", "身份": "role", "想要": "wants", "害怕": "fears", "长相": "looks",
     "说话": "speech", "关系": "ties", "第几回出场": "enters", "第几回死": "dies",
 }  # fmt: skip
 _SECRET = {"秘密": "what", "关键词": "words", "知道的人": "known_to"}
 _PROMISE = {"伏笔": "what", "关键词": "words", "第几回埋": "planted", "第几回收": "paid"}
 _BRIEF = {
-    "书名": "title", "一句话": "premise", "世界": "world", "参照": "after", "回数": "chapters", "每回字数": "length", "回目": "titles",
-    "人物": "people", "秘密": "secrets", "伏笔": "promises", "不许出现": "forbidden",
+    "书名": "title", "一句话": "premise", "时代": "era", "世界": "world", "参照": "after", "回数": "chapters", "每回字数": "length",
+    "每回场数": "scenes", "回目": "titles", "种子": "seed", "要紧的东西": "things", "地点": "places", "人物": "people", "秘密": "secrets", "伏笔": "promises",
+    "不许出现": "forbidden",
 }  # fmt: skip
+
+
+Gender = Literal["", "男", "女"]
+Part = Literal["", "主角", "帮手", "对头", "爪牙", "两面人", "长辈"]
+_CHOICES = {"titles": Titles, "era": Era, "gender": Gender, "part": Part}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +78,8 @@ class Person:
 
     name: str
     aliases: tuple[str, ...] = ()
-    gender: Literal["", "男", "女"] = ""
+    part: Part = ""
+    gender: Gender = ""
     role: str = ""
     wants: str = ""
     fears: str = ""
@@ -110,13 +121,21 @@ class Brief:
 
     title: str
     premise: str
+    era: Era = "古"
     world: str = ""
     after: str = ""
     """The book or corpus whose style is meant; '' for none."""
     chapters: int = 3
     length: int = 1_200
     """Characters of a chapter."""
+    scenes: int = 0
+    """Scenes of a chapter; 0: as many as a model that is not taught to write novels can fill it with."""
     titles: Titles = "plain"
+    seed: int = 42
+    """Same brief, same seed, same model: same text."""
+    things: tuple[str, ...] = ()
+    """What the story is about having: an account book, a letter; one for every dozen chapters, from the first again."""
+    places: tuple[str, ...] = ()
     people: tuple[Person, ...] = ()
     secrets: tuple[Secret, ...] = ()
     promises: tuple[Promise, ...] = ()
@@ -127,9 +146,27 @@ class Brief:
         """Name → what else its bearer is called."""
         return {one.name: one.aliases for one in self.people}
 
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Part → who has it."""
+        free = [part for part in PARTS if part not in {one.part for one in self.people}]
+        found: dict[str, list[str]] = {part: [] for part in PARTS}
+        for one in self.people:
+            part = one.part or (free.pop(0) if free else "帮手")
+            found[part].append(one.name)
+        return {part: tuple(names) for part, names in found.items()}
+
     def problems(self) -> list[str]:
         """Everything that is wrong; [] where nothing is."""
         return [*_sizes(self), *_names(self), *_times(self), *_references(self)]
+
+    def checked(self) -> Brief:
+        """Itself.
+
+        Raises:
+            DataError: everything that is wrong in it.
+        """
+        _complain(self.problems())
+        return self
 
 
 def _sizes(brief: Brief) -> list[str]:
@@ -142,6 +179,8 @@ def _sizes(brief: Brief) -> list[str]:
         found.append(
             f"每回字数：{brief.length:,}，应在 {SHORTEST_CHAPTER} 到 {LONGEST_CHAPTER:,} 之间"
         )
+    if not 0 <= brief.scenes <= MOST_SCENES:
+        found.append(f"每回场数：{brief.scenes}，应在 1 到 {MOST_SCENES} 之间，不写就是按字数")
     return found
 
 
@@ -223,9 +262,14 @@ def read_brief(path: Path) -> Brief:
     faults: list[str] = []
     brief = _brief(raw, faults)
     faults += brief.problems() if brief is not None and not faults else []
-    if faults or brief is None:
-        raise DataError(f"{path.name}：{'；'.join(faults)}", "改好这些再写；写好的都还在")
+    _complain(faults)
+    assert brief is not None, "nothing was missing"
     return brief
+
+
+def _complain(faults: Sequence[str]) -> None:
+    if faults:
+        raise DataError(f"小说设定：{'；'.join(faults)}", "改好这些再写；写好的都还在")
 
 
 def write_brief(path: Path, brief: Brief) -> None:
@@ -311,9 +355,7 @@ def _built(
             wrong = False
         else:
             value = str(value) if isinstance(value, int | float) else value
-            choices = {"Titles": ("plain", "couplet")}.get(
-                wanted, ("", "男", "女") if "男" in wanted else ()
-            )
+            choices = get_args(_CHOICES.get(one.name))
             wrong = not isinstance(value, str) or bool(choices and value not in choices)
         if wrong:
             faults.append(f"{where}：{theirs.get(one.name, one.name)} 写的是 {value!r}，不对")

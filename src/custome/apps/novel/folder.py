@@ -101,6 +101,20 @@ class NovelFolder:
         assert numbers == sorted(set(numbers)), "each chapter once, in order"
         self._keep(self.path / "outline.json", _from_brief(self.brief()), chapters=rows)
 
+    def row(self, number: int) -> Row:
+        """
+        Raises:
+            InputError: the outline has no such chapter.
+        """
+        for row in self.outline():
+            if row.number == number:
+                return row
+        raise InputError(f"目录里没有第 {number} 回", "先排目录：custome novel plan")
+
+    def outline_is_stale(self) -> bool:
+        """Was it made for another brief than today's?"""
+        return self._is_older(self.path / "outline.json", _from_brief(self.brief()))
+
     def beats(self, number: int) -> tuple[Beat, ...]:
         return _rows(Beat, self._read(self._beats(number)), "beats", self._beats(number).name)
 
@@ -122,6 +136,11 @@ class NovelFolder:
         path = self._chapter(number)
         return read_text(path, "这一回") if path.is_file() and path.stat().st_size else ""
 
+    def written(self) -> list[int]:
+        """Numbers of the chapters there are."""
+        every = (path.stem for path in (self.path / "chapters").glob("*.md"))
+        return sorted(int(stem) for stem in every if stem.isdigit())
+
     def keep_chapter(self, number: int, text: str) -> None:
         """Write a chapter that the program made out of its pieces.
 
@@ -136,7 +155,12 @@ class NovelFolder:
             self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
         path = self._passages(number)
         kept = self._read(path)
-        written = {**kept, "written": _digest(text), "written before": kept.get("written", "")}
+        written = {
+            **kept,
+            "written": _digest(text),
+            "written before": kept.get("written", ""),
+            "written of": self._chosen(number),
+        }
         write_json(
             path, written
         )  # first: a crash in between leaves an older text, which is not this one
@@ -163,28 +187,32 @@ class NovelFolder:
     def stale(self, number: int) -> list[str]:
         """What of a chapter was made from something that is different now: outline, beats, passages, chapter."""
         found = []
-        if self._is_older(self.path / "outline.json", _from_brief(self.brief())):
+        if self.outline_is_stale():
             found.append("outline")
         if self._is_older(self._beats(number), self._from_outline(number)):
             found.append("beats")
         if self._is_older(self._passages(number), self._from_beats(number)):
             found.append("passages")
-        pieces, text = self.pieces(number), self.chapter(number)
-        if text and not self.is_edited(number) and not all(one.text in text for one in pieces):
+        kept = self._read(self._passages(number))
+        if (
+            self.chapter(number)
+            and not self.is_edited(number)
+            and kept.get("written of") != self._chosen(number)
+        ):
             found.append("chapter")
         return found
+
+    def _chosen(self, number: int) -> str:
+        """What a chapter is made of."""
+        return _digest([one.text for one in self.pieces(number)])
 
     def _is_older(self, path: Path, now: str) -> bool:
         kept = self._read(path)
         return bool(kept) and kept.get("from") != now
 
     def _from_outline(self, number: int) -> str:
-        rows = {row.number: row for row in self.outline()}
-        if number not in rows:
-            raise InputError(f"目录里没有第 {number} 回", "先写目录：custome novel plan")
-        people = {one.name: one for one in self.brief().people}
-        here = [asdict(people[name]) for name in rows[number].people if name in people]
-        return _digest(asdict(rows[number]), here)
+        row, people = self.row(number), {one.name: one for one in self.brief().people}
+        return _digest(asdict(row), [asdict(people[name]) for name in row.people if name in people])
 
     def _from_beats(self, number: int) -> str:
         return _digest([asdict(one) for one in self.beats(number)], self.brief().after)
@@ -240,9 +268,9 @@ def _from_brief(brief: Brief) -> str:
     """What an outline depends on."""
 
     def bare(one: Person) -> dict[str, Any]:
-        return {"name": one.name, "enters": one.enters, "dies": one.dies, "role": one.role}
+        return {name: getattr(one, name) for name in ("name", "part", "gender", "enters", "dies")}
 
-    plain = replace(brief, people=(), after="", length=1_200)
+    plain = replace(brief, people=(), after="", forbidden=())
     return _digest(asdict(plain), [bare(one) for one in brief.people])
 
 

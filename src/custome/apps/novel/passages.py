@@ -12,7 +12,7 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -27,6 +27,8 @@ KEYWORDS = 4
 ROUND_TO = 20
 """A length is asked for in steps of so many characters."""
 VERSE = re.compile(r"诗曰|有诗|词曰|正是[：:]|但见[：:]|怎见得")
+MOST_PARALLEL = 2
+"""Semicolons of a passage; more is a description in couplets, which tells nothing."""
 OFTEN = 2
 """Sentences of a chapter that begin with a character as somebody's name, for it to be one."""
 _ACTS = "[曰大笑怒闻见令引问拜谢乃遂急亲自喜惊叹泣哭从出入上下]"
@@ -41,6 +43,8 @@ class Plan:
     before: str = ""
     """The words it goes on from."""
     people: tuple[str, ...] = ()
+    event: str = ""
+    """What happens, in a sentence."""
     keywords: tuple[str, ...] = ()
     """What must stand in it, in order."""
     length: int = 100
@@ -62,9 +66,10 @@ def asked(plan: Plan) -> str:
     lines = [
         f"【上文】{plan.before}",
         f"【人】{'，'.join(plan.people)}",
+        f"【事】{plan.event}",
         f"【要】{'，'.join(plan.keywords)}",
     ]
-    return "\n".join([*lines, f"【长】{about}字", "【文】"])
+    return "\n".join([*lines, f"【长】{about}字"])
 
 
 def passages(chapters: Sequence[str]) -> list[Passage]:
@@ -79,7 +84,7 @@ def passages(chapters: Sequence[str]) -> list[Passage]:
             text += one
             if len(text) < SHORTEST or text.count("“") > text.count("”"):
                 continue
-            if len(text) <= LONGEST:
+            if len(text) <= LONGEST and text.count("；") <= MOST_PARALLEL:
                 found.append(
                     Passage(chapter=number, before=before[-BEFORE:].lstrip(_MARKS), text=text)
                 )
@@ -166,6 +171,19 @@ class Names:
         return texts, {person: "".join(both) for person, both in given.items()}
 
 
+def surnames() -> frozenset[str]:
+    """Characters that somebody's surname may be."""
+    return frozenset(_names()["surnames"])
+
+
+def invented_name(dice: random.Random, taken: Collection[str]) -> str:
+    """A name nobody has yet."""
+    name = ""
+    while not name or name in taken:
+        name = dice.choice(_names()["surnames"]) + _given(dice)
+    return name
+
+
 def _given(dice: random.Random) -> str:
     return "".join(dice.choice(_names()["given"]) for _ in range(dice.choice((1, 2, 2))))
 
@@ -196,6 +214,30 @@ class Keywords:
         return tuple(word for word in words if word in chosen)
 
 
+def told_in(text: str, people: Sequence[str], keywords: Sequence[str]) -> str:
+    """What happens in a passage, in its own words: the clauses outside speech that name most of its people and keywords."""
+    clauses = [one for one in _CLAUSE.findall(_SPEECH.sub("，", text)) if one]
+    best, most = "", -1.0
+    for at in range(len(clauses)):
+        told = ""
+        for clause in clauses[at : at + EVENT_CLAUSES]:
+            told = f"{told}，{clause}" if told else clause
+            if len(told) > LONGEST_EVENT:
+                break
+            named = sum(word in told for word in (*people, *keywords))
+            worth = named - len(told) / (2 * LONGEST_EVENT)
+            if worth > most:
+                best, most = told, worth
+    return f"{best}。" if best else ""
+
+
+_CLAUSE = re.compile(r"[^，；。：！？、…“”‘’]+")
+_SPEECH = re.compile(r"“[^”]*”?")
+EVENT_CLAUSES = 4
+LONGEST_EVENT = 40
+"""Characters of what is said to happen in a passage."""
+
+
 def _words(text: str) -> list[str]:
     return [word for word in _cut(text) if len(word) > 1 and _HAN.fullmatch(word)]
 
@@ -223,6 +265,7 @@ def lessons(
         plan = Plan(
             before=before,
             people=tuple(here),
+            event=told_in(text, here, words),
             keywords=tuple(words),
             length=len(letters(text)),
         )

@@ -1,0 +1,178 @@
+"""A brief → the outline and what happens in each chapter, piece by piece. No model takes part.
+
+What somebody wrote into the outline themselves is taken apart into what happens in it, clause by clause.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+from collections.abc import Sequence
+
+from .brief import Brief
+from .folder import Beat, Row
+from .plots import Scene, filled, marked, scenes, stock
+
+SCENE = 200
+"""Characters of a chapter that a scene fills, where the brief does not say how many there are."""
+LONGEST_BEAT = 170
+"""Characters that one thing that happens can fill."""
+SHORTEST_CLAUSE = 8
+"""Characters of a clause of somebody's own outline that is a thing of its own."""
+TITLE = 8
+"""Characters that a title, or half of a couplet, has at best."""
+
+
+def outline(brief: Brief) -> tuple[Row, ...]:
+    """A row a chapter."""
+    taken: set[str] = set()
+    rows = []
+    for number, some in enumerate(_planned(brief), 1):
+        title = _title(brief, some, number, taken)
+        taken.add(title)
+        dying = [one.name for one in brief.people if one.dies == number]
+        people = [name for scene in some for name in scene.people]
+        rows.append(
+            Row(
+                number=number,
+                title=title,
+                event="".join(scene.event for scene in some),
+                people=tuple(dict.fromkeys([*people, *dying])),
+                place=some[0].place,
+            )
+        )
+    return tuple(rows)
+
+
+def beats(brief: Brief, row: Row) -> tuple[Beat, ...]:
+    """What happens in a chapter, piece by piece."""
+    some = _scenes_of(brief).get(row.event)
+    found = _of_scenes(brief, row, some) if some else _of_clauses(brief, row)
+    found += _promised(brief, row) if not some else []
+    each = max(40, min(LONGEST_BEAT, round(brief.length / len(found))))
+    return tuple(
+        Beat(event=event, place=place, people=_named(brief, event), keywords=words, length=each)
+        for event, place, words in found
+    )
+
+
+Told = tuple[str, str, tuple[str, ...]]
+"""(what happens, where, what must be named)"""
+
+
+def _of_scenes(brief: Brief, row: Row, some: Sequence[Scene]) -> list[Told]:
+    dice = random.Random(f"{brief.seed} {row.number}")
+    opening = filled(dice.choice(stock()["openings"]), some[0].words)
+    found: list[Told] = [(opening, some[0].place, (some[0].place,))]
+    for number, scene in enumerate(some):
+        told = scene.beats()
+        if number:
+            event, words = told[0]
+            told[0] = f"{dice.choice(stock()['later'])}{event}", words
+        found += [(event, scene.place, words) for event, words in told]
+    promised, dying = _promised(brief, row), _dying(brief, row, some)
+    middle = len(found) // 2
+    return [*found[:middle], *promised, *found[middle:], *dying]
+
+
+def _promised(brief: Brief, row: Row) -> list[Told]:
+    """What is shown and what is made good in this chapter."""
+    hero = (brief.parts()["主角"] or tuple(one.name for one in brief.people) or ("",))[0]
+    found = []
+    for promise in brief.promises:
+        for chapter, text in ((promise.planted, "planted"), (promise.paid, "paid")):
+            if chapter == row.number:
+                words = {
+                    "主": hero,
+                    "地": row.place,
+                    "词": promise.words[0],
+                    "事": promise.what.rstrip("。"),
+                }
+                event, keywords = marked(filled(stock()[text], words))
+                found.append((event, row.place, keywords))
+    return found
+
+
+def _dying(brief: Brief, row: Row, some: Sequence[Scene]) -> list[Told]:
+    """Deaths that no scene of the chapter tells."""
+    told = {scene.words[scene.frame.death] for scene in some if scene.frame.death}
+    last = some[-1]
+    return [
+        (*_placed(filled(text, {**last.words, "谁": one.name}), last.place),)
+        for one in brief.people
+        if one.dies == row.number and one.name not in told
+        for text in stock()["dying"]
+    ]
+
+
+def _placed(text: str, place: str) -> Told:
+    event, words = marked(text)
+    return event, place, words
+
+
+def _of_clauses(brief: Brief, row: Row) -> list[Told]:
+    """Of somebody's own outline."""
+    clauses = [one for one in re.split(r"(?<=[，；。！？])", row.event) if one.strip()]
+    joined: list[str] = []
+    for clause in clauses:
+        if joined and len(joined[-1]) < SHORTEST_CLAUSE:
+            joined[-1] += clause
+        else:
+            joined.append(clause)
+    texts = [one.rstrip("，；。") + "。" for one in joined] or [f"{brief.premise.rstrip('。')}。"]
+    return [(text, row.place, _words(brief, text)) for text in texts]
+
+
+def _words(brief: Brief, text: str) -> tuple[str, ...]:
+    """What must be named of a clause: its longest words that are nobody's name."""
+    import rjieba  # its dictionary takes a tenth of a second
+
+    names = {name for one in brief.people for name in (one.name, *one.aliases)}
+    words = [one for one in dict.fromkeys(rjieba.cut(text)) if len(one) > 1 and one not in names]
+    return tuple(sorted(words, key=len, reverse=True)[:2])
+
+
+def _named(brief: Brief, text: str) -> tuple[str, ...]:
+    return tuple(
+        one.name for one in brief.people if any(name in text for name in (one.name, *one.aliases))
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _planned(brief: Brief) -> list[list[Scene]]:
+    each = brief.scenes or max(1, round(brief.length / SCENE))
+    return scenes(brief, [each] * brief.chapters)
+
+
+def _scenes_of(brief: Brief) -> dict[str, list[Scene]]:
+    """Event of a chapter → its scenes."""
+    return {"".join(scene.event for scene in some): some for some in _planned(brief)}
+
+
+def _title(brief: Brief, some: Sequence[Scene], number: int, taken: set[str]) -> str:
+    """A title nobody has yet: half a couplet, or two halves of the same length."""
+    dice = random.Random(f"{brief.seed} title {number}")
+    first, last = (_variants(one) for one in (some[0], some[-1]))
+    if brief.titles == "plain":
+        choices = [*first, *last]
+    else:
+        choices = [
+            f"{one}　{other}"
+            for one in first
+            for other in last
+            if len(one) == len(other) and one != other
+        ]
+    dice.shuffle(choices)
+    fresh = [one for one in choices if one not in taken] or choices or [f"第{number}回"]
+    return min(fresh, key=lambda one: abs(len(one.split("　")[0]) - TITLE))
+
+
+def _variants(scene: Scene) -> list[str]:
+    """Half titles, with every adverb where one may stand."""
+    adverbs = ["", *stock()["adverbs"]["1"], *stock()["adverbs"]["2"]]
+    return [
+        half.replace("~", adverb)
+        for half in scene.half_titles()
+        for adverb in (adverbs if "~" in half else [""])
+    ]

@@ -1,0 +1,352 @@
+"""A brief → what happens, scene by scene, without a model: scenes are drawn from a stock (data/plots.json), and each has what must be so
+for it and what it changes, so that nobody loses what they do not have or is freed who was not caught.
+
+A small model cannot plot: asked for a chapter it tells the last one again (docs/log.md). It is asked for words only.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from .brief import Brief, Person
+
+ARC = 22
+"""Scenes, about, until what the story is about is settled; a longer book begins another story with the same people."""
+ENDING = 2
+"""Scenes at the end of an arc in which it may be settled."""
+AGAIN = 12
+"""Scenes until one of a kind may come again in the same arc."""
+SHUFFLE = 2
+"""How much oftener than others a frame may have been used and still come first."""
+REMEMBERED = 20
+"""Scenes of a kind that a new one is compared with."""
+TRIES = 20_000
+"""Scenes that are tried for an arc before it is allowed to begin with more known."""
+_SLOT = re.compile(r"\{(他?.)\}")
+_KEYWORD = re.compile(r"\[(.+?)\]")
+_LASTING = ("亡", "盟", "义", "隙", "囚", "伤", "授")
+"""Facts that outlive an arc."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A kind of scene; its texts have slots for people and things."""
+
+    name: str
+    acts: str
+    needs: tuple[str, ...]
+    does: tuple[str, ...]
+    halves: tuple[str, ...]
+    """Half a couplet each; ~ is where an adverb may stand."""
+    events: tuple[str, ...]
+    beats: tuple[str, ...]
+    """What happens one after the other; what must be named stands in brackets."""
+    death: str = ""
+    """Who dies in it."""
+    ends: bool = False
+    people: tuple[str, ...] = ()
+    """Letters of those it needs, as they stand in its texts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A frame with somebody in every slot."""
+
+    frame: Frame
+    words: Mapping[str, str]
+    """Slot → who or what stands in it."""
+    event: str
+
+    @property
+    def place(self) -> str:
+        return self.words["地"]
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who is named in it."""
+        told = self.event + "".join(event for event, _ in self.beats())
+        found = dict.fromkeys(self.words[letter] for letter in self.frame.people)
+        return tuple(name for name in found if name in told)
+
+    def beats(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(what happens, what must be named), one after the other."""
+        return [marked(filled(beat, self.words)) for beat in self.frame.beats]
+
+    def half_titles(self) -> list[str]:
+        return [filled(half, self.words) for half in self.frame.halves]
+
+
+def marked(beat: str) -> tuple[str, tuple[str, ...]]:
+    """A text without its brackets, and what stood in them."""
+    return _KEYWORD.sub(r"\1", beat), tuple(dict.fromkeys(_KEYWORD.findall(beat)))
+
+
+def scenes(brief: Brief, count: Sequence[int]) -> list[list[Scene]]:
+    """The scenes of every chapter.
+
+    Args:
+        count: scenes of each chapter; one number a chapter.
+    """
+    chapters = [chapter for chapter, some in enumerate(count, 1) for _ in range(some)]
+    whole, dice = len(chapters), random.Random(brief.seed)
+    arcs = max(1, round(whole / ARC))
+    stage = _Stage(brief, dice)
+    found: list[Scene] = []
+    for number in range(arcs):
+        begin, end = whole * number // arcs, whole * (number + 1) // arcs
+        found += stage.arc(number, chapters[begin:end])
+    rows: list[list[Scene]] = [[] for _ in count]
+    for chapter, scene in zip(chapters, found, strict=True):
+        rows[chapter - 1].append(scene)
+    return rows
+
+
+class _Stage:
+    """Who is there, what is so, and what was already shown."""
+
+    def __init__(self, brief: Brief, dice: random.Random) -> None:
+        self._brief, self._dice = brief, dice
+        self._people = {one.name: one for one in brief.people}
+        self._parts = brief.parts()
+        self._frames = [_frame(row) for row in stock()["frames"]]
+        self._facts: frozenset[str] = frozenset()
+        self._shown: Counter[str] = Counter()
+        """How often a frame was used, and how often somebody was in one."""
+        self._events: dict[str, list[str]] = {}
+        self._told: set[str] = set()
+        self._ready: dict[tuple[str, int], list[str]] = {}
+        """(letter, chapter) → who may be it, while nothing is shown."""
+
+    def arc(self, number: int, chapters: Sequence[int]) -> list[Scene]:
+        """The scenes of one story, each in its chapter."""
+        settled = self._cast(number, chapters)
+        lasting = frozenset(fact for fact in self._facts if fact.split()[0] in _LASTING)
+        for known in ((), ("知 主",), ("知 主", "物在 主")):
+            start = lasting | {_grounded(fact, settled) for fact in known}
+            path = self._search(start, settled, chapters)
+            if path:
+                break
+        else:
+            path = self._search(lasting, settled, chapters, whole=False)
+        made = []
+        for frame, bound, facts in path:
+            self._facts = facts
+            made.append(self._shown_as(frame, {**settled, **bound}))
+        return made
+
+    def _cast(self, number: int, chapters: Sequence[int]) -> dict[str, str]:
+        """Who and what stays the same through an arc: the hero, the foe, the thing, the secret."""
+        brief, known = self._brief, stock()
+        things = brief.things or tuple(known["things"][brief.era])
+        words = {**known["words"][brief.era], "物": things[number % len(things)]}
+        for letter in "主敌":
+            able = (
+                self._able(letter, chapters[len(chapters) // 2])
+                or self._parts[known["letters"][letter]]
+            )
+            if able:
+                words[letter] = able[0] if letter == "主" else able[number % len(able)]
+        secrets = [one.what.rstrip("。！？") for one in brief.secrets]
+        words["秘"] = secrets[number % len(secrets)] if secrets else filled(known["secret"], words)
+        return words
+
+    def _able(self, letter: str, chapter: int) -> list[str]:
+        """Who may be somebody in a chapter, the least shown first."""
+        if (letter, chapter) not in self._ready:
+            names = self._parts[stock()["letters"][letter]]
+            able = [name for name in names if self._people[name].may_act(chapter)]
+            able.sort(key=lambda name: self._shown[f"of {name}"])
+            self._ready[letter, chapter] = able
+        return self._ready[letter, chapter]
+
+    def _search(
+        self,
+        start: frozenset[str],
+        words: Mapping[str, str],
+        chapters: Sequence[int],
+        whole: bool = True,
+    ) -> list[tuple[Frame, dict[str, str], frozenset[str]]]:
+        """Frames in a row, each possible after the one before, the last settling it; [] where there are none.
+
+        Args:
+            whole: it must be settled at the end.
+        """
+        path: list[tuple[Frame, dict[str, str], frozenset[str]]] = []
+        tries = TRIES
+
+        def go(at: int, facts: frozenset[str]) -> bool:
+            nonlocal tries
+            if at == len(chapters):
+                return not whole or _holds("破 *", facts)
+            recent = {frame.name for frame, _, _ in path[-AGAIN:]}
+            for frame, bound in self._possible(at, facts, words, chapters):
+                if frame.name in recent:
+                    continue
+                tries -= 1
+                if tries < 0:
+                    return False
+                path.append((frame, bound, _after(frame, facts, bound)))
+                if go(at + 1, path[-1][2]):
+                    return True
+                path.pop()
+            return False
+
+        return path if go(0, start) else []
+
+    def _possible(
+        self,
+        at: int,
+        facts: frozenset[str],
+        words: Mapping[str, str],
+        chapters: Sequence[int],
+    ) -> Iterator[tuple[Frame, dict[str, str]]]:
+        """What may come next, the least used first; whoever is to die in this chapter dies before anything else happens."""
+        acts, left = _acts(at, len(chapters)), len(chapters) - at
+        dying = self._dying(chapters, at)
+        order = [(frame, self._dice.random()) for frame in self._frames]
+        order.sort(
+            key=lambda one: (
+                not one[0].death,
+                not (one[0].ends and left <= ENDING),
+                self._shown[one[0].name] + SHUFFLE * one[1],
+            )
+        )
+        for frame, _ in order:
+            bound = self._bound(frame, words, chapters[at], dying)
+            if bound is None:
+                continue
+            in_time = bool(set(acts) & set(frame.acts)) and (not frame.ends or left <= ENDING)
+            if (in_time or frame.death) and all(
+                _holds(_grounded(one, bound), facts) for one in frame.needs
+            ):
+                yield frame, bound
+
+    def _dying(self, chapters: Sequence[int], at: int) -> list[str]:
+        """Who dies in this chapter and not in an earlier scene of it: the last scene of a chapter has its deaths."""
+        last = at + 1 == len(chapters) or chapters[at + 1] != chapters[at]
+        return [one.name for one in self._brief.people if last and one.dies == chapters[at]]
+
+    def _bound(
+        self, frame: Frame, words: Mapping[str, str], chapter: int, dying: Sequence[str]
+    ) -> dict[str, str] | None:
+        """Who stands in the frame's slots; None where somebody is missing."""
+        bound = dict(words)
+        for letter in frame.people:
+            able = self._able(letter, chapter)
+            if letter == frame.death:
+                able = [name for name in able if name in dying]
+            elif words.get(letter) in able:
+                able = [words[letter]]
+            if not able:
+                return None
+            bound[letter] = able[0]
+        return bound
+
+    def _shown_as(self, frame: Frame, words: Mapping[str, str]) -> Scene:
+        """The scene, at a place and in words that were used least."""
+        places = list(self._brief.places or stock()["places"][self._brief.era])
+        self._dice.shuffle(places)
+        places.sort(key=lambda place: self._shown[f"at {place}"])
+        earlier = self._events.setdefault(frame.name, [])
+        places += [one for one in stock()["places"][self._brief.era] if one not in places]
+        told = [{**words, "地": place, **_pronouns(words, self._people)} for place in places]
+        every = [(filled(text, one), one) for one in told for text in frame.events]
+        fresh = [one for one in every if one[0] not in self._told] or every
+        event, chosen = next(
+            (
+                one
+                for one in fresh
+                if not any(likeness(one[0], other) > ALIKE for other in earlier[-REMEMBERED:])
+            ),
+            fresh[0],
+        )
+        earlier.append(event)
+        self._told.add(event)
+        scene = Scene(frame=frame, words=chosen, event=event)
+        self._ready.clear()
+        self._shown.update(
+            [frame.name, f"at {scene.place}", *(f"of {name}" for name in scene.people)]
+        )
+        return scene
+
+
+def _pronouns(words: Mapping[str, str], people: Mapping[str, Person]) -> dict[str, str]:
+    """他 or 她, for whoever stands in a slot."""
+    return {
+        f"他{letter}": "她" if people[words[letter]].gender == "女" else "他"
+        for letter in stock()["letters"]
+        if words.get(letter) in people
+    }
+
+
+ALIKE = 0.6
+"""Pairs of characters that two chapters share of all they have, from which they are one told twice."""
+
+
+def likeness(one: str, other: str) -> float:
+    """Share of pairs of characters that two texts have in common (Jaccard)."""
+    pairs, others = ({text[at : at + 2] for at in range(len(text) - 1)} for text in (one, other))
+    return len(pairs & others) / max(1, len(pairs | others))
+
+
+def _acts(at: int, whole: int) -> str:
+    """Which of 起承转合 a scene may be of, by where it stands."""
+    if at + 1 == whole:
+        return "合"
+    share = at / max(1, whole - 1)
+    return "起" if at == 0 else "起承" if share < 0.3 else "承转" if share < 0.6 else "转合"
+
+
+def _after(frame: Frame, facts: frozenset[str], bound: Mapping[str, str]) -> frozenset[str]:
+    done = [_grounded(one, bound) for one in frame.does]
+    gone = {one[1:] for one in done if one.startswith("!")}
+    return (facts - gone) | {one for one in done if not one.startswith("!")}
+
+
+def _holds(fact: str, facts: frozenset[str]) -> bool:
+    wanted, bare = not fact.startswith("!"), fact.removeprefix("!")
+    if bare.endswith("*"):
+        return wanted == any(one.startswith(bare[:-1]) for one in facts)
+    return wanted == (bare in facts)
+
+
+def _grounded(fact: str, words: Mapping[str, str]) -> str:
+    """A fact about somebody: 伤 主 → 伤 沈青."""
+    head, *rest = fact.split()
+    return " ".join([head, *(words.get(one, one) for one in rest)])
+
+
+def filled(text: str, words: Mapping[str, str]) -> str:
+    return _SLOT.sub(lambda match: words.get(match.group(1), match.group()), text)
+
+
+def _frame(row: Mapping[str, Any]) -> Frame:
+    slots = _SLOT.findall("".join((*row["events"], *row["beats"], *row["halves"])))
+    letters = dict.fromkeys(one[-1] for one in slots)
+    return Frame(
+        name=row["name"],
+        acts=row["acts"],
+        needs=(*row["needs"], *row.get("also", ())),
+        does=tuple(row["does"]),
+        halves=tuple(row["halves"]),
+        events=tuple(row["events"]),
+        beats=tuple(row["beats"]),
+        death=row.get("death", ""),
+        ends=row.get("ends", False),
+        people=tuple(one for one in letters if one in stock()["letters"]),
+    )
+
+
+@functools.cache
+def stock() -> dict[str, Any]:
+    raw = (files("custome") / "data" / "plots.json").read_text(encoding="utf-8")
+    stock: dict[str, Any] = json.loads(raw)
+    return stock

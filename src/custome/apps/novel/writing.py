@@ -1,0 +1,205 @@
+"""The order of the work: outline, what happens in each chapter, passages, the chapter. Each step is kept when it is done, so that a
+stopped or killed run goes on where it was; what an edit has made stale is neither used nor written over until somebody says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...engine.base import Cancel
+from ...errors import InputError
+from .brief import Brief
+from .drafting import CANDIDATES, Drawing, Judged, Writer, plan_of, ranked
+from .folder import Beat, NovelFolder, Piece, Row
+from .planning import beats, outline
+from .prose import sentences
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far the writing is."""
+
+    chapter: int
+    done: int
+    """Passages of this chapter."""
+    whole: int
+    text: str
+    """The passage that was written last, or as far as it is."""
+    finished: bool = True
+    """Is that passage whole?"""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def plan(folder: NovelFolder, *, again: bool = False) -> tuple[Row, ...]:
+    """The outline: the one that is there, or a new one.
+
+    Args:
+        again: make a new one in place of one that was made for another brief or edited.
+
+    Raises:
+        InputError: the brief was changed since.
+    """
+    rows = folder.outline()
+    if rows and not again:
+        if folder.outline_is_stale():
+            raise InputError(
+                "设定改过了，目录还是照旧的设定排的",
+                "重排目录：custome novel plan --again（写好的各回不动）",
+            )
+        return rows
+    rows = outline(folder.brief())
+    folder.keep_outline(rows)
+    return rows
+
+
+class Writing:
+    """One novel while it is being written."""
+
+    def __init__(
+        self,
+        folder: NovelFolder,
+        writer: Writer,
+        *,
+        candidates: int = CANDIDATES,
+        cancel: Cancel | None = None,
+    ) -> None:
+        self._folder, self._writer = folder, writer
+        self._candidates, self._cancel = candidates, cancel or Cancel()
+
+    def chapter(self, number: int, seen: OnProgress | None = None, *, again: bool = False) -> str:
+        """Write a chapter, or what is missing of it.
+
+        Args:
+            again: from the beginning, in place of what was made for another plan.
+
+        Raises:
+            InputError: somebody edited it, its plan was changed since, or there is none.
+        """
+        folder, brief = self._folder, self._folder.brief()
+        text = folder.chapter(number)
+        if folder.is_edited(number):
+            return text
+        stale = [] if again else folder.stale(number)
+        if stale:
+            raise InputError(
+                f"第 {number} 回：{'、'.join(_STEPS[one] for one in stale)}是照旧的写的",
+                f"照新的重写：custome novel write {number} --again",
+            )
+        planned = self._beats(brief, number, again=again)
+        pieces = [] if again else list(folder.pieces(number))
+        while len(pieces) < len(planned):
+            at = len(pieces)
+            written = "".join(piece.text for piece in pieces)
+            piece = self._piece(brief, number, at, planned, written, seen)
+            if self._cancel.is_set():
+                raise InputError(f"停在第 {number} 回第 {at + 1} 段", "写好的都在；再跑一次接着写")
+            pieces.append(piece)
+            folder.keep_pieces(number, pieces)
+            if seen is not None:
+                seen(Progress(chapter=number, done=at + 1, whole=len(planned), text=piece.text))
+        text = as_chapter(brief, folder.row(number), planned, [piece.text for piece in pieces])
+        folder.keep_chapter(number, text)
+        return text
+
+    def _beats(self, brief: Brief, number: int, *, again: bool) -> tuple[Beat, ...]:
+        found = self._folder.beats(number)
+        if not found or again:
+            found = beats(brief, self._folder.row(number))
+            self._folder.keep_beats(number, found)
+        return found
+
+    def _piece(
+        self,
+        brief: Brief,
+        number: int,
+        at: int,
+        planned: Sequence[Beat],
+        written: str,
+        seen: OnProgress | None,
+    ) -> Piece:
+        beat, begun = planned[at], time.monotonic()
+        seed = brief.seed * 1_000_003 + number * 1_009 + at
+        drawing = Drawing(candidates=self._candidates, seed=seed % 2**31, cancel=self._cancel)
+        asked = plan_of(beat, brief, written)
+
+        def grows(text: str) -> None:
+            if seen is not None:
+                seen(
+                    Progress(chapter=number, done=at, whole=len(planned), text=text, finished=False)
+                )
+
+        drafts = self._writer.drafts(asked, beat.event, drawing, lambda piece: grows(piece.text))
+        order = ranked(drafts, beat, brief, written, self._writer)
+        if not self._cancel.is_set():
+            self._note(number, at, drawing, asked.before + beat.event, drafts, order, begun)
+        return Piece(candidates=tuple(one.text for one in order))
+
+    def _note(
+        self,
+        number: int,
+        at: int,
+        drawing: Drawing,
+        asked: str,
+        drafts: Sequence[str],
+        order: Sequence[Judged],
+        begun: float,
+    ) -> None:
+        self._folder.note(
+            {
+                "chapter": number,
+                "passage": at + 1,
+                "writer": self._writer.name,
+                "asked": hashlib.sha256(asked.encode()).hexdigest()[:16],
+                "seed": drawing.seed,
+                "drafts": list(drafts),
+                "chosen": order[0].text,
+                "problems": [problem for one in order for problem in one.problems],
+                "seconds": round(time.monotonic() - begun, 2),
+            }
+        )
+
+
+_STEPS = {"outline": "目录", "beats": "情节", "passages": "文字", "chapter": "正文"}
+
+
+def as_chapter(brief: Brief, row: Row, planned: Sequence[Beat], texts: Sequence[str]) -> str:
+    """A chapter as it is read: its title, a paragraph for every few things that happen in one place."""
+    paragraphs: list[str] = []
+    place, held = "", 0
+    for beat, text in zip(planned, texts, strict=True):
+        if paragraphs and beat.place == place and held + len(text) <= PARAGRAPH:
+            paragraphs[-1] += text
+            held += len(text)
+        else:
+            paragraphs.append(text)
+            held = len(text)
+        place = beat.place
+    read = [with_pronouns(one, brief) for one in paragraphs]
+    return f"# 第{row.number}回　{row.title}\n\n" + "\n\n".join(read) + "\n"
+
+
+def with_pronouns(paragraph: str, brief: Brief) -> str:
+    """他 or 她 where a sentence begins with whom the one before began with, and nobody else it could be was named there."""
+    found, before, last = [], "", ""
+    for one in sentences(paragraph):
+        first = next((person for person in brief.people if one.startswith(person.name)), None)
+        alone = first is not None and not any(
+            other.name in last
+            for other in brief.people
+            if other is not first and other.gender == first.gender
+        )
+        if first is not None and first.name == before and alone and first.gender:
+            found.append(("她" if first.gender == "女" else "他") + one[len(first.name) :])
+        else:
+            found.append(one)
+        before, last = first.name if first is not None else "", one
+    return "".join(found)
+
+
+PARAGRAPH = 160
+"""Characters of a paragraph, about."""

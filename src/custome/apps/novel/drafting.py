@@ -95,9 +95,8 @@ class Storyteller:
         return _drawn(self._engine, request, plan, drawing, on_piece, stop=("\n",))
 
     def says(self, text: str, beat: Beat, aliases: Mapping[str, Sequence[str]]) -> float:
-        """Pairs of letters of the plan's sentence; a try that says no where the plan does not has half."""
-        wanted = _grams(beat.event, 2)
-        same = len(wanted & _grams(text, 2)) / max(1, len(wanted))
+        """Letters and pairs of letters of the plan's sentence; a try that says no where the plan does not has half."""
+        same = (_shared(text, beat.event, 1) + _shared(text, beat.event, 2)) / 2
         return same / 2 if len(_NO.findall(text)) > len(_NO.findall(beat.event)) + 1 else same
 
 
@@ -229,6 +228,12 @@ def _stranger(one: str, brief: Brief) -> str:
         if name[0] in surnames() and not any(name in other or other in name for other in known):
             return str(name)
     return ""
+
+
+def _shared(text: str, told: str, n: int) -> float:
+    """Share of what is told that stands in a text, in pieces of n letters."""
+    wanted = _grams(told, n)
+    return len(wanted & _grams(text, n)) / max(1, len(wanted))
 
 
 def _grams(text: str, n: int = ALREADY) -> frozenset[str]:

@@ -32,7 +32,7 @@ TRIES = 20_000
 """Scenes that are tried for an arc before it is allowed to begin with more known."""
 _SLOT = re.compile(r"\{(他?.)\}")
 _KEYWORD = re.compile(r"\[(.+?)\]")
-_LASTING = ("亡", "盟", "义", "隙", "囚", "伤", "授")
+LASTING = ("亡", "盟", "义", "隙", "囚", "伤", "授")
 """Facts that outlive an arc."""
 
 
@@ -128,7 +128,7 @@ class _Stage:
     def arc(self, number: int, chapters: Sequence[int]) -> list[Scene]:
         """The scenes of one story, each in its chapter."""
         settled = self._cast(number, chapters)
-        lasting = frozenset(fact for fact in self._facts if fact.split()[0] in _LASTING)
+        lasting = frozenset(fact for fact in self._facts if fact.split()[0] in LASTING)
         for known in ((), ("知 主",), ("知 主", "物在 主")):
             start = lasting | {_grounded(fact, settled) for fact in known}
             path = self._search(start, settled, chapters)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ...engine.base import Cancel
 from ...errors import InputError
-from .brief import Brief
+from .brief import Brief, Person
 from .drafting import CANDIDATES, Drawing, Judged, Writer, plan_of, ranked
 from .folder import Beat, NovelFolder, Piece, Row
 from .planning import beats, outline
@@ -187,18 +187,31 @@ def with_pronouns(paragraph: str, brief: Brief) -> str:
     """他 or 她 where a sentence begins with whom the one before began with, and nobody else it could be was named there."""
     found, before, last = [], "", ""
     for one in sentences(paragraph):
-        first = next((person for person in brief.people if one.startswith(person.name)), None)
-        alone = first is not None and not any(
+        subject = _subject(one, brief)
+        alone = subject is not None and not any(
             other.name in last
             for other in brief.people
-            if other is not first and other.gender == first.gender
+            if other is not subject and other.gender == subject.gender
         )
-        if first is not None and first.name == before and alone and first.gender:
-            found.append(("她" if first.gender == "女" else "他") + one[len(first.name) :])
+        if subject is not None and subject.name == before and alone and subject.gender:
+            pronoun = "她" if subject.gender == "女" else "他"
+            found.append(one.replace(subject.name, pronoun, 1))
         else:
             found.append(one)
-        before, last = first.name if first is not None else "", one
+        before, last = subject.name if subject is not None else "", one
     return "".join(found)
+
+
+def _subject(sentence: str, brief: Brief) -> Person | None:
+    """With whom a sentence begins, or its second clause behind a time or a place."""
+    begins = [sentence, sentence.partition("，")[2]]
+    for clause in begins:
+        for person in brief.people:
+            if clause.startswith(person.name):
+                return person
+        if any(person.name in sentence.partition("，")[0] for person in brief.people):
+            return None
+    return None
 
 
 PARAGRAPH = 160

@@ -1,0 +1,92 @@
+"""Tries of a model are cut where they go astray; the best of what is left is taken, or the plan's own sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from custome.apps.novel.brief import Brief, Person
+from custome.apps.novel.drafting import (
+    Drawing,
+    Novelist,
+    PlanItself,
+    Storyteller,
+    plan_of,
+    ranked,
+)
+from custome.apps.novel.folder import Beat
+from custome.engine.scripted import ScriptedEngine
+
+BRIEF = Brief(
+    title="盐灯",
+    premise="一本账。",
+    people=(Person(name="沈青"), Person(name="马彪", aliases=("马爷",)), Person(name="顾三娘")),
+    forbidden=("手枪",),
+)
+BEAT = Beat(
+    event="马彪低头看见地上的脚印，起了疑心。", people=("马彪",), keywords=("脚印",), length=40
+)
+
+
+def best(*drafts: str, written: str = "", beat: Beat = BEAT) -> str:
+    return ranked(drafts, beat, BRIEF, written, Storyteller(ScriptedEngine(), "x"))[0].text
+
+
+@pytest.mark.parametrize(
+    ("tail", "why"),
+    [
+        ("沈青看着他。", "沈青 不在场"),
+        ("钱勇笑了。", "没有叫 钱勇 的人"),
+        ("赵大郎道：“走。”", "没有叫 赵大郎 的人"),
+        ("他掏出手枪。", "不许出现 手枪"),
+        ("未完待续。", "不像正文"),
+        ("他正要说话", "没有写完"),
+        ("他道：“走。", "引号不成对"),
+    ],
+)
+def test_a_try_is_cut_where_it_goes_astray(tail: str, why: str):
+    good = "马彪低头一看，地上有一行脚印，心里起了疑心，把火把压低了些。"
+    first, *_ = ranked([good + tail], BEAT, BRIEF, "", Storyteller(ScriptedEngine(), "x"))
+    assert first.text == good and first.problems == (why,)
+
+
+def test_a_try_that_says_something_else_is_not_taken():
+    assert best("马彪哈哈大笑，把酒喝干了。", "天黑了。") == BEAT.event
+    assert best() == best("") == best("沈青跑了。") == BEAT.event
+
+
+def test_a_try_that_says_the_opposite_is_not_taken():
+    calm = Beat(event="沈青要对着油灯起誓。", people=("沈青",), keywords=("油灯",), length=40)
+    assert best("沈青不要对着油灯起誓，不肯，也没有说话。", beat=calm) == calm.event
+
+
+def test_what_stands_there_already_is_not_said_again():
+    said = "他把火把压低了些，照着墙根看了半天。"
+    more = "马彪低头看见地上的脚印，起了疑心。" + said
+    assert best(more) == more
+    assert best(more, written=said) == BEAT.event
+
+
+def test_the_same_tries_are_one():
+    order = ranked(["马彪看见地上的脚印，起了疑心。"] * 4, BEAT, BRIEF, "", PlanItself())
+    assert len(order) == 2
+
+
+def test_how_the_models_are_asked():
+    engine = ScriptedEngine(["好。"])
+    plan = plan_of(BEAT, BRIEF, "天黑了。火把灭了。")
+    assert plan.before == "火把灭了。" and plan.event == BEAT.event
+    assert (
+        Storyteller(engine, "x").drafts(plan, BEAT.event, Drawing(candidates=3), None)
+        == ["好。"] * 3
+    )
+    assert engine.requests[-1].messages[-1].content == BEAT.event
+    Novelist(engine, "x").drafts(plan, BEAT.event, Drawing(candidates=1), None)
+    asked = engine.requests[-1].messages[-1].content
+    assert asked.startswith("【上文】火把灭了。\n【人】马彪\n【事】马彪低头")
+
+
+def test_a_novelist_must_name_what_was_planned():
+    novelist = Novelist(ScriptedEngine(), "x")
+    with_all = "马彪举着火把，照见地上一行脚印，当下立住了脚，半晌不作声，只把眼睛往草里看。"
+    without = "马彪举着火把，立住了脚，半晌不作声，只把眼睛往草里看去，风吹得草叶沙沙地响。"
+    assert ranked([without, with_all], BEAT, BRIEF, "", novelist)[0].text == with_all

@@ -146,7 +146,7 @@ def novel_new(argv: list[str]) -> int:
         seed=flags.seed,
         things=_listed(flags.thing),
         places=_listed(flags.places),
-        people=tuple(Person(name=name) for name in names) or cast(flags.chapters, flags.seed),
+        people=cast(flags.chapters, flags.seed, [Person(name=name) for name in names]),
     )
     folder.keep_brief(brief.checked())
     reporter = ConsoleReporter()

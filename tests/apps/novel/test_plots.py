@@ -11,6 +11,7 @@ from custome.apps.novel.folder import Row
 from custome.apps.novel.inventing import cast
 from custome.apps.novel.planning import beats, outline
 from custome.apps.novel.plots import LASTING, scenes, stock
+from custome.errors import InputError
 
 PEOPLE = tuple(
     Person(name=name, gender=gender)  # type: ignore[arg-type]
@@ -140,3 +141,18 @@ def test_a_modern_book_has_no_oil_lamps():
         for beat in beats(brief(10, era="今"), row)
     )
     assert "油灯" not in text and "差役" not in text
+
+
+def test_a_missing_part_is_named_and_invented_for_a_new_book():
+    alone = Brief(title="x", premise="y", people=PEOPLE[:2])
+    with pytest.raises(InputError, match="缺 对头、爪牙、两面人、长辈"):
+        outline(alone)
+    people = cast(3, 1, PEOPLE[:2])
+    assert people[:2] == PEOPLE[:2] and len(people) == 6
+    assert outline(dataclasses.replace(alone, people=people))
+
+
+def test_a_book_whose_people_die_early_still_has_every_chapter():
+    people = tuple(dataclasses.replace(one, dies=0 if one.name == "沈青" else 2) for one in PEOPLE)
+    rows = outline(dataclasses.replace(brief(10), people=people))
+    assert len(rows) == 10 and all(row.people == ("沈青",) for row in rows[2:])

@@ -52,7 +52,9 @@ COMMON = frozenset(
 """Words that stand in every text: whoever is called so cannot be found in it."""
 Titles = Literal["plain", "couplet"]
 Era = Literal["古", "今"]
-PARTS = ("主角", "帮手", "对头", "爪牙", "两面人", "长辈")
+Gender = Literal["", "男", "女"]
+Part = Literal["", "主角", "帮手", "对头", "爪牙", "两面人", "长辈"]
+PARTS: tuple[Part, ...] = ("主角", "帮手", "对头", "爪牙", "两面人", "长辈")
 """What somebody is in the plot; whoever has none given takes the next that nobody has."""
 _PERSON = {
     "姓名": "name", "别名": "aliases", "戏份": "part", "性别": "gender", "身份": "role", "想要": "wants", "害怕": "fears", "长相": "looks",
@@ -67,8 +69,6 @@ _BRIEF = {
 }  # fmt: skip
 
 
-Gender = Literal["", "男", "女"]
-Part = Literal["", "主角", "帮手", "对头", "爪牙", "两面人", "长辈"]
 _CHOICES = {"titles": Titles, "era": Era, "gender": Gender, "part": Part}
 
 
@@ -155,6 +155,10 @@ class Brief:
             found[part].append(one.name)
         return {part: tuple(names) for part, names in found.items()}
 
+    def missing_parts(self) -> list[str]:
+        """Parts that nobody has."""
+        return [part for part, names in self.parts().items() if not names]
+
     def problems(self) -> list[str]:
         """Everything that is wrong; [] where nothing is."""
         return [*_sizes(self), *_names(self), *_times(self), *_references(self)]
@@ -212,6 +216,12 @@ def _times(brief: Brief) -> list[str]:
             found.append(f"{where}：第 {one.dies} 回死；第 {one.enters} 回出场")
         if one.dies > brief.chapters:
             found.append(f"{where}：第 {one.dies} 回死；回数：{brief.chapters}")
+    heroes = [one for one in brief.people if one.name in brief.parts()["主角"]]
+    if heroes and all(one.dies and one.dies < brief.chapters for one in heroes):
+        last = max(heroes, key=lambda one: one.dies)
+        found.append(
+            f"主角 {last.name!r}：第 {last.dies} 回死；回数：{brief.chapters}，后面没有主角了"
+        )
     for promise in brief.promises:
         where = f"伏笔 {promise.what!r}"
         if not 1 <= promise.planted <= brief.chapters or promise.paid > brief.chapters:

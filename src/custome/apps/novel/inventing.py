@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
-from .brief import PARTS, Person
+from .brief import PARTS, Brief, Gender, Person
 from .passages import invented_name
 
 CHAPTERS = {"帮手": 60, "对头": 24, "爪牙": 24, "两面人": 48, "长辈": 96}
 """Part → chapters after which the book wants one more; there is one hero."""
 
 
-def cast(chapters: int, seed: int) -> tuple[Person, ...]:
-    """At least one of every part."""
-    dice, taken, found = random.Random(f"{seed} cast"), set[str](), []
+def cast(chapters: int, seed: int, named: Sequence[Person] = ()) -> tuple[Person, ...]:
+    """At least one of every part.
+
+    Args:
+        named: whom the author has named.
+    """
+    dice, found = random.Random(f"{seed} cast"), list(named)
+    taken = {name for one in named for name in (one.name, *one.aliases)}
+    have = Brief(title="", premise="", people=tuple(named)).parts()
     for part in PARTS:
-        for _ in range(1 + chapters // CHAPTERS[part] if part in CHAPTERS else 1):
+        wanted = 1 + chapters // CHAPTERS[part] if part in CHAPTERS else 1
+        for _ in range(wanted - len(have[part]) if not have[part] or not named else 0):
             name = invented_name(dice, taken)
             taken.add(name)
-            gender = dice.choice(("男", "女"))
-            found.append(Person(name=name, part=part, gender=gender))  # type: ignore[arg-type]
+            gender: Gender = dice.choice(("男", "女"))
+            found.append(Person(name=name, part=part, gender=gender))
     return tuple(found)

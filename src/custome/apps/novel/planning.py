@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 
+from ...errors import InputError
 from .brief import Brief
 from .folder import Beat, Row
 from .plots import Scene, filled, marked, scenes, stock
@@ -25,7 +26,16 @@ TITLE = 8
 
 
 def outline(brief: Brief) -> tuple[Row, ...]:
-    """A row a chapter."""
+    """A row a chapter.
+
+    Raises:
+        InputError: a part of the plot has nobody.
+    """
+    if missing := brief.missing_parts():
+        raise InputError(
+            f"人物里缺 {'、'.join(missing)}：没有他们排不成情节",
+            "在 novel.yaml 的人物里各添一个，写上戏份；或重开一本，custome novel new 会起名字",
+        )
     taken: set[str] = set()
     rows = []
     for number, some in enumerate(_planned(brief), 1):

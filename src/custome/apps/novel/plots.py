@@ -28,8 +28,10 @@ SHUFFLE = 2
 """How much oftener than others a frame may have been used and still come first."""
 REMEMBERED = 20
 """Scenes of a kind that a new one is compared with."""
-TRIES = 20_000
-"""Scenes that are tried for an arc before it is allowed to begin with more known."""
+TRIES = 300
+"""Scenes that are tried in a row before the search begins anew: an unlucky beginning cannot be mended at the end."""
+BEGINNINGS = 20
+"""So often, before an arc is allowed to begin with more known."""
 _SLOT = re.compile(r"\{(他?.)\}")
 _KEYWORD = re.compile(r"\[(.+?)\]")
 LASTING = ("亡", "盟", "义", "隙", "囚", "伤", "授")
@@ -109,6 +111,18 @@ def scenes(brief: Brief, count: Sequence[int]) -> list[list[Scene]]:
     return rows
 
 
+_Step = tuple[Frame, dict[str, str], frozenset[str]]
+"""(frame, who stands in its slots, what is so after it)"""
+_WAYS = (
+    ((), AGAIN, True),
+    (("知 主",), AGAIN, True),
+    (("知 主", "物在 主"), AGAIN, True),
+    (("知 主", "物在 主"), AGAIN // 3, True),
+    (("知 主", "物在 主"), 1, False),
+)
+"""(what is so from the beginning, scenes until one of a kind may come again, must it be settled at the end), as they are tried."""
+
+
 class _Stage:
     """Who is there, what is so, and what was already shown."""
 
@@ -129,13 +143,12 @@ class _Stage:
         """The scenes of one story, each in its chapter."""
         settled = self._cast(number, chapters)
         lasting = frozenset(fact for fact in self._facts if fact.split()[0] in LASTING)
-        for known in ((), ("知 主",), ("知 主", "物在 主")):
+        path: list[_Step] = []
+        for known, again, whole in _WAYS:
             start = lasting | {_grounded(fact, settled) for fact in known}
-            path = self._search(start, settled, chapters)
-            if path:
-                break
-        else:
-            path = self._search(lasting, settled, chapters, whole=False)
+            for _ in range(BEGINNINGS):
+                path = path or self._search(start, settled, chapters, again, whole=whole)
+        assert len(path) == len(chapters), "the last way asks for nothing"
         made = []
         for frame, bound, facts in path:
             self._facts = facts
@@ -172,21 +185,24 @@ class _Stage:
         start: frozenset[str],
         words: Mapping[str, str],
         chapters: Sequence[int],
-        whole: bool = True,
-    ) -> list[tuple[Frame, dict[str, str], frozenset[str]]]:
-        """Frames in a row, each possible after the one before, the last settling it; [] where there are none.
+        again: int,
+        *,
+        whole: bool,
+    ) -> list[_Step]:
+        """Frames in a row, each possible after the one before; [] where none were found.
 
         Args:
+            again: scenes until one of a kind may come again.
             whole: it must be settled at the end.
         """
-        path: list[tuple[Frame, dict[str, str], frozenset[str]]] = []
+        path: list[_Step] = []
         tries = TRIES
 
         def go(at: int, facts: frozenset[str]) -> bool:
             nonlocal tries
             if at == len(chapters):
                 return not whole or _holds("破 *", facts)
-            recent = {frame.name for frame, _, _ in path[-AGAIN:]}
+            recent = {frame.name for frame, _, _ in path[-again:]}
             for frame, bound in self._possible(at, facts, words, chapters):
                 if frame.name in recent:
                     continue

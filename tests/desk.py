@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 import runpy
 import shutil
@@ -23,8 +22,8 @@ from fastapi.testclient import TestClient
 from torch.distributed.run import get_args_parser
 
 from custome import config, recipe_file
-from custome.cli import seed
-from custome.cli.app import COMMANDS, find_command, main
+from custome.cli import reference, seed
+from custome.cli.app import find_command, main
 from custome.cli.flags import flag_names, parse, take
 from custome.cli.quickstart import Quickstart
 from custome.cli.vllm import ServeVllm
@@ -231,8 +230,7 @@ def flags_of(name: str, argv: Sequence[str]) -> type:
     """The flags class of a command."""
     if take(list(argv), "engine") == "vllm":
         return ServeVllm
-    module = importlib.import_module(f"custome.cli.{COMMANDS[name][0].split(':')[0]}")
-    return getattr(module, "".join(word.title() for word in name.split()))
+    return reference.flags_of(name)
 
 
 def parsed(name: str, argv: Sequence[str]) -> Any:

@@ -99,6 +99,7 @@ APPS: dict[str, App] = {
             "novel check": ("novel:novel_check", "查写好的各回：人物、字数、重复、不许出现的"),
             "novel export": ("novel:novel_export", "成书：txt、md、epub、docx"),
             "novel train-style": ("novel:novel_train_style", "教它照一本书的笔法写"),
+            "demo novel": ("demo:demo_novel", "试一试：三回的小说，目录、正文、检查、EPUB"),
         },
     ),
 }

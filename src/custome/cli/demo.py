@@ -9,6 +9,7 @@ from ..engine.open import EngineOptions, Opened
 from ..reporter import ConsoleReporter
 from .flags import parse
 from .knowledge import USUAL_BASE, Answering, open_answering, shelf
+from .novel import WhoWrites, novel_check, opened, write
 from .serve import Serve, run_server, who_may
 
 BOOK = "三国演义"
@@ -85,3 +86,44 @@ def demo_service(argv: list[str]) -> int:
     reporter.note(f"客人：http://{shown}:{port}/shop/{SHOP}")
     reporter.note(f"客服：http://{shown}:{port}/service")
     return run_server(Opened(hosted=[]), doorkeeper, serve, port)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoNovel:
+    """试一试写小说：三回的故事，目录、正文、检查、EPUB，都在一个文件夹里，哪一个字都能改。"""
+
+    folder: str = "novels/demo"
+    """放在哪里；已经有了就接着写。"""
+    chapters: int = 3
+    """几回。"""
+    who: WhoWrites = field(default_factory=lambda: WhoWrites(base="qwen2.5-coder-1.5b"))
+
+
+def demo_novel(argv: list[str]) -> int:
+    flags = parse(DemoNovel, argv, "custome demo novel")
+    from ..apps.novel.brief import Brief
+    from ..apps.novel.export import export
+    from ..apps.novel.folder import NovelFolder
+    from ..apps.novel.inventing import cast
+    from ..apps.novel.writing import plan
+
+    folder, reporter = NovelFolder(Path(flags.folder)), ConsoleReporter()
+    if not folder.is_there():
+        brief = Brief(
+            title="盐灯",
+            premise="盐场上的一个年轻人得了一本账簿，被人一路追赶，最后当着众人把账念了出来。",
+            chapters=flags.chapters,
+            titles="couplet",
+            things=("账簿",),
+            places=("盐场", "渡口", "酒店", "盐运司", "破庙", "灯会"),
+            people=cast(flags.chapters, 7),
+            seed=7,
+        )
+        folder.keep_brief(brief.checked())
+    rows = plan(folder)
+    with opened(flags.who, reporter) as writer:
+        write(folder, writer, [row.number for row in rows], 4, reporter)
+    novel_check([flags.folder])
+    path = export(folder, folder.path / f"{folder.brief().title}.epub")
+    reporter.note(f"{path}；各回在 {folder.path / 'chapters'}，设定在 {folder.path / 'novel.yaml'}")
+    return 0

@@ -10,6 +10,14 @@ from ..recipe_file import field_docs
 from .app import COMMANDS
 
 
+def flags_of(command: str) -> type:
+    """The class whose fields are a command's flags: corpus build → CorpusBuild, novel train-style → NovelTrainStyle."""
+    module = importlib.import_module(f"custome.cli.{COMMANDS[command][0].split(':')[0]}")
+    words = command.replace("-", " ").split()
+    found: type = getattr(module, "".join(word.title() for word in words))
+    return found
+
+
 def reference() -> str:
     """The page as Markdown."""
     lines = [
@@ -18,11 +26,8 @@ def reference() -> str:
         "由 `python -m custome.cli.reference` 生成。位置参数没有 `--`；布尔选项的反面是 `--no-…`。",
         "",
     ]
-    for command, (place, about) in COMMANDS.items():
-        module = importlib.import_module(f"custome.cli.{place.split(':')[0]}")
-        flags = getattr(
-            module, "".join(word.title() for word in command.split())
-        )  # corpus build → CorpusBuild
+    for command, (_, about) in COMMANDS.items():
+        flags = flags_of(command)
         lines += [
             f"## custome {command}",
             "",

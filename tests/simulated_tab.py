@@ -26,6 +26,7 @@ from custome.types import Character
 from custome.webui.chat_app import add_pages
 from custome.webui.elements import Composer, TurnView
 from custome.webui.knowledge_page import add_pages as add_knowledge
+from custome.webui.novel_page import add_pages as add_novel
 from custome.webui.service_page import add_pages as add_service
 from custome.webui.shell import OWNER, Shell
 from custome.webui.workshop_page import add_pages as add_workshop
@@ -160,6 +161,7 @@ class Site:
         add_workshop(shell)
         add_knowledge(shell)
         add_service(shell)
+        add_novel(shell)
         core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
         wrong: list[Exception] = []
         core.app.on_exception(lambda error: isinstance(error, CustomeError) or wrong.append(error))

@@ -11,7 +11,16 @@ import pytest
 from nicegui.testing import User
 
 import custome.webui
-from custome.webui import people_page, service_page, shell, training_page, workshop_page
+from custome.apps.novel.brief import PARTS
+from custome.webui import (
+    novel_chapter,
+    novel_page,
+    people_page,
+    service_page,
+    shell,
+    training_page,
+    workshop_page,
+)
 from simulated_tab import PEOPLE, Tab
 
 ROOM = Path(custome.webui.__file__).parent
@@ -36,6 +45,10 @@ def used() -> set[str]:
         *shell.FACES.values(),
         *people_page.REST.values(),
         *service_page.STATES.values(),
+        *novel_page.TABS,
+        *novel_chapter.STALE.values(),
+        *PARTS,
+        "小说",
     }
     found |= {label for label, _ in people_page.LINES.values()}
     found |= set(training_page._STATUS.values())

@@ -92,7 +92,7 @@ class Storyteller:
         ]
         order = Message(role="system", content=_ORDER)
         request = Request(messages=(order, *shots, Message(role="user", content=event)))
-        return _drawn(self._engine, request, plan, drawing, on_piece, stop=("\n",))
+        return _drawn(self._engine, request, plan, drawing, on_piece, strength=0.0)
 
     def says(self, text: str, beat: Beat, aliases: Mapping[str, Sequence[str]]) -> float:
         """Letters and pairs of letters of the plan's sentence; a try that says no where the plan does not has half."""
@@ -110,7 +110,7 @@ class Novelist:
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
     ) -> list[str]:
         request = Request(messages=(Message(role="user", content=asked(plan)),))
-        return _drawn(self._engine, request, plan, drawing, on_piece, stop=("\n",))
+        return _drawn(self._engine, request, plan, drawing, on_piece, strength=1.0)
 
     def says(self, text: str, beat: Beat, aliases: Mapping[str, Sequence[str]]) -> float:
         return coverage(text, (*beat.keywords, *beat.people), aliases)
@@ -136,7 +136,8 @@ def _drawn(
     plan: Plan,
     drawing: Drawing,
     on_piece: OnPiece | None,
-    stop: tuple[str, ...],
+    *,
+    strength: float,
 ) -> list[str]:
     wanted = GenerateOptions(
         max_new_tokens=round(plan.length * 1.5) + 24,
@@ -146,7 +147,8 @@ def _drawn(
         dry_multiplier=0.8,
         seed=drawing.seed,
         afresh=False,
-        stop=stop,
+        stop=("\n",),
+        strength=strength,
     )
     more = {name: getattr(wanted, name) for name in sorted(engine.supports)}
     options = dataclasses.replace(GenerateOptions(), **more)

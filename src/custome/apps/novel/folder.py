@@ -6,6 +6,7 @@ outline.json             one row a chapter: title, event, people, place
 beats/0001.json          what happens in a chapter, piece by piece
 passages/0001.json       the candidates of each piece, and which one was chosen
 chapters/0001.md         the chapter as it is read; whoever edits it has the last word
+versions/0001/0001.md    what it said before
 calls.jsonl              every question to a model with its answers, one line each; only ever added to
 """
 
@@ -111,6 +112,16 @@ class NovelFolder:
                 return row
         raise InputError(f"目录里没有第 {number} 回", "先排目录：custome novel plan")
 
+    def edit_row(self, number: int, title: str, event: str) -> None:
+        """Somebody's own title and event for a chapter; what was made from the old ones is stale then."""
+        path = self.path / "outline.json"
+        kept = self._read(path)
+        rows = [
+            replace(row, title=title, event=event) if row.number == number else row
+            for row in self.outline()
+        ]
+        write_json(path, {**kept, "chapters": [asdict(row) for row in rows]})
+
     def outline_is_stale(self) -> bool:
         """Was it made for another brief than today's?"""
         return self._is_older(self.path / "outline.json", _from_brief(self.brief()))
@@ -134,11 +145,15 @@ class NovelFolder:
     def chapter(self, number: int) -> str:
         """The chapter as it is read; '' where it is not written."""
         path = self._chapter(number)
-        return read_text(path, "这一回") if path.is_file() and path.stat().st_size else ""
+        return read_text(path, "这一回") if self.has_chapter(number) else ""
+
+    def has_chapter(self, number: int) -> bool:
+        path = self._chapter(number)
+        return path.is_file() and path.stat().st_size > 0
 
     def written(self) -> list[int]:
         """Numbers of the chapters there are."""
-        every = (path.stem for path in (self.path / "chapters").glob("*.md"))
+        every = (path.stem for path in (self.path / "chapters").glob("*.md") if path.stat().st_size)
         return sorted(int(stem) for stem in every if stem.isdigit())
 
     def keep_chapter(self, number: int, text: str) -> None:
@@ -164,13 +179,32 @@ class NovelFolder:
         write_json(
             path, written
         )  # first: a crash in between leaves an older text, which is not this one
-        write_text(self._chapter(number), text)
+        self._replace(number, text)
 
     def edit_chapter(self, number: int, text: str) -> None:
         """Somebody's own words: from now on nothing writes over them."""
         with disk_errors(self.path):
             self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
+        self._replace(number, text)
+
+    def versions(self, number: int) -> list[str]:
+        """What a chapter said before, the oldest first."""
+        paths = sorted(self._versions(number).glob("*.md"))
+        return [read_text(path, "以前的一稿") for path in paths]
+
+    def _replace(self, number: int, text: str) -> None:
+        """Write a chapter; what it said before is kept."""
+        before, kept = self.chapter(number), self.versions(number)
+        if before and before != text and before not in kept[-1:]:
+            folder = self._versions(number)
+            with disk_errors(self.path):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_text(folder / f"{len(kept) + 1:04}.md", before)
         write_text(self._chapter(number), text)
+
+    def let_go_of(self, number: int) -> None:
+        """Somebody's own words may be written over again: the chapter goes, its words stay among the versions."""
+        self._replace(number, "")
 
     def is_edited(self, number: int) -> bool:
         """Does it say something else than the program last wrote?"""
@@ -239,6 +273,9 @@ class NovelFolder:
 
     def _chapter(self, number: int) -> Path:
         return self.path / "chapters" / f"{number:04}.md"
+
+    def _versions(self, number: int) -> Path:
+        return self.path / "versions" / f"{number:04}"
 
     def _read(self, path: Path) -> dict[str, Any]:
         if not path.is_file():

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...engine.base import Cancel
 from ...errors import InputError
@@ -102,9 +102,7 @@ class Writing:
             folder.keep_pieces(number, pieces)
             if seen is not None:
                 seen(Progress(chapter=number, done=at + 1, whole=len(planned), text=piece.text))
-        text = as_chapter(brief, folder.row(number), planned, [piece.text for piece in pieces])
-        folder.keep_chapter(number, text)
-        return text
+        return compose(folder, number)
 
     def _beats(self, brief: Brief, number: int, *, again: bool) -> tuple[Beat, ...]:
         found = self._folder.beats(number)
@@ -162,6 +160,36 @@ class Writing:
                 "seconds": round(time.monotonic() - begun, 2),
             }
         )
+
+
+def compose(folder: NovelFolder, number: int) -> str:
+    """The chapter of the passages that are chosen now.
+
+    Raises:
+        InputError: somebody edited it.
+    """
+    texts = [piece.text for piece in folder.pieces(number)]
+    text = as_chapter(folder.brief(), folder.row(number), folder.beats(number), texts)
+    folder.keep_chapter(number, text)
+    return text
+
+
+def choose(folder: NovelFolder, number: int, at: int, chosen: int) -> None:
+    """Take another candidate for a passage, and make the chapter anew where it is written.
+
+    Raises:
+        InputError: somebody edited the chapter.
+    """
+    pieces = list(folder.pieces(number))
+    if folder.is_edited(number):
+        raise InputError(
+            f"第 {number} 回有人改过，不会盖掉",
+            "在正文里直接改；或先放下自己的改动，它会留在以前的稿里",
+        )
+    pieces[at] = replace(pieces[at], chosen=chosen)
+    folder.keep_pieces(number, pieces)
+    if folder.chapter(number):
+        compose(folder, number)
 
 
 _STEPS = {"outline": "目录", "beats": "情节", "passages": "文字", "chapter": "正文"}

@@ -28,6 +28,8 @@ def ask_for_novel(dialog: Any, frame: Frame, novels: Novels, begun: Callable[[st
         title = ui.input(t("书名")).props("outlined dense autofocus").mark("title-of-new")
         premise = ui.textarea(t("一句话：讲什么")).props("outlined dense autogrow").mark("premise")
         hero = ui.input(t("主角叫什么（空着就替你起）")).props("outlined dense").mark("hero")
+        gender = ui.select({"男": t("男"), "女": t("女")}, value="男", label=t("主角是男是女"))
+        gender.props("outlined dense options-dense").mark("gender")
         thing = ui.input(t("大家争的那件东西，如 账簿")).props("outlined dense").mark("thing")
         chapters = ui.number(t("几回"), value=10, min=1, max=1000, precision=0)
         chapters.props("outlined dense").mark("chapters")
@@ -37,7 +39,8 @@ def ask_for_novel(dialog: Any, frame: Frame, novels: Novels, begun: Callable[[st
         def make() -> None:
             seed = random.randrange(1, 10_000)
             count = int(chapters.value or 1)
-            named = [Person(name=hero.value.strip())] if (hero.value or "").strip() else []
+            called = str(hero.value or "").strip()
+            named = [Person(name=called, gender=gender.value)] if called else []
             try:
                 name = novels.create(
                     Brief(

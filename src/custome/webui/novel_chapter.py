@@ -38,12 +38,16 @@ class ChapterView:
             self._which = ui.select({}, on_change=lambda event: self._go(event.value))
             self._which.props(f'dense borderless options-dense aria-label="{self.t("哪一回")}"')
             self._which.mark("which")
-            frame.icon_button("chevron_right", self.t("下一回"), lambda: self.turn(1)).mark("after")
+            self._arrow("chevron_right", self.t("下一回"), 1)
         self._buttons = ui.element("div").classes("buttons").mark("do")
         self._told = ui.label("").classes("hint").mark("told")
         self._bar = ui.linear_progress(0, show_value=False).props("rounded")
         self._text = ui.element("article").classes("chapter_text").mark("text")
         self._parts = ui.element("div").classes("passages").mark("passages")
+
+    def _arrow(self, icon: str, label: str, by: int) -> None:
+        # Without a tooltip: the browser looks for what it belongs to while the panel is not shown.
+        self.frame.menu_button(icon, label).on_click(lambda: self.turn(by))
 
     @property
     def folder(self) -> NovelFolder:

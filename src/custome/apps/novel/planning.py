@@ -75,11 +75,12 @@ def _of_scenes(brief: Brief, row: Row, some: Sequence[Scene]) -> list[Told]:
     dice = random.Random(f"{brief.seed} {row.number}")
     opening = filled(dice.choice(stock()["openings"]), some[0].words)
     found: list[Told] = [(opening, some[0].place, (some[0].place,))]
+    later = dice.sample(stock()["later"], len(stock()["later"]))
     for number, scene in enumerate(some):
         told = scene.beats()
         if number:
             event, words = told[0]
-            told[0] = f"{dice.choice(stock()['later'])}{event}", words
+            told[0] = f"{later[number % len(later)]}{event}", words
         found += [(event, scene.place, words) for event, words in told]
     promised, dying = _promised(brief, row), _dying(brief, row, some)
     middle = len(found) // 2

@@ -26,6 +26,8 @@ AGAIN = 12
 """Scenes until one of a kind may come again in the same arc."""
 SHUFFLE = 2
 """How much oftener than others a frame may have been used and still come first."""
+FILLER = 6
+"""How much oftener others must have been used before a frame that changes nothing comes."""
 REMEMBERED = 20
 """Scenes of a kind that a new one is compared with."""
 TRIES = 300
@@ -232,7 +234,7 @@ class _Stage:
             key=lambda one: (
                 not one[0].death,
                 not (one[0].ends and left <= ENDING),
-                self._shown[one[0].name] + SHUFFLE * one[1],
+                self._shown[one[0].name] + SHUFFLE * one[1] + FILLER * (not one[0].does),
             )
         )
         for frame, _ in order:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from nicegui import ui
 from ..apps.novel.checking import check, letters_written
 from ..apps.novel.export import FORMS, export
 from ..apps.novel.folder import NovelFolder, Row
+from ..apps.novel.ledger import ledger, promises
 from ..apps.novel.service import Novels, novels_of
 from ..apps.novel.writing import plan
 from ..errors import CustomeError
@@ -25,7 +27,9 @@ from .novel_chapter import ChapterView
 from .shell import Frame, Shell
 
 LOOK_EVERY_S = 0.5
-TABS = ("设定", "目录", "写作", "检查")
+TABS = ("设定", "目录", "写作", "事实", "检查")
+FACTS = 600
+"""Facts that are drawn."""
 ROWS = 60
 """Rows of an outline that are drawn at once."""
 
@@ -237,6 +241,32 @@ class NovelPage:
         except CustomeError as error:
             self.frame.warn(error)
         self.refresh()
+
+    # -- what is so --------------------------------------------------------------------------------------------------
+
+    def _draw_facts(self) -> None:
+        t, folder, panel = self.t, self.folder, self._panels["事实"]
+        facts, kept = ledger(folder), promises(folder)
+        panel.clear()
+        with panel:
+            if kept:
+                ui.label(t("伏笔")).classes("headline").props("role=heading aria-level=2")
+            for one in kept:
+                marks = [
+                    t("第 {number} 回埋", number=one.planted) + ("　✓" if one.shown else ""),
+                    t("第 {number} 回收", number=one.paid) + ("　✓" if one.made_good else ""),
+                ]
+                with ui.element("div").classes("fact").mark("promise"):
+                    ui.label(one.what)
+                    ui.label("　".join(marks)).classes("hint")
+            ui.label(t("每一回以后是什么样")).classes("headline").props("role=heading aria-level=2")
+            if not facts:
+                ui.label(t("先在“目录”里排目录")).classes("hint")
+            for number, some in itertools.groupby(facts[:FACTS], key=lambda one: one.chapter):
+                with ui.element("div").classes("fact").mark(f"facts-{number}"):
+                    ui.label(t("第 {number} 回", number=number)).classes("hint")
+                    for fact in some:
+                        ui.label(fact.text).tooltip(fact.quote)
 
     # -- checks and books --------------------------------------------------------------------------------------------
 

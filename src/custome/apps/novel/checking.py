@@ -16,6 +16,7 @@ COVERED = 0.9
 REPEATED = 0.02
 SAME_SENTENCES = 0.02
 DISTINCT = 0.65
+_SAID = re.compile(r"([^。！？”]{0,24})[：，]“([^”]*)”")
 _SPEAKS = r"(?:[^，。！？“”]{0,6}(?:道|说|问|笑|喝|叫|答))"
 
 
@@ -40,6 +41,8 @@ def check(folder: NovelFolder, number: int) -> list[Check]:
         _covered(brief, folder.beats(number), text),
         *(_forbidden(brief, text)),
         *(one for person in brief.people for one in _in_time(person, number, text)),
+        *_promised(brief, number, text),
+        *_told_by_who_knows(brief, text),
         _share("十字重复", repeated(text), REPEATED),
         _share("整句重复", repeated_sentences(text), SAME_SENTENCES),
         (
@@ -109,6 +112,34 @@ def _in_time(person: Person, number: int, text: str) -> list[Found]:
                 _around(text, acts.group()) if acts else "没有开口",
             )
         )
+    return found
+
+
+def _promised(brief: Brief, number: int, text: str) -> list[Found]:
+    found: list[Found] = []
+    for promise in brief.promises:
+        for chapter, what in ((promise.planted, "埋下"), (promise.paid, "收回")):
+            if chapter == number:
+                named = [word for word in promise.words if word in text]
+                told = _around(text, named[0]) if named else f"没有提到 {promise.words[0]}"
+                found.append((f"伏笔 {promise.what} {what}", bool(named), told))
+    return found
+
+
+def _told_by_who_knows(brief: Brief, text: str) -> list[Found]:
+    """A secret in somebody's mouth, who does not know it."""
+    found: list[Found] = []
+    for secret in brief.secrets:
+        wrong = ""
+        for cue, said in _SAID.findall(text):
+            if not all(word in said for word in secret.words):
+                continue
+            named = [(cue.rfind(one.name), one.name) for one in brief.people if one.name in cue]
+            speaker = max(named, default=(-1, ""))[1]
+            if speaker and speaker not in secret.known_to:
+                wrong = f"{speaker}：{_around(text, said[:12])}"
+        known = "、".join(secret.known_to)
+        found.append((f"秘密 {secret.what} 只有 {known} 说得出", not wrong, wrong or "没有说漏"))
     return found
 
 

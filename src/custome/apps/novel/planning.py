@@ -57,7 +57,7 @@ def outline(brief: Brief) -> tuple[Row, ...]:
 
 def beats(brief: Brief, row: Row) -> tuple[Beat, ...]:
     """What happens in a chapter, piece by piece."""
-    some = _scenes_of(brief).get(row.event)
+    some = scenes_of(brief).get(row.event)
     found = _of_scenes(brief, row, some) if some else _of_clauses(brief, row)
     found += _promised(brief, row) if not some else []
     each = max(40, min(LONGEST_BEAT, round(brief.length / len(found))))
@@ -156,7 +156,7 @@ def _planned(brief: Brief) -> list[list[Scene]]:
     return scenes(brief, [each] * brief.chapters)
 
 
-def _scenes_of(brief: Brief) -> dict[str, list[Scene]]:
+def scenes_of(brief: Brief) -> dict[str, list[Scene]]:
     """Event of a chapter → its scenes."""
     return {"".join(scene.event for scene in some): some for some in _planned(brief)}
 

@@ -101,6 +101,7 @@ APPS: dict[str, App] = {
             "novel train-style": ("novel:novel_train_style", "教它照一本书的笔法写"),
             "demo novel": ("demo:demo_novel", "试一试：三回的小说，目录、正文、检查、EPUB"),
         },
+        routes="novel:novel_router",
         page="novel_page:add_pages",
     ),
 }

@@ -95,10 +95,12 @@ class Novels:
         """Write chapters one after the other, behind.
 
         Raises:
-            InputError: another is being written, or the plan is not today's.
+            InputError: another is being written, the outline has no such chapter, or it is not today's.
         """
         folder = self.get(name)
         plan(folder)
+        for number in numbers:
+            folder.row(number)
         with self._lock:
             if self.busy():
                 raise InputError("正在写，一次写一本", "等它写完，或先按“停”")

@@ -39,6 +39,8 @@ class NovelNew:
     """几回。"""
     length: int = 1_200
     """每回多少字。"""
+    scenes: int = 0
+    """每回几场；0 按字数，一百五十字一场。用练过的笔法（novel write --run）写，一场能写五六百字。"""
     era: Literal["古", "今"] = "古"
     """时代：灯是油灯还是台灯，差役还是警察。"""
     titles: Literal["plain", "couplet"] = "couplet"
@@ -120,7 +122,7 @@ class NovelTrainStyle:
     steps: int = 0
     """练几步；0 照配方。"""
     output_dir: str = ""
-    """运行目录；0 照配方。"""
+    """运行目录；留空照配方。"""
     resume: bool = False
     """从最新的检查点接着练。"""
 
@@ -142,6 +144,7 @@ def novel_new(argv: list[str]) -> int:
         era=flags.era,
         chapters=flags.chapters,
         length=flags.length,
+        scenes=flags.scenes,
         titles=flags.titles,
         seed=flags.seed,
         things=_listed(flags.thing),
@@ -224,19 +227,18 @@ def write(
 @contextmanager
 def opened(flags: WhoWrites, reporter: ConsoleReporter) -> Iterator[Writer]:
     """Whoever writes, for as long as it writes."""
-    from ..apps.novel.drafting import Novelist, PlanItself, Storyteller
+    from ..apps.novel.drafting import PlanItself, Storyteller
+    from ..apps.novel.service import writer_of
     from ..config import ModelConfig
     from ..engine.open import open_base
     from ..resources import where
 
     if flags.run or flags.engine.engine == "remote":
-        runs = [flags.run] if flags.run else []
-        hosted = open_models(runs, flags.engine, reporter).hosted[0]
-        kind = Novelist if flags.run else Storyteller
+        hosted = open_models([flags.run] if flags.run else [], flags.engine, reporter).hosted
         try:
-            yield kind(hosted.engine, hosted.name)
+            yield writer_of(hosted)
         finally:
-            hosted.engine.close()
+            hosted[0].engine.close()
         return
     base = flags.base
     if base == "auto":
@@ -288,7 +290,7 @@ def novel_train_style(argv: list[str]) -> int:
     import dataclasses
 
     from .. import recipe_file
-    from ..apps.novel.learning import write_lessons
+    from ..apps.novel.learning import mark_as_novelist, write_lessons
     from .training import run_training
 
     reporter = ConsoleReporter()
@@ -306,9 +308,11 @@ def novel_train_style(argv: list[str]) -> int:
         train_path=str(made.train),
         valid_path=str(made.valid),
     )
-    return run_training(
-        dataclasses.replace(filed, train=train, data=data), filed, resume=flags.resume
-    )
+    recipe = dataclasses.replace(filed, train=train, data=data)
+    code = run_training(recipe, filed, resume=flags.resume)
+    mark_as_novelist(Path(train.output_dir), Path(flags.corpus))
+    reporter.note(f"用它写：custome novel write 目录 --run {train.output_dir}")
+    return code
 
 
 def _folder(path: str) -> NovelFolder:

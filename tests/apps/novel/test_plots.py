@@ -41,6 +41,10 @@ def test_the_stock_is_whole():
         for text in (*frame["halves"], *frame["events"], *frame["beats"]):
             slots = [part.split("}")[0] for part in text.split("{")[1:]]
             assert {slot.removeprefix("他") for slot in slots} <= known, (frame["name"], text)
+        beats = "".join(frame["beats"])
+        for letter in stock()["letters"]:
+            named = any(f"{{{letter}}}" in event for event in frame["events"])
+            assert not named or f"{{{letter}}}" in beats, (frame["name"], letter)
         for fact in (*frame["needs"], *frame.get("also", ())):
             assert fact.removeprefix("!").split()[0] in made, (frame["name"], fact)
 

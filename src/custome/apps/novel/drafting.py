@@ -28,7 +28,7 @@ ALREADY = 6
 OWN = 0.85
 """What the plan's own sentence is worth: a try that says less of the plan is worth less."""
 MORE = 0.3
-"""What is added for a try that is as long as was asked."""
+"""What is added for a try that is as long as was asked; one that is longer loses as much again."""
 _ORDER = "把提纲里的一句话改写成小说里的一两句话。意思不变，人物不变，不加新的事；可以添一个动作、一样看得见的东西，或者一句对话。"
 _SHOTS = (
     ("周掌柜拿十两银子求钱勇连夜送一只箱子过江。",
@@ -189,7 +189,8 @@ def _judged(draft: str, beat: Beat, brief: Brief, seen: frozenset[str], writer: 
         kept += one
     if not kept:
         return Judged(text="", worth=0, problems=tuple(problems))
-    fit = min(1.0, len(letters(kept)) / max(1, beat.length))
+    size = len(letters(kept)) / max(1, beat.length)
+    fit = min(size, max(-1.0, 2 - size))
     worth = writer.says(kept, beat, brief.aliases()) + MORE * fit - 2 * repeated(kept, 5)
     return Judged(text=kept, worth=worth, problems=tuple(problems))
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from ...corpus.folder import CorpusFolder
 from ...corpus.text import split_chapters
 from ...errors import InputError
-from ...files import disk_errors, read_text, write_jsonl
+from ...files import disk_errors, read_text, write_json, write_jsonl
 from .passages import asked, lessons
 
+MARK = "novelist.json"
+"""Stands in a run folder whose model was taught to write novels."""
 HELD_OUT = 20
 """Every so many chapters one is held out."""
 VALID = 200
@@ -63,3 +65,12 @@ def write_lessons(corpus: Path, folder: Path, *, seed: int = 0) -> Lessons:
     write_jsonl(made.train, learnt)
     write_jsonl(made.valid, held_out[:VALID])
     return made
+
+
+def mark_as_novelist(run: Path, corpus: Path) -> None:
+    """Note in a run folder what its model was taught."""
+    write_json(run / MARK, {"corpus": str(corpus)})
+
+
+def is_novelist(run: Path | None) -> bool:
+    return run is not None and (run / MARK).is_file()

@@ -15,7 +15,7 @@ from .brief import Brief
 from .folder import Beat, Row
 from .plots import Scene, filled, marked, scenes, stock
 
-SCENE = 200
+SCENE = 150
 """Characters of a chapter that a scene fills, where the brief does not say how many there are."""
 LONGEST_BEAT = 170
 """Characters that one thing that happens can fill."""

@@ -99,17 +99,14 @@ def scenes(brief: Brief, count: Sequence[int]) -> list[list[Scene]]:
     Args:
         count: scenes of each chapter; one number a chapter.
     """
-    chapters = [chapter for chapter, some in enumerate(count, 1) for _ in range(some)]
-    whole, dice = len(chapters), random.Random(brief.seed)
-    arcs = max(1, round(whole / ARC))
-    stage = _Stage(brief, dice)
-    found: list[Scene] = []
-    for number in range(arcs):
-        begin, end = whole * number // arcs, whole * (number + 1) // arcs
-        found += stage.arc(number, chapters[begin:end])
-    rows: list[list[Scene]] = [[] for _ in count]
-    for chapter, scene in zip(chapters, found, strict=True):
-        rows[chapter - 1].append(scene)
+    whole, books = len(count), max(1, min(len(count), round(sum(count) / ARC)))
+    stage = _Stage(brief, random.Random(brief.seed))
+    rows: list[list[Scene]] = []
+    for number in range(books):
+        begin, end = whole * number // books, whole * (number + 1) // books
+        chapters = [at + 1 for at in range(begin, end) for _ in range(count[at])]
+        found = iter(stage.arc(number, chapters))
+        rows += [[next(found) for _ in range(count[at])] for at in range(begin, end)]
     return rows
 
 
@@ -119,7 +116,9 @@ _WAYS = (
     ((), AGAIN, True),
     (("知 主",), AGAIN, True),
     (("知 主", "物在 主"), AGAIN, True),
-    (("知 主", "物在 主"), AGAIN // 3, True),
+    (("知 主", "物在 主"), AGAIN // 2, True),
+    (("知 主", "物在 主"), AGAIN, False),
+    (("知 主", "物在 主"), AGAIN // 2, False),
     (("知 主", "物在 主"), 1, False),
 )
 """(what is so from the beginning, scenes until one of a kind may come again, must it be settled at the end), as they are tried."""
@@ -138,6 +137,8 @@ class _Stage:
         """How often a frame was used, and how often somebody was in one."""
         self._events: dict[str, list[str]] = {}
         self._told: set[str] = set()
+        self._last: list[str] = []
+        """Frames of the end of the arc before."""
         self._ready: dict[tuple[str, int], list[str]] = {}
         """(letter, chapter) → who may be it, while nothing is shown."""
 
@@ -151,6 +152,7 @@ class _Stage:
             for _ in range(BEGINNINGS):
                 path = path or self._search(start, settled, chapters, again, whole=whole)
         assert len(path) == len(chapters), "the last way asks for nothing"
+        self._last = [frame.name for frame, _, _ in path[-AGAIN:]]
         made = []
         for frame, bound, facts in path:
             self._facts = facts
@@ -204,7 +206,8 @@ class _Stage:
             nonlocal tries
             if at == len(chapters):
                 return not whole or _holds("破 *", facts)
-            recent = {frame.name for frame, _, _ in path[-again:]}
+            before = [*self._last, *(frame.name for frame, _, _ in path)]
+            recent = set(before[-again:])
             for frame, bound in self._possible(at, facts, words, chapters):
                 if frame.name in recent:
                     continue

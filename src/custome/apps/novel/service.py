@@ -13,8 +13,9 @@ from ...engine.base import Cancel, ServedModel
 from ...errors import CustomeError, EngineError, InputError
 from ..context import AppContext, Work
 from .brief import Brief
-from .drafting import PlanItself, Storyteller, Writer
+from .drafting import Novelist, PlanItself, Storyteller, Writer
 from .folder import NovelFolder
+from .learning import is_novelist
 from .writing import Progress, Writing, plan
 
 FOLDER = "novels"
@@ -168,8 +169,9 @@ def novels_of(context: AppContext) -> Novels:
 
 
 def writer_of(hosted: Sequence[ServedModel]) -> Writer:
-    """The first model that can be told what to write; else the plan itself."""
-    for model in hosted:
-        if model.engine.kind == "template":
-            return Storyteller(model.engine, model.name)
-    return PlanItself()
+    """A model that was taught to write novels; else the first that can be told what to write; else the plan itself."""
+    able = [model for model in hosted if model.engine.kind == "template"]
+    for model in able:
+        if is_novelist(model.folder):
+            return Novelist(model.engine, model.name)
+    return Storyteller(able[0].engine, able[0].name) if able else PlanItself()

@@ -40,7 +40,7 @@ class NovelNew:
     length: int = 1_200
     """每回多少字。"""
     scenes: int = 0
-    """每回几场；0 按字数，一百五十字一场。用练过的笔法（novel write --run）写，一场能写五六百字。"""
+    """每回几场；0 按字数，三百字一场。用练过的笔法（novel write --run）写，一场能写五六百字。"""
     era: Literal["古", "今"] = "古"
     """时代：灯是油灯还是台灯，差役还是警察。"""
     titles: Literal["plain", "couplet"] = "couplet"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .brief import PARTS, Brief, Gender, Person
 from .passages import invented_name
 
-CHAPTERS = {"帮手": 60, "对头": 24, "爪牙": 24, "两面人": 48, "长辈": 96}
+CHAPTERS = {"帮手": 30, "对头": 6, "爪牙": 6, "两面人": 12, "长辈": 12}
 """Part → chapters after which the book wants one more; there is one hero."""
 
 

@@ -15,8 +15,10 @@ from .brief import Brief
 from .folder import Beat, Row
 from .plots import Scene, filled, marked, scenes, stock
 
-SCENE = 150
+SCENE = 300
 """Characters of a chapter that a scene fills, where the brief does not say how many there are."""
+SPARE = 2
+"""Beats of a scene that may be left out."""
 LONGEST_BEAT = 170
 """Characters that one thing that happens can fill."""
 SHORTEST_CLAUSE = 8
@@ -74,17 +76,22 @@ Told = tuple[str, str, tuple[str, ...]]
 def _of_scenes(brief: Brief, row: Row, some: Sequence[Scene]) -> list[Told]:
     dice = random.Random(f"{brief.seed} {row.number}")
     opening = filled(dice.choice(stock()["openings"]), some[0].words)
-    found: list[Told] = [(opening, some[0].place, (some[0].place,))]
     later = dice.sample(stock()["later"], len(stock()["later"]))
-    for number, scene in enumerate(some):
-        told = scene.beats()
-        if number:
-            event, words = told[0]
-            told[0] = f"{later[number % len(later)]}{event}", words
-        found += [(event, scene.place, words) for event, words in told]
     promised, dying = _promised(brief, row), _dying(brief, row, some)
-    middle = len(found) // 2
-    return [*found[:middle], *promised, *found[middle:], *dying]
+    found: list[Told] = []
+    for spared in range(1 + len(some) * SPARE):
+        found = [(opening, some[0].place, (some[0].place,))]
+        for number, scene in enumerate(some):
+            told = scene.beats(spared=(spared + len(some) - 1 - number) // len(some))
+            if number:
+                event, words = told[0]
+                told[0] = f"{later[number % len(later)]}{event}", words
+            found += [(event, scene.place, words) for event, words in told]
+            found += promised if number == 0 else []
+        found += dying
+        if sum(len(event) for event, _, _ in found) <= brief.length:
+            break
+    return found
 
 
 def _promised(brief: Brief, row: Row) -> list[Told]:

@@ -18,8 +18,9 @@ from typing import Any
 
 from .brief import Brief, Person
 
-ARC = 22
-"""Scenes, about, until what the story is about is settled; a longer book begins another story with the same people."""
+ARC = 24
+"""Scenes, about, until what the story is about is settled; a longer book begins another, with another thing and another foe, as long as
+there are foes."""
 ENDING = 2
 """Scenes at the end of an arc in which it may be settled."""
 AGAIN = 12
@@ -32,6 +33,7 @@ REMEMBERED = 20
 """Scenes of a kind that a new one is compared with."""
 TRIES = 300
 """Scenes that are tried in a row before the search begins anew: an unlucky beginning cannot be mended at the end."""
+TRIES_A_SCENE = 10
 BEGINNINGS = 20
 """So often, before an arc is allowed to begin with more known."""
 _SLOT = re.compile(r"\{(他?.)\}")
@@ -53,6 +55,8 @@ class Frame:
     events: tuple[str, ...]
     beats: tuple[str, ...]
     """What happens one after the other; what must be named stands in brackets."""
+    spare: tuple[int, ...] = ()
+    """Beats, by their place, that may be left out where the chapter is long enough."""
     death: str = ""
     """Who dies in it."""
     ends: bool = False
@@ -80,9 +84,15 @@ class Scene:
         found = dict.fromkeys(self.words[letter] for letter in self.frame.people)
         return tuple(name for name in found if name in told)
 
-    def beats(self) -> list[tuple[str, tuple[str, ...]]]:
-        """(what happens, what must be named), one after the other."""
-        return [marked(filled(beat, self.words)) for beat in self.frame.beats]
+    def beats(self, *, spared: int = 0) -> list[tuple[str, tuple[str, ...]]]:
+        """(what happens, what must be named), one after the other.
+
+        Args:
+            spared: how many that may be left out are.
+        """
+        out = self.frame.spare[:spared]
+        every = enumerate(self.frame.beats)
+        return [marked(filled(beat, self.words)) for at, beat in every if at not in out]
 
     def half_titles(self) -> list[str]:
         return [filled(half, self.words) for half in self.frame.halves]
@@ -99,8 +109,10 @@ def scenes(brief: Brief, count: Sequence[int]) -> list[list[Scene]]:
     Args:
         count: scenes of each chapter; one number a chapter.
     """
-    whole, books = len(count), max(1, min(len(count), round(sum(count) / ARC)))
-    stage = _Stage(brief, random.Random(brief.seed))
+    foes, whole = len(brief.parts()[stock()["letters"]["敌"]]), len(count)
+    by_length = round(sum(count) / ARC)
+    books = max(1, min(whole, foes if foes <= 1.5 * by_length else by_length))
+    stage = _Stage(brief, random.Random(brief.seed), books)
     rows: list[list[Scene]] = []
     for number in range(books):
         begin, end = whole * number // books, whole * (number + 1) // books
@@ -127,8 +139,8 @@ _WAYS = (
 class _Stage:
     """Who is there, what is so, and what was already shown."""
 
-    def __init__(self, brief: Brief, dice: random.Random) -> None:
-        self._brief, self._dice = brief, dice
+    def __init__(self, brief: Brief, dice: random.Random, books: int) -> None:
+        self._brief, self._dice, self._books = brief, dice, books
         self._people = {one.name: one for one in brief.people}
         self._parts = brief.parts()
         self._frames = [_frame(row) for row in stock()["frames"]]
@@ -162,15 +174,14 @@ class _Stage:
     def _cast(self, number: int, chapters: Sequence[int]) -> dict[str, str]:
         """Who and what stays the same through an arc: the hero, the foe, the thing, the secret."""
         brief, known = self._brief, stock()
-        things = brief.things or tuple(known["things"][brief.era])
+        things = [*brief.things, *(t for t in known["things"][brief.era] if t not in brief.things)]
         words = {**known["words"][brief.era], "物": things[number % len(things)]}
-        for letter in "主敌":
-            able = (
-                self._able(letter, chapters[len(chapters) // 2])
-                or self._parts[known["letters"][letter]]
-            )
-            if able:
-                words[letter] = able[0] if letter == "主" else able[number % len(able)]
+        for letter, part in known["letters"].items():
+            names = self._parts[part]
+            able = self._able(letter, chapters[len(chapters) // 2]) or list(names)
+            # Of a part that more people have than there are stories, all of them take turns in each.
+            if able and (letter in "主敌" or len(names) <= self._books):
+                words[letter] = able[0]
         secrets = [one.what.rstrip("。！？") for one in brief.secrets]
         words["秘"] = secrets[number % len(secrets)] if secrets else filled(known["secret"], words)
         return words
@@ -200,7 +211,7 @@ class _Stage:
             whole: it must be settled at the end.
         """
         path: list[_Step] = []
-        tries = TRIES
+        tries = max(TRIES, TRIES_A_SCENE * len(chapters))
 
         def go(at: int, facts: frozenset[str]) -> bool:
             nonlocal tries
@@ -360,6 +371,7 @@ def _frame(row: Mapping[str, Any]) -> Frame:
         halves=tuple(row["halves"]),
         events=tuple(row["events"]),
         beats=tuple(row["beats"]),
+        spare=tuple(row.get("spare", ())),
         death=row.get("death", ""),
         ends=row.get("ends", False),
         people=tuple(one for one in letters if one in stock()["letters"]),

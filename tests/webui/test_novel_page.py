@@ -78,7 +78,7 @@ async def test_a_novel_from_nothing_to_a_book(tab: Tab):
     await written(tab, folder)
     assert tab.sees(folder.row(1).title) and has(tab, "edit")
     await to(tab, "事实")
-    assert has(tab, "facts-1") and tab.sees("在逃") or tab.sees("手里")
+    assert has(tab, "facts-1") and (tab.sees("在逃") or tab.sees("手里"))
     await to(tab, "检查")
     assert has(tab, "checks-1") and tab.sees("写好 1 回")
     await tab.click("export.epub")

@@ -124,6 +124,6 @@ def demo_novel(argv: list[str]) -> int:
     with opened(flags.who, reporter) as writer:
         write(folder, writer, [row.number for row in rows], 4, reporter)
     novel_check([flags.folder])
-    path = export(folder, folder.path / f"{folder.brief().title}.epub")
+    path = export(folder, folder.path / "book.epub")
     reporter.note(f"{path}；各回在 {folder.path / 'chapters'}，设定在 {folder.path / 'novel.yaml'}")
     return 0

@@ -204,6 +204,7 @@ def write(
     again: bool = False,
 ) -> None:
     """Write chapters, telling how far it is; Ctrl-C keeps what is written."""
+    from ..apps.novel.export import parted
     from ..apps.novel.writing import Progress, Writing
 
     writing = Writing(folder, writer, candidates=candidates)
@@ -217,7 +218,7 @@ def write(
         text = writing.chapter(number, seen, again=again)
         size = len("".join(text.split()))
         told = "，自己改过，没有动" if edited else ""
-        reporter.note(f"{text.splitlines()[0].lstrip('# ')}　{size:,} 字{told}")
+        reporter.note(f"{parted(text).title}　{size:,} 字{told}")
     reporter.note(
         f"各回 → {folder.path / 'chapters'}　查：custome novel check {folder.path}"
         f"　成书：custome novel export {folder.path} 书名.epub"
@@ -310,7 +311,8 @@ def novel_train_style(argv: list[str]) -> int:
     )
     recipe = dataclasses.replace(filed, train=train, data=data)
     code = run_training(recipe, filed, resume=flags.resume)
-    mark_as_novelist(Path(train.output_dir), Path(flags.corpus))
+    if code == 0:
+        mark_as_novelist(Path(train.output_dir), Path(flags.corpus))
     reporter.note(f"用它写：custome novel write 目录 --run {train.output_dir}")
     return code
 

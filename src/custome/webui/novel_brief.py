@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui import ui
@@ -19,7 +19,9 @@ from .shell import Frame
 LENGTHS = (600, 1_200, 2_000, 3_000)
 
 
-def ask_for_novel(dialog: Any, frame: Frame, novels: Novels, begun: Callable[[str], Any]) -> None:
+def ask_for_novel(
+    dialog: Any, frame: Frame, novels: Novels, begun: Callable[[str], Awaitable[None]]
+) -> None:
     """A few questions, and a new novel."""
     t = frame.words
     dialog.clear()
@@ -36,7 +38,7 @@ def ask_for_novel(dialog: Any, frame: Frame, novels: Novels, begun: Callable[[st
         era = ui.select({"古": t("古时候"), "今": t("现在")}, value="古", label=t("时代"))
         era.props("outlined dense options-dense").mark("era")
 
-        def make() -> None:
+        async def make() -> None:
             seed = random.randrange(1, 10_000)
             count = int(chapters.value or 1)
             called = str(hero.value or "").strip()
@@ -58,7 +60,7 @@ def ask_for_novel(dialog: Any, frame: Frame, novels: Novels, begun: Callable[[st
                 frame.warn(error)
                 return
             dialog.close()
-            begun(name)
+            await begun(name)
 
         with ui.element("div").classes("buttons"):
             ui.button(t("开始"), on_click=make).props("unelevated no-caps").mark("make")
@@ -72,7 +74,18 @@ class BriefForm:
     def __init__(self, frame: Frame, folder: NovelFolder, saved: Callable[[], Any]) -> None:
         self.frame, self.t, self._folder, self._saved = frame, frame.words, folder, saved
         self._place = ui.element("div").classes("brief")
-        self._draw()
+        self._shown: Brief | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """As it is in the file now; what somebody is typing stays while the file is the same."""
+        try:
+            now = self._folder.brief()
+        except CustomeError:
+            now = None
+        if now is None or now != self._shown:
+            self._shown = now
+            self._draw()
 
     def _draw(self) -> None:
         self._place.clear()
@@ -110,6 +123,15 @@ class BriefForm:
 
         def save() -> None:
             named = tuple(row.person() for row in people)
+            try:
+                now = self._folder.brief()
+            except CustomeError as error:
+                self.frame.warn(error)
+                return
+            if now != brief:
+                self.frame.tell(t("设定在别处改过了，已经照新的画出来"), wrong=True)
+                self.refresh()
+                return
             changed = dataclasses.replace(
                 brief,
                 premise=str(premise.value or "").strip(),
@@ -126,7 +148,7 @@ class BriefForm:
                 self.frame.warn(error)
                 return
             self.frame.tell(t("存下了"))
-            self._draw()
+            self.refresh()
             self._saved()
 
         with ui.element("div").classes("buttons"):
@@ -137,7 +159,7 @@ class _PersonRow:
     """Somebody of the story, as fields."""
 
     def __init__(self, frame: Frame, person: Person, part: str) -> None:
-        t, self._person = frame.words, person
+        t, self._person, self._usual = frame.words, person, part
         with ui.element("div").classes("person_row").mark(f"person-{person.name}"):
             self._name = ui.input(t("姓名"), value=person.name).props("outlined dense")
             self._part = ui.select({one: t(one) for one in PARTS}, value=part, label=t("戏份"))
@@ -152,7 +174,7 @@ class _PersonRow:
         return dataclasses.replace(
             self._person,
             name=str(self._name.value or "").strip(),
-            part=self._part.value,
+            part=self._person.part if self._part.value == self._usual else self._part.value,
             gender=self._gender.value,
             dies=int(self._dies.value or 0),
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
+from ..apps.novel.export import parted
 from ..apps.novel.folder import NovelFolder, Row
 from ..apps.novel.service import Novels
 from ..apps.novel.writing import choose
@@ -76,6 +77,8 @@ class ChapterView:
             tuple(rows.values()),
             job if writing else None,
             folder.chapter(self.number),
+            folder.stale(self.number) if self.number in rows else [],
+            folder.is_edited(self.number),
             self._pieces_open,
             [piece.chosen for piece in folder.pieces(self.number)],
         )
@@ -118,6 +121,8 @@ class ChapterView:
                     self._button(
                         t("照新的重写"), lambda: self._write([number], again=True), "again"
                     )
+            elif text and folder.is_partial(number):
+                self._button(t("接着写"), lambda: self._write([number]), "go-on", strong=True)
             elif not text:
                 self._button(t("写这一回"), lambda: self._write([number]), "write", strong=True)
             left = [one for one in rows if not folder.has_chapter(one) and one != number]
@@ -182,11 +187,11 @@ class ChapterView:
             if not text:
                 ui.label(t("这一回还没有写")).classes("hint")
                 return
-            heading, *paragraphs = [line for line in text.splitlines() if line.strip()]
-            ui.label(heading.lstrip("# ")).classes("chapter_title").props(
+            read = parted(text)
+            ui.label(read.title or folder.row(self.number).title).classes("chapter_title").props(
                 "role=heading aria-level=2"
             )
-            for paragraph in paragraphs:
+            for paragraph in read.paragraphs:
                 with ui.element("p"):
                     ui.label(paragraph).classes("inline_text")
 

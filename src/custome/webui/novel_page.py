@@ -100,8 +100,11 @@ class NovelPage:
     def _ask_for_one(self) -> None:
         ask_for_novel(self._dialog, self.frame, self.novels, self._begun)
 
-    def _begun(self, name: str) -> None:
-        self._safely(lambda: plan(self.novels.get(name)))
+    async def _begun(self, name: str) -> None:
+        try:
+            await asyncio.to_thread(plan, self.novels.get(name))
+        except CustomeError as error:
+            self.frame.warn(error)
         self.open(name)
         self._tabs.set_value("目录")
 
@@ -144,6 +147,8 @@ class NovelPage:
         draw = {
             "目录": self._draw_outline,
             "写作": self._chapter.refresh,
+            "事实": self._draw_facts,
+            "设定": self._form.refresh,
             "检查": self._draw_checks,
         }
         if tab in draw:
@@ -227,20 +232,21 @@ class NovelPage:
             ui.label("、".join(row.people)).classes("hint")
 
         def save() -> None:
-            self._safely(
-                lambda: folder.edit_row(row.number, str(title.value), str(event.value).strip())
-            )
+            worded = str(title.value).strip(), str(event.value).strip()
+            if worded != (row.title, row.event):
+                self._safely(lambda: folder.edit_row(row, *worded))
+                self.refresh()
 
         title.on("blur", save)
         event.on("blur", save)
 
     async def _plan(self) -> None:
-        folder = self.folder
         try:
-            await asyncio.to_thread(plan, folder, again=True)
+            await asyncio.to_thread(plan, self.folder, again=True)
         except CustomeError as error:
             self.frame.warn(error)
         self.refresh()
+        self.frame.tell(self.t("目录排好了；以前的在 versions/outline 里"))
 
     # -- what is so --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from custome.apps.novel.brief import Brief, Person
+from custome.apps.novel.brief import Brief, Person, Promise
 from custome.apps.novel.folder import Beat, NovelFolder, Piece, Row
 from custome.errors import DataError, InputError
 
@@ -53,11 +53,49 @@ def test_an_edit_makes_stale_what_depends_on_it_and_nothing_else(novel: NovelFol
     assert novel.stale(2) == ["chapter"]
     novel.keep_chapter(2, "船翻了。")
     assert novel.stale(2) == []
+    # What the plot does not read changes nothing.
     people = (BRIEF.people[0], replace(BRIEF.people[1], looks="高个子"))
+    novel.keep_brief(replace(BRIEF, people=people, premise="另一个故事。"))
+    assert novel.stale(1) == [] and novel.stale(2) == []
+    people = (BRIEF.people[0], replace(BRIEF.people[1], gender="女"))
     novel.keep_brief(replace(BRIEF, people=people))
-    assert novel.stale(1) == [] and novel.stale(2) == ["beats"]
-    novel.keep_brief(replace(BRIEF, premise="另一个故事。"))
-    assert novel.stale(1) == ["outline"]
+    assert novel.stale(1) == ["outline"] and novel.stale(2) == ["outline", "beats"]
+    promise = Promise(what="船是偷来的", words=("船",), planted=1, paid=2)
+    novel.keep_brief(replace(BRIEF, promises=(promise,)))
+    assert novel.stale(1) == novel.stale(2) == ["beats"]
+
+
+def test_versions_are_never_written_over(novel: NovelFolder):
+    for text in ("一。", "二。", "三。"):
+        novel.edit_chapter(1, text)
+    (novel.path / "versions" / "0001" / "0001.md").unlink()
+    novel.edit_chapter(1, "四。")
+    assert novel.versions(1)[-2:] == ["二。", "三。"]
+    novel.edit_chapter(1, "五。")
+    assert novel.versions(1)[-1] == "四。"
+
+
+def test_a_draft_that_was_set_back_is_somebodys_own(novel: NovelFolder):
+    first = novel.chapter(1)
+    novel.keep_pieces(1, [Piece(candidates=("木匣轻了。",))])
+    novel.keep_chapter(1, "木匣轻了。")
+    novel.edit_chapter(1, first)
+    assert novel.is_edited(1)
+    with pytest.raises(InputError, match="有人改过"):
+        novel.keep_chapter(1, "又是我写的。")
+    with pytest.raises(InputError, match="是空的"):
+        novel.edit_chapter(1, " \n")
+    (novel.path / "chapters" / "0001.md").write_text("\n \n")
+    assert novel.chapter(1) == "" and novel.versions(1)
+
+
+def test_an_outline_that_was_replaced_is_kept(novel: NovelFolder):
+    novel.edit_row(ROWS[0], "我的", ROWS[0].event)
+    with pytest.raises(InputError, match="在别处改过了"):
+        novel.edit_row(ROWS[0], "别的", "别的事")
+    novel.keep_outline(ROWS)
+    (earlier,) = (novel.path / "versions" / "outline").glob("*.json")
+    assert "我的" in earlier.read_text(encoding="utf-8")
 
 
 def test_what_somebody_wrote_is_not_written_over(novel: NovelFolder):

@@ -4,6 +4,7 @@ checked whole before a word is written: everything that is wrong is told at once
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -155,6 +156,14 @@ class Brief:
             found[part].append(one.name)
         return {part: tuple(names) for part, names in found.items()}
 
+    def named(self, text: str) -> tuple[str, ...]:
+        """Who is named in a text, by whatever name."""
+        return tuple(
+            one.name
+            for one in self.people
+            if any(name in text for name in (one.name, *one.aliases))
+        )
+
     def missing_parts(self) -> list[str]:
         """Parts that nobody has."""
         return [part for part, names in self.parts().items() if not names]
@@ -175,6 +184,8 @@ class Brief:
 
 def _sizes(brief: Brief) -> list[str]:
     found = []
+    if not brief.title.strip():
+        found.append("书名：是空的，起一个")
     if not brief.premise.strip():
         found.append("一句话：是空的，写一句这本书讲什么")
     if not 1 <= brief.chapters <= MOST_CHAPTERS:
@@ -200,6 +211,11 @@ def _names(brief: Brief) -> list[str]:
             elif name in bearer:
                 found.append(f"人物 {bearer[name]!r} 和 {one.name!r} 都叫 {name!r}")
             bearer.setdefault(name, one.name)
+    for name, other in itertools.permutations(bearer, 2):
+        if name in other and bearer[name] != bearer[other]:
+            found.append(
+                f"人物 {bearer[name]!r} 的 {name!r} 在 {bearer[other]!r} 的 {other!r} 里，分不开"
+            )
     for word in brief.forbidden:
         if word in bearer:
             found.append(f"不许出现：{word!r}；人物：{bearer[word]!r} 就叫这个")
@@ -217,11 +233,14 @@ def _times(brief: Brief) -> list[str]:
         if one.dies > brief.chapters:
             found.append(f"{where}：第 {one.dies} 回死；回数：{brief.chapters}")
     heroes = [one for one in brief.people if one.name in brief.parts()["主角"]]
-    if heroes and all(one.dies and one.dies < brief.chapters for one in heroes):
-        last = max(heroes, key=lambda one: one.dies)
-        found.append(
-            f"主角 {last.name!r}：第 {last.dies} 回死；回数：{brief.chapters}，后面没有主角了"
+    chapters = range(1, brief.chapters + 1)
+    empty = [number for number in chapters if not any(one.may_act(number) for one in heroes)]
+    if heroes and empty:
+        times = "；".join(
+            f"{one.name!r} 第 {one.enters} 回出场" + (f"、第 {one.dies} 回死" if one.dies else "")
+            for one in heroes
         )
+        found.append(f"主角：{times}；第 {empty[0]} 回就一个都没有了")
     for promise in brief.promises:
         where = f"伏笔 {promise.what!r}"
         if not 1 <= promise.planted <= brief.chapters or promise.paid > brief.chapters:
@@ -284,21 +303,23 @@ def _complain(faults: Sequence[str]) -> None:
 
 def write_brief(path: Path, brief: Brief) -> None:
     """Write it with the names of fields as somebody writes them."""
-    plain = _named(asdict(brief), _BRIEF)
-    plain["人物"] = [_named(one, _PERSON) for one in asdict(brief)["people"]]
-    plain["秘密"] = [_named(one, _SECRET) for one in asdict(brief)["secrets"]]
-    plain["伏笔"] = [_named(one, _PROMISE) for one in asdict(brief)["promises"]]
+    plain = _named(asdict(brief), _BRIEF, Brief)
+    plain["人物"] = [_named(one, _PERSON, Person) for one in asdict(brief)["people"]]
+    plain["秘密"] = [_named(one, _SECRET, Secret) for one in asdict(brief)["secrets"]]
+    plain["伏笔"] = [_named(one, _PROMISE, Promise) for one in asdict(brief)["promises"]]
     text = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=120)
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _named(row: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+def _named(row: Mapping[str, Any], known: Mapping[str, str], kind: type) -> dict[str, Any]:
+    """With the names people write; what is as it is anyway is left out."""
     theirs = {ours: name for name, ours in known.items()}
+    usual = {one.name: one.default for one in fields(kind)}
     return {
         theirs[key]: list(value) if isinstance(value, tuple) else value
         for key, value in row.items()
-        if value not in ("", 0, ()) and key in theirs
+        if key in theirs and value != usual[key]
     }
 
 

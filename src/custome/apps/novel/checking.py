@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .brief import Brief, Person
+from .export import parted
 from .folder import Beat, NovelFolder, Row
 from .prose import coverage, distinct, letters, repeated, repeated_sentences, sentences
 
@@ -17,7 +18,7 @@ REPEATED = 0.02
 SAME_SENTENCES = 0.02
 DISTINCT = 0.65
 _SAID = re.compile(r"([^。！？”]{0,24})[：，]“([^”]*)”")
-_SPEAKS = r"(?:[^，。！？“”]{0,6}(?:道|说|问|笑|喝|叫|答))"
+_SPEAKS = r"[^，。！？“”说]{0,6}(?:道|说|问|喝道|叫道|答)[：，]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Check:
 def check(folder: NovelFolder, number: int) -> list[Check]:
     """All checks of a written chapter."""
     brief, row = folder.brief(), folder.row(number)
-    text = "".join(folder.chapter(number).split("\n")[1:])
+    text = "".join(parted(folder.chapter(number)).paragraphs)
     rows = [
         _length(brief, text),
         _named(brief, row, text),
@@ -134,13 +135,24 @@ def _told_by_who_knows(brief: Brief, text: str) -> list[Found]:
         for cue, said in _SAID.findall(text):
             if not all(word in said for word in secret.words):
                 continue
-            named = [(cue.rfind(one.name), one.name) for one in brief.people if one.name in cue]
-            speaker = max(named, default=(-1, ""))[1]
+            speaker = _speaker(brief, cue)
             if speaker and speaker not in secret.known_to:
                 wrong = f"{speaker}：{_around(text, said[:12])}"
         known = "、".join(secret.known_to)
         found.append((f"秘密 {secret.what} 只有 {known} 说得出", not wrong, wrong or "没有说漏"))
     return found
+
+
+def _speaker(brief: Brief, cue: str) -> str:
+    """Who speaks, of the words before a speech: the first who is named in its last clause, and not as whom it is said to."""
+    clause = re.split("[，；]", cue)[-1]
+    told = [
+        (clause.find(name), one.name)
+        for one in brief.people
+        for name in (one.name, *one.aliases)
+        if name in clause and clause[: clause.find(name)][-1:] not in ("对", "向", "问", "跟", "给")
+    ]
+    return min(told, default=(0, ""))[1]
 
 
 def _share(what: str, share: float, most: float) -> Found:

@@ -21,6 +21,8 @@ from ...files import atomic_file, disk_errors
 from .folder import NovelFolder
 
 _HEADING = re.compile(r"^#\s*(.+)$")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""Neither EPUB nor docx can hold them."""
 _CSS = (
     "body { line-height: 1.8; } h1 { font-size: 1.3em; text-align: center; margin: 2em 0; } "
     "p { text-indent: 2em; margin: 0; }"
@@ -41,14 +43,15 @@ def chapters(folder: NovelFolder) -> list[Chapter]:
     Raises:
         InputError: none is.
     """
-    found = [_chapter(text) for number in folder.written() if (text := folder.chapter(number))]
+    found = [parted(text) for number in folder.written() if (text := folder.chapter(number))]
     if not found:
         raise InputError("这本小说还没有写好的一回", "先写：custome novel write 目录")
     return found
 
 
-def _chapter(text: str) -> Chapter:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+def parted(text: str) -> Chapter:
+    """A chapter's title and paragraphs; whoever edited it may have left the title out."""
+    lines = [line.strip() for line in _CONTROL.sub("", text).splitlines() if line.strip()]
     heading = _HEADING.match(lines[0]) if lines else None
     return Chapter(
         title=heading.group(1).strip() if heading else "",

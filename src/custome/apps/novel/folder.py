@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -59,11 +60,22 @@ class Piece:
         return self.candidates[self.chosen]
 
 
+_LOCKS: dict[Path, threading.RLock] = {}
+_LOCKING = threading.Lock()
+
+
+def _lock_of(path: Path) -> threading.RLock:
+    with _LOCKING:
+        return _LOCKS.setdefault(path.resolve(), threading.RLock())
+
+
 class NovelFolder:
     """One novel on disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = _lock_of(path)
+        """Held from looking at a file to writing it: a page, a route and the writer are threads of one process."""
 
     def is_there(self) -> bool:
         return (self.path / "novel.yaml").is_file()
@@ -100,7 +112,12 @@ class NovelFolder:
     def keep_outline(self, rows: Sequence[Row]) -> None:
         numbers = [row.number for row in rows]
         assert numbers == sorted(set(numbers)), "each chapter once, in order"
-        self._keep(self.path / "outline.json", _from_brief(self.brief()), chapters=rows)
+        path = self.path / "outline.json"
+        with self._lock:
+            before = self.outline()
+            if before and before != tuple(rows):
+                _keep_earlier(self.path / "versions" / "outline", path.read_text("utf-8"), ".json")
+            self._keep(path, _from_brief(self.brief()), chapters=rows)
 
     def row(self, number: int) -> Row:
         """
@@ -110,17 +127,29 @@ class NovelFolder:
         for row in self.outline():
             if row.number == number:
                 return row
-        raise InputError(f"目录里没有第 {number} 回", "先排目录：custome novel plan")
+        raise InputError(f"目录里没有第 {number} 回", f"先排目录：custome novel plan {self.path}")
 
-    def edit_row(self, number: int, title: str, event: str) -> None:
-        """Somebody's own title and event for a chapter; what was made from the old ones is stale then."""
-        path = self.path / "outline.json"
-        kept = self._read(path)
-        rows = [
-            replace(row, title=title, event=event) if row.number == number else row
-            for row in self.outline()
-        ]
-        write_json(path, {**kept, "chapters": [asdict(row) for row in rows]})
+    def edit_row(self, before: Row, title: str, event: str) -> None:
+        """Somebody's own title and event for a chapter; what was made from the old ones is stale then.
+
+        Args:
+            before: the row as they saw it.
+
+        Raises:
+            InputError: it says something else by now.
+        """
+        with self._lock:
+            if self.row(before.number) != before:
+                raise InputError(
+                    f"第 {before.number} 回的目录在别处改过了", "看看现在写的是什么，再改一次"
+                )
+            kept = self._read(self.path / "outline.json")
+            people = before.people if event == before.event else self.brief().named(event)
+            after = replace(before, title=title, event=event, people=people)
+            rows = [after if row == before else row for row in self.outline()]
+            write_json(
+                self.path / "outline.json", {**kept, "chapters": [asdict(row) for row in rows]}
+            )
 
     def outline_is_stale(self) -> bool:
         """Was it made for another brief than today's?"""
@@ -135,26 +164,53 @@ class NovelFolder:
     def pieces(self, number: int) -> tuple[Piece, ...]:
         """What was written for the beats of a chapter, as far as it is."""
         path = self._passages(number)
-        return _rows(Piece, self._read(path), "passages", path.name)
+        found: tuple[Piece, ...] = _rows(Piece, self._read(path), "passages", path.name)
+        for at, one in enumerate(found, 1):
+            if not 0 <= one.chosen < len(one.candidates):
+                raise DataError(
+                    f"{path.name} 的第 {at} 条：没有第 {one.chosen} 个候选",
+                    "改回来，或用 git 取回以前的",
+                )
+        return found
 
     def keep_pieces(self, number: int, pieces: Sequence[Piece]) -> None:
-        self._keep(self._passages(number), self._from_beats(number), passages=pieces)
+        with self._lock:
+            self._keep(self._passages(number), self._from_beats(number), passages=pieces)
+
+    def choose(self, number: int, at: int, chosen: int) -> None:
+        """Take another candidate for a passage; of what plan they are stays as it is noted.
+
+        Raises:
+            InputError: there is no such passage or candidate.
+        """
+        with self._lock:
+            pieces = list(self.pieces(number))
+            if not (0 <= at < len(pieces) and 0 <= chosen < len(pieces[at].candidates)):
+                raise InputError(f"第 {number} 回没有这一段了", "它刚重写过，再看一眼")
+            pieces[at] = replace(pieces[at], chosen=chosen)
+            path = self._passages(number)
+            write_json(path, {**self._read(path), "passages": [asdict(one) for one in pieces]})
 
     # -- chapters ----------------------------------------------------------------------------------------------------
 
     def chapter(self, number: int) -> str:
         """The chapter as it is read; '' where it is not written."""
         path = self._chapter(number)
-        return read_text(path, "这一回") if self.has_chapter(number) else ""
+        if not path.is_file() or not path.read_bytes().strip():
+            return ""
+        return read_text(path, "这一回")
 
     def has_chapter(self, number: int) -> bool:
         path = self._chapter(number)
         return path.is_file() and path.stat().st_size > 0
 
     def written(self) -> list[int]:
-        """Numbers of the chapters there are."""
-        every = (path.stem for path in (self.path / "chapters").glob("*.md") if path.stat().st_size)
-        return sorted(int(stem) for stem in every if stem.isdigit())
+        """Numbers of the chapters that are written; of those that the outline has, where there is one."""
+        there = [
+            int(path.stem) for path in (self.path / "chapters").glob("*.md") if path.stem.isdigit()
+        ]
+        planned = {row.number for row in self.outline()} or set(there)
+        return [one for one in sorted(there) if one in planned and self.has_chapter(one)]
 
     def keep_chapter(self, number: int, text: str) -> None:
         """Write a chapter that the program made out of its pieces.
@@ -162,30 +218,34 @@ class NovelFolder:
         Raises:
             InputError: somebody has edited the one that is there.
         """
-        if self.is_edited(number):
-            raise InputError(
-                f"第 {number} 回有人改过，不会盖掉", f"要重写就先把 {self._chapter(number)} 挪走"
-            )
-        with disk_errors(self.path):
-            self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
-        path = self._passages(number)
-        kept = self._read(path)
-        written = {
-            **kept,
-            "written": _digest(text),
-            "written before": kept.get("written", ""),
-            "written of": self._chosen(number),
-        }
-        write_json(
-            path, written
-        )  # first: a crash in between leaves an older text, which is not this one
-        self._replace(number, text)
+        with self._lock:
+            if self.is_edited(number):
+                raise InputError(
+                    f"第 {number} 回有人改过，不会盖掉",
+                    f"要重写就先把 {self._chapter(number)} 挪走",
+                )
+            path, now = self._passages(number), self.chapter(number)
+            made = {"written": _digest(text), "written of": self._chosen(number)}
+            # First: killed in between, the chapter is an older text of the program's, and known as one.
+            write_json(path, {**self._read(path), **made, "written before": _digest(now)})
+            self._replace(number, text)
+            write_json(path, {**self._read(path), "written before": ""})
 
     def edit_chapter(self, number: int, text: str) -> None:
-        """Somebody's own words: from now on nothing writes over them."""
-        with disk_errors(self.path):
-            self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
-        self._replace(number, text)
+        """Somebody's own words: from now on nothing writes over them.
+
+        Raises:
+            InputError: there are no words.
+        """
+        if not text.strip():
+            raise InputError("正文是空的", "要不要这一回：放下自己的改动，或把这一回的文件删掉")
+        with self._lock:
+            self._replace(number, text)
+
+    def let_go_of(self, number: int) -> None:
+        """Somebody's own words may be written over again: the chapter goes, its words stay among the versions."""
+        with self._lock:
+            self._replace(number, "")
 
     def versions(self, number: int) -> list[str]:
         """What a chapter said before, the oldest first."""
@@ -194,27 +254,18 @@ class NovelFolder:
 
     def _replace(self, number: int, text: str) -> None:
         """Write a chapter; what it said before is kept."""
-        before, kept = self.chapter(number), self.versions(number)
-        if before and before != text and before not in kept[-1:]:
-            folder = self._versions(number)
-            with disk_errors(self.path):
-                folder.mkdir(parents=True, exist_ok=True)
-            write_text(folder / f"{len(kept) + 1:04}.md", before)
+        before = self.chapter(number)
+        if before and before != text and before not in self.versions(number)[-1:]:
+            _keep_earlier(self._versions(number), before, ".md")
+        with disk_errors(self.path):
+            self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
         write_text(self._chapter(number), text)
-
-    def let_go_of(self, number: int) -> None:
-        """Somebody's own words may be written over again: the chapter goes, its words stay among the versions."""
-        self._replace(number, "")
 
     def is_edited(self, number: int) -> bool:
         """Does it say something else than the program last wrote?"""
-        text = self.chapter(number)
-        written = self._read(self._passages(number)).get("written", "")
-        return bool(text) and _digest(text) != written and not self._is_earlier(number, text)
-
-    def _is_earlier(self, number: int, text: str) -> bool:
-        """Was the program killed between noting what it writes and writing it?"""
-        return _digest(text) == self._read(self._passages(number)).get("written before", "")
+        text, kept = self.chapter(number), self._read(self._passages(number))
+        ours = kept.get("written", ""), kept.get("written before", "")
+        return bool(text) and _digest(text) not in ours
 
     # -- what is stale -----------------------------------------------------------------------------------------------
 
@@ -227,14 +278,20 @@ class NovelFolder:
             found.append("beats")
         if self._is_older(self._passages(number), self._from_beats(number)):
             found.append("passages")
-        kept = self._read(self._passages(number))
+        whole = len(self.pieces(number)) == len(self.beats(number))
+        made_of = self._read(self._passages(number)).get("written of")
         if (
             self.chapter(number)
+            and whole  # else it is being written anew, and goes on
             and not self.is_edited(number)
-            and kept.get("written of") != self._chosen(number)
+            and made_of != self._chosen(number)
         ):
             found.append("chapter")
         return found
+
+    def is_partial(self, number: int) -> bool:
+        """Are some of its passages written, and not all?"""
+        return 0 < len(self.pieces(number)) < len(self.beats(number))
 
     def _chosen(self, number: int) -> str:
         """What a chapter is made of."""
@@ -245,11 +302,15 @@ class NovelFolder:
         return bool(kept) and kept.get("from") != now
 
     def _from_outline(self, number: int) -> str:
-        row, people = self.row(number), {one.name: one for one in self.brief().people}
-        return _digest(asdict(row), [asdict(people[name]) for name in row.people if name in people])
+        brief, row = self.brief(), self.row(number)
+        people = {one.name: one for one in brief.people}
+        here = [_of_plot(people[name], brief) for name in row.people if name in people]
+        promises = [asdict(one) for one in brief.promises if row.number in (one.planted, one.paid)]
+        plot = [brief.length, brief.scenes, brief.era, brief.seed, brief.things, promises]
+        return _digest(asdict(replace(row, title="")), here, plot)
 
     def _from_beats(self, number: int) -> str:
-        return _digest([asdict(one) for one in self.beats(number)], self.brief().after)
+        return _digest([asdict(one) for one in self.beats(number)])
 
     # -- the journal -------------------------------------------------------------------------------------------------
 
@@ -302,13 +363,28 @@ class NovelFolder:
 
 
 def _from_brief(brief: Brief) -> str:
-    """What an outline depends on."""
+    """What an outline depends on: what the planner reads, and nothing else."""
+    plot = [
+        brief.chapters, brief.length, brief.scenes, brief.era, brief.titles, brief.seed, brief.things, brief.places,
+        [one.what for one in brief.secrets],
+    ]  # fmt: skip
+    return _digest(plot, [_of_plot(one, brief) for one in brief.people])
 
-    def bare(one: Person) -> dict[str, Any]:
-        return {name: getattr(one, name) for name in ("name", "part", "gender", "enters", "dies")}
 
-    plain = replace(brief, people=(), after="", forbidden=())
-    return _digest(asdict(plain), [bare(one) for one in brief.people])
+def _of_plot(person: Person, brief: Brief) -> list[Any]:
+    """What the plot depends on of somebody."""
+    part = next(part for part, names in brief.parts().items() if person.name in names)
+    return [person.name, part, person.gender, person.enters, person.dies]
+
+
+def _keep_earlier(folder: Path, text: str, ending: str) -> None:
+    """Put what a file said before among its versions, behind the last of them."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    last = max(
+        (int(one.stem) for one in folder.glob(f"*{ending}") if one.stem.isdigit()), default=0
+    )
+    write_text(folder / f"{last + 1:04}{ending}", text)
 
 
 def _digest(*parts: Any) -> str:

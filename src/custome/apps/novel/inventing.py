@@ -23,7 +23,7 @@ def cast(chapters: int, seed: int, named: Sequence[Person] = ()) -> tuple[Person
     have = Brief(title="", premise="", people=tuple(named)).parts()
     for part in PARTS:
         wanted = 1 + chapters // CHAPTERS[part] if part in CHAPTERS else 1
-        for _ in range(wanted - len(have[part]) if not have[part] or not named else 0):
+        for _ in range(wanted - len(have[part])):
             name = invented_name(dice, taken)
             taken.add(name)
             gender: Gender = dice.choice(("男", "女"))

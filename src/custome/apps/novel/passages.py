@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from ...corpus.subjects import is_role
+from .brief import COMMON
 from .prose import letters, sentences
 
 SHORTEST, LONGEST = 60, 160
@@ -177,11 +178,11 @@ def surnames() -> frozenset[str]:
 
 
 def invented_name(dice: random.Random, taken: Collection[str]) -> str:
-    """A name nobody has yet."""
-    name = ""
-    while not name or name in taken:
+    """A name nobody has yet, and that is no part of another's."""
+    while True:
         name = dice.choice(_names()["surnames"]) + _given(dice)
-    return name
+        if name not in COMMON and not any(name in one or one in name for one in taken):
+            return name
 
 
 def _given(dice: random.Random) -> str:

@@ -64,7 +64,7 @@ def beats(brief: Brief, row: Row) -> tuple[Beat, ...]:
     found += _promised(brief, row) if not some else []
     each = max(40, min(LONGEST_BEAT, round(brief.length / len(found))))
     return tuple(
-        Beat(event=event, place=place, people=_named(brief, event), keywords=words, length=each)
+        Beat(event=event, place=place, people=brief.named(event), keywords=words, length=each)
         for event, place, words in found
     )
 
@@ -96,7 +96,8 @@ def _of_scenes(brief: Brief, row: Row, some: Sequence[Scene]) -> list[Told]:
 
 def _promised(brief: Brief, row: Row) -> list[Told]:
     """What is shown and what is made good in this chapter."""
-    hero = (brief.parts()["主角"] or tuple(one.name for one in brief.people) or ("",))[0]
+    heroes = [one for one in brief.people if one.name in brief.parts()["主角"]]
+    hero = next((one.name for one in heroes if one.may_act(row.number)), "")
     found = []
     for promise in brief.promises:
         for chapter, text in ((promise.planted, "planted"), (promise.paid, "paid")):
@@ -121,6 +122,7 @@ def _dying(brief: Brief, row: Row, some: Sequence[Scene]) -> list[Told]:
         for one in brief.people
         if one.dies == row.number and one.name not in told
         for text in stock()["dying"]
+        if one.name != last.words["主"] or "{主}" not in text
     ]
 
 
@@ -130,16 +132,23 @@ def _placed(text: str, place: str) -> Told:
 
 
 def _of_clauses(brief: Brief, row: Row) -> list[Told]:
-    """Of somebody's own outline."""
-    clauses = [one for one in re.split(r"(?<=[，；。！？])", row.event) if one.strip()]
+    """Of somebody's own outline: a thing a clause, never inside what somebody says."""
     joined: list[str] = []
-    for clause in clauses:
+    for clause in _CLAUSE.findall(row.event):
         if joined and len(joined[-1]) < SHORTEST_CLAUSE:
             joined[-1] += clause
         else:
             joined.append(clause)
-    texts = [one.rstrip("，；。") + "。" for one in joined] or [f"{brief.premise.rstrip('。')}。"]
-    return [(text, row.place, _words(brief, text)) for text in texts]
+    texts = [_ended(one) for one in joined if any(map(str.isalnum, one))]
+    return [(text, row.place, _words(brief, text)) for text in texts or [_ended(brief.premise)]]
+
+
+_CLAUSE = re.compile(r"(?:“[^”]*”|[^，；。！？])+[，；。！？]*")
+
+
+def _ended(text: str) -> str:
+    bare = text.strip().rstrip("，；")
+    return bare if bare[-1:] in "。！？…”" else f"{bare}。"
 
 
 def _words(brief: Brief, text: str) -> tuple[str, ...]:
@@ -149,12 +158,6 @@ def _words(brief: Brief, text: str) -> tuple[str, ...]:
     names = {name for one in brief.people for name in (one.name, *one.aliases)}
     words = [one for one in dict.fromkeys(rjieba.cut(text)) if len(one) > 1 and one not in names]
     return tuple(sorted(words, key=len, reverse=True)[:2])
-
-
-def _named(brief: Brief, text: str) -> tuple[str, ...]:
-    return tuple(
-        one.name for one in brief.people if any(name in text for name in (one.name, *one.aliases))
-    )
 
 
 @functools.lru_cache(maxsize=4)

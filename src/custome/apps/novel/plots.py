@@ -38,7 +38,7 @@ BEGINNINGS = 20
 """So often, before an arc is allowed to begin with more known."""
 _SLOT = re.compile(r"\{(他?.)\}")
 _KEYWORD = re.compile(r"\[(.+?)\]")
-LASTING = ("亡", "盟", "义", "隙", "囚", "伤", "授")
+LASTING = ("亡", "盟", "义", "隙", "囚", "伤", "授", "毁家")
 """Facts that outlive an arc."""
 
 
@@ -111,7 +111,7 @@ def scenes(brief: Brief, count: Sequence[int]) -> list[list[Scene]]:
     """
     foes, whole = len(brief.parts()[stock()["letters"]["敌"]]), len(count)
     by_length = round(sum(count) / ARC)
-    books = max(1, min(whole, foes if foes <= 1.5 * by_length else by_length))
+    books = max(1, min(whole, foes if by_length < foes <= 1.5 * by_length else by_length))
     stage = _Stage(brief, random.Random(brief.seed), books)
     rows: list[list[Scene]] = []
     for number in range(books):
@@ -242,7 +242,7 @@ class _Stage:
     ) -> Iterator[tuple[Frame, dict[str, str]]]:
         """What may come next, the least used first; whoever is to die in this chapter dies before anything else happens."""
         acts, left = _acts(at, len(chapters)), len(chapters) - at
-        dying = self._dying(chapters, at)
+        dying = self._dying(chapters, at, facts)
         order = [(frame, self._dice.random()) for frame in self._frames]
         order.sort(
             key=lambda one: (
@@ -252,7 +252,7 @@ class _Stage:
             )
         )
         for frame, _ in order:
-            bound = self._bound(frame, words, chapters[at], dying)
+            bound = self._bound(frame, words, chapters[at], dying, facts)
             if bound is None:
                 continue
             in_time = bool(set(acts) & set(frame.acts)) and (not frame.ends or left <= ENDING)
@@ -261,18 +261,26 @@ class _Stage:
             ):
                 yield frame, bound
 
-    def _dying(self, chapters: Sequence[int], at: int) -> list[str]:
-        """Who dies in this chapter and not in an earlier scene of it: the last scene of a chapter has its deaths."""
-        last = at + 1 == len(chapters) or chapters[at + 1] != chapters[at]
-        return [one.name for one in self._brief.people if last and one.dies == chapters[at]]
+    def _dying(self, chapters: Sequence[int], at: int, facts: frozenset[str]) -> list[str]:
+        """Who is to die in this chapter and still lives."""
+        return [
+            one.name
+            for one in self._brief.people
+            if one.dies == chapters[at] and f"亡 {one.name}" not in facts
+        ]
 
     def _bound(
-        self, frame: Frame, words: Mapping[str, str], chapter: int, dying: Sequence[str]
+        self,
+        frame: Frame,
+        words: Mapping[str, str],
+        chapter: int,
+        dying: Sequence[str],
+        facts: frozenset[str],
     ) -> dict[str, str] | None:
         """Who stands in the frame's slots; None where somebody is missing."""
         bound = dict(words)
         for letter in frame.people:
-            able = self._able(letter, chapter)
+            able = [one for one in self._able(letter, chapter) if f"亡 {one}" not in facts]
             if letter == frame.death:
                 able = [name for name in able if name in dying]
             elif words.get(letter) in able:

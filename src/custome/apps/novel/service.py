@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...engine.base import Cancel, ServedModel
 from ...errors import CustomeError, EngineError, InputError
+from ...files import disk_errors
 from ..context import AppContext, Work
 from .brief import Brief
 from .drafting import Novelist, PlanItself, Storyteller, Writer
@@ -82,7 +83,11 @@ class Novels:
             raise InputError(f"书名 {name!r} 不能当文件夹的名字", "换一个，不带 / : * ? 一类的符号")
         if (self.place / name).exists():
             raise InputError(f"已经有一本 {name!r}", "换一个书名，或打开那一本")
-        NovelFolder(self.place / name).keep_brief(replace(brief, title=name).checked())
+        checked = replace(brief, title=name).checked()
+        with disk_errors(self.place):
+            self.place.mkdir(parents=True, exist_ok=True)
+            (self.place / name).mkdir()
+        NovelFolder(self.place / name).keep_brief(checked)
         return name
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -100,8 +105,10 @@ class Novels:
         """
         folder = self.get(name)
         plan(folder)
+        known = {row.number for row in folder.outline()}
         for number in numbers:
-            folder.row(number)
+            if number not in known:
+                folder.row(number)  # says so
         with self._lock:
             if self.busy():
                 raise InputError("正在写，一次写一本", "等它写完，或先按“停”")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...engine.base import Cancel
 from ...errors import InputError
@@ -49,7 +49,7 @@ def plan(folder: NovelFolder, *, again: bool = False) -> tuple[Row, ...]:
         if folder.outline_is_stale():
             raise InputError(
                 "设定改过了，目录还是照旧的设定排的",
-                "重排目录：custome novel plan --again（写好的各回不动）",
+                f"重排目录：custome novel plan {folder.path} --again（写好的各回不动）",
             )
         return rows
     rows = outline(folder.brief())
@@ -88,10 +88,14 @@ class Writing:
         if stale:
             raise InputError(
                 f"第 {number} 回：{'、'.join(_STEPS[one] for one in stale)}是照旧的写的",
-                f"照新的重写：custome novel write {number} --again",
+                f"照新的重写：custome novel write {folder.path} {number} --again"
+                if "outline" not in stale
+                else f"先重排目录：custome novel plan {folder.path} --again（写好的各回不动）",
             )
         planned = self._beats(brief, number, again=again)
         pieces = [] if again else list(folder.pieces(number))
+        if text and len(pieces) == len(planned):
+            return text
         while len(pieces) < len(planned):
             at = len(pieces)
             written = "".join(piece.text for piece in pieces)
@@ -102,6 +106,8 @@ class Writing:
             folder.keep_pieces(number, pieces)
             if seen is not None:
                 seen(Progress(chapter=number, done=at + 1, whole=len(planned), text=piece.text))
+        if folder.is_edited(number):  # while it was written
+            return folder.chapter(number)
         return compose(folder, number)
 
     def _beats(self, brief: Brief, number: int, *, again: bool) -> tuple[Beat, ...]:
@@ -175,20 +181,18 @@ def compose(folder: NovelFolder, number: int) -> str:
 
 
 def choose(folder: NovelFolder, number: int, at: int, chosen: int) -> None:
-    """Take another candidate for a passage, and make the chapter anew where it is written.
+    """Take another candidate for a passage, and make the chapter anew where it is written whole.
 
     Raises:
-        InputError: somebody edited the chapter.
+        InputError: somebody edited the chapter, or there is no such candidate.
     """
-    pieces = list(folder.pieces(number))
     if folder.is_edited(number):
         raise InputError(
             f"第 {number} 回有人改过，不会盖掉",
             "在正文里直接改；或先放下自己的改动，它会留在以前的稿里",
         )
-    pieces[at] = replace(pieces[at], chosen=chosen)
-    folder.keep_pieces(number, pieces)
-    if folder.chapter(number):
+    folder.choose(number, at, chosen)
+    if folder.chapter(number) and not folder.is_partial(number):
         compose(folder, number)
 
 

@@ -54,7 +54,9 @@ async def begin(tab: Tab, title: str = "盐灯", chapters: int = 3) -> NovelFold
     one(tab, "chapters").set_value(chapters)
     one(tab, "hero").set_value("沈青")
     await tab.click("make")
-    return NovelFolder(tab.site.workplace / "novels" / title)
+    folder = NovelFolder(tab.site.workplace / "novels" / title)
+    await tab.settle_until(lambda: has(tab, "row-1"))
+    return folder
 
 
 async def to(tab: Tab, name: str) -> None:
@@ -136,7 +138,7 @@ async def test_what_is_stale_says_so_and_is_written_anew_when_asked(tab: Tab):
     await tab.click("again")
     await tab.settle_until(lambda: "渡口等了一夜" in folder.chapter(1))
     await to(tab, "设定")
-    one(tab, "brief-premise").set_value("另一本账。")
+    one(tab, "brief-things").set_value("玉佩")
     await tab.click("save-brief")
     await to(tab, "写作")
     await asyncio.sleep(0.6)

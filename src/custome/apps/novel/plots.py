@@ -38,7 +38,7 @@ BEGINNINGS = 20
 """So often, before an arc is allowed to begin with more known."""
 _SLOT = re.compile(r"\{(他?.)\}")
 _KEYWORD = re.compile(r"\[(.+?)\]")
-LASTING = ("亡", "盟", "义", "隙", "囚", "伤", "授", "毁家")
+LASTING = ("亡", "盟", "义", "授", "毁家")
 """Facts that outlive an arc."""
 
 

@@ -13,7 +13,7 @@ from custome.apps.novel.drafting import PlanItself
 from custome.apps.novel.folder import NovelFolder
 from custome.apps.novel.inventing import cast
 from custome.apps.novel.ledger import ledger, promises
-from custome.apps.novel.plots import stock
+from custome.apps.novel.stock import stock
 from custome.apps.novel.writing import Writing, plan
 
 BELL = Promise(what="铜铃是妹妹留下的", words=("铜铃",), planted=1, paid=3)

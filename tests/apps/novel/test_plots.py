@@ -9,8 +9,9 @@ import pytest
 from custome.apps.novel.brief import Brief, Person, Promise
 from custome.apps.novel.folder import Row
 from custome.apps.novel.inventing import cast
-from custome.apps.novel.planning import beats, outline
-from custome.apps.novel.plots import LASTING, scenes, stock
+from custome.apps.novel.planning import beats, outline, scenes_of
+from custome.apps.novel.plots import LASTING, scenes
+from custome.apps.novel.stock import stock
 from custome.errors import InputError
 
 PEOPLE = tuple(
@@ -160,3 +161,15 @@ def test_a_book_whose_people_die_early_still_has_every_chapter():
     people = tuple(dataclasses.replace(one, dies=0 if one.name == "沈青" else 2) for one in PEOPLE)
     rows = outline(dataclasses.replace(brief(10), people=people))
     assert len(rows) == 10 and all(row.people == ("沈青",) for row in rows[2:])
+
+
+def test_an_outline_does_not_need_the_stock_it_was_drawn_from():
+    """Its rows say what they are made of: another stock or another way of drawing changes nothing of them."""
+    plan = brief()
+    for row in outline(plan):
+        again = scenes_of(plan, row)
+        assert "".join(scene.event for scene in again) == row.event and len(again) == 4
+        assert [dict(scene.kept()) for scene in again] == [dict(one) for one in row.scenes]
+        assert scenes_of(plan, dataclasses.replace(row, event=f"{row.event}又下雨了。")) == []
+        unknown = ({"种": "没有这种"}, *row.scenes[1:])
+        assert scenes_of(plan, dataclasses.replace(row, scenes=unknown)) == []

@@ -17,13 +17,14 @@ import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, InputError
 from ...files import disk_errors, read_text, write_json, write_text
 from .brief import Brief, Person, read_brief, write_brief
+from .rows import rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Row:
     event: str = ""
     people: tuple[str, ...] = ()
     place: str = ""
+    scenes: tuple[Mapping[str, str], ...] = ()
+    """What its event is made of, where the program made it: the kind of scene (种) and who stands in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ class NovelFolder:
         Raises:
             DataError: somebody edited it into something else.
         """
-        return _rows(Row, self._read(self.path / "outline.json"), "chapters", "outline.json")
+        return rows_of(Row, self._read(self.path / "outline.json"), "chapters", "outline.json")
 
     def keep_outline(self, rows: Sequence[Row]) -> None:
         numbers = [row.number for row in rows]
@@ -146,6 +149,8 @@ class NovelFolder:
             kept = self._read(self.path / "outline.json")
             people = before.people if event == before.event else self.brief().named(event)
             after = replace(before, title=title, event=event, people=people)
+            if event != before.event:
+                after = replace(after, scenes=())
             rows = [after if row == before else row for row in self.outline()]
             write_json(
                 self.path / "outline.json", {**kept, "chapters": [asdict(row) for row in rows]}
@@ -156,7 +161,7 @@ class NovelFolder:
         return self._is_older(self.path / "outline.json", _from_brief(self.brief()))
 
     def beats(self, number: int) -> tuple[Beat, ...]:
-        return _rows(Beat, self._read(self._beats(number)), "beats", self._beats(number).name)
+        return rows_of(Beat, self._read(self._beats(number)), "beats", self._beats(number).name)
 
     def keep_beats(self, number: int, beats: Sequence[Beat]) -> None:
         self._keep(self._beats(number), self._from_outline(number), beats=beats)
@@ -164,7 +169,7 @@ class NovelFolder:
     def pieces(self, number: int) -> tuple[Piece, ...]:
         """What was written for the beats of a chapter, as far as it is."""
         path = self._passages(number)
-        found: tuple[Piece, ...] = _rows(Piece, self._read(path), "passages", path.name)
+        found: tuple[Piece, ...] = rows_of(Piece, self._read(path), "passages", path.name)
         for at, one in enumerate(found, 1):
             if not 0 <= one.chosen < len(one.candidates):
                 raise DataError(
@@ -307,7 +312,8 @@ class NovelFolder:
         here = [_of_plot(people[name], brief) for name in row.people if name in people]
         promises = [asdict(one) for one in brief.promises if row.number in (one.planted, one.paid)]
         plot = [brief.length, brief.scenes, brief.era, brief.seed, brief.things, promises]
-        return _digest(asdict(replace(row, title="")), here, plot)
+        told = {"number": number, "event": row.event, "people": row.people, "place": row.place}
+        return _digest(told, here, plot)
 
     def _from_beats(self, number: int) -> str:
         return _digest([asdict(one) for one in self.beats(number)])
@@ -391,37 +397,3 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(
         json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()
     ).hexdigest()
-
-
-def _rows(kind: Any, kept: Mapping[str, Any], key: str, where: str) -> tuple[Any, ...]:
-    """Values of a kind out of a file.
-
-    Raises:
-        DataError: what is not as it should be, with its place.
-    """
-    rows = kept.get(key, [])
-    known = {one.name: str(one.type) for one in fields(kind)}
-    if not isinstance(rows, list):
-        raise DataError(f"{where} 的 {key} 应是一列", "改回来，或用 git 取回以前的")
-    found = []
-    for number, row in enumerate(rows, 1):
-        place = f"{where} 的第 {number} 条"
-        if not isinstance(row, dict):
-            raise DataError(f"{place}应是一个对象", "改回来，或用 git 取回以前的")
-        for name, value in row.items():
-            wanted = known.get(name)
-            right = {
-                None: False,
-                "int": isinstance(value, int) and not isinstance(value, bool),
-                "str": isinstance(value, str),
-            }.get(wanted, isinstance(value, list) and all(isinstance(one, str) for one in value))
-            if not right:
-                raise DataError(
-                    f"{place}：{name} 写的是 {value!r}，不对", f"可以写 {'、'.join(known)}"
-                )
-        plain = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
-        try:
-            found.append(kind(**plain))
-        except TypeError as error:
-            raise DataError(f"{place}少了东西：{error}", f"可以写 {'、'.join(known)}") from error
-    return tuple(found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .folder import NovelFolder
 from .planning import scenes_of
-from .plots import Scene, filled, stock
+from .stock import Scene, filled, stock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,11 @@ class Kept:
 
 def ledger(folder: NovelFolder) -> list[Fact]:
     """What the scenes of the outline make so; rows that somebody worded anew are not known."""
-    brief, known = folder.brief(), scenes_of(folder.brief())
+    brief = folder.brief()
     found: list[Fact] = []
     for row in folder.outline():
-        for scene in known.get(row.event, ()):
+        some = scenes_of(brief, row)
+        for scene in some:
             found += [
                 Fact(chapter=row.number, text=text, quote=scene.event)
                 for fact in scene.frame.does
@@ -48,7 +49,7 @@ def ledger(folder: NovelFolder) -> list[Fact]:
         found += [
             Fact(chapter=row.number, text=f"{one.name}死了", quote=row.event)
             for one in brief.people
-            if one.dies == row.number and not _dies_in(one.name, known.get(row.event, ()))
+            if one.dies == row.number and not _dies_in(one.name, some)
         ]
     return found
 
@@ -75,7 +76,7 @@ def told(fact: str, scene: Scene) -> str:
     return filled(no if fact.startswith("!") else yes, words)
 
 
-def _dies_in(name: str, some: list[Scene] | tuple[Scene, ...]) -> bool:
+def _dies_in(name: str, some: list[Scene]) -> bool:
     return any(one.frame.death and one.words[one.frame.death] == name for one in some)
 
 

@@ -5,7 +5,6 @@ What somebody wrote into the outline themselves is taken apart into what happens
 
 from __future__ import annotations
 
-import functools
 import random
 import re
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from collections.abc import Sequence
 from ...errors import InputError
 from .brief import Brief
 from .folder import Beat, Row
-from .plots import Scene, filled, marked, scenes, stock
+from .plots import scenes
+from .stock import Scene, filled, marked, scene_again, stock
 
 SCENE = 300
 """Characters of a chapter that a scene fills, where the brief does not say how many there are."""
@@ -40,7 +40,8 @@ def outline(brief: Brief) -> tuple[Row, ...]:
         )
     taken: set[str] = set()
     rows = []
-    for number, some in enumerate(_planned(brief), 1):
+    each = brief.scenes or max(1, round(brief.length / SCENE))
+    for number, some in enumerate(scenes(brief, [each] * brief.chapters), 1):
         title = _title(brief, some, number, taken)
         taken.add(title)
         dying = [one.name for one in brief.people if one.dies == number]
@@ -52,6 +53,7 @@ def outline(brief: Brief) -> tuple[Row, ...]:
                 event="".join(scene.event for scene in some),
                 people=tuple(dict.fromkeys([*people, *dying])),
                 place=some[0].place,
+                scenes=tuple(scene.kept() for scene in some),
             )
         )
     return tuple(rows)
@@ -59,7 +61,7 @@ def outline(brief: Brief) -> tuple[Row, ...]:
 
 def beats(brief: Brief, row: Row) -> tuple[Beat, ...]:
     """What happens in a chapter, piece by piece."""
-    some = scenes_of(brief).get(row.event)
+    some = scenes_of(brief, row)
     found = _of_scenes(brief, row, some) if some else _of_clauses(brief, row)
     found += _promised(brief, row) if not some else []
     each = max(40, min(LONGEST_BEAT, round(brief.length / len(found))))
@@ -160,15 +162,16 @@ def _words(brief: Brief, text: str) -> tuple[str, ...]:
     return tuple(sorted(words, key=len, reverse=True)[:2])
 
 
-@functools.lru_cache(maxsize=4)
-def _planned(brief: Brief) -> list[list[Scene]]:
-    each = brief.scenes or max(1, round(brief.length / SCENE))
-    return scenes(brief, [each] * brief.chapters)
-
-
-def scenes_of(brief: Brief) -> dict[str, list[Scene]]:
-    """Event of a chapter → its scenes."""
-    return {"".join(scene.event for scene in some): some for some in _planned(brief)}
+def scenes_of(brief: Brief, row: Row) -> list[Scene]:
+    """The scenes that a chapter is made of; [] where somebody has worded it anew."""
+    found: list[Scene] = []
+    for kept in row.scenes:
+        told = sum(len(one.event) for one in found)
+        scene = scene_again(kept, brief, row.event[told:])
+        if scene is None:
+            return []
+        found.append(scene)
+    return found if "".join(one.event for one in found) == row.event else []
 
 
 def _title(brief: Brief, some: Sequence[Scene], number: int, taken: set[str]) -> str:

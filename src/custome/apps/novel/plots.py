@@ -6,17 +6,12 @@ A small model cannot plot: asked for a chapter it tells the last one again (docs
 
 from __future__ import annotations
 
-import functools
-import json
 import random
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
 
-from .brief import Brief, Person
+from .brief import Brief
+from .stock import Frame, Scene, filled, frame_of, pronouns, stock
 
 ARC = 24
 """Scenes, about, until what the story is about is settled; a longer book begins another, with another thing and another foe, as long as
@@ -34,73 +29,10 @@ REMEMBERED = 20
 TRIES = 300
 """Scenes that are tried in a row before the search begins anew: an unlucky beginning cannot be mended at the end."""
 TRIES_A_SCENE = 10
-BEGINNINGS = 20
+BEGINNINGS = 8
 """So often, before an arc is allowed to begin with more known."""
-_SLOT = re.compile(r"\{(他?.)\}")
-_KEYWORD = re.compile(r"\[(.+?)\]")
 LASTING = ("亡", "盟", "义", "授", "毁家")
 """Facts that outlive an arc."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frame:
-    """A kind of scene; its texts have slots for people and things."""
-
-    name: str
-    acts: str
-    needs: tuple[str, ...]
-    does: tuple[str, ...]
-    halves: tuple[str, ...]
-    """Half a couplet each; ~ is where an adverb may stand."""
-    events: tuple[str, ...]
-    beats: tuple[str, ...]
-    """What happens one after the other; what must be named stands in brackets."""
-    spare: tuple[int, ...] = ()
-    """Beats, by their place, that may be left out where the chapter is long enough."""
-    death: str = ""
-    """Who dies in it."""
-    ends: bool = False
-    people: tuple[str, ...] = ()
-    """Letters of those it needs, as they stand in its texts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """A frame with somebody in every slot."""
-
-    frame: Frame
-    words: Mapping[str, str]
-    """Slot → who or what stands in it."""
-    event: str
-
-    @property
-    def place(self) -> str:
-        return self.words["地"]
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Who is named in it."""
-        told = self.event + "".join(event for event, _ in self.beats())
-        found = dict.fromkeys(self.words[letter] for letter in self.frame.people)
-        return tuple(name for name in found if name in told)
-
-    def beats(self, *, spared: int = 0) -> list[tuple[str, tuple[str, ...]]]:
-        """(what happens, what must be named), one after the other.
-
-        Args:
-            spared: how many that may be left out are.
-        """
-        out = self.frame.spare[:spared]
-        every = enumerate(self.frame.beats)
-        return [marked(filled(beat, self.words)) for at, beat in every if at not in out]
-
-    def half_titles(self) -> list[str]:
-        return [filled(half, self.words) for half in self.frame.halves]
-
-
-def marked(beat: str) -> tuple[str, tuple[str, ...]]:
-    """A text without its brackets, and what stood in them."""
-    return _KEYWORD.sub(r"\1", beat), tuple(dict.fromkeys(_KEYWORD.findall(beat)))
 
 
 def scenes(brief: Brief, count: Sequence[int]) -> list[list[Scene]]:
@@ -143,7 +75,7 @@ class _Stage:
         self._brief, self._dice, self._books = brief, dice, books
         self._people = {one.name: one for one in brief.people}
         self._parts = brief.parts()
-        self._frames = [_frame(row) for row in stock()["frames"]]
+        self._frames = [frame_of(row) for row in stock()["frames"]]
         self._facts: frozenset[str] = frozenset()
         self._shown: Counter[str] = Counter()
         """How often a frame was used, and how often somebody was in one."""
@@ -218,10 +150,8 @@ class _Stage:
             if at == len(chapters):
                 return not whole or _holds("破 *", facts)
             before = [*self._last, *(frame.name for frame, _, _ in path)]
-            recent = set(before[-again:])
-            for frame, bound in self._possible(at, facts, words, chapters):
-                if frame.name in recent:
-                    continue
+            recent = frozenset(before[-again:])
+            for frame, bound in self._possible(at, facts, words, chapters, recent):
                 tries -= 1
                 if tries < 0:
                     return False
@@ -239,26 +169,21 @@ class _Stage:
         facts: frozenset[str],
         words: Mapping[str, str],
         chapters: Sequence[int],
+        recent: frozenset[str],
     ) -> Iterator[tuple[Frame, dict[str, str]]]:
         """What may come next, the least used first; whoever is to die in this chapter dies before anything else happens."""
-        acts, left = _acts(at, len(chapters)), len(chapters) - at
+        acts, left = set(_acts(at, len(chapters))), len(chapters) - at
         dying = self._dying(chapters, at, facts)
-        order = [(frame, self._dice.random()) for frame in self._frames]
-        order.sort(
-            key=lambda one: (
-                not one[0].death,
-                not (one[0].ends and left <= ENDING),
-                self._shown[one[0].name] + SHUFFLE * one[1] + FILLER * (not one[0].does),
-            )
-        )
-        for frame, _ in order:
+        order = []
+        for frame in self._frames:
+            in_time = acts & set(frame.acts) and (not frame.ends or left <= ENDING)
+            if frame.name not in recent and (in_time or (frame.death and dying)):
+                often = self._shown[frame.name] + SHUFFLE * self._dice.random()
+                first = not frame.death, not (frame.ends and left <= ENDING)
+                order.append((*first, often + FILLER * (not frame.does), frame))
+        for *_, frame in sorted(order, key=lambda one: one[:3]):
             bound = self._bound(frame, words, chapters[at], dying, facts)
-            if bound is None:
-                continue
-            in_time = bool(set(acts) & set(frame.acts)) and (not frame.ends or left <= ENDING)
-            if (in_time or frame.death) and all(
-                _holds(_grounded(one, bound), facts) for one in frame.needs
-            ):
+            if bound and all(_holds(_grounded(one, bound), facts) for one in frame.needs):
                 yield frame, bound
 
     def _dying(self, chapters: Sequence[int], at: int, facts: frozenset[str]) -> list[str]:
@@ -297,7 +222,7 @@ class _Stage:
         places.sort(key=lambda place: self._shown[f"at {place}"])
         earlier = self._events.setdefault(frame.name, [])
         places += [one for one in stock()["places"][self._brief.era] if one not in places]
-        told = [{**words, "地": place, **_pronouns(words, self._people)} for place in places]
+        told = [{**words, "地": place, **pronouns(words, self._people)} for place in places]
         every = [(filled(text, one), one) for one in told for text in frame.events]
         fresh = [one for one in every if one[0] not in self._told] or every
         event, chosen = next(
@@ -316,15 +241,6 @@ class _Stage:
             [frame.name, f"at {scene.place}", *(f"of {name}" for name in scene.people)]
         )
         return scene
-
-
-def _pronouns(words: Mapping[str, str], people: Mapping[str, Person]) -> dict[str, str]:
-    """他 or 她, for whoever stands in a slot."""
-    return {
-        f"他{letter}": "她" if people[words[letter]].gender == "女" else "他"
-        for letter in stock()["letters"]
-        if words.get(letter) in people
-    }
 
 
 ALIKE = 0.6
@@ -362,32 +278,3 @@ def _grounded(fact: str, words: Mapping[str, str]) -> str:
     """A fact about somebody: 伤 主 → 伤 沈青."""
     head, *rest = fact.split()
     return " ".join([head, *(words.get(one, one) for one in rest)])
-
-
-def filled(text: str, words: Mapping[str, str]) -> str:
-    return _SLOT.sub(lambda match: words.get(match.group(1), match.group()), text)
-
-
-def _frame(row: Mapping[str, Any]) -> Frame:
-    slots = _SLOT.findall("".join((*row["events"], *row["beats"], *row["halves"])))
-    letters = dict.fromkeys(one[-1] for one in slots)
-    return Frame(
-        name=row["name"],
-        acts=row["acts"],
-        needs=(*row["needs"], *row.get("also", ())),
-        does=tuple(row["does"]),
-        halves=tuple(row["halves"]),
-        events=tuple(row["events"]),
-        beats=tuple(row["beats"]),
-        spare=tuple(row.get("spare", ())),
-        death=row.get("death", ""),
-        ends=row.get("ends", False),
-        people=tuple(one for one in letters if one in stock()["letters"]),
-    )
-
-
-@functools.cache
-def stock() -> dict[str, Any]:
-    raw = (files("custome") / "data" / "plots.json").read_text(encoding="utf-8")
-    stock: dict[str, Any] = json.loads(raw)
-    return stock

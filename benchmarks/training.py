@@ -92,23 +92,25 @@ def main() -> None:
 
 
 def compare_bases(options: argparse.Namespace) -> None:
-    """Ours on several bases, each beside the rate of its own MLP's products before and after."""
+    """Ours on several bases, each beside the rate of its own MLP's products before and after, in the type it trains in."""
+    from custome.models.compute import training_type
     from custome.planning.shapes import find_shape
 
+    kind = {"fp32": "float32", "bf16": "bfloat16"}[training_type("cpu", "auto")]
     print(
-        f"{'base':<22}{'tokens/s':>10}{'peak GB':>9}{'GFLOP/token':>13}{'bf16 rate':>15}{'share':>7}"
+        f"{'base':<22}{'tokens/s':>10}{'peak GB':>9}{'GFLOP/token':>13}{f'{kind} rate':>17}{'share':>7}"
     )
     for base in options.bases.split(","):
         shape = find_shape(base)
         sizes = (512, shape.hidden, shape.intermediate)
-        before = matrix_rate("bfloat16", *sizes)
+        before = matrix_rate(kind, *sizes)
         found = run(options, "ours", options.steps, 8, base=base)
-        after = matrix_rate("bfloat16", *sizes)
+        after = matrix_rate(kind, *sizes)
         done = found["flop_per_token"] * found["tokens_per_s"] / 1e9
         share = done / ((before + after) / 2)
         print(
             f"{base:<22}{found['tokens_per_s']:>10.0f}{found['peak_bytes'] / 1e9:>9.2f}{found['flop_per_token'] / 1e9:>13.2f}"
-            f"{f'{before:.0f}, {after:.0f}':>15}{share:>7.0%}",
+            f"{f'{before:.0f}, {after:.0f}':>17}{share:>7.0%}",
             flush=True,
         )
 

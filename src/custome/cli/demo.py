@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..engine.open import EngineOptions, Opened
 from ..reporter import ConsoleReporter
+from .bases import USUAL_BASE
 from .flags import parse
-from .knowledge import USUAL_BASE, Answering, open_answering, shelf
+from .knowledge import Answering, open_answering, shelf
 from .novel import WhoWrites, novel_check, opened, write
 from .serve import Serve, run_server, who_may
 

@@ -12,6 +12,7 @@ from tyro.conf import Positional
 from ..engine.open import EngineOptions, open_models
 from ..errors import InputError
 from ..reporter import ConsoleReporter
+from .bases import NO_MODEL, open_named, usual_or
 from .flags import parse
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from ..engine.base import ServedModel
     from ..retrieval.base import Added
 
-NO_MODEL = "none"
-USUAL_BASE = "qwen2.5-coder-1.5b"
 SHOWN = 20
 """Files that are named of many."""
 
@@ -221,23 +220,14 @@ def _service(flags: Answering, reporter: ConsoleReporter) -> KnowledgeService:
 
 def open_answering(flags: Answering, reporter: ConsoleReporter) -> list[ServedModel]:
     """The model that words answers; none where there is none here."""
-    from ..config import ModelConfig
     from ..engine.base import ServedModel
-    from ..engine.open import open_base
-    from ..resources import where
 
     if flags.run:
         return open_models([flags.run], flags.engine, reporter).hosted
-    base = flags.base
-    if base == "auto":
-        base = USUAL_BASE if where(USUAL_BASE).is_file() else NO_MODEL
-        if base == NO_MODEL:
-            reporter.note(
-                f"这里没有会组织回答的模型，只给原文；取一个：custome models get {USUAL_BASE}"
-            )
+    base = usual_or(flags.base, "这里没有会组织回答的模型，只给原文", reporter)
     if base == NO_MODEL:
         return []
-    return [ServedModel(name=base, engine=open_base(ModelConfig(base_model=base), reporter))]
+    return [ServedModel(name=base, engine=open_named(base, reporter))]
 
 
 def knowledge_list(argv: list[str]) -> int:

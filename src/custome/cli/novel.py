@@ -13,14 +13,13 @@ from tyro.conf import Positional
 from ..engine.open import EngineOptions, open_models
 from ..errors import InputError
 from ..reporter import ConsoleReporter
+from .bases import NO_MODEL, open_named, usual_or
 from .flags import parse
 
 if TYPE_CHECKING:
     from ..apps.novel.drafting import Writer
     from ..apps.novel.folder import NovelFolder
 
-NO_MODEL = "none"
-USUAL_BASE = "qwen2.5-coder-1.5b"
 SHOWN = 30
 """Rows of an outline that are printed."""
 
@@ -129,7 +128,7 @@ class NovelTrainStyle:
 
 def novel_new(argv: list[str]) -> int:
     flags = parse(NovelNew, argv, "custome novel new")
-    from ..apps.novel.brief import Brief, Person
+    from ..apps.novel.brief import Brief, Person, listed
     from ..apps.novel.inventing import cast
 
     folder = _folder(flags.folder)
@@ -137,7 +136,7 @@ def novel_new(argv: list[str]) -> int:
         raise InputError(
             f"{flags.folder!r} 里已经有一本小说", "换一个文件夹；要改设定就改它的 novel.yaml"
         )
-    names = _listed(flags.people)
+    names = listed(flags.people)
     brief = Brief(
         title=flags.title or Path(flags.folder).name,
         premise=flags.premise,
@@ -147,8 +146,8 @@ def novel_new(argv: list[str]) -> int:
         scenes=flags.scenes,
         titles=flags.titles,
         seed=flags.seed,
-        things=_listed(flags.thing),
-        places=_listed(flags.places),
+        things=listed(flags.thing),
+        places=listed(flags.places),
         people=cast(flags.chapters, flags.seed, [Person(name=name) for name in names]),
     )
     folder.keep_brief(brief.checked())
@@ -230,9 +229,6 @@ def opened(flags: WhoWrites, reporter: ConsoleReporter) -> Iterator[Writer]:
     """Whoever writes, for as long as it writes."""
     from ..apps.novel.drafting import PlanItself, Storyteller
     from ..apps.novel.service import writer_of
-    from ..config import ModelConfig
-    from ..engine.open import open_base
-    from ..resources import where
 
     if flags.run or flags.engine.engine == "remote":
         hosted = open_models([flags.run] if flags.run else [], flags.engine, reporter).hosted
@@ -241,17 +237,11 @@ def opened(flags: WhoWrites, reporter: ConsoleReporter) -> Iterator[Writer]:
         finally:
             hosted[0].engine.close()
         return
-    base = flags.base
-    if base == "auto":
-        base = USUAL_BASE if where(USUAL_BASE).is_file() else NO_MODEL
-        if base == NO_MODEL:
-            reporter.note(
-                f"这里没有会写的模型，先用情节的原句；取一个：custome models get {USUAL_BASE}"
-            )
+    base = usual_or(flags.base, "这里没有会写的模型，先用情节的原句", reporter)
     if base == NO_MODEL:
         yield PlanItself()
         return
-    engine = open_base(ModelConfig(base_model=base), reporter)
+    engine = open_named(base, reporter)
     try:
         yield Storyteller(engine, base)
     finally:
@@ -321,9 +311,3 @@ def _folder(path: str) -> NovelFolder:
     from ..apps.novel.folder import NovelFolder
 
     return NovelFolder(Path(path))
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(
-        one.strip() for one in text.replace("，", ",").replace("、", ",").split(",") if one.strip()
-    )

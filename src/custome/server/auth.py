@@ -34,7 +34,7 @@ class Key:
     name: str
     sha256: str
     admin: bool = False
-    """May add and remove adapters."""
+    """May change what lies on the server's machine: adapters, knowledge, novels."""
     requests_per_minute: int = 0
     """0 for any number."""
     concurrent: int = 0

@@ -14,7 +14,6 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
 from ..apps.context import AppContext
@@ -28,8 +27,8 @@ from ..retrieval.base import Added
 from ..retrieval.search import Hit
 from ..retrieval.store import Passage
 from ..types import Piece, Reply
-from .auth import Key
 from .protocol import ChatRequest, Strict, Text
+from .rights import may_change
 from .writing import Write
 
 PREFIX = "kb"
@@ -71,15 +70,6 @@ def knowledge_router(context: AppContext) -> APIRouter:
     router, service = APIRouter(prefix="/v1/knowledge", tags=["knowledge"]), service_of(context)
     shelf = service.shelf
 
-    def may_change(http: HttpRequest) -> None:
-        key: Key | None = http.state.key
-        if key is None and context.workplace is None:
-            raise HTTPException(403, "没有密钥、又对外开放的服务不能从外面改知识库")
-        if key is not None and not key.admin:
-            raise HTTPException(
-                403, f"密钥 {key.name!r} 不能改知识库；新建一个能的：custome keys add 名字 --admin"
-            )
-
     @router.get("")
     async def bases() -> Response:
         """Every base, with how much is in it."""
@@ -95,7 +85,7 @@ def knowledge_router(context: AppContext) -> APIRouter:
     @router.post("")
     async def new_base(body: NewBase, http: HttpRequest) -> Response:
         """A new, empty base; one of that name that is there stays as it is."""
-        may_change(http)
+        may_change(http, "改知识库", keyless=context.workplace is not None)
         return JSONResponse(await run_in_threadpool(lambda: _base(shelf.create(body.name))))
 
     @router.get("/{base}")
@@ -109,14 +99,14 @@ def knowledge_router(context: AppContext) -> APIRouter:
     @router.delete("/{base}")
     async def remove_base(base: str, http: HttpRequest) -> Response:
         """Delete a base with all that was uploaded to it."""
-        may_change(http)
+        may_change(http, "改知识库", keyless=context.workplace is not None)
         await run_in_threadpool(lambda: shelf.remove(base))
         return JSONResponse({"deleted": base})
 
     @router.post("/{base}/documents")
     async def add_document(base: str, body: NewDocument, http: HttpRequest) -> Response:
         """Take a document in, in place of an uploaded one of its name."""
-        may_change(http)
+        may_change(http, "改知识库", keyless=context.workplace is not None)
         here = await run_in_threadpool(lambda: shelf.get(base))
         added = await run_in_threadpool(lambda: here.take_file(body.name, body.text.encode()))
         service.vectors.begin(here)
@@ -125,7 +115,7 @@ def knowledge_router(context: AppContext) -> APIRouter:
     @router.delete("/{base}/documents/{document:path}")
     async def remove_document(base: str, document: str, http: HttpRequest) -> Response:
         """Take a document out: it is in no answer from now on."""
-        may_change(http)
+        may_change(http, "改知识库", keyless=context.workplace is not None)
         await run_in_threadpool(lambda: shelf.get(base).remove(document))
         return JSONResponse({"deleted": document})
 
@@ -152,7 +142,7 @@ def knowledge_router(context: AppContext) -> APIRouter:
     @router.post("/{base}/refresh")
     async def refresh(base: str, http: HttpRequest) -> Response:
         """Look at the folders a base follows again."""
-        may_change(http)
+        may_change(http, "改知识库", keyless=context.workplace is not None)
         here = await run_in_threadpool(lambda: shelf.get(base))
         added = await run_in_threadpool(lambda: here.refresh(NullReporter()))
         service.vectors.begin(here)
@@ -161,7 +151,7 @@ def knowledge_router(context: AppContext) -> APIRouter:
     @router.post("/{base}/embedder")
     async def find_by(base: str, body: NewEmbedder, http: HttpRequest) -> Response:
         """Find by meaning as well, or by words only; the vectors are made behind."""
-        may_change(http)
+        may_change(http, "改知识库", keyless=context.workplace is not None)
         here = await run_in_threadpool(lambda: shelf.get(base))
         await run_in_threadpool(lambda: here.find_by(body.embedder))
         service.vectors.begin(here)
@@ -170,7 +160,7 @@ def knowledge_router(context: AppContext) -> APIRouter:
     @router.post("/{base}/compact")
     async def compact(base: str, http: HttpRequest) -> Response:
         """Leave nothing in the file of what was taken out."""
-        may_change(http)
+        may_change(http, "改知识库", keyless=context.workplace is not None)
         await run_in_threadpool(lambda: shelf.get(base).compact())
         return JSONResponse({"status": "ok"})
 

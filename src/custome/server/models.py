@@ -12,13 +12,12 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
 from ..errors import UnknownModelError
-from .auth import Key
 from .catalogue import Catalogue
 from .protocol import LoadRequest, UnloadRequest
+from .rights import may_change
 
 
 def models_router(catalogue: Catalogue, pool: Executor, *, manageable: bool) -> APIRouter:
@@ -48,14 +47,7 @@ def models_router(catalogue: Catalogue, pool: Executor, *, manageable: bool) -> 
         raise UnknownModelError(f"没有模型 {model!r}", "全部：GET /v1/models")
 
     async def manage(http: HttpRequest, action: Callable[..., object], *arguments: str) -> Response:
-        key: Key | None = http.state.key
-        if key is None and not manageable:
-            raise HTTPException(403, "没有密钥、又对外开放的服务不能从外面加减适配器")
-        if key is not None and not key.admin:
-            raise HTTPException(
-                403,
-                f"密钥 {key.name!r} 不能加减适配器；新建一个能的：custome keys add 名字 --admin",
-            )
+        may_change(http, "加减适配器", keyless=manageable)
         await asyncio.get_running_loop().run_in_executor(pool, action, *arguments)
         return JSONResponse({"status": "ok", "models": [one.name for one in catalogue.hosted()]})
 

@@ -16,7 +16,6 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
 from ..apps.context import AppContext
@@ -27,8 +26,8 @@ from ..apps.novel.inventing import cast
 from ..apps.novel.ledger import ledger, promises
 from ..apps.novel.service import Novels, novels_of
 from ..apps.novel.writing import plan
-from .auth import Key
 from .protocol import Strict, Text
+from .rights import may_change
 
 T = TypeVar("T")
 Name = Annotated[str, Field(min_length=1, max_length=60)]
@@ -79,15 +78,6 @@ def novel_router(context: AppContext) -> APIRouter:
     async def done(do: Callable[[], T]) -> Response:
         return JSONResponse(await run_in_threadpool(do))
 
-    def may_write(http: HttpRequest) -> None:
-        key: Key | None = http.state.key
-        if key is None and context.workplace is None:
-            raise HTTPException(403, "没有密钥、又对外开放的服务不能从外面写小说")
-        if key is not None and not key.admin:
-            raise HTTPException(
-                403, f"密钥 {key.name!r} 不能写小说；新建一个能的：custome keys add 名字 --admin"
-            )
-
     @router.get("")
     async def every_novel() -> Response:
         """Every novel, with how far it is."""
@@ -98,7 +88,7 @@ def novel_router(context: AppContext) -> APIRouter:
     @router.post("")
     async def new_novel(body: NewNovel, http: HttpRequest) -> Response:
         """Begin a novel, with an outline."""
-        may_write(http)
+        may_change(http, "写小说", keyless=context.workplace is not None)
 
         def make() -> dict[str, Any]:
             plain = body.model_dump(exclude={"people", "things", "places"})
@@ -125,7 +115,7 @@ def novel_router(context: AppContext) -> APIRouter:
     @router.post("/{novel}/plan")
     async def make_outline(novel: str, body: PlanRequest, http: HttpRequest) -> Response:
         """Make the outline, or make it anew."""
-        may_write(http)
+        may_change(http, "写小说", keyless=context.workplace is not None)
         return await done(
             lambda: _listed([asdict(row) for row in plan(novels.get(novel), again=body.again)])
         )
@@ -138,7 +128,7 @@ def novel_router(context: AppContext) -> APIRouter:
     @router.post("/{novel}/write")
     async def write(novel: str, body: WriteRequest, http: HttpRequest) -> Response:
         """Begin to write chapters; ask for the novel to see how far it is."""
-        may_write(http)
+        may_change(http, "写小说", keyless=context.workplace is not None)
 
         def begin() -> dict[str, Any]:
             folder = novels.get(novel)
@@ -151,7 +141,7 @@ def novel_router(context: AppContext) -> APIRouter:
     @router.post("/{novel}/stop")
     async def stop(novel: str, http: HttpRequest) -> Response:
         """Stop writing; what is written is kept."""
-        may_write(http)
+        may_change(http, "写小说", keyless=context.workplace is not None)
 
         def end() -> dict[str, Any]:
             novels.get(novel)
@@ -170,7 +160,7 @@ def novel_router(context: AppContext) -> APIRouter:
     @router.put("/{novel}/chapters/{number}")
     async def edit(novel: str, number: int, body: NewText, http: HttpRequest) -> Response:
         """Somebody's own words; from then on nothing writes over them."""
-        may_write(http)
+        may_change(http, "写小说", keyless=context.workplace is not None)
 
         def keep() -> dict[str, Any]:
             folder = novels.get(novel)

@@ -9,7 +9,7 @@ from typing import Any
 
 from nicegui import ui
 
-from ..apps.novel.brief import PARTS, Brief, Person
+from ..apps.novel.brief import PARTS, Brief, Person, listed
 from ..apps.novel.folder import NovelFolder
 from ..apps.novel.inventing import cast
 from ..apps.novel.service import Novels
@@ -52,7 +52,7 @@ def ask_for_novel(
                         chapters=count,
                         titles="couplet" if era.value == "古" else "plain",
                         seed=seed,
-                        things=tuple(_listed(thing.value)),
+                        things=listed(thing.value),
                         people=cast(count, seed, named),
                     )
                 )
@@ -137,9 +137,9 @@ class BriefForm:
                 premise=str(premise.value or "").strip(),
                 chapters=int(chapters.value or 0),
                 length=int(length.value or 0),
-                things=tuple(_listed(things.value)),
-                places=tuple(_listed(places.value)),
-                forbidden=tuple(_listed(forbidden.value)),
+                things=listed(things.value),
+                places=listed(places.value),
+                forbidden=listed(forbidden.value),
                 people=named,
             )
             try:
@@ -178,8 +178,3 @@ class _PersonRow:
             gender=self._gender.value,
             dies=int(self._dies.value or 0),
         )
-
-
-def _listed(text: str | None) -> list[str]:
-    plain = str(text or "").replace("，", ",").replace("、", ",")
-    return [one.strip() for one in plain.split(",") if one.strip()]

@@ -378,3 +378,9 @@ def _needed(kind: type) -> Sequence[str]:
         Secret: ("what", "words", "known_to"),
         Promise: ("what", "words", "planted", "paid"),
     }[kind]
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """Names in one line, with commas between them."""
+    plain = str(text or "").replace("，", ",").replace("、", ",")
+    return tuple(one.strip() for one in plain.split(",") if one.strip())

@@ -33,9 +33,7 @@ class ChapterView:
         self._seen: Any = None
         self._client = ui.context.client
         with ui.element("div").classes("chapter_head"):
-            frame.icon_button("chevron_left", self.t("上一回"), lambda: self.turn(-1)).mark(
-                "before"
-            )
+            self._arrow("chevron_left", self.t("上一回"), -1)
             self._which = ui.select({}, on_change=lambda event: self._go(event.value))
             self._which.props(f'dense borderless options-dense aria-label="{self.t("哪一回")}"')
             self._which.mark("which")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nicegui import ui
 
-from custome.apps.novel.brief import Brief
+from custome.apps.novel.brief import Brief, Person, Promise, Secret
 from custome.apps.novel.folder import NovelFolder
 from custome.apps.novel.inventing import cast
 from custome.apps.novel.service import Novels
@@ -143,6 +144,46 @@ async def test_what_is_stale_says_so_and_is_written_anew_when_asked(tab: Tab):
     await to(tab, "写作")
     await asyncio.sleep(0.6)
     assert tab.sees("设定改过了")
+
+
+async def test_people_secrets_and_promises_are_added_changed_and_taken_out(tab: Tab):
+    folder = await begin(tab)
+    people = folder.brief().people
+    await to(tab, "设定")
+    await tab.click("add-秘密")
+    for mark, words in (("what", "账是假的"), ("words", "账，假的"), ("known_to", people[0].name)):
+        one(tab, f"秘密-{mark}-1").set_value(words)
+    await tab.click("add-伏笔")
+    for mark, value in (("what", "铜铃是谁的"), ("words", "铜铃"), ("planted", 1), ("paid", 3)):
+        one(tab, f"伏笔-{mark}-1").set_value(value)
+    one(tab, "人物-aliases-1").set_value("阿青，青哥")
+    await tab.click("add-人物")
+    one(tab, f"人物-name-{len(people) + 1}").set_value("陆小满")
+    await tab.click("save-brief")
+    brief = folder.brief()
+    assert brief.secrets == (
+        Secret(what="账是假的", words=("账", "假的"), known_to=(people[0].name,)),
+    )
+    assert brief.promises == (Promise(what="铜铃是谁的", words=("铜铃",), planted=1, paid=3),)
+    assert brief.people[0] == replace(people[0], aliases=("阿青", "青哥"))
+    assert brief.people[1:] == (*people[1:], Person(name="陆小满"))
+    await tab.click(f"take-out-人物-{len(brief.people)}")
+    one(tab, "伏笔-paid-1").set_value(9)
+    await tab.click("save-brief")
+    assert tab.sees("第 9 回收") and folder.brief() == brief
+    one(tab, "伏笔-paid-1").set_value(2)
+    await tab.click("save-brief")
+    assert folder.brief().people == brief.people[:-1] and folder.brief().promises[0].paid == 2
+
+
+async def test_letters_of_today_are_told(tab: Tab):
+    folder = await begin(tab)
+    await to(tab, "写作")
+    await tab.click("write")
+    await written(tab, folder)
+    await to(tab, "检查")
+    (today,) = folder.journal.letters_a_day().values()
+    assert today > 800 and has(tab, "days") and tab.sees(f"{today:,}")
 
 
 async def test_a_brief_that_cannot_be_is_told_and_nothing_is_lost(tab: Tab):

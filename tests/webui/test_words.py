@@ -11,8 +11,8 @@ import pytest
 from nicegui.testing import User
 
 import custome.webui
-from custome.apps.novel.brief import PARTS
 from custome.webui import (
+    novel_brief,
     novel_chapter,
     novel_page,
     people_page,
@@ -47,9 +47,11 @@ def used() -> set[str]:
         *service_page.STATES.values(),
         *novel_page.TABS,
         *novel_chapter.STALE.values(),
-        *PARTS,
+        *(words for some in novel_brief.CHOICES.values() for words in some.values()),
         "小说",
     }
+    for kind in (novel_brief.PEOPLE, novel_brief.SECRETS, novel_brief.PROMISES):
+        found |= {kind.name, kind.add, *kind.fields.values()}
     found |= {label for label, _ in people_page.LINES.values()}
     found |= set(training_page._STATUS.values())
     for title, axis, names, _ in training_page._PLOTS:

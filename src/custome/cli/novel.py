@@ -112,7 +112,7 @@ class NovelExport:
 
 @dataclass(frozen=True, kw_only=True)
 class NovelTrainStyle:
-    """教它照一本书的笔法写：语料 → 几千个“一件事 → 一段文章”（人名都换成编的），再练成运行目录。给 novel write --run 用。"""
+    """教它照一本书的笔法写：书里的句子让底座说成白话，再练它从白话写回书里的样子（人名都换成编的）。给 novel write --run 用。"""
 
     corpus: Positional[str]
     """语料目录（custome corpus build 做的）。"""
@@ -286,13 +286,19 @@ def novel_train_style(argv: list[str]) -> int:
 
     reporter = ConsoleReporter()
     filed = recipe_file.load_recipe(recipe_file.find_recipe(flags.recipe))
-    made = write_lessons(Path(flags.corpus), Path(flags.corpus) / "novelist")
-    reporter.note(f"{made.learnt:,} 段拿来学，{made.held_out:,} 段拿来验 → {made.train}")
     train = dataclasses.replace(
         filed.train,
         steps=flags.steps or filed.train.steps,
         output_dir=flags.output_dir or filed.train.output_dir,
     )
+    made = write_lessons(
+        Path(flags.corpus),
+        Path(flags.corpus) / "novelist",
+        lambda: open_named(filed.model.base_model, reporter),
+        train.steps * train.batch_size,
+        seen=lambda done, whole: reporter.progress("书里的句子说成白话", done, whole),
+    )
+    reporter.note(f"{made.learnt:,} 段拿来学，{made.held_out:,} 段拿来验 → {made.train}")
     data = dataclasses.replace(
         filed.data,
         corpus=flags.corpus,

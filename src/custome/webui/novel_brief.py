@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nicegui import ui
 
-from ..apps.novel.brief import PARTS, Brief, Person, listed
+from ..apps.novel.brief import PARTS, Brief, Person, Promise, Secret, listed
 from ..apps.novel.folder import NovelFolder
 from ..apps.novel.inventing import cast
 from ..apps.novel.service import Novels
@@ -114,15 +116,13 @@ class BriefForm:
         places.props("outlined dense").mark("brief-places")
         forbidden = ui.input(t("不许出现的词，用逗号隔开"), value="，".join(brief.forbidden))
         forbidden.props("outlined dense").mark("brief-forbidden")
-        ui.label(t("人物")).classes("headline").props("role=heading aria-level=2")
         parts = {name: part for part, names in brief.parts().items() for name in names}
-        people = [_PersonRow(self.frame, one, parts[one.name]) for one in brief.people]
-        ui.label(t("秘密、伏笔、谁第几回出场，写在这本小说文件夹的 novel.yaml 里。")).classes(
-            "hint"
-        )
+        shown = [dataclasses.replace(one, part=parts[one.name]) for one in brief.people]
+        people = _Rows(self.frame, PEOPLE, brief.people, shown)
+        secrets = _Rows(self.frame, SECRETS, brief.secrets)
+        promises = _Rows(self.frame, PROMISES, brief.promises)
 
         def save() -> None:
-            named = tuple(row.person() for row in people)
             try:
                 now = self._folder.brief()
             except CustomeError as error:
@@ -140,7 +140,9 @@ class BriefForm:
                 things=listed(things.value),
                 places=listed(places.value),
                 forbidden=listed(forbidden.value),
-                people=named,
+                people=people.values(),
+                secrets=secrets.values(),
+                promises=promises.values(),
             )
             try:
                 self._folder.keep_brief(changed.checked())
@@ -155,26 +157,126 @@ class BriefForm:
             ui.button(t("存下"), on_click=save).props("unelevated no-caps").mark("save-brief")
 
 
-class _PersonRow:
-    """Somebody of the story, as fields."""
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a list of the brief holds, and how each of its fields is asked for."""
 
-    def __init__(self, frame: Frame, person: Person, part: str) -> None:
-        t, self._person, self._usual = frame.words, person, part
-        with ui.element("div").classes("person_row").mark(f"person-{person.name}"):
-            self._name = ui.input(t("姓名"), value=person.name).props("outlined dense")
-            self._part = ui.select({one: t(one) for one in PARTS}, value=part, label=t("戏份"))
-            self._part.props("outlined dense options-dense")
-            self._gender = ui.select(
-                {"": "—", "男": t("男"), "女": t("女")}, value=person.gender, label=t("性别")
-            ).props("outlined dense options-dense")
-            self._dies = ui.number(t("第几回死（0 不死）"), value=person.dies, min=0, precision=0)
-            self._dies.props("outlined dense")
+    name: str
+    add: str
+    empty: Person | Secret | Promise
+    fields: Mapping[str, str]
+    """Name of a field → its label."""
 
-    def person(self) -> Person:
-        return dataclasses.replace(
-            self._person,
-            name=str(self._name.value or "").strip(),
-            part=self._person.part if self._part.value == self._usual else self._part.value,
-            gender=self._gender.value,
-            dies=int(self._dies.value or 0),
+
+PEOPLE = Kind(
+    name="人物",
+    add="添一个人",
+    empty=Person(name=""),
+    fields={
+        "name": "姓名", "part": "戏份", "gender": "性别", "aliases": "别名，用逗号隔开",
+        "enters": "第几回出场", "dies": "第几回死（0 不死）",
+    },
+)  # fmt: skip
+SECRETS = Kind(
+    name="秘密",
+    add="添一个秘密",
+    empty=Secret(what="", words=(), known_to=()),
+    fields={"what": "秘密", "words": "关键词，用逗号隔开", "known_to": "知道的人，用逗号隔开"},
+)
+PROMISES = Kind(
+    name="伏笔",
+    add="埋一个伏笔",
+    empty=Promise(what="", words=(), planted=1, paid=2),
+    fields={
+        "what": "伏笔",
+        "words": "关键词，用逗号隔开",
+        "planted": "第几回埋",
+        "paid": "第几回收",
+    },
+)
+CHOICES: dict[str, dict[str, str]] = {
+    "part": {part: part for part in PARTS},
+    "gender": {"": "—", "男": "男", "女": "女"},
+}
+
+
+class _Rows:
+    """A list of the brief: every one can be changed and taken out, others added.
+
+    Args:
+        shown: how the values are shown, where that is not as they are in the file.
+    """
+
+    def __init__(
+        self, frame: Frame, kind: Kind, values: Sequence[Any], shown: Sequence[Any] = ()
+    ) -> None:
+        self._frame, self._kind = frame, kind
+        self._rows: list[tuple[Any, Any, dict[str, Any]]] = []
+        """(as it is in the file, as it was shown, field → where it is asked for)"""
+        t = frame.words
+        ui.label(t(kind.name)).classes("headline").props("role=heading aria-level=2")
+        self._place = ui.element("div").classes("brief_rows").mark(f"rows-{kind.name}")
+        for value, as_shown in zip(values, shown or values, strict=True):
+            self._draw(value, as_shown)
+        with ui.element("div").classes("buttons"):
+            add = functools.partial(self._draw, kind.empty, kind.empty)
+            ui.button(t(kind.add), icon="add", on_click=add).props("outline no-caps").mark(
+                f"add-{kind.name}"
+            )
+
+    def _draw(self, value: Any, shown: Any) -> None:
+        t = self._frame.words
+        with self._place, ui.element("div").classes("brief_row") as row:
+            asked = {}
+            with ui.element("div").classes("two"):
+                for name, label in self._kind.fields.items():
+                    asked[name] = self._field(name, t(label), getattr(shown, name))
+            entry = value, shown, asked
+            self._rows.append(entry)
+
+            def take_out() -> None:
+                self._rows.remove(entry)
+                row.delete()
+
+            self._frame.menu_button("delete_outline", t("拿掉")).on_click(take_out).mark(
+                f"take-out-{self._kind.name}-{len(self._rows)}"
+            )
+
+    def _field(self, name: str, label: str, value: Any) -> Any:
+        mark = f"{self._kind.name}-{name}-{len(self._rows) + 1}"
+        made: Any
+        if name in CHOICES:
+            options = {key: self._frame.words(words) for key, words in CHOICES[name].items()}
+            if value not in options:
+                options = {value: "—", **options}
+            made = ui.select(options, value=value, label=label).props("options-dense")
+        elif isinstance(value, int):
+            made = ui.number(label, value=value, min=0, precision=0)
+        else:
+            made = ui.input(label, value=_worded(value))
+        return made.props("outlined dense").mark(mark)
+
+    def values(self) -> tuple[Any, ...]:
+        """As they are asked for now; a field nobody touched is as it was in the file."""
+        return tuple(
+            dataclasses.replace(
+                value,
+                **{
+                    name: _unworded(one.value, was)
+                    for name, one in asked.items()
+                    if _unworded(one.value, was := getattr(shown, name)) != was
+                },
+            )
+            for value, shown, asked in self._rows
         )
+
+
+def _worded(value: Any) -> str:
+    return "，".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _unworded(given: Any, like: Any) -> Any:
+    """What stands in a field, of the type that the value had."""
+    if isinstance(like, tuple):
+        return listed(given)
+    return int(given or 0) if isinstance(like, int) else str(given or "").strip()

@@ -30,6 +30,8 @@ LOOK_EVERY_S = 0.5
 TABS = ("设定", "目录", "写作", "事实", "检查")
 FACTS = 600
 """Facts that are drawn."""
+DAYS = 14
+"""Days whose letters are drawn."""
 ROWS = 60
 """Rows of an outline that are drawn at once."""
 
@@ -291,6 +293,7 @@ class NovelPage:
                     letters=f"{letters_written(folder):,}",
                 )
             ).classes("label")
+            self._draw_days(folder)
             with ui.element("div").classes("buttons"):
                 for form in FORMS:
                     take = functools.partial(self._take_away, form)
@@ -306,6 +309,18 @@ class NovelPage:
                         ui.label(t("{count} 项都对", count=len(some))).classes("hint")
                     for one in broken:
                         ui.label(f"✗ {one.what}　{one.found}").classes("broken")
+
+    def _draw_days(self, folder: NovelFolder) -> None:
+        """Letters of the last days, as bars."""
+        days = list(folder.journal.letters_a_day().items())[-DAYS:]
+        most = max((count for _, count in days), default=0)
+        with ui.element("div").classes("days").mark("days"):
+            for day, count in days:
+                with ui.element("div").classes("day"):
+                    ui.label(f"{count:,}").classes("hint")
+                    height = f"height: {max(2, 60 * count / most) if most > 0 else 2:.0f}px"
+                    ui.element("div").classes("bar").style(height)
+                    ui.label(day[5:]).classes("hint")
 
     async def _take_away(self, form: str) -> None:
         folder, name = self.folder, f"{self.name}{form}"

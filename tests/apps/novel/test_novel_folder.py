@@ -154,6 +154,6 @@ def test_there_is_no_novel_or_no_such_chapter(novel: NovelFolder, tmp_path: Path
 
 def test_the_journal_is_only_added_to(novel: NovelFolder):
     for number in range(3):
-        novel.note({"step": "outline", "n": number})
+        novel.journal.call({"step": "outline", "n": number})
     lines = (novel.path / "calls.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["n"] for line in lines] == [0, 1, 2]

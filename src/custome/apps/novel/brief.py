@@ -122,10 +122,10 @@ class Brief:
         """Name → what else its bearer is called."""
         return {one.name: one.aliases for one in self.people}
 
-    def parts(self) -> dict[str, tuple[str, ...]]:
+    def parts(self) -> dict[Part, tuple[str, ...]]:
         """Part → who has it."""
         free = [part for part in PARTS if part not in {one.part for one in self.people}]
-        found: dict[str, list[str]] = {part: [] for part in PARTS}
+        found: dict[Part, list[str]] = {part: [] for part in PARTS}
         for one in self.people:
             part = one.part or (free.pop(0) if free else "帮手")
             found[part].append(one.name)

@@ -7,14 +7,13 @@ beats/0001.json          what happens in a chapter, piece by piece
 passages/0001.json       the candidates of each piece, and which one was chosen
 chapters/0001.md         the chapter as it is read; whoever edits it has the last word
 versions/0001/0001.md    what it said before
-calls.jsonl              every question to a model with its answers, one line each; only ever added to
+calls.jsonl, days.jsonl  what was asked and answered, letters a day (journal.py)
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,8 @@ from typing import Any
 from ...errors import DataError, InputError
 from ...files import disk_errors, read_text, write_json, write_text
 from .brief import Brief, Person, read_brief, write_brief
+from .journal import Journal
+from .prose import letters
 from .rows import rows_of
 
 
@@ -77,6 +78,7 @@ class NovelFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.journal = Journal(path)
         self._lock = _lock_of(path)
         """Held from looking at a file to writing it: a page, a route and the writer are threads of one process."""
 
@@ -265,6 +267,7 @@ class NovelFolder:
         with disk_errors(self.path):
             self._chapter(number).parent.mkdir(parents=True, exist_ok=True)
         write_text(self._chapter(number), text)
+        self.journal.letters(number, len(letters(text)) - len(letters(before)))
 
     def is_edited(self, number: int) -> bool:
         """Does it say something else than the program last wrote?"""
@@ -317,18 +320,6 @@ class NovelFolder:
 
     def _from_beats(self, number: int) -> str:
         return _digest([asdict(one) for one in self.beats(number)])
-
-    # -- the journal -------------------------------------------------------------------------------------------------
-
-    def note(self, call: Mapping[str, Any]) -> None:
-        """Add a line to the journal; whole, or not there."""
-        with (
-            disk_errors(self.path),
-            (self.path / "calls.jsonl").open("a", encoding="utf-8") as file,
-        ):
-            file.write(json.dumps(dict(call), ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

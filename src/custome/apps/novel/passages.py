@@ -1,14 +1,13 @@
-"""A book → what a novelist learns from: what stands before, who is there, what must happen, how long, and the passage that did it.
+"""A book → what a novelist learns from: passages of it under invented names, and how a model is asked for such a passage.
 
-No model takes part. The people of the book get invented names, the same throughout a sample and others in the next, so that a model
-learns to use the names it is given and not those it has read. Knows books and their tables of names.
+The people of the book get invented names, the same throughout a passage and others in the next, so that a model learns to use the names
+it is given and not those it has read. What happens in each passage is told again by `retelling`. Knows books and their tables of names.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import math
 import random
 import re
 from collections import Counter
@@ -20,18 +19,19 @@ from ...corpus.subjects import is_role
 from .brief import COMMON
 from .prose import letters, sentences
 
-SHORTEST, LONGEST = 60, 160
-"""Characters of a passage."""
-BEFORE = 80
-"""Characters of what stands before it."""
-KEYWORDS = 4
-ROUND_TO = 20
-"""A length is asked for in steps of so many characters."""
+SIZES = (8, 16, 28)
+"""Letters that a passage has at least, in turn."""
+LONGEST = 70
+BEFORE = 60
+"""Characters of the sentence that stands before it."""
+KEYWORDS = 2
+ROUND_TO = 10
+"""A length is asked for in steps of so many letters."""
 VERSE = re.compile(r"诗曰|有诗|词曰|正是[：:]|但见[：:]|怎见得")
 MOST_PARALLEL = 2
 """Semicolons of a passage; more is a description in couplets, which tells nothing."""
 OFTEN = 2
-"""Sentences of a chapter that begin with a character as somebody's name, for it to be one."""
+"""Sentences of a chapter that begin with a character as somebody's name, for it to be one; passages of a book with a word, for it to be a word."""
 _ACTS = "[曰大笑怒闻见令引问拜谢乃遂急亲自喜惊叹泣哭从出入上下]"
 _MARKS = "，。；：！？、”’"
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
@@ -74,7 +74,7 @@ def asked(plan: Plan) -> str:
 
 
 def passages(chapters: Sequence[str]) -> list[Passage]:
-    """Whole sentences in a row, SHORTEST to LONGEST characters; verse and what is around it is left out."""
+    """Whole sentences in a row, one to a few; verse and what is around it is left out."""
     found: list[Passage] = []
     for number, chapter in enumerate(chapters, 1):
         before, text = "", ""
@@ -83,13 +83,14 @@ def passages(chapters: Sequence[str]) -> list[Passage]:
                 before = text = ""
                 continue
             text += one
-            if len(text) < SHORTEST or text.count("“") > text.count("”"):
+            wanted = SIZES[len(found) % len(SIZES)]
+            if len(letters(text)) < wanted or text.count("“") > text.count("”"):
                 continue
             if len(text) <= LONGEST and text.count("；") <= MOST_PARALLEL:
                 found.append(
                     Passage(chapter=number, before=before[-BEFORE:].lstrip(_MARKS), text=text)
                 )
-            before, text = (before + text)[-2 * BEFORE :], ""
+            before, text = one, ""
     return found
 
 
@@ -113,6 +114,11 @@ class Names:
                     self._bearer.setdefault(name, person)
         every = sorted(self._bearer, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, every)) or r"(?!)")
+        singles = "".join(map(re.escape, self._singles)) or r"\0"
+        surnames = "".join(re.escape(person[0]) for person in people) or r"\0"
+        self._left = re.compile(
+            rf"(?:^|[ {_MARKS}])[{singles}]|[{singles}](?=[ {_MARKS}]|$)|[{surnames}]、[{surnames}]"
+        )
 
     def people(self, text: str) -> list[str]:
         """Who is named, in order."""
@@ -139,11 +145,9 @@ class Names:
         return "".join(part + name for part, name in zip(plain, [*between, ""], strict=True))
 
     def is_clear(self, text: str) -> bool:
-        """Is nobody left in it by a single character?"""
-        rest = self._pattern.sub("", text)
-        return not any(
-            re.search(rf"(?:^|[，。；：！？”]){single}{_ACTS}", rest) for single in self._singles
-        )
+        """Is nobody left in it by a single character, nor by a surname beside another (关、张)?"""
+        rest = self._pattern.sub(" ", text)
+        return not self._left.search(rest)
 
     def invented(
         self, parts: Sequence[str], dice: random.Random
@@ -197,46 +201,28 @@ def _names() -> dict[str, str]:
 
 
 class Keywords:
-    """The words that tell a passage from the others: the rarest, in the order in which they come.
+    """The words that tell a passage from the others.
 
     Args:
-        every: passages, without names.
+        every: passages.
     """
 
     def __init__(self, every: Sequence[str]) -> None:
-        self._whole = len(every)
         self._counts = Counter(word for text in every for word in set(_words(text)))
 
-    def of(self, text: str, most: int = KEYWORDS) -> tuple[str, ...]:
-        """Of a text without names."""
-        words = list(dict.fromkeys(_words(text)))
-        rare = sorted(words, key=lambda word: -math.log(self._whole / (1 + self._counts[word])))
+    def of_both(self, event: str, text: str, most: int = KEYWORDS) -> tuple[str, ...]:
+        """Words of what happens that stand in its passage too, the rarest, in the order in which they come.
+
+        A word that only one passage has is a name, or no word at all.
+        """
+        words = [
+            word
+            for word in dict.fromkeys(_words(event))
+            if word in text and self._counts[word] >= OFTEN
+        ]
+        rare = sorted(words, key=lambda word: self._counts[word])
         chosen = set(rare[:most])
         return tuple(word for word in words if word in chosen)
-
-
-def told_in(text: str, people: Sequence[str], keywords: Sequence[str]) -> str:
-    """What happens in a passage, in its own words: the clauses outside speech that name most of its people and keywords."""
-    clauses = [one for one in _CLAUSE.findall(_SPEECH.sub("，", text)) if one]
-    best, most = "", -1.0
-    for at in range(len(clauses)):
-        told = ""
-        for clause in clauses[at : at + EVENT_CLAUSES]:
-            told = f"{told}，{clause}" if told else clause
-            if len(told) > LONGEST_EVENT:
-                break
-            named = sum(word in told for word in (*people, *keywords))
-            worth = named - len(told) / (2 * LONGEST_EVENT)
-            if worth > most:
-                best, most = told, worth
-    return f"{best}。" if best else ""
-
-
-_CLAUSE = re.compile(r"[^，；。：！？、…“”‘’]+")
-_SPEECH = re.compile(r"“[^”]*”?")
-EVENT_CLAUSES = 4
-LONGEST_EVENT = 40
-"""Characters of what is said to happen in a passage."""
 
 
 def _words(text: str) -> list[str]:
@@ -250,25 +236,27 @@ def _cut(text: str) -> list[str]:
     return words
 
 
-def lessons(
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """A passage under invented names."""
+
+    chapter: int
+    before: str
+    text: str
+    people: tuple[str, ...]
+    """Whole names of who is in it."""
+
+
+def material(
     chapters: Sequence[str], people: Mapping[str, Sequence[str]], *, seed: int
-) -> list[tuple[int, Plan, str]]:
-    """(chapter, plan, passage) of a book, all of them, with invented names."""
+) -> list[Material]:
+    """All passages of a book, each with invented names of its own."""
     names, dice = Names(people), random.Random(seed)
     whole = [names.written_out("".join(one.split())) for one in chapters]
-    found = [one for one in passages(whole) if names.is_clear(one.before + one.text)]
-    keywords = Keywords([names.without(one.text) for one in found])
-    made = []
-    for one in found:
-        (before, text), called = names.invented([one.before, one.text], dice)
-        here = [called[person] for person in names.people(one.text)]
-        words = [word for word in keywords.of(names.without(one.text)) if word in text]
-        plan = Plan(
-            before=before,
-            people=tuple(here),
-            event=told_in(text, here, words),
-            keywords=tuple(words),
-            length=len(letters(text)),
-        )
-        made.append((one.chapter, plan, text))
-    return made
+    found = []
+    for one in passages(whole):
+        if names.is_clear(one.before + one.text):
+            (before, text), called = names.invented([one.before, one.text], dice)
+            here = tuple(called[person] for person in names.people(one.text))
+            found.append(Material(chapter=one.chapter, before=before, text=text, people=here))
+    return found

@@ -13,6 +13,7 @@ from ...errors import InputError
 from .brief import Brief
 from .folder import Beat, Row
 from .plots import scenes
+from .prose import letters
 from .stock import Scene, filled, marked, scene_again, stock
 
 SCENE = 300
@@ -63,10 +64,18 @@ def beats(brief: Brief, row: Row) -> tuple[Beat, ...]:
     """What happens in a chapter, piece by piece."""
     some = scenes_of(brief, row)
     found = _of_scenes(brief, row, some) if some else _of_clauses(brief, row)
+    allowed = [one for one in found if not any(word in one[0] for word in brief.forbidden)]
+    found = allowed or found
     found += _promised(brief, row) if not some else []
-    each = max(40, min(LONGEST_BEAT, round(brief.length / len(found))))
+    longer = brief.length / sum(len(event) for event, _, _ in found)
     return tuple(
-        Beat(event=event, place=place, people=brief.named(event), keywords=words, length=each)
+        Beat(
+            event=event,
+            place=place,
+            people=brief.named(event),
+            keywords=words,
+            length=min(LONGEST_BEAT, round(len(letters(event)) * longer)),
+        )
         for event, place, words in found
     )
 

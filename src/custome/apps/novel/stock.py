@@ -80,15 +80,16 @@ class Scene:
 
 
 def scene_again(kept: Mapping[str, str], brief: Brief, told: str) -> Scene | None:
-    """The scene that was kept; None where no kind of the stock says what stands at the beginning of `told`."""
+    """The scene that was kept; None where no kind of the stock says what stands at the beginning of `told`, or somebody is missing."""
     people = {one.name: one for one in brief.people}
     words = {**stock()["words"][brief.era], **kept}
     words |= pronouns(words, people)
     for row in stock()["frames"]:
         if row["name"] == kept.get("种"):
             for text in row["events"]:
-                if told.startswith(event := filled(text, words)):
-                    return Scene(frame=frame_of(row), words=words, event=event)
+                frame, event = frame_of(row), filled(text, words)
+                if told.startswith(event) and words.keys() >= {"地", *frame.people}:
+                    return Scene(frame=frame, words=words, event=event)
     return None
 
 

@@ -153,7 +153,7 @@ class Writing:
         order: Sequence[Judged],
         begun: float,
     ) -> None:
-        self._folder.note(
+        self._folder.journal.call(
             {
                 "chapter": number,
                 "passage": at + 1,

@@ -98,6 +98,7 @@ APPS: dict[str, App] = {
             "novel write": ("novel:novel_write", "照目录一段一段写，断了接着写"),
             "novel check": ("novel:novel_check", "查写好的各回：人物、字数、重复、不许出现的"),
             "novel export": ("novel:novel_export", "成书：txt、md、epub、docx"),
+            "novel style": ("novel:novel_style", "拆书：一本书写成什么样，和自己写的并排"),
             "novel train-style": ("novel:novel_train_style", "教它照一本书的笔法写"),
             "demo novel": ("demo:demo_novel", "试一试：三回的小说，目录、正文、检查、EPUB"),
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +108,16 @@ class NovelExport:
     """小说的文件夹。"""
     output: Positional[str]
     """写到哪里，如 盐灯.epub。"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NovelStyle:
+    """拆书：一本书写成什么样（句子多长、对话多少、爱用哪些虚字），自己写的并排；像不像、抄没抄，都有数。"""
+
+    book: Positional[str]
+    """一本书（txt、epub、md……）或语料目录。"""
+    folder: Positional[str] = ""
+    """自己的小说；不给就只看那本书。"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +283,45 @@ def novel_export(argv: list[str]) -> int:
 
     path = export(_folder(flags.folder), Path(flags.output))
     ConsoleReporter().note(f"{path}　{path.stat().st_size / 1e3:,.0f} KB")
+    return 0
+
+
+def novel_style(argv: list[str]) -> int:
+    flags = parse(NovelStyle, argv, "custome novel style")
+    from ..apps.novel.export import chapters
+    from ..apps.novel.prose import WINDOW
+    from ..apps.novel.style import Card, card, likeness
+    from ..corpus.folder import CorpusFolder
+    from ..corpus.reading import read_novel
+
+    source = CorpusFolder(Path(flags.book))
+    book = "".join(source.texts()) if source.is_corpus else read_novel(source.path).text
+    own = ""
+    if flags.folder:
+        own = "".join("".join(one.paragraphs) for one in chapters(_folder(flags.folder)))
+    cards = [card(book), *([card(own)] if own else [])]
+    told: list[tuple[str, Callable[[Card], str]]] = [
+        ("字数", lambda one: f"{one.letters:,}"),
+        ("一句几个字（中位数）", lambda one: f"{one.sentence:.0f}"),
+        ("对话占", lambda one: f"{one.speech:.0%}"),
+        ("用词不单调（distinct-2）", lambda one: f"{one.distinct:.2f}"),
+        ("十字重复", lambda one: f"{one.repeated:.1%}"),
+        *(
+            (f"每千字几个“{letter}”", lambda one, letter=letter: f"{one.function[letter]:.1f}")
+            for letter in cards[0].manners()
+        ),
+    ]
+    reporter = ConsoleReporter()
+    heads = ["", Path(flags.book).stem, *([Path(flags.folder).name] if own else [])]
+    reporter.table("", heads, [[what, *(figure(one) for one in cards)] for what, figure in told])
+    if own:
+        how = likeness(own, book)
+        reporter.note(
+            f"离这本书的笔法：Delta {how.delta:.2f}（书里自己的一段 0.8 上下，别的时代 1.8）"
+        )
+        reporter.note(f"照抄（连着十二字）：{how.copied:.2%}")
+        if cards[1].letters < WINDOW:
+            reporter.note(f"才 {cards[1].letters:,} 字；到 {WINDOW:,} 字这两个数才作得准")
     return 0
 
 

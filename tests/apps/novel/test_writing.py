@@ -21,7 +21,8 @@ from custome.apps.novel.inventing import cast
 from custome.apps.novel.writing import Progress, Writing, plan, with_pronouns
 from custome.engine.base import Cancel
 from custome.engine.scripted import ScriptedEngine
-from custome.errors import InputError
+from custome.errors import EngineError, InputError
+from custome.types import Reply
 
 BRIEF = Brief(title="盐灯", premise="一本账。", chapters=3, people=cast(3, 1), things=("账簿",))
 
@@ -167,3 +168,64 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_text(folder: NovelFolder, t
     for number in (1, 2, 3):
         Writing(other, PlanItself()).chapter(number)
     assert [other.chapter(number) for number in (1, 2, 3)] == whole
+
+
+class Dies(ScriptedEngine):
+    """A model elsewhere whose connection breaks after so many answers."""
+
+    kind = "template"
+
+    def __init__(self, after: int) -> None:
+        super().__init__(["他站着没有动。"], slots=1)
+        self.after = after
+
+    def generate(self, *given: object, **named: object) -> list[Reply]:
+        self.after -= 1
+        if self.after < 0:
+            raise EngineError("连不上 http://127.0.0.1:9/v1", "看看那边还开着没有")
+        return super().generate(*given, **named)  # type: ignore[arg-type]
+
+
+def test_a_model_that_dies_costs_no_passage(folder: NovelFolder, tmp_path: Path):
+    whole = NovelFolder(tmp_path / "又一本")
+    whole.keep_brief(BRIEF)
+    plan(whole)
+    text = Writing(whole, Storyteller(Dies(after=10**6), "m")).chapter(1)
+    with pytest.raises(EngineError, match="连不上"):
+        Writing(folder, Storyteller(Dies(after=4), "m")).chapter(1)
+    assert len(folder.pieces(1)) == 4 and not folder.chapter(1)
+    assert Writing(folder, Storyteller(Dies(after=10**6), "m")).chapter(1) == text
+
+
+_FILLING = """
+import resource, signal, sys
+from pathlib import Path
+from custome.apps.novel.drafting import PlanItself
+from custome.apps.novel.folder import NovelFolder
+from custome.apps.novel.writing import Writing
+from custome.errors import CustomeError
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    for number in (1, 2, 3):
+        Writing(NovelFolder(Path(sys.argv[1])), PlanItself()).chapter(number)
+except CustomeError as error:
+    sys.exit(f"{type(error).__name__}：{error}")
+"""
+
+
+@pytest.mark.parametrize("room", [2_000, 6_000, 16_000])
+def test_a_disk_that_fills_costs_no_chapter(folder: NovelFolder, tmp_path: Path, room: int):
+    """Files may not grow beyond so many bytes: the journal first, or a chapter's passages."""
+    whole = NovelFolder(tmp_path / "又一本")
+    whole.keep_brief(BRIEF)
+    plan(whole)
+    texts = [Writing(whole, PlanItself()).chapter(number) for number in (1, 2, 3)]
+    filling = [sys.executable, "-c", _FILLING, str(folder.path), str(room)]
+    ended = subprocess.run(filling, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1 and "Error：" in ended.stderr and "Traceback" not in ended.stderr
+    for number in folder.written():
+        assert folder.chapter(number) == texts[number - 1]
+    again = [Writing(folder, PlanItself()).chapter(number) for number in (1, 2, 3)]
+    assert again == texts

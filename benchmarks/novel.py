@@ -11,10 +11,11 @@ secret, couplets, a length.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from custome.apps.novel.checking import Check, check
 from custome.apps.novel.folder import NovelFolder
 from custome.apps.novel.inventing import cast
 from custome.apps.novel.planning import outline
-from custome.apps.novel.prose import Style, book_grams, copied, letters
+from custome.apps.novel.prose import Style, book_grams, copied, coverage, letters
 from custome.apps.novel.writing import Writing, plan
 from custome.cli.novel import WhoWrites, opened
 from custome.corpus.folder import CorpusFolder
@@ -129,6 +130,28 @@ def main() -> None:
                 for one in check(folder, row.number):
                     found[kind(one.what)].append(one)
     report(found, texts, seconds, options.after)
+    report_drafts([NovelFolder(one) for one in sorted(place.iterdir())])
+
+
+def report_drafts(folders: list[NovelFolder]) -> None:
+    """What must be named of a beat, in the first try and in the best of all; how often no try was taken."""
+    first, best, own, count = 0.0, 0.0, 0, 0
+    for folder in folders:
+        aliases = folder.brief().aliases()
+        for line in (folder.path / "calls.jsonl").read_text(encoding="utf-8").splitlines():
+            call = json.loads(line)
+            beat = folder.beats(call["chapter"])[call["passage"] - 1]
+            named = [
+                coverage(one, (*beat.keywords, *beat.people), aliases) for one in call["drafts"]
+            ]
+            if named:
+                first, best, count = first + named[0], best + max(named), count + 1
+                own += call["chosen"] == beat.event
+    if count:
+        print(
+            f"{count} passages: named in the first try {first / count:.2f}, in the best {best / count:.2f}; "
+            f"the plan's own sentence {own / count:.0%}"
+        )
 
 
 def kind(what: str) -> str:
@@ -157,6 +180,18 @@ def report(
             f"Delta to {after} at 3,000 characters: {Style(book).delta(letters(whole)[:3000]):.2f}"
         )
         print(f"copied 12-grams: {copied(whole, book_grams(book)):.2%}")
+        leaked = Counter(name for name in names_of(Path(after)) if name in whole)
+        print(f"names of the book in {len(texts)} chapters: {', '.join(leaked) or 'none'}")
+
+
+def names_of(corpus: Path) -> list[str]:
+    """Whole names of the people of a corpus."""
+    people = [
+        name
+        for path in (corpus / "aliases").glob("*.json")
+        for name in json.loads(path.read_text(encoding="utf-8"))["people"]
+    ]
+    return [name for name in people if len(name) > 1]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tyro.conf import Positional
 from ..engine.open import EngineOptions, open_models
 from ..errors import InputError
 from ..reporter import ConsoleReporter
-from .bases import NO_MODEL, open_named, usual_or
+from .bases import NO_MODEL, USUAL_BASE, open_named, usual_or
 from .flags import parse
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class NovelNew:
     """在哪些地方，用逗号隔开。"""
     people: str = ""
     """人物，用逗号隔开，依次是主角、帮手、对头、爪牙、两面人、长辈；别的（别名、第几回出场……）写在 novel.yaml 里。"""
+    after: str = ""
+    """写外传、仿写：照哪个语料目录。人物里书中的人带上书里的别名，novel check 会量笔法像不像、抄没抄。"""
     seed: int = 42
     """种子：同样的设定、种子、模型，写出同样的书。"""
 
@@ -139,7 +141,7 @@ class NovelTrainStyle:
 def novel_new(argv: list[str]) -> int:
     flags = parse(NovelNew, argv, "custome novel new")
     from ..apps.novel.brief import Brief, Person, listed
-    from ..apps.novel.inventing import cast
+    from ..apps.novel.inventing import cast, from_book
 
     folder = _folder(flags.folder)
     if folder.is_there():
@@ -147,6 +149,11 @@ def novel_new(argv: list[str]) -> int:
             f"{flags.folder!r} 里已经有一本小说", "换一个文件夹；要改设定就改它的 novel.yaml"
         )
     names = listed(flags.people)
+    named = (
+        from_book(Path(flags.after), names)
+        if flags.after
+        else [Person(name=name) for name in names]
+    )
     brief = Brief(
         title=flags.title or Path(flags.folder).name,
         premise=flags.premise,
@@ -158,7 +165,8 @@ def novel_new(argv: list[str]) -> int:
         seed=flags.seed,
         things=listed(flags.thing),
         places=listed(flags.places),
-        people=cast(flags.chapters, flags.seed, [Person(name=name) for name in names]),
+        people=cast(flags.chapters, flags.seed, named),
+        after=flags.after,
     )
     folder.keep_brief(brief.checked())
     reporter = ConsoleReporter()
@@ -261,9 +269,10 @@ def opened(flags: WhoWrites, reporter: ConsoleReporter) -> Iterator[Writer]:
 def novel_check(argv: list[str]) -> int:
     flags = parse(NovelCheck, argv, "custome novel check")
     from ..apps.novel.checking import check
+    from ..apps.novel.export import chapters
 
     folder, reporter = _folder(flags.folder), ConsoleReporter()
-    folder.brief()
+    brief = folder.brief()
     checks = [one for number in flags.chapters or folder.written() for one in check(folder, number)]
     if not checks:
         raise InputError("还没有写好的一回", f"先写：custome novel write {flags.folder}")
@@ -274,6 +283,9 @@ def novel_check(argv: list[str]) -> int:
         [[str(one.chapter), one.what, "✓" if one.passed else "✗", one.found] for one in checks],
     )
     reporter.note(f"{len(checks)} 项，{len(checks) - len(broken)} 项对，{len(broken)} 项不对")
+    if brief.after:
+        own = "".join("".join(one.paragraphs) for one in chapters(folder))
+        _tell_likeness(own, _book(Path(brief.after)), reporter)
     return 1 if broken else 0
 
 
@@ -289,13 +301,9 @@ def novel_export(argv: list[str]) -> int:
 def novel_style(argv: list[str]) -> int:
     flags = parse(NovelStyle, argv, "custome novel style")
     from ..apps.novel.export import chapters
-    from ..apps.novel.prose import WINDOW
-    from ..apps.novel.style import Card, card, likeness
-    from ..corpus.folder import CorpusFolder
-    from ..corpus.reading import read_novel
+    from ..apps.novel.style import Card, card
 
-    source = CorpusFolder(Path(flags.book))
-    book = "".join(source.texts()) if source.is_corpus else read_novel(source.path).text
+    book = _book(Path(flags.book))
     own = ""
     if flags.folder:
         own = "".join("".join(one.paragraphs) for one in chapters(_folder(flags.folder)))
@@ -315,14 +323,28 @@ def novel_style(argv: list[str]) -> int:
     heads = ["", Path(flags.book).stem, *([Path(flags.folder).name] if own else [])]
     reporter.table("", heads, [[what, *(figure(one) for one in cards)] for what, figure in told])
     if own:
-        how = likeness(own, book)
-        reporter.note(
-            f"离这本书的笔法：Delta {how.delta:.2f}（书里自己的一段 0.8 上下，别的时代 1.8）"
-        )
-        reporter.note(f"照抄（连着十二字）：{how.copied:.2%}")
-        if cards[1].letters < WINDOW:
-            reporter.note(f"才 {cards[1].letters:,} 字；到 {WINDOW:,} 字这两个数才作得准")
+        _tell_likeness(own, book, reporter)
     return 0
+
+
+def _book(path: Path) -> str:
+    """The words of a book, or of all books of a corpus."""
+    from ..corpus.folder import CorpusFolder
+    from ..corpus.reading import read_novel
+
+    corpus = CorpusFolder(path)
+    return "".join(corpus.texts()) if corpus.is_corpus else read_novel(path).text
+
+
+def _tell_likeness(own: str, book: str, reporter: ConsoleReporter) -> None:
+    from ..apps.novel.prose import WINDOW, letters
+    from ..apps.novel.style import likeness
+
+    how, size = likeness(own, book), len(letters(own))
+    reporter.note(f"离那本书的笔法：Delta {how.delta:.2f}（书里自己的一段 0.8 上下，别的时代 1.8）")
+    reporter.note(f"照抄（连着十二字）：{how.copied:.2%}")
+    if size < WINDOW:
+        reporter.note(f"才 {size:,} 字；到 {WINDOW:,} 字这两个数才作得准")
 
 
 def novel_train_style(argv: list[str]) -> int:
@@ -343,7 +365,7 @@ def novel_train_style(argv: list[str]) -> int:
     made = write_lessons(
         Path(flags.corpus),
         Path(flags.corpus) / "novelist",
-        lambda: open_named(filed.model.base_model, reporter),
+        lambda: open_named(_teller(filed.model.base_model), reporter),
         train.steps * train.batch_size,
         seen=lambda done, whole: reporter.progress("书里的句子说成白话", done, whole),
     )
@@ -360,6 +382,13 @@ def novel_train_style(argv: list[str]) -> int:
         mark_as_novelist(Path(train.output_dir), Path(flags.corpus))
     reporter.note(f"用它写：custome novel write 目录 --run {train.output_dir}")
     return code
+
+
+def _teller(base: str) -> str:
+    """Who tells a book's sentences again: the usual base where it is on this machine, else the one that is trained."""
+    from ..resources import where
+
+    return USUAL_BASE if where(USUAL_BASE).is_file() else base
 
 
 def _folder(path: str) -> NovelFolder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,27 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["novel", "style", str(book), str(folder.path)]) == 0
     told = capsys.readouterr().out
     assert "Delta" in told and "照抄" in told and "盐灯" in told and "才" in told
+
+
+def test_people_of_a_book_bring_what_they_are_called_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    book = tmp_path / "渡口.txt"
+    book.write_text(f"第一回 渡口\n\n{OLD}", encoding="utf-8")
+    assert main(["corpus", "build", str(book), "-o", str(tmp_path / "corpus")]) == 0
+    table = {
+        "钱勇": ["子坚", "勇", "太守"],
+        "孙大郎": ["大郎", "太守"],
+        "周掌柜": ["掌柜"],
+    }
+    (path,) = (tmp_path / "corpus" / "aliases").glob("*.json")
+    path.write_text(json.dumps({"title": "渡口", "people": table}), encoding="utf-8")
+    folder, corpus = tmp_path / "外传", str(tmp_path / "corpus")
+    new = ["novel", "new", str(folder), "--people", "钱勇,陆小满", "--after", corpus]
+    assert main([*new, "--chapters", "1", "--length", "300"]) == 0
+    brief = NovelFolder(folder).brief()
+    assert brief.people[0].aliases == ("子坚",) and brief.people[1].aliases == ()
+    assert main(["novel", "write", str(folder), "--base", "none"]) == 0
+    main(["novel", "check", str(folder)])
+    assert "Delta" in capsys.readouterr().out
+    assert main(["novel", "new", str(tmp_path / "又"), "--after", str(tmp_path / "没有")]) == 2

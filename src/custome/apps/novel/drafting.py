@@ -27,6 +27,8 @@ ALREADY = 6
 """Letters in a row that stand in the chapter already, of which a sentence may have few."""
 OWN = 0.85
 """What the plan's own sentence is worth: a try that says less of the plan is worth less."""
+SAME_LETTERS = 0.7
+"""Share of the plan's letters that a book's words for the same thing have, at best."""
 MORE = 0.3
 """What is added for a try that is as long as was asked; one that is longer loses as much again."""
 _ORDER = "把提纲里的一句话改写成小说里的一两句话。意思不变，人物不变，不加新的事；可以添一个动作、一样看得见的东西，或者一句对话。"
@@ -113,7 +115,10 @@ class Novelist:
         return _drawn(self._engine, request, plan, drawing, on_piece, strength=1.0)
 
     def says(self, text: str, beat: Beat, aliases: Mapping[str, Sequence[str]]) -> float:
-        return coverage(text, (*beat.keywords, *beat.people), aliases)
+        """What must be named, and letters of the plan's sentence; half where one of them has a speech that the other has not."""
+        named = coverage(text, (*beat.keywords, *beat.people), aliases)
+        same = (named + min(1.0, _shared(text, beat.event, 1) / SAME_LETTERS)) / 2
+        return same / 2 if text.count("“") != beat.event.count("“") else same
 
 
 class PlanItself:

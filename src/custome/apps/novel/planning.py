@@ -80,6 +80,8 @@ def beats(brief: Brief, row: Row) -> tuple[Beat, ...]:
     )
 
 
+_WHEN = re.compile("半夜|夜|天|清早|傍晚|当晚|那天|第.天")
+"""A scene that says when it is is given no other time."""
 Told = tuple[str, str, tuple[str, ...]]
 """(what happens, where, what must be named)"""
 
@@ -94,7 +96,7 @@ def _of_scenes(brief: Brief, row: Row, some: Sequence[Scene]) -> list[Told]:
         found = [(opening, some[0].place, (some[0].place,))]
         for number, scene in enumerate(some):
             told = scene.beats(spared=(spared + len(some) - 1 - number) // len(some))
-            if number:
+            if number and not _WHEN.match(told[0][0]):
                 event, words = told[0]
                 told[0] = f"{later[number % len(later)]}{event}", words
             found += [(event, scene.place, words) for event, words in told]

@@ -29,11 +29,20 @@ def test_from_nothing_to_a_book(browser: Browser, address: str, width: int):
     page.get_by_role("button", name="开始").click()
     expect(page.locator(".outline_row")).to_have_count(24, timeout=20_000)
 
+    tab(page, "设定")
+    page.get_by_role("button", name="埋一个伏笔").click()
+    promise = page.locator(".brief_row").last
+    for label, words in (("伏笔", "铜铃是谁的"), ("关键词", "铜铃"), ("第几回收", "20")):
+        promise.get_by_label(label).first.fill(words)
+    page.get_by_role("button", name="存下").click()
+    expect(page.get_by_text("存下了")).to_be_visible()
+
     tab(page, "写作")
     page.get_by_role("button", name="写这一回").click()
     text = text_of(page)
     expect(page.get_by_role("button", name="改正文")).to_be_visible(timeout=30_000)
     expect(text).to_contain_text("沈青")
+    expect(text).to_contain_text("铜铃")
 
     # His own words, and back to what it said before.
     page.get_by_role("button", name="改正文").click()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..engine.open import EngineOptions, Opened
@@ -10,7 +10,7 @@ from ..reporter import ConsoleReporter
 from .bases import USUAL_BASE
 from .flags import parse
 from .knowledge import Answering, open_answering, shelf
-from .novel import WhoWrites, novel_check, opened, write
+from .novel import WhoWrites, novel_check, novel_train_style, opened, write
 from .serve import Serve, run_server, who_may
 
 BOOK = "三国演义"
@@ -53,6 +53,7 @@ def demo_knowledge(argv: list[str]) -> int:
     return run_server(Opened(hosted=hosted), doorkeeper, serve, port)
 
 
+EMBEDDED, NOVELIST = "corpus/sanguo", "runs/novelist"
 SHOP = "青石茶铺"
 
 
@@ -97,7 +98,22 @@ class DemoNovel:
     """放在哪里；已经有了就接着写。"""
     chapters: int = 3
     """几回。"""
+    learn: bool = False
+    """先教底座内置《三国演义》的笔法，再用它写；两个核心上四十来分钟，停了再跑一次接着来。"""
     who: WhoWrites = field(default_factory=lambda: WhoWrites(base="qwen2.5-coder-1.5b"))
+
+
+def _learn_embedded() -> int:
+    """The embedded book's style, where it is not learnt yet."""
+    from ..apps.novel.learning import is_novelist
+    from ..corpus.folder import CorpusFolder
+    from .corpus import corpus_build
+
+    if is_novelist(Path(NOVELIST)):
+        return 0
+    if not CorpusFolder(Path(EMBEDDED)).is_corpus:
+        corpus_build(["embedded", "-o", EMBEDDED])
+    return novel_train_style([EMBEDDED, "--output-dir", NOVELIST, "--resume"])
 
 
 def demo_novel(argv: list[str]) -> int:
@@ -122,7 +138,12 @@ def demo_novel(argv: list[str]) -> int:
         )
         folder.keep_brief(brief.checked())
     rows = plan(folder)
-    with opened(flags.who, reporter) as writer:
+    who = flags.who
+    if flags.learn:
+        if (code := _learn_embedded()) != 0:
+            return code
+        who = replace(who, run=NOVELIST)
+    with opened(who, reporter) as writer:
         write(folder, writer, [row.number for row in rows], 4, reporter)
     novel_check([flags.folder])
     path = export(folder, folder.path / "book.epub")

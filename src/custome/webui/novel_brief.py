@@ -18,6 +18,8 @@ from ..apps.novel.service import Novels
 from ..errors import CustomeError
 from .shell import Frame
 
+ROW = "display: flex; gap: 4px; align-items: flex-start; margin-bottom: 12px"
+FIELDS = "flex: 1; min-width: 0; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr))"
 LENGTHS = (600, 1_200, 2_000, 3_000)
 
 
@@ -226,9 +228,9 @@ class _Rows:
 
     def _draw(self, value: Any, shown: Any) -> None:
         t = self._frame.words
-        with self._place, ui.element("div").classes("brief_row") as row:
+        with self._place, ui.element("div").classes("brief_row").style(ROW) as row:
             asked = {}
-            with ui.element("div").classes("two"):
+            with ui.element("div").classes("person_row").style(FIELDS):
                 for name, label in self._kind.fields.items():
                     asked[name] = self._field(name, t(label), getattr(shown, name))
             entry = value, shown, asked

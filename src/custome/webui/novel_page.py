@@ -32,6 +32,9 @@ FACTS = 600
 """Facts that are drawn."""
 DAYS = 14
 """Days whose letters are drawn."""
+DAYS_LOOK = "display: flex; gap: 14px; align-items: flex-end; overflow-x: auto"
+DAY_LOOK = "display: flex; flex-direction: column; align-items: center; gap: 3px"
+BAR_LOOK = "width: 22px; border-radius: 4px 4px 0 0; background: var(--seal)"
 ROWS = 60
 """Rows of an outline that are drawn at once."""
 
@@ -314,12 +317,12 @@ class NovelPage:
         """Letters of the last days, as bars."""
         days = list(folder.journal.letters_a_day().items())[-DAYS:]
         most = max((count for _, count in days), default=0)
-        with ui.element("div").classes("days").mark("days"):
+        with ui.element("div").style(DAYS_LOOK).mark("days"):
             for day, count in days:
-                with ui.element("div").classes("day"):
+                with ui.element("div").style(DAY_LOOK):
                     ui.label(f"{count:,}").classes("hint")
-                    height = f"height: {max(2, 60 * count / most) if most > 0 else 2:.0f}px"
-                    ui.element("div").classes("bar").style(height)
+                    height = max(2, 60 * count / most) if most > 0 else 2
+                    ui.element("div").style(f"{BAR_LOOK}; height: {height:.0f}px")
                     ui.label(day[5:]).classes("hint")
 
     async def _take_away(self, form: str) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from custome.apps.novel.learning import write_lessons
+from custome.apps.novel.learning import is_novelist, write_lessons
 from custome.apps.novel.passages import Keywords, Material
 from custome.apps.novel.retelling import plan_of_lesson, retold
+from custome.cli.app import main
 from custome.corpus.build import build
 from custome.engine.scripted import ScriptedEngine
 from custome.errors import InputError
@@ -133,3 +134,29 @@ def test_a_plan_has_words_that_its_passage_has_and_sometimes_a_clause_less():
     for plan in plans:
         assert all(word in plan.event and word in one.text for word in plan.keywords)
         assert plan.people == ("钱勇",) and plan.length == 16
+
+
+def test_taught_and_then_it_writes(
+    corpus: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The command: told again, trained, marked; what it wrote passes like anybody's."""
+    monkeypatch.setattr("custome.cli.novel.open_named", lambda base, reporter: Teller())
+    recipe, run = tmp_path / "tiny.yaml", tmp_path / "run"
+    recipe.write_text(
+        "data: {train_path: x, valid_path: x, cutoff_len: 256}\n"
+        f"model: {{base_model: {tiny_base}}}\n"
+        "train: {steps: 2, batch_size: 4, micro_batch_size: 2}\n"
+        "checks: {eval_samples: 2}\n",
+        encoding="utf-8",
+    )
+    learn = ["novel", "train-style", str(corpus), "--recipe", str(recipe), "--output-dir", str(run)]
+    assert not is_novelist(run)
+    assert main(learn) == 0 and is_novelist(run)
+    assert len(rows(corpus / "novelist" / "train.jsonl")) == 8
+    assert main([*learn, "--resume"]) == 0  # the same lessons again, nothing left to do
+    book = str(tmp_path / "盐灯")
+    assert main(["novel", "new", book, "--chapters", "1", "--length", "200"]) == 0
+    assert main(["novel", "write", book, "--run", str(run), "--candidates", "1"]) == 0
+    assert main(["novel", "check", book]) in (0, 1)
+    (chapter,) = (Path(book) / "chapters").glob("*.md")
+    assert len(chapter.read_text(encoding="utf-8")) > 150

@@ -364,7 +364,6 @@ def novel_train_style(argv: list[str]) -> int:
     )
     made = write_lessons(
         Path(flags.corpus),
-        Path(flags.corpus) / "novelist",
         lambda: open_named(_teller(filed.model.base_model), reporter),
         train.steps * train.batch_size,
         seen=lambda done, whole: reporter.progress("书里的句子说成白话", done, whole),

@@ -14,6 +14,7 @@ from custome.apps.novel.drafting import (
     ranked,
 )
 from custome.apps.novel.folder import Beat
+from custome.apps.novel.style import Manner, manner
 from custome.engine.scripted import ScriptedEngine
 
 BRIEF = Brief(
@@ -90,3 +91,16 @@ def test_a_novelist_must_name_what_was_planned():
     with_all = "马彪举着火把，照见地上一行脚印，当下立住了脚，半晌不作声，只把眼睛往草里看。"
     without = "马彪举着火把，立住了脚，半晌不作声，只把眼睛往草里看去，风吹得草叶沙沙地响。"
     assert ranked([without, with_all], BEAT, BRIEF, "", novelist)[0].text == with_all
+
+
+def test_a_novelist_likes_what_is_in_the_manner_of_its_book_and_keeps_its_people_out():
+    book, plain = "马彪乃曰：“吾见之矣。”" * 40, "马彪就说：“我看见了。”" * 40
+    how = manner(book, plain, ["曹公明", "权"])
+    assert how.of(book) > 1 > -1 > how.of(plain) and how.people == {"曹公明"}
+    assert how.of("") == Manner(favours={}).of(book) == 0
+    novelist = Novelist(ScriptedEngine(), "x", how)
+    new, old = "马彪低头看见了地上的脚印，就起了疑心。", "马彪低头见地上之脚印，乃起疑心。"
+    assert ranked([new, old], BEAT, BRIEF, "", novelist)[0].text == old
+    other = "马彪低头见曹公明之脚印，乃起疑心。"
+    order = ranked([other], BEAT, BRIEF, "", novelist)
+    assert [one.text for one in order] == [BEAT.event]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from custome.apps.novel.learning import is_novelist, write_lessons
+from custome.apps.novel.learning import is_novelist, manner_of, write_lessons
 from custome.apps.novel.passages import Keywords, Material
 from custome.apps.novel.retelling import plan_of_lesson, retold
 from custome.cli.app import main
@@ -68,9 +68,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_lessons_of_a_corpus(corpus: Path):
     seen: list[tuple[int, int]] = []
-    lessons = write_lessons(
-        corpus, corpus / "novelist", Teller, 6, seen=lambda *now: seen.append(now)
-    )
+    lessons = write_lessons(corpus, Teller, 6, seen=lambda *now: seen.append(now))
     assert lessons.learnt == 6 and len(rows(lessons.train)) == 6 and lessons.held_out >= 1
     for row in rows(lessons.train):
         event = next(line for line in row["context"].splitlines() if line.startswith("【事】"))
@@ -81,21 +79,21 @@ def test_lessons_of_a_corpus(corpus: Path):
 
 def test_a_stopped_run_goes_on_where_it_was(corpus: Path):
     with pytest.raises(KeyboardInterrupt):
-        write_lessons(corpus, corpus / "novelist", lambda: Teller(most=8), 20)
+        write_lessons(corpus, lambda: Teller(most=8), 20)
     assert len(rows(corpus / "novelist" / "retold.jsonl")) == 8
     with (corpus / "novelist" / "retold.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"text": "半')  # killed inside a line
     teller = Teller()
-    lessons = write_lessons(corpus, corpus / "novelist", lambda: teller, 20)
+    lessons = write_lessons(corpus, lambda: teller, 20)
     whole = Teller()
     shutil.rmtree(corpus / "novelist")
-    assert write_lessons(corpus, corpus / "novelist", lambda: whole, 20) == lessons
+    assert write_lessons(corpus, lambda: whole, 20) == lessons
     assert teller.asked == whole.asked - 8
 
 
 def test_no_corpus_and_no_prose(tmp_path: Path):
     with pytest.raises(InputError):
-        write_lessons(tmp_path / "nothing", tmp_path / "lessons", Teller, 6)
+        write_lessons(tmp_path / "nothing", Teller, 6)
 
 
 def material(text: str, *people: str) -> Material:
@@ -152,6 +150,7 @@ def test_taught_and_then_it_writes(
     learn = ["novel", "train-style", str(corpus), "--recipe", str(recipe), "--output-dir", str(run)]
     assert not is_novelist(run)
     assert main(learn) == 0 and is_novelist(run)
+    assert "钱勇" in manner_of(run).people and manner_of(run).favours["曰"] >= 0
     assert len(rows(corpus / "novelist" / "train.jsonl")) == 8
     assert main([*learn, "--resume"]) == 0  # the same lessons again, nothing left to do
     book = str(tmp_path / "盐灯")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from .brief import Brief
 from .folder import Beat
 from .passages import Plan, asked, surnames
 from .prose import coverage, letters, repeated, sentences
+from .style import Manner
 
 CANDIDATES = 4
 BEFORE = 60
@@ -31,6 +32,9 @@ SAME_LETTERS = 0.7
 """Share of the plan's letters that a book's words for the same thing have, at best."""
 MORE = 0.3
 """What is added for a try that is as long as was asked; one that is longer loses as much again."""
+MANNER = 0.2
+"""What is added for a try in the manner of the book."""
+NONE = Manner(favours={})
 _ORDER = "把提纲里的一句话改写成小说里的一两句话。意思不变，人物不变，不加新的事；可以添一个动作、一样看得见的东西，或者一句对话。"
 _SHOTS = (
     ("周掌柜拿十两银子求钱勇连夜送一只箱子过江。",
@@ -55,6 +59,8 @@ class Writer(Protocol):
     """Whoever words a plan."""
 
     name: str
+    manner: Manner
+    """Of the book it learnt from."""
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
@@ -77,6 +83,8 @@ class Drawing:
 
 class Storyteller:
     """A model that talks, shown how a sentence of a plan becomes one of a novel."""
+
+    manner = NONE
 
     def __init__(self, engine: Engine, name: str) -> None:
         self.name, self._engine = name, engine
@@ -103,10 +111,10 @@ class Storyteller:
 
 
 class Novelist:
-    """A model that was taught to go on from a plan (custome novel train-style)."""
+    """A model that was taught to put plain words into a book's (custome novel train-style)."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        self.name, self._engine = name, engine
+    def __init__(self, engine: Engine, name: str, manner: Manner = NONE) -> None:
+        self.name, self._engine, self.manner = name, engine, manner
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
@@ -124,7 +132,7 @@ class Novelist:
 class PlanItself:
     """Nobody: the plan's own sentences."""
 
-    name = "none"
+    name, manner = "none", NONE
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
@@ -180,14 +188,14 @@ def ranked(
     """
     seen = _grams(written)
     judged = [_judged(draft, beat, brief, seen, writer) for draft in dict.fromkeys(drafts)]
-    own = Judged(text=beat.event, worth=OWN)
+    own = Judged(text=beat.event, worth=OWN + MANNER * writer.manner.of(beat.event))
     return sorted([one for one in judged if one.text] + [own], key=lambda one: -one.worth)
 
 
 def _judged(draft: str, beat: Beat, brief: Brief, seen: frozenset[str], writer: Writer) -> Judged:
     kept, problems = "", []
     for one in sentences(draft):
-        wrong = _astray(one, kept, beat, brief, seen)
+        wrong = _astray(one, kept, beat, brief, seen, writer)
         if wrong:
             problems.append(wrong)
             break
@@ -196,18 +204,21 @@ def _judged(draft: str, beat: Beat, brief: Brief, seen: frozenset[str], writer: 
         return Judged(text="", worth=0, problems=tuple(problems))
     size = len(letters(kept)) / max(1, beat.length)
     fit = min(size, max(-1.0, 2 - size))
-    worth = writer.says(kept, beat, brief.aliases()) + MORE * fit - 2 * repeated(kept, 5)
+    says = writer.says(kept, beat, brief.aliases())
+    worth = says + MORE * fit + MANNER * writer.manner.of(kept) - 2 * repeated(kept, 5)
     return Judged(text=kept, worth=worth, problems=tuple(problems))
 
 
-def _astray(one: str, kept: str, beat: Beat, brief: Brief, seen: frozenset[str]) -> str:
+def _astray(
+    one: str, kept: str, beat: Beat, brief: Brief, seen: frozenset[str], writer: Writer
+) -> str:
     """Why a sentence is not taken; '' where nothing is wrong with it."""
     for person in brief.people:
         if person.name not in beat.people and any(
             name in one for name in (person.name, *person.aliases)
         ):
             return f"{person.name} 不在场"
-    stranger = _stranger(one, brief)
+    stranger = _stranger(one, brief, writer.manner.people)
     if stranger:
         return f"没有叫 {stranger} 的人"
     for word in brief.forbidden:
@@ -226,11 +237,11 @@ def _astray(one: str, kept: str, beat: Beat, brief: Brief, seen: frozenset[str])
     return ""
 
 
-def _stranger(one: str, brief: Brief) -> str:
-    """Somebody who speaks and is nobody of the story, by a surname."""
+def _stranger(one: str, brief: Brief, people: Collection[str]) -> str:
+    """Somebody of the book it was learnt from, or who speaks and is nobody of the story, by a surname."""
     known = [name for person in brief.people for name in (person.name, *person.aliases)]
-    for name in _SHOWN_NAMES:
-        if name in one and name not in known:
+    for name in (*_SHOWN_NAMES, *people):
+        if name in one and not any(name in other for other in known):
             return name
     for name in _SAYS.findall(one):
         if name[0] in surnames() and not any(name in other or other in name for other in known):

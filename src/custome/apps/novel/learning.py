@@ -15,9 +15,12 @@ from ...errors import InputError
 from ...files import disk_errors, read_text, write_json, write_jsonl
 from .passages import Keywords, Material, asked, material
 from .retelling import plan_of_lesson, retold
+from .style import Manner, manner
 
 MARK = "novelist.json"
 """Stands in a run folder whose model was taught to write novels."""
+FOLDER, RETOLD = "novelist", "retold.jsonl"
+"""In a corpus: where its lessons are put, and what was told again for them."""
 HELD_OUT = 20
 """Every so many chapters one is held out."""
 VALID = 48
@@ -41,14 +44,13 @@ class Lessons:
 
 def write_lessons(
     corpus: Path,
-    folder: Path,
     engine: Callable[[], Engine],
     wanted: int,
     *,
     seed: int = 0,
     seen: OnProgress | None = None,
 ) -> Lessons:
-    """Lessons of all books of a corpus, as many as are wanted or as there are.
+    """Lessons of all books of a corpus, in a folder of its own there; as many as are wanted or as there are.
 
     What was told again is kept in `retold.jsonl`, so that a stopped run goes on where it was.
 
@@ -63,7 +65,7 @@ def write_lessons(
         raise InputError(
             f"{str(corpus)!r} 里没有可学的正文", "要有成段的叙事；只有对话的语料学不了写小说"
         )
-    dice = random.Random(seed)
+    folder, dice = corpus / FOLDER, random.Random(seed)
     dice.shuffle(learnt)
     dice.shuffle(held_out)
     told = _Retold(folder, engine)
@@ -118,10 +120,9 @@ class _Retold:
     def __init__(self, folder: Path, engine: Callable[[], Engine]) -> None:
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        self._path, self._open = folder / "retold.jsonl", engine
+        self._path, self._open = folder / RETOLD, engine
         self._engine: Engine | None = None
-        lines = read_text(self._path, "重述").splitlines() if self._path.is_file() else []
-        rows = [json.loads(line) for line in lines if line.endswith("}")]
+        rows = [json.loads(line) for line in _lines(self._path)]
         self._plain = {row["text"]: row["plain"] for row in rows}
 
     def some(
@@ -156,9 +157,33 @@ class _Retold:
 
 
 def mark_as_novelist(run: Path, corpus: Path) -> None:
-    """Note in a run folder what its model was taught."""
-    write_json(run / MARK, {"corpus": str(corpus)})
+    """Note in a run folder what its model was taught, and the manner of the book."""
+    source = CorpusFolder(corpus)
+    people = {
+        name
+        for path in (corpus / "aliases").glob("*.json")
+        for name in json.loads(read_text(path, "别名表"))["people"]
+    }
+    told = [json.loads(line) for line in _lines(corpus / FOLDER / RETOLD)]
+    plain = "".join(one["plain"] for one in told)
+    how = manner("".join(source.texts()), plain, people)
+    write_json(
+        run / MARK,
+        {"corpus": str(corpus), "favours": how.favours, "people": sorted(how.people)},
+    )
 
 
 def is_novelist(run: Path | None) -> bool:
     return run is not None and (run / MARK).is_file()
+
+
+def manner_of(run: Path) -> Manner:
+    """What a novelist knows of its book; nothing where an older release taught it."""
+    kept = json.loads(read_text(run / MARK, "笔法"))
+    return Manner(favours=kept.get("favours", {}), people=frozenset(kept.get("people", ())))
+
+
+def _lines(path: Path) -> list[str]:
+    """Whole lines of a file that may have been cut off."""
+    lines = read_text(path, "重述").splitlines() if path.is_file() else []
+    return [line for line in lines if line.endswith("}")]

@@ -16,7 +16,7 @@ from ..context import AppContext, Work
 from .brief import Brief
 from .drafting import Novelist, PlanItself, Storyteller, Writer
 from .folder import NovelFolder
-from .learning import is_novelist
+from .learning import is_novelist, manner_of
 from .writing import Progress, Writing, plan
 
 FOLDER = "novels"
@@ -179,6 +179,6 @@ def writer_of(hosted: Sequence[ServedModel]) -> Writer:
     """A model that was taught to write novels; else the first that can be told what to write; else the plan itself."""
     able = [model for model in hosted if model.engine.kind == "template"]
     for model in able:
-        if is_novelist(model.folder):
-            return Novelist(model.engine, model.name)
+        if model.folder is not None and is_novelist(model.folder):
+            return Novelist(model.engine, model.name, manner_of(model.folder))
     return Storyteller(able[0].engine, able[0].name) if able else PlanItself()

@@ -107,6 +107,18 @@ def test_a_branch_has_its_own_life(store, chat):
         store.branch(chat, ME, 10**6)
 
 
+def test_a_branch_keeps_how_every_version_came_about(store, chat):
+    turn = store.say(chat, ME, "曹操", "据书云。", by_user=False, stats={"sources": ["甲"]})
+    number = store.another(chat, ME, turn)
+    store.write(chat, ME, turn, "又据书云。", finished=True, stats={"sources": ["乙"]})
+    copy = store.branch(chat, ME, turn)
+    copied = store.read(copy, ME).turns[-1]
+    assert copied.id != turn and copied.versions == ("据书云。", "又据书云。")
+    assert copied.chosen == number and copied.stats == {"sources": ["乙"]}
+    store.choose(copy, ME, copied.id, 0)
+    assert store.read(copy, ME).turns[-1].stats == {"sources": ["甲"]}
+
+
 def test_nobody_sees_what_is_somebody_elses(store, chat):
     assert store.chats(YOU) == []
     for call in (

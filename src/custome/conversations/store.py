@@ -22,6 +22,7 @@ from .listing import listed
 from .records import Chat, ChatInfo, Summary, Turn
 from .tables import ChatRow, ThingRow, TurnRow, VersionRow
 from .things import Things
+from .turn_rows import add_turns, copy_turns, turns_of
 
 LONGEST_TITLE = 60
 
@@ -99,17 +100,6 @@ class Store:
         """
         with self._session() as session:
             found = self._own(session, chat, owner)
-            turns = session.scalars(
-                select(TurnRow)
-                .where(TurnRow.chat == chat, TurnRow.deleted.is_(None))
-                .order_by(TurnRow.place, TurnRow.id)
-            ).all()
-            versions: dict[int, list[VersionRow]] = {turn.id: [] for turn in turns}
-            query = (
-                select(VersionRow).where(VersionRow.turn.in_(versions)).order_by(VersionRow.number)
-            )
-            for version in session.scalars(query):
-                versions[version.turn].append(version)
             return Chat(
                 id=found.id,
                 title=found.title,
@@ -118,7 +108,7 @@ class Store:
                 scene=dict(found.scene),
                 summary=Summary(**found.summary),
                 parent=found.parent,
-                turns=tuple(_as_turn(turn, versions[turn.id]) for turn in turns),
+                turns=turns_of(session, chat),
             )
 
     def rename(self, chat: str, owner: str, title: str) -> None:
@@ -159,25 +149,11 @@ class Store:
             turns: added at the end, each with one version.
             change: as for `change`.
         """
-        now = time.time()
         with self._session() as session:
-            session.execute(update(ChatRow).where(ChatRow.id == chat).values(updated=now))
+            session.execute(update(ChatRow).where(ChatRow.id == chat).values(updated=time.time()))
             found = self._own(session, chat, owner)
             session.refresh(found)
-            for place, turn in enumerate(turns, self._next_place(session, chat)):
-                row = TurnRow(chat=chat, place=place, name=turn.name, by_user=turn.by_user)
-                session.add(row)
-                session.flush()
-                session.add(
-                    VersionRow(
-                        turn=row.id,
-                        number=0,
-                        text=turn.text,
-                        finished=True,
-                        stats=dict(turn.stats),
-                        created=now,
-                    )
-                )
+            add_turns(session, chat, turns)
             found.scene = change(dict(found.scene))
             return dict(found.scene)
 
@@ -251,36 +227,15 @@ class Store:
             summary=whole.summary if summary is None else summary,
             parent=chat,
         )
-        self.fill(copy, owner, whole.turns[: places.index(turn) + 1])
+        with self._session() as session:
+            copy_turns(session, chat, copy, turn)
         return copy
 
     def fill(self, chat: str, owner: str, turns: Sequence[Turn]) -> None:
         """Add whole turns, with their versions."""
         with self._session() as session:
             self._own(session, chat, owner)
-            start = self._next_place(session, chat)
-            for place, turn in enumerate(turns, start):
-                row = TurnRow(
-                    chat=chat,
-                    place=place,
-                    name=turn.name,
-                    by_user=turn.by_user,
-                    chosen=turn.chosen,
-                    present=None if turn.present is None else list(turn.present),
-                )
-                session.add(row)
-                session.flush()
-                session.add_all(
-                    VersionRow(
-                        turn=row.id,
-                        number=number,
-                        text=words,
-                        finished=True,
-                        stats={},
-                        created=time.time(),
-                    )
-                    for number, words in enumerate(turn.versions)
-                )
+            add_turns(session, chat, turns)
 
     def things(self, app: str, kind: str) -> Things:
         """What an app keeps beside conversations."""
@@ -314,27 +269,17 @@ class Store:
         """
         with self._session() as session:
             found = self._own(session, chat, owner)
-            turn = TurnRow(
-                chat=chat,
-                place=self._next_place(session, chat),
+            said = Turn(
+                id=0,
                 name=name,
                 by_user=by_user,
-                present=None if present is None else list(present),
+                versions=(words,),
+                present=None if present is None else tuple(present),
+                stats=dict(stats or {}),
             )
-            session.add(turn)
-            session.flush()
-            session.add(
-                VersionRow(
-                    turn=turn.id,
-                    number=0,
-                    text=words,
-                    finished=finished,
-                    stats=dict(stats or {}),
-                    created=time.time(),
-                )
-            )
+            (turn,) = add_turns(session, chat, [said], finished=finished)
             found.updated = time.time()
-            return turn.id
+            return turn
 
     def another(self, chat: str, owner: str, turn: int) -> int:
         """A new, empty version of a turn, chosen from now on; returns its number."""
@@ -439,30 +384,11 @@ class Store:
             raise InputError(f"这段对话里没有第 {turn} 句", "它可能已经删了")
         return found
 
-    def _next_place(self, session: Session, chat: str) -> int:
-        return (
-            session.scalar(select(func.max(TurnRow.place)).where(TurnRow.chat == chat)) or 0
-        ) + 1
-
     def _change(self, chat: str, owner: str, **values: Any) -> None:
         with self._session() as session:
             found = self._own(session, chat, owner)
             for name, value in values.items():
                 setattr(found, name, value)
-
-
-def _as_turn(turn: TurnRow, versions: Sequence[VersionRow]) -> Turn:
-    chosen = min(turn.chosen, max(0, len(versions) - 1))
-    return Turn(
-        id=turn.id,
-        name=turn.name,
-        by_user=turn.by_user,
-        versions=tuple(v.text for v in versions),
-        chosen=chosen,
-        finished=not versions or versions[chosen].finished,
-        present=None if turn.present is None else tuple(turn.present),
-        stats=dict(versions[chosen].stats) if versions else {},
-    )
 
 
 def open_store(where: str = "") -> Store:

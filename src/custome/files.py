@@ -130,6 +130,15 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def is_cut_off(path: Path) -> bool:
+    """Does a file of lines end inside one? A disk was full then, or the program was killed."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"
+
+
 def read_bytes(path: Path, what: str) -> bytes:
     """Content of a file the user named.
 

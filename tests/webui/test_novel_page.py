@@ -148,7 +148,7 @@ async def test_what_is_stale_says_so_and_is_written_anew_when_asked(tab: Tab):
 
 async def test_people_secrets_and_promises_are_added_changed_and_taken_out(tab: Tab):
     folder = await begin(tab)
-    people = folder.brief().people
+    people, folder_parts = folder.brief().people, folder.brief().parts()
     await to(tab, "设定")
     await tab.click("add-秘密")
     for mark, words in (("what", "账是假的"), ("words", "账，假的"), ("known_to", people[0].name)):
@@ -165,8 +165,10 @@ async def test_people_secrets_and_promises_are_added_changed_and_taken_out(tab: 
         Secret(what="账是假的", words=("账", "假的"), known_to=(people[0].name,)),
     )
     assert brief.promises == (Promise(what="铜铃是谁的", words=("铜铃",), planted=1, paid=3),)
-    assert brief.people[0] == replace(people[0], aliases=("阿青", "青哥"))
-    assert brief.people[1:] == (*people[1:], Person(name="陆小满"))
+    parts = {name: part for part, names in folder_parts.items() for name in names}
+    as_shown = tuple(replace(person, part=parts[person.name]) for person in people)
+    assert brief.people[0] == replace(as_shown[0], aliases=("阿青", "青哥"))
+    assert brief.people[1:] == (*as_shown[1:], Person(name="陆小满"))
     await tab.click(f"take-out-人物-{len(brief.people)}")
     one(tab, "伏笔-paid-1").set_value(9)
     await tab.click("save-brief")

@@ -10,7 +10,8 @@ from ..reporter import ConsoleReporter
 from .bases import USUAL_BASE
 from .flags import parse
 from .knowledge import Answering, open_answering, shelf
-from .novel import WhoWrites, novel_check, novel_train_style, opened, write
+from .novel import WhoWrites, novel_check, opened, write
+from .novel_style import novel_train_style
 from .serve import Serve, run_server, who_may
 
 BOOK = "三国演义"
@@ -53,7 +54,7 @@ def demo_knowledge(argv: list[str]) -> int:
     return run_server(Opened(hosted=hosted), doorkeeper, serve, port)
 
 
-EMBEDDED, NOVELIST = "corpus/sanguo", "runs/novelist"
+EMBEDDED, NOVELIST = "corpus/sanguo", "runs/novelist-sanguo"
 SHOP = "青石茶铺"
 
 
@@ -94,8 +95,8 @@ def demo_service(argv: list[str]) -> int:
 class DemoNovel:
     """试一试写小说：三回的故事，目录、正文、检查、EPUB，都在一个文件夹里，哪一个字都能改。"""
 
-    folder: str = "novels/demo"
-    """放在哪里；已经有了就接着写。"""
+    folder: str = ""
+    """放在哪里，已经有了就接着写；不给是 novels/demo，学笔法的是 novels/demo-sanguo。"""
     chapters: int = 3
     """几回。"""
     learn: bool = False
@@ -124,7 +125,8 @@ def demo_novel(argv: list[str]) -> int:
     from ..apps.novel.inventing import cast
     from ..apps.novel.writing import plan
 
-    folder, reporter = NovelFolder(Path(flags.folder)), ConsoleReporter()
+    place = flags.folder or ("novels/demo-sanguo" if flags.learn else "novels/demo")
+    folder, reporter = NovelFolder(Path(place)), ConsoleReporter()
     if not folder.is_there():
         brief = Brief(
             title="盐灯",
@@ -145,7 +147,7 @@ def demo_novel(argv: list[str]) -> int:
         who = replace(who, run=NOVELIST)
     with opened(who, reporter) as writer:
         write(folder, writer, [row.number for row in rows], 4, reporter)
-    novel_check([flags.folder])
+    novel_check([place])
     path = export(folder, folder.path / "book.epub")
     reporter.note(f"{path}；各回在 {folder.path / 'chapters'}，设定在 {folder.path / 'novel.yaml'}")
     return 0

@@ -1,8 +1,8 @@
-"""`custome novel …`: a brief, an outline, chapters that keep to it, checks, a file to read; and a novelist taught from a book."""
+"""`custome novel …`: a brief, an outline, chapters that keep to it, checks, a file to read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from tyro.conf import Positional
 
 from ..engine.open import EngineOptions, open_models
-from ..errors import InputError
+from ..errors import CustomeError, InputError
 from ..reporter import ConsoleReporter
-from .bases import NO_MODEL, USUAL_BASE, open_named, usual_or
+from .bases import NO_MODEL, open_named, usual_or
 from .flags import parse
 
 if TYPE_CHECKING:
@@ -112,32 +112,6 @@ class NovelExport:
     """写到哪里，如 盐灯.epub。"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NovelStyle:
-    """拆书：一本书写成什么样（句子多长、对话多少、爱用哪些虚字），自己写的并排；像不像、抄没抄，都有数。"""
-
-    book: Positional[str]
-    """一本书（txt、epub、md……）或语料目录。"""
-    folder: Positional[str] = ""
-    """自己的小说；不给就只看那本书。"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NovelTrainStyle:
-    """教它照一本书的笔法写：书里的句子让底座说成白话，再练它从白话写回书里的样子（人名都换成编的）。给 novel write --run 用。"""
-
-    corpus: Positional[str]
-    """语料目录（custome corpus build 做的）。"""
-    recipe: str = "novelist-1.5b"
-    """配方：novelist-1.5b、novelist-0.5b，或自己的 YAML。"""
-    steps: int = 0
-    """练几步；0 照配方。"""
-    output_dir: str = ""
-    """运行目录；留空照配方。"""
-    resume: bool = False
-    """从最新的检查点接着练。"""
-
-
 def novel_new(argv: list[str]) -> int:
     flags = parse(NovelNew, argv, "custome novel new")
     from ..apps.novel.brief import Brief, Person, listed
@@ -166,7 +140,7 @@ def novel_new(argv: list[str]) -> int:
         things=listed(flags.thing),
         places=listed(flags.places),
         people=cast(flags.chapters, flags.seed, named),
-        after=flags.after,
+        after=str(Path(flags.after).resolve()) if flags.after else "",
     )
     folder.keep_brief(brief.checked())
     reporter = ConsoleReporter()
@@ -230,12 +204,17 @@ def write(
         if now.finished:
             reporter.progress(f"第 {now.chapter} 回", now.done, now.whole)
 
+    there = [number for number in numbers if folder.has_chapter(number)]
     for number in numbers:
         edited = folder.is_edited(number)
         text = writing.chapter(number, seen, again=again)
         size = len("".join(text.split()))
         told = "，自己改过，没有动" if edited else ""
         reporter.note(f"{parted(text).title}　{size:,} 字{told}")
+    if numbers and len(there) == len(numbers) and not again:
+        reporter.note(
+            f"这几回早就写好，没有动；重写：custome novel write {folder.path} {' '.join(map(str, numbers[:SHOWN]))} --again"
+        )
     reporter.note(
         f"各回 → {folder.path / 'chapters'}　查：custome novel check {folder.path}"
         f"　成书：custome novel export {folder.path} 书名.epub"
@@ -245,13 +224,18 @@ def write(
 @contextmanager
 def opened(flags: WhoWrites, reporter: ConsoleReporter) -> Iterator[Writer]:
     """Whoever writes, for as long as it writes."""
-    from ..apps.novel.drafting import PlanItself, Storyteller
+    from ..apps.novel.drafting import NO_MANNER, PlanItself, Storyteller
     from ..apps.novel.service import writer_of
 
     if flags.run or flags.engine.engine == "remote":
         hosted = open_models([flags.run] if flags.run else [], flags.engine, reporter).hosted
+        writer = writer_of(hosted)
+        if flags.run and writer.manner is NO_MANNER:
+            reporter.note(
+                "这个运行目录学的不是笔法，当作一般的底座用；学笔法：custome novel train-style"
+            )
         try:
-            yield writer_of(hosted)
+            yield writer
         finally:
             hosted[0].engine.close()
         return
@@ -270,6 +254,7 @@ def novel_check(argv: list[str]) -> int:
     flags = parse(NovelCheck, argv, "custome novel check")
     from ..apps.novel.checking import check
     from ..apps.novel.export import chapters
+    from .novel_style import book_text, tell_likeness
 
     folder, reporter = _folder(flags.folder), ConsoleReporter()
     brief = folder.brief()
@@ -285,7 +270,10 @@ def novel_check(argv: list[str]) -> int:
     reporter.note(f"{len(checks)} 项，{len(checks) - len(broken)} 项对，{len(broken)} 项不对")
     if brief.after:
         own = "".join("".join(one.paragraphs) for one in chapters(folder))
-        _tell_likeness(own, _book(Path(brief.after)), reporter)
+        try:
+            tell_likeness(own, book_text(Path(brief.after)), reporter)
+        except CustomeError:
+            reporter.note(f"参照的 {brief.after!r} 读不到，笔法没有量")
     return 1 if broken else 0
 
 
@@ -296,98 +284,6 @@ def novel_export(argv: list[str]) -> int:
     path = export(_folder(flags.folder), Path(flags.output))
     ConsoleReporter().note(f"{path}　{path.stat().st_size / 1e3:,.0f} KB")
     return 0
-
-
-def novel_style(argv: list[str]) -> int:
-    flags = parse(NovelStyle, argv, "custome novel style")
-    from ..apps.novel.export import chapters
-    from ..apps.novel.style import Card, card
-
-    book = _book(Path(flags.book))
-    own = ""
-    if flags.folder:
-        own = "".join("".join(one.paragraphs) for one in chapters(_folder(flags.folder)))
-    cards = [card(book), *([card(own)] if own else [])]
-    told: list[tuple[str, Callable[[Card], str]]] = [
-        ("字数", lambda one: f"{one.letters:,}"),
-        ("一句几个字（中位数）", lambda one: f"{one.sentence:.0f}"),
-        ("对话占", lambda one: f"{one.speech:.0%}"),
-        ("用词不单调（distinct-2）", lambda one: f"{one.distinct:.2f}"),
-        ("十字重复", lambda one: f"{one.repeated:.1%}"),
-        *(
-            (f"每千字几个“{letter}”", lambda one, letter=letter: f"{one.function[letter]:.1f}")
-            for letter in cards[0].manners()
-        ),
-    ]
-    reporter = ConsoleReporter()
-    heads = ["", Path(flags.book).stem, *([Path(flags.folder).name] if own else [])]
-    reporter.table("", heads, [[what, *(figure(one) for one in cards)] for what, figure in told])
-    if own:
-        _tell_likeness(own, book, reporter)
-    return 0
-
-
-def _book(path: Path) -> str:
-    """The words of a book, or of all books of a corpus."""
-    from ..corpus.folder import CorpusFolder
-    from ..corpus.reading import read_novel
-
-    corpus = CorpusFolder(path)
-    return "".join(corpus.texts()) if corpus.is_corpus else read_novel(path).text
-
-
-def _tell_likeness(own: str, book: str, reporter: ConsoleReporter) -> None:
-    from ..apps.novel.prose import WINDOW, letters
-    from ..apps.novel.style import likeness
-
-    how, size = likeness(own, book), len(letters(own))
-    reporter.note(f"离那本书的笔法：Delta {how.delta:.2f}（书里自己的一段 0.8 上下，别的时代 1.8）")
-    reporter.note(f"照抄（连着十二字）：{how.copied:.2%}")
-    if size < WINDOW:
-        reporter.note(f"才 {size:,} 字；到 {WINDOW:,} 字这两个数才作得准")
-
-
-def novel_train_style(argv: list[str]) -> int:
-    flags = parse(NovelTrainStyle, argv, "custome novel train-style")
-    import dataclasses
-
-    from .. import recipe_file
-    from ..apps.novel.learning import mark_as_novelist, write_lessons
-    from .training import run_training
-
-    reporter = ConsoleReporter()
-    filed = recipe_file.load_recipe(recipe_file.find_recipe(flags.recipe))
-    train = dataclasses.replace(
-        filed.train,
-        steps=flags.steps or filed.train.steps,
-        output_dir=flags.output_dir or filed.train.output_dir,
-    )
-    made = write_lessons(
-        Path(flags.corpus),
-        lambda: open_named(_teller(filed.model.base_model), reporter),
-        train.steps * train.batch_size,
-        seen=lambda done, whole: reporter.progress("书里的句子说成白话", done, whole),
-    )
-    reporter.note(f"{made.learnt:,} 段拿来学，{made.held_out:,} 段拿来验 → {made.train}")
-    data = dataclasses.replace(
-        filed.data,
-        corpus=flags.corpus,
-        train_path=str(made.train),
-        valid_path=str(made.valid),
-    )
-    recipe = dataclasses.replace(filed, train=train, data=data)
-    code = run_training(recipe, filed, resume=flags.resume)
-    if code == 0:
-        mark_as_novelist(Path(train.output_dir), Path(flags.corpus))
-    reporter.note(f"用它写：custome novel write 目录 --run {train.output_dir}")
-    return code
-
-
-def _teller(base: str) -> str:
-    """Who tells a book's sentences again: the usual base where it is on this machine, else the one that is trained."""
-    from ..resources import where
-
-    return USUAL_BASE if where(USUAL_BASE).is_file() else base
 
 
 def _folder(path: str) -> NovelFolder:

@@ -126,6 +126,11 @@ def extract(
     return Extract(utterances=utterances, table=book.table, funnel=dict(counts))
 
 
+def reading_view(text: str) -> str:
+    """What is read of a book, as long as its text: without advertisements, one kind of quotation marks, simplified characters."""
+    return _views(text, "keep")[1]
+
+
 def _views(text: str, script: Script) -> tuple[str, str]:
     """(what rows are cut from, what is read), both as long as `text`."""
     traditional = is_traditional(text)

@@ -215,6 +215,7 @@ class _Rows:
         self._frame, self._kind = frame, kind
         self._rows: list[tuple[Any, Any, dict[str, Any]]] = []
         """(as it is in the file, as it was shown, field → where it is asked for)"""
+        self._first = list(shown or values)
         t = frame.words
         ui.label(t(kind.name)).classes("headline").props("role=heading aria-level=2")
         self._place = ui.element("div").classes("brief_rows").mark(f"rows-{kind.name}")
@@ -259,22 +260,36 @@ class _Rows:
         return made.props("outlined dense").mark(mark)
 
     def values(self) -> tuple[Any, ...]:
-        """As they are asked for now; a field nobody touched is as it was in the file."""
+        """As they are asked for now; a field nobody touched is as it was in the file.
+
+        Whoever has no part takes a free one (brief.py): so where the people are others, or a part is another, all keep those shown.
+        """
+        begins = [(shown if self._is_recast() else value) for value, shown, _ in self._rows]
         return tuple(
             dataclasses.replace(
-                value,
+                begin,
                 **{
                     name: _unworded(one.value, was)
                     for name, one in asked.items()
-                    if _unworded(one.value, was := getattr(shown, name)) != was
+                    if not _is_same(one.value, was := getattr(shown, name))
                 },
             )
-            for value, shown, asked in self._rows
+            for begin, (_, shown, asked) in zip(begins, self._rows, strict=True)
         )
+
+    def _is_recast(self) -> bool:
+        now = [shown for _, shown, _ in self._rows]
+        parts = [(shown, asked["part"]) for _, shown, asked in self._rows if "part" in asked]
+        return now != self._first or any(one.value != shown.part for shown, one in parts)
 
 
 def _worded(value: Any) -> str:
     return "，".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _is_same(given: Any, was: Any) -> bool:
+    """Did nobody touch the field?"""
+    return bool(_worded(was) == str(given)) or _unworded(given, was) == was
 
 
 def _unworded(given: Any, like: Any) -> Any:

@@ -60,6 +60,8 @@ class NovelPage:
         self._first = 0
         """First row of the outline that is drawn."""
         self._seen: Any = None
+        self._form: BriefForm | None = None
+        """Drawn when it is looked at."""
         self._client = ui.context.client
         self._dialog = ui.dialog().classes("gallery")
         self._build()
@@ -122,8 +124,7 @@ class NovelPage:
         for panel in self._panels.values():
             panel.clear()
         if name:
-            with self._panels["设定"]:
-                self._form = BriefForm(self.frame, self.folder, self.refresh)
+            self._form = None
             with self._panels["写作"]:
                 self._chapter = ChapterView(self.frame, self.novels, name, self._dialog)
         self.refresh()
@@ -153,11 +154,17 @@ class NovelPage:
             "目录": self._draw_outline,
             "写作": self._chapter.refresh,
             "事实": self._draw_facts,
-            "设定": self._form.refresh,
+            "设定": self._draw_form,
             "检查": self._draw_checks,
         }
         if tab in draw:
             self._safely(draw[tab])
+
+    def _draw_form(self) -> None:
+        if self._form is None:
+            with self._panels["设定"]:
+                self._form = BriefForm(self.frame, self.folder, self.refresh)
+        self._form.refresh()
 
     def _look(self) -> None:
         """What has changed since."""

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from custome.apps.novel.learning import is_novelist, manner_of, write_lessons
+from custome.apps.novel.learning import is_novelist, manner_of, people_of, write_lessons
 from custome.apps.novel.passages import Keywords, Material
 from custome.apps.novel.retelling import plan_of_lesson, retold
 from custome.cli.app import main
 from custome.corpus.build import build
 from custome.engine.scripted import ScriptedEngine
-from custome.errors import InputError
+from custome.errors import DataError, InputError
 from custome.reporter import NullReporter
 from custome.types import Request
 
@@ -85,6 +85,11 @@ def test_a_stopped_run_goes_on_where_it_was(corpus: Path):
         file.write('{"text": "半')  # killed inside a line
     teller = Teller()
     lessons = write_lessons(corpus, lambda: teller, 20)
+    assert len((corpus / "novelist" / "retold.jsonl").read_text("utf-8").splitlines()) == (
+        8 + 1 + teller.asked
+    )
+    again = Teller()
+    assert write_lessons(corpus, lambda: again, 20) == lessons and again.asked == 0
     whole = Teller()
     shutil.rmtree(corpus / "novelist")
     assert write_lessons(corpus, lambda: whole, 20) == lessons
@@ -96,6 +101,18 @@ def test_no_corpus_and_no_prose(tmp_path: Path):
         write_lessons(tmp_path / "nothing", Teller, 6)
 
 
+def test_chats_are_no_novels_and_a_table_of_nonsense_is_told(corpus: Path):
+    info = json.loads((corpus / "corpus.json").read_text("utf-8"))
+    info["sources"][0]["form"] = "chat"
+    (corpus / "corpus.json").write_text(json.dumps(info), encoding="utf-8")
+    with pytest.raises(InputError, match="没有可学的正文"):
+        write_lessons(corpus, Teller, 6)
+    (path,) = (corpus / "aliases").glob("*.json")
+    path.write_text('{"people": {"钱勇": [],}}', encoding="utf-8")
+    with pytest.raises(DataError, match="不是合法的 JSON"):
+        people_of(corpus)
+
+
 def material(text: str, *people: str) -> Material:
     return Material(chapter=1, before="", text=text, people=people)
 
@@ -103,20 +120,22 @@ def material(text: str, *people: str) -> Material:
 @pytest.mark.parametrize(
     ("plain", "kept"),
     [
-        ("钱勇很高兴，解开了缆绳。", True),
+        ("陆勇很高兴，解开了缆绳。", True),
         ("他很高兴，解开了缆绳。", False),  # nobody is named
-        ("钱勇很高兴，解开了缆绳", False),  # not ended
-        ("钱勇说：“我解开缆绳。”", False),  # nobody speaks there
-        ("钱勇。", False),
-        ("钱勇很高兴，解开了缆绳，" * 3 + "走了。", False),
-        ("钱勇 is happy，解开缆绳。", False),
-        ("钱勇大喜，遂解缆绳而去。", False),  # the same words
+        ("陆勇很高兴，解开了缆绳", False),  # not ended
+        ("陆勇说：“我解开缆绳。”", False),  # nobody speaks there
+        ("陆勇。", False),
+        ("陆勇很高兴，解开了缆绳，" * 3 + "走了。", False),
+        ("陆勇 is happy，解开缆绳。", False),
+        ("陆勇大喜，遂解缆绳而去。", False),  # the same words
+        ("陆勇很高兴，和曹公一起解开了缆绳。", False),  # nobody of the book's own
         ("", False),
     ],
 )
 def test_what_lost_the_thread_is_not_learnt(plain: str, kept: bool):
     engine = ScriptedEngine([plain])
-    assert retold(engine, [material("钱勇大喜，遂解缆绳而去。", "钱勇")]) == [plain if kept else ""]
+    one = material("陆勇大喜，遂解缆绳而去。", "陆勇")
+    assert retold(engine, [one], ["曹公"]) == [plain if kept else ""]
 
 
 def test_a_plan_has_words_that_its_passage_has_and_sometimes_a_clause_less():
@@ -138,7 +157,7 @@ def test_taught_and_then_it_writes(
     corpus: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The command: told again, trained, marked; what it wrote passes like anybody's."""
-    monkeypatch.setattr("custome.cli.novel.open_named", lambda base, reporter: Teller())
+    monkeypatch.setattr("custome.cli.novel_style.open_named", lambda base, reporter: Teller())
     recipe, run = tmp_path / "tiny.yaml", tmp_path / "run"
     recipe.write_text(
         "data: {train_path: x, valid_path: x, cutoff_len: 256}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_likeness():
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     book = tmp_path / "渡口.txt"
-    book.write_text(OLD, encoding="utf-8")
+    book.write_text(OLD * 20, encoding="utf-8")
     folder = NovelFolder(tmp_path / "盐灯")
     folder.keep_brief(
         Brief(title="盐灯", premise="一本账。", chapters=1, length=400, people=cast(1, 1))
@@ -48,13 +49,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["novel", "style", str(book), str(folder.path)]) == 0
     told = capsys.readouterr().out
     assert "Delta" in told and "照抄" in told and "盐灯" in told and "才" in told
+    book.write_text(OLD, encoding="utf-8")
+    assert main(["novel", "style", str(book), str(folder.path)]) == 0
+    assert "太短，量不出笔法" in capsys.readouterr().out
 
 
 def test_people_of_a_book_bring_what_they_are_called_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     book = tmp_path / "渡口.txt"
-    book.write_text(f"第一回 渡口\n\n{OLD}", encoding="utf-8")
+    book.write_text(f"第一回 渡口\n\n{OLD * 20}", encoding="utf-8")
     assert main(["corpus", "build", str(book), "-o", str(tmp_path / "corpus")]) == 0
     table = {
         "钱勇": ["子坚", "勇", "太守"],
@@ -71,4 +75,7 @@ def test_people_of_a_book_bring_what_they_are_called_there(
     assert main(["novel", "write", str(folder), "--base", "none"]) == 0
     main(["novel", "check", str(folder)])
     assert "Delta" in capsys.readouterr().out
+    shutil.rmtree(corpus)
+    assert main(["novel", "check", str(folder)]) in (0, 1)
+    assert "读不到" in capsys.readouterr().out
     assert main(["novel", "new", str(tmp_path / "又"), "--after", str(tmp_path / "没有")]) == 2

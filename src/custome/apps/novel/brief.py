@@ -237,6 +237,8 @@ def _references(brief: Brief) -> list[str]:
     ]
     told = [(one.what, one.words) for one in brief.secrets]
     for what, words in [*told, *((one.what, one.words) for one in brief.promises)]:
+        if not what.strip():
+            found.append(f"秘密和伏笔：关键词是 {'、'.join(words) or '空'} 的一条没有写是什么")
         if not words:
             found.append(f"{what!r}：没有写关键词，代码认不出它")
         found += [

@@ -19,6 +19,7 @@ from .brief import Brief
 from .folder import Beat
 from .passages import Plan, asked, surnames
 from .prose import coverage, letters, repeated, sentences
+from .retelling import SHOWN
 from .style import Manner
 
 CANDIDATES = 4
@@ -34,7 +35,7 @@ MORE = 0.3
 """What is added for a try that is as long as was asked; one that is longer loses as much again."""
 MANNER = 0.2
 """What is added for a try in the manner of the book."""
-NONE = Manner(favours={})
+NO_MANNER = Manner(favours={})
 _ORDER = "把提纲里的一句话改写成小说里的一两句话。意思不变，人物不变，不加新的事；可以添一个动作、一样看得见的东西，或者一句对话。"
 _SHOTS = (
     ("周掌柜拿十两银子求钱勇连夜送一只箱子过江。",
@@ -47,7 +48,6 @@ _SHOTS = (
     ("小豆子要把箱子扔下水，钱勇不许。", "小豆子抱起箱子就要往水里扔，钱勇一把按住，道：“不许扔！”"),
 )  # fmt: skip
 """(what happens, the words for it), shown to a model that was not taught to write novels; version 2."""
-_SHOWN_NAMES = ("钱勇", "周掌柜", "小豆子")
 _BOILERPLATE = re.compile(
     r"第[一二三四五六七八九十\d]+[章回]|未完待续|侵权|作者|上文|正文|http|[A-Za-z]{3,}|[\U0001f300-\U0001faff]"
 )
@@ -84,7 +84,7 @@ class Drawing:
 class Storyteller:
     """A model that talks, shown how a sentence of a plan becomes one of a novel."""
 
-    manner = NONE
+    manner = NO_MANNER
 
     def __init__(self, engine: Engine, name: str) -> None:
         self.name, self._engine = name, engine
@@ -113,7 +113,7 @@ class Storyteller:
 class Novelist:
     """A model that was taught to put plain words into a book's (custome novel train-style)."""
 
-    def __init__(self, engine: Engine, name: str, manner: Manner = NONE) -> None:
+    def __init__(self, engine: Engine, name: str, manner: Manner = NO_MANNER) -> None:
         self.name, self._engine, self.manner = name, engine, manner
 
     def drafts(
@@ -132,7 +132,7 @@ class Novelist:
 class PlanItself:
     """Nobody: the plan's own sentences."""
 
-    name, manner = "none", NONE
+    name, manner = "none", NO_MANNER
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
@@ -240,7 +240,7 @@ def _astray(
 def _stranger(one: str, brief: Brief, people: Collection[str]) -> str:
     """Somebody of the book it was learnt from, or who speaks and is nobody of the story, by a surname."""
     known = [name for person in brief.people for name in (person.name, *person.aliases)]
-    for name in (*_SHOWN_NAMES, *people):
+    for name in (*SHOWN, *people):
         if name in one and not any(name in other for other in known):
             return name
     for name in _SAYS.findall(one):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...corpus.aliases import read_table
 from ...corpus.folder import CorpusFolder
 from ...corpus.subjects import is_role
-from ...files import read_text
-from .brief import PARTS, Brief, Gender, Person
+from .brief import COMMON, PARTS, Brief, Gender, Person
 from .passages import invented_name
 
 CHAPTERS = {"帮手": 30, "对头": 6, "爪牙": 6, "两面人": 12, "长辈": 12}
@@ -44,18 +43,23 @@ def from_book(corpus: Path, names: Sequence[str]) -> list[Person]:
         InputError: it is no corpus.
     """
     CorpusFolder(corpus).info()
-    known: dict[str, list[str]] = {}
-    for path in sorted((corpus / "aliases").glob("*.json")):
-        known |= json.loads(read_text(path, "别名表"))["people"]
-    bearers = Counter(alias for aliases in known.values() for alias in {*aliases})
-    return [
-        Person(
-            name=name,
-            aliases=tuple(
-                one
-                for one in known.get(name, ())
-                if len(one) > 1 and bearers[one] == 1 and one not in known and not is_role(one)
-            ),
+    tables = [read_table(path) for path in sorted((corpus / "aliases").glob("*.json"))]
+    rows = {name: tuple(aliases) for table in tables for name, aliases in table.people.items()}
+    bearers = Counter(one for name, aliases in rows.items() for one in {name, *aliases})
+    found: list[Person] = []
+    for name in names:
+        whole = name if name in rows else next((one for one in rows if name in rows[one]), name)
+        others = [other for other in names if other != name]
+        others += [alias for person in found for alias in person.aliases]
+        aliases = tuple(
+            one
+            for one in (whole, *rows.get(whole, ()))
+            if one != name
+            and len(one) > 1
+            and bearers[one] == 1
+            and not is_role(one)
+            and one not in COMMON
+            and not any(one in other or other in one for other in others)
         )
-        for name in names
-    ]
+        found.append(Person(name=name, aliases=aliases))
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...files import disk_errors, read_text
+from ...files import disk_errors, is_cut_off
 
 CALLS, DAYS = "calls.jsonl", "days.jsonl"
 
@@ -35,7 +35,8 @@ class Journal:
         """Day (YYYY-MM-DD) → letters, the earliest first."""
         path = self._folder / DAYS
         found: Counter[str] = Counter()
-        for line in read_text(path, "每天的字数").splitlines() if path.is_file() else []:
+        whole = path.read_bytes().decode("utf-8", "ignore") if path.is_file() else ""
+        for line in whole.split("\n"):
             try:
                 row = json.loads(line)
                 found[str(row["day"])] += int(row["letters"])
@@ -44,9 +45,11 @@ class Journal:
         return dict(sorted(found.items()))
 
     def _add(self, name: str, row: Mapping[str, Any]) -> None:
-        """Add a line; whole, or not there."""
+        """Add a line; behind half a line of a disk that was full, a new one."""
         path = self._folder / name
+        cut_off = is_cut_off(path)
         with disk_errors(self._folder), path.open("a", encoding="utf-8") as file:
+            file.write("\n" * cut_off)
             file.write(json.dumps(dict(row), ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

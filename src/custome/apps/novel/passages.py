@@ -135,7 +135,8 @@ class Names:
         borne = {
             single: person
             for single, person in self._singles.items()
-            if len(re.findall(rf"(?:^|[，。；：！？”]){single}{_ACTS}", chapter)) >= OFTEN
+            if len(re.findall(rf"(?:^|[，。；：！？”]){re.escape(single)}{_ACTS}", chapter))
+            >= OFTEN
         }
         if not borne:
             return chapter

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ...engine.base import Engine
 from ...types import GenerateOptions, Message, Request
@@ -25,6 +25,8 @@ _SHOTS = (
     ),
 )
 """(a sentence of a book, the same in plain words)."""
+SHOWN = ("周掌柜", "钱勇", "小豆子")
+"""Whom the examples name."""
 SHORTER, LONGER = 0.6, 1.8
 """Letters of what is told again, for one of the passage."""
 CLAUSES = 3
@@ -33,8 +35,12 @@ _CLAUSE = re.compile(r"(?:“[^”]*”|[^，；。！？])+[，；。！？]*")
 _FOREIGN = re.compile(r"[A-Za-z\n]")
 
 
-def retold(engine: Engine, some: Sequence[Material]) -> list[str]:
-    """Each in plain words; '' where the model lost somebody, somebody's words or the thread."""
+def retold(engine: Engine, some: Sequence[Material], people: Collection[str] = ()) -> list[str]:
+    """Each in plain words; '' where the model lost somebody, somebody's words or the thread, or brought somebody in.
+
+    Args:
+        people: names of the book's own.
+    """
     shots = [
         message
         for text, plain in _SHOTS
@@ -48,12 +54,12 @@ def retold(engine: Engine, some: Sequence[Material]) -> list[str]:
     options = GenerateOptions(max_new_tokens=140, do_sample=False)
     replies = engine.generate(requests, options)
     return [
-        plain if _keeps(one, plain := reply.text.strip()) else ""
+        plain if _keeps(one, plain := reply.text.strip(), (*SHOWN, *people)) else ""
         for one, reply in zip(some, replies, strict=True)
     ]
 
 
-def _keeps(one: Material, plain: str) -> bool:
+def _keeps(one: Material, plain: str, others: Sequence[str]) -> bool:
     """Does it name the same people, let them speak, and have about the length?"""
     size = len(letters(plain)) / len(letters(one.text))
     return (
@@ -63,6 +69,7 @@ def _keeps(one: Material, plain: str) -> bool:
         and plain[-1] in "。！？”"
         and ("“" in plain) == ("“" in one.text)
         and plain.count("“") == plain.count("”")
+        and not any(name in plain and name not in one.text for name in others)
         and all((name[1:] in plain) == (name[1:] in one.text) for name in one.people)
     )
 

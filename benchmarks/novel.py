@@ -23,6 +23,7 @@ from custome.apps.novel.brief import Brief, Promise, Secret
 from custome.apps.novel.checking import Check, check
 from custome.apps.novel.folder import NovelFolder
 from custome.apps.novel.inventing import cast
+from custome.apps.novel.learning import people_of
 from custome.apps.novel.planning import outline
 from custome.apps.novel.prose import Style, book_grams, copied, coverage, letters
 from custome.apps.novel.writing import Writing, plan
@@ -180,18 +181,8 @@ def report(
             f"Delta to {after} at 3,000 characters: {Style(book).delta(letters(whole)[:3000]):.2f}"
         )
         print(f"copied 12-grams: {copied(whole, book_grams(book)):.2%}")
-        leaked = Counter(name for name in names_of(Path(after)) if name in whole)
+        leaked = Counter(name for name in people_of(Path(after)) if name in whole)
         print(f"names of the book in {len(texts)} chapters: {', '.join(leaked) or 'none'}")
-
-
-def names_of(corpus: Path) -> list[str]:
-    """Whole names of the people of a corpus."""
-    people = [
-        name
-        for path in (corpus / "aliases").glob("*.json")
-        for name in json.loads(path.read_text(encoding="utf-8"))["people"]
-    ]
-    return [name for name in people if len(name) > 1]
 
 
 if __name__ == "__main__":

@@ -158,6 +158,8 @@ class GenerateOptions:
     sampler DRY counts it; 0 not at all."""
     logprobs: int | None = None
     """How many alternatives to tell of at every token; None for no log probabilities at all."""
+    as_written: bool = False
+    """Quotation marks around the reply are kept: it is prose, not what somebody says."""
     json_schema: str = ""
     """The reply is JSON that this schema allows."""
     grammar: str = ""
@@ -186,7 +188,7 @@ class Reply:
     """A finished reply."""
 
     text: str
-    """Without the quotation marks around it."""
+    """Without the quotation marks around it, unless it was asked for as written."""
     prompt_tokens: int
     completion_tokens: int
     finish_reason: Literal["stop", "length", "cancelled"]

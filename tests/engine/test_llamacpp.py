@@ -135,6 +135,24 @@ def test_a_token_held_back_keeps_its_own_probability(engines):
     assert told("送x", "到南x") == told()
 
 
+def test_one_reply_and_several_tell_how_likely_they_are(engines):
+    options = replace(GREEDY, logprobs=0)
+    pieces: list[Piece] = []
+    one = engines["east"].run(ask("粮草"), options, pieces.append)
+    told = [token.logprob for piece in pieces for token in piece.tokens]
+    assert one.logprob < sum(told) < 0  # the marks around it are tokens too
+    several = engines["east"].generate([ask("粮草")] * 3, options)
+    assert [two.logprob for two in several] == pytest.approx([one.logprob] * 3, abs=0.01)
+    assert engines["east"].run(ask("粮草"), GREEDY).logprob is None
+
+
+def test_as_written_a_reply_keeps_its_quotation_marks(engines):
+    written = replace(GREEDY, as_written=True)
+    bare = engines["east"].run(ask("粮草"), GREEDY).text
+    every = engines["east"].generate([ask("粮草")] * 2, written)
+    assert engines["east"].run(ask("粮草"), written).text == f"“{bare}”" == every[0].text
+
+
 def test_a_cancel_ends_it_at_once(engines):
     cancel = Cancel()
     reply = engines["east"].run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,13 @@ def test_a_reader_who_leaves_frees_the_engine(engine: LocalEngine):
     stream.close()
     assert threading.active_count() == before
     assert engine.generate([REQUESTS[0]], GREEDY)[0].text
+
+
+def test_as_written_a_reply_keeps_its_quotation_marks(engine: LocalEngine):
+    bare = engine.run(REQUESTS[0], GREEDY).text
+    whole = engine.run(REQUESTS[0], replace(GREEDY, as_written=True)).text
+    assert whole == f"“{bare}”"
+    assert engine.generate(REQUESTS[:1], replace(GREEDY, as_written=True))[0].text == whole
 
 
 def test_spelling_does_not_change_the_greedy_answer(engine: LocalEngine):

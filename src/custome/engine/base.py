@@ -26,6 +26,7 @@ COMMON = frozenset(
         "repetition_penalty",
         "seed",
         "afresh",
+        "as_written",
     }
 )
 """Options that every engine keeps to."""

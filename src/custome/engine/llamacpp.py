@@ -7,7 +7,7 @@ several engines: the base and each of its adapters.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -83,7 +83,7 @@ class LlamaCppEngine:
         prompt = self._prompt(request)
         self._check_length(len(prompt), options.max_new_tokens)
         cancel, server = cancel or Cancel(), self._open_server()
-        written_as = None if request.text or _shaped(options) else self._format
+        written_as = None if _is_whole(request, options) else self._format
         reading = _Reading(written_as, self._tokenizer, options, on_piece, cancel)
         with server.room(
             len(prompt) + options.max_new_tokens, cancel, empty=_is_alone(options)
@@ -154,7 +154,7 @@ class LlamaCppEngine:
             first = self._several(request, at_once, options, cancel, on_piece)
             others = replace(options, seed=_moved(options.seed, at_once))
             return [*first, *self._several(request, count - at_once, others, cancel)]
-        show = (lambda text: text) if request.text or _shaped(options) else self._format.reply
+        show = str if _is_whole(request, options) else self._format.reply
         answers = _Answers(count, show, cancel, on_piece)
         tokens = len(prompt) + count * options.max_new_tokens
         with server.room(tokens, cancel, empty=_is_alone(options)) as granted:
@@ -172,8 +172,11 @@ class LlamaCppEngine:
                 prompt_tokens=len(prompt),
                 completion_tokens=self.count_tokens(text),
                 finish_reason=reason,
+                logprob=None if options.logprobs is None else logprob,
             )
-            for text, reason in zip(answers.texts, answers.reasons, strict=True)
+            for text, reason, logprob in zip(
+                answers.texts, answers.reasons, answers.logprobs, strict=True
+            )
         ]
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -200,7 +203,7 @@ class LlamaCppEngine:
         self, prompt: list[int], request: Request, options: GenerateOptions
     ) -> dict[str, Any]:
         stop = list(options.stop)
-        if self.kind == "novel" and not request.text and not _shaped(options):
+        if self.kind == "novel" and not _is_whole(request, options):
             stop.append(CLOSE)
         question: dict[str, Any] = {
             "prompt": prompt,
@@ -256,6 +259,7 @@ class _Answers:
         self, count: int, show: Callable[[str], str], cancel: Cancel, on_piece: OnPiece | None
     ) -> None:
         self.texts, self._ends = [""] * count, [""] * count
+        self.logprobs = [0.0] * count
         self._show, self._cancel, self._on_piece = show, cancel, on_piece
         self._wrong: dict[str, Any] = {}
 
@@ -268,6 +272,7 @@ class _Answers:
         choice = chunk["choices"][0]
         self.texts[choice["index"]] += choice["text"]
         self._ends[choice["index"]] = choice["finish_reason"] or ""
+        self.logprobs[choice["index"]] += sum(map(_logprob, _places(choice)))
         if self._on_piece is not None and choice["index"] == 0:
             self._on_piece(Piece(text=self._show(self.texts[0].rstrip("\ufffd"))))
         return self._cancel.is_set()
@@ -288,9 +293,18 @@ def _moved(seed: int | None, by: int) -> int | None:
     return None if seed is None else seed + by
 
 
-def _shaped(options: GenerateOptions) -> bool:
-    """Is the reply's form given, so that it has no quotation marks?"""
-    return bool(options.json_schema or options.grammar)
+def _is_whole(request: Request, options: GenerateOptions) -> bool:
+    """Is a reply shown as it is, or without the quotation marks around what somebody says?"""
+    return bool(request.text or options.as_written or options.json_schema or options.grammar)
+
+
+def _places(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What llama.cpp tells of the tokens of a piece; nothing where that was not asked for."""
+    return (choice.get("logprobs") or {}).get("content") or []
+
+
+def _logprob(place: Mapping[str, Any]) -> float:
+    return float(place["logprob"])
 
 
 class _Reading:
@@ -306,7 +320,7 @@ class _Reading:
     ) -> None:
         self._format, self._tokenizer = chat_format, tokenizer
         self._options, self._on_piece, self._cancel = options, on_piece, cancel
-        self._raw, self._said, self._count = "", "", 0
+        self._raw, self._said, self._count, self._logprob = "", "", 0, 0.0
         self._last: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
         self._tokens = ShownTokens()
@@ -322,8 +336,9 @@ class _Reading:
         elif "prompt_progress" not in chunk:
             self._count += 1
             self._raw += choice["text"]
-            if choice.get("logprobs"):
-                tokens = [self._token(place) for place in choice["logprobs"]["content"]]
+            if places := _places(choice):
+                self._logprob += sum(map(_logprob, places))
+                tokens = [self._token(place) for place in places]
                 self._tokens.take(choice["text"], tokens, together=bool(choice["text"]))
             self._show()
         return self._cancel.is_set()
@@ -373,6 +388,7 @@ class _Reading:
             prompt_tokens=prompt_tokens,
             completion_tokens=spent,
             finish_reason=reason,
+            logprob=None if self._options.logprobs is None else self._logprob,
         )
 
 

@@ -200,7 +200,8 @@ class LocalEngine:
 
     def _said(self, text: str, request: Request, options: GenerateOptions) -> str:
         """What to show of a reply, finished or not."""
-        text = text if request.text else self._format.reply(text)
+        if not (request.text or options.as_written):
+            text = self._format.reply(text)
         return text[
             : min((at for at in map(text.find, options.stop) if at >= 0), default=len(text))
         ]

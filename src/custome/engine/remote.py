@@ -89,7 +89,7 @@ class RemoteEngine:
         )
         for attempt in range(TRIES):
             reading = _Reading(
-                quoted=raw and not request.text and not options.json_schema,
+                quoted=raw and not (request.text or options.json_schema or options.as_written),
                 with_logprobs=options.logprobs is not None,
             )
             try:
@@ -263,6 +263,7 @@ class _Reading:
         self._raw, self._count, self._finish = "", 0, ""
         self._usage: dict[str, Any] = {}
         self._tokens = ShownTokens()
+        self._logprob = 0.0
 
     @property
     def text(self) -> str:
@@ -302,13 +303,16 @@ class _Reading:
             prompt_tokens=self._usage.get("prompt_tokens", 0),
             completion_tokens=self._usage.get("completion_tokens", self._count),
             finish_reason=reason,
+            logprob=self._logprob if self._with_logprobs else None,
         )
 
     def _take(self, choice: dict[str, Any], on_piece: OnPiece | None) -> None:
         new = choice.get("text") if "text" in choice else (choice.get("delta") or {}).get("content")
         self._finish = choice.get("finish_reason") or self._finish
         if self._with_logprobs:
-            self._tokens.take(new or "", list(_tokens(choice.get("logprobs"))), together=False)
+            tokens = list(_tokens(choice.get("logprobs")))
+            self._logprob += sum(token.logprob for token in tokens)
+            self._tokens.take(new or "", tokens, together=False)
         if new:
             self._raw += new
             self._count += 1

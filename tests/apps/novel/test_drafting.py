@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from custome.apps.novel.brief import Brief, Person
 from custome.apps.novel.drafting import (
+    AS_SURE,
+    Draft,
     Drawing,
     Novelist,
     PlanItself,
@@ -28,8 +32,12 @@ BEAT = Beat(
 )
 
 
+def tries(*texts: str) -> list[Draft]:
+    return [Draft(text=text) for text in texts]
+
+
 def best(*drafts: str, written: str = "", beat: Beat = BEAT) -> str:
-    return ranked(drafts, beat, BRIEF, written, Storyteller(ScriptedEngine(), "x"))[0].text
+    return ranked(tries(*drafts), beat, BRIEF, written, Storyteller(ScriptedEngine(), "x"))[0].text
 
 
 @pytest.mark.parametrize(
@@ -46,7 +54,7 @@ def best(*drafts: str, written: str = "", beat: Beat = BEAT) -> str:
 )
 def test_a_try_is_cut_where_it_goes_astray(tail: str, why: str):
     good = "马彪低头一看，地上有一行脚印，心里起了疑心，把火把压低了些。"
-    first, *_ = ranked([good + tail], BEAT, BRIEF, "", Storyteller(ScriptedEngine(), "x"))
+    first, *_ = ranked(tries(good + tail), BEAT, BRIEF, "", Storyteller(ScriptedEngine(), "x"))
     assert first.text == good and first.problems == (why,)
 
 
@@ -68,7 +76,7 @@ def test_what_stands_there_already_is_not_said_again():
 
 
 def test_the_same_tries_are_one():
-    order = ranked(["马彪看见地上的脚印，起了疑心。"] * 4, BEAT, BRIEF, "", PlanItself())
+    order = ranked(tries("马彪看见地上的脚印，起了疑心。") * 4, BEAT, BRIEF, "", PlanItself())
     assert len(order) == 2
 
 
@@ -78,7 +86,7 @@ def test_how_the_models_are_asked():
     assert plan.before == "火把灭了。" and plan.event == BEAT.event
     assert (
         Storyteller(engine, "x").drafts(plan, BEAT.event, Drawing(candidates=3), None)
-        == ["好。"] * 3
+        == tries("好。") * 3
     )
     assert engine.requests[-1].messages[-1].content == BEAT.event
     Novelist(engine, "x").drafts(plan, BEAT.event, Drawing(candidates=1), None)
@@ -90,7 +98,7 @@ def test_a_novelist_must_name_what_was_planned():
     novelist = Novelist(ScriptedEngine(), "x")
     with_all = "马彪举着火把，照见地上一行脚印，当下立住了脚，半晌不作声，只把眼睛往草里看。"
     without = "马彪举着火把，立住了脚，半晌不作声，只把眼睛往草里看去，风吹得草叶沙沙地响。"
-    assert ranked([without, with_all], BEAT, BRIEF, "", novelist)[0].text == with_all
+    assert ranked(tries(without, with_all), BEAT, BRIEF, "", novelist)[0].text == with_all
 
 
 def test_a_novelist_likes_what_is_in_the_manner_of_its_book_and_keeps_its_people_out():
@@ -100,7 +108,34 @@ def test_a_novelist_likes_what_is_in_the_manner_of_its_book_and_keeps_its_people
     assert how.of("") == Manner(favours={}).of(book) == 0
     novelist = Novelist(ScriptedEngine(), "x", how)
     new, old = "马彪低头看见了地上的脚印，就起了疑心。", "马彪低头见地上之脚印，乃起疑心。"
-    assert ranked([new, old], BEAT, BRIEF, "", novelist)[0].text == old
+    assert ranked(tries(new, old), BEAT, BRIEF, "", novelist)[0].text == old
     other = "马彪低头见曹公明之脚印，乃起疑心。"
-    order = ranked([other], BEAT, BRIEF, "", novelist)
+    order = ranked(tries(other), BEAT, BRIEF, "", novelist)
     assert [one.text for one in order] == [BEAT.event]
+
+
+def test_of_tries_that_say_the_same_the_surer_one_is_taken_and_what_is_unsure_gives_way_to_the_plan():
+    novelist = Novelist(ScriptedEngine(), "x")
+    sure = Draft(text="马彪低头见地上之脚印，乃起疑心。", sure=-0.4)
+    unsure = Draft(text="马彪低头见地下之脚印，乃起疑心。", sure=-1.2)
+    assert ranked([unsure, sure], BEAT, BRIEF, "", novelist)[0].text == sure.text
+    assert ranked([unsure], BEAT, BRIEF, "", novelist)[0].text == BEAT.event
+
+
+def test_a_try_keeps_the_marks_it_begins_with_and_says_how_sure_it_is():
+    class Sure(ScriptedEngine):
+        supports = ScriptedEngine.supports | {"logprobs", "strength"}
+
+        def generate(self, requests, options, cancel=None, on_piece=None):
+            assert options.as_written
+            replies = super().generate(requests, options, cancel, on_piece)
+            if options.logprobs is None:
+                return replies
+            return [replace(one, logprob=-0.5 * one.completion_tokens) for one in replies]
+
+    plan = plan_of(BEAT, BRIEF, "")
+    for writer, sure in ((Novelist, -0.5), (Storyteller, AS_SURE)):
+        (draft,) = writer(Sure(["“走。”马彪说。"]), "x").drafts(
+            plan, BEAT.event, Drawing(candidates=1), None
+        )
+        assert draft == Draft(text="“走。”马彪说。", sure=sure)

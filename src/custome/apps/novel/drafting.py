@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ...engine.base import Cancel, Engine, OnPiece
-from ...types import GenerateOptions, Message, Request
+from ...types import GenerateOptions, Message, Reply, Request
 from .brief import Brief
 from .folder import Beat
 from .passages import Plan, asked, surnames
@@ -35,6 +35,10 @@ MORE = 0.3
 """What is added for a try that is as long as was asked; one that is longer loses as much again."""
 MANNER = 0.2
 """What is added for a try in the manner of the book."""
+SURE = 0.8
+"""What a nat a token of the model's own likelihood is worth: what it was least sure of is what makes no sense (docs/log.md)."""
+AS_SURE = -0.65
+"""How sure a model has to be of a try, in nats a token, to be as sure as we are of the plan's own sentence."""
 NO_MANNER = Manner(favours={})
 _ORDER = "把提纲里的一句话改写成小说里的一两句话。意思不变，人物不变，不加新的事；可以添一个动作、一样看得见的东西，或者一句对话。"
 _SHOTS = (
@@ -55,6 +59,15 @@ _NO = re.compile("[不没未别莫]")
 _SAYS = re.compile(r"([\u4e00-\u9fff]{2,3})(?:笑|怒|冷笑|大声|低声)?(?:道|说|问)[：，]")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """One try of a model."""
+
+    text: str
+    sure: float = AS_SURE
+    """Its log probability a token, in nats."""
+
+
 class Writer(Protocol):
     """Whoever words a plan."""
 
@@ -64,7 +77,7 @@ class Writer(Protocol):
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
-    ) -> list[str]:
+    ) -> list[Draft]:
         """Several tries."""
 
     def says(self, text: str, beat: Beat, aliases: Mapping[str, Sequence[str]]) -> float:
@@ -91,7 +104,7 @@ class Storyteller:
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
-    ) -> list[str]:
+    ) -> list[Draft]:
         shots = [
             message
             for told, text in _SHOTS
@@ -118,7 +131,7 @@ class Novelist:
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
-    ) -> list[str]:
+    ) -> list[Draft]:
         request = Request(messages=(Message(role="user", content=asked(plan)),))
         return _drawn(self._engine, request, plan, drawing, on_piece, strength=1.0)
 
@@ -136,7 +149,7 @@ class PlanItself:
 
     def drafts(
         self, plan: Plan, event: str, drawing: Drawing, on_piece: OnPiece | None
-    ) -> list[str]:
+    ) -> list[Draft]:
         return []
 
     def says(self, text: str, beat: Beat, aliases: Mapping[str, Sequence[str]]) -> float:
@@ -151,7 +164,7 @@ def _drawn(
     on_piece: OnPiece | None,
     *,
     strength: float,
-) -> list[str]:
+) -> list[Draft]:
     wanted = GenerateOptions(
         max_new_tokens=round(plan.length * 1.5) + 24,
         temperature=drawing.temperature,
@@ -162,11 +175,20 @@ def _drawn(
         afresh=False,
         stop=("\n",),
         strength=strength,
+        as_written=True,
+        logprobs=0 if strength else None,
     )
     more = {name: getattr(wanted, name) for name in sorted(engine.supports)}
     options = dataclasses.replace(GenerateOptions(), **more)
     replies = engine.generate([request] * drawing.candidates, options, drawing.cancel, on_piece)
-    return [reply.text.strip() for reply in replies]
+    return [_draft(reply) for reply in replies]
+
+
+def _draft(reply: Reply) -> Draft:
+    text = reply.text.strip()
+    if reply.logprob is None:
+        return Draft(text=text)
+    return Draft(text=text, sure=reply.logprob / max(1, reply.completion_tokens))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +201,7 @@ class Judged:
 
 
 def ranked(
-    drafts: Sequence[str], beat: Beat, brief: Brief, written: str, writer: Writer
+    drafts: Sequence[Draft], beat: Beat, brief: Brief, written: str, writer: Writer
 ) -> list[Judged]:
     """The best first; the plan's own sentence is one of them.
 
@@ -187,14 +209,16 @@ def ranked(
         written: the chapter so far.
     """
     seen = _grams(written)
-    judged = [_judged(draft, beat, brief, seen, writer) for draft in dict.fromkeys(drafts)]
-    own = Judged(text=beat.event, worth=OWN + MANNER * writer.manner.of(beat.event))
-    return sorted([one for one in judged if one.text] + [own], key=lambda one: -one.worth)
+    once = {draft.text: draft for draft in drafts}
+    judged = [_judged(draft, beat, brief, seen, writer) for draft in once.values()]
+    own = OWN + MANNER * writer.manner.of(beat.event) + SURE * AS_SURE
+    plain = Judged(text=beat.event, worth=own)
+    return sorted([one for one in judged if one.text] + [plain], key=lambda one: -one.worth)
 
 
-def _judged(draft: str, beat: Beat, brief: Brief, seen: frozenset[str], writer: Writer) -> Judged:
+def _judged(draft: Draft, beat: Beat, brief: Brief, seen: frozenset[str], writer: Writer) -> Judged:
     kept, problems = "", []
-    for one in sentences(draft):
+    for one in sentences(draft.text):
         wrong = _astray(one, kept, beat, brief, seen, writer)
         if wrong:
             problems.append(wrong)
@@ -206,6 +230,7 @@ def _judged(draft: str, beat: Beat, brief: Brief, seen: frozenset[str], writer: 
     fit = min(size, max(-1.0, 2 - size))
     says = writer.says(kept, beat, brief.aliases())
     worth = says + MORE * fit + MANNER * writer.manner.of(kept) - 2 * repeated(kept, 5)
+    worth += SURE * draft.sure
     return Judged(text=kept, worth=worth, problems=tuple(problems))
 
 

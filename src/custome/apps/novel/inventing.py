@@ -29,9 +29,9 @@ def cast(chapters: int, seed: int, named: Sequence[Person] = ()) -> tuple[Person
     for part in PARTS:
         wanted = 1 + chapters // CHAPTERS[part] if part in CHAPTERS else 1
         for _ in range(wanted - len(have[part])):
-            name = invented_name(dice, taken)
-            taken.add(name)
             gender: Gender = dice.choice(("男", "女"))
+            name = invented_name(dice, taken, gender)
+            taken.add(name)
             found.append(Person(name=name, part=part, gender=gender))
     return tuple(found)
 

@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 from ...corpus.subjects import is_role
-from .brief import COMMON
+from .brief import COMMON, Gender
 from .prose import letters, sentences
 
 SIZES = (8, 16, 28)
@@ -32,6 +33,8 @@ MOST_PARALLEL = 2
 """Semicolons of a passage; more is a description in couplets, which tells nothing."""
 OFTEN = 2
 """Sentences of a chapter that begin with a character as somebody's name, for it to be one; passages of a book with a word, for it to be a word."""
+ONE_GIVEN_NAME = 60
+"""People of a story up to whom no given name comes twice."""
 _ACTS = "[曰大笑怒闻见令引问拜谢乃遂急亲自喜惊叹泣哭从出入上下]"
 _MARKS = "，。；：！？、”’"
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
@@ -182,11 +185,14 @@ def surnames() -> frozenset[str]:
     return frozenset(_names()["surnames"])
 
 
-def invented_name(dice: random.Random, taken: Collection[str]) -> str:
-    """A name nobody has yet, and that is no part of another's."""
+def invented_name(dice: random.Random, taken: Collection[str], gender: Gender) -> str:
+    """A name for somebody of a story, that nobody has yet and that is no part of another's."""
+    people = _names()["people"]
     while True:
-        name = dice.choice(_names()["surnames"]) + _given(dice)
-        if name not in COMMON and not any(name in one or one in name for one in taken):
+        surname, given = dice.choice(people["surnames"]), dice.choice(people[gender or "男"])
+        name = surname + given
+        own = given if len(taken) <= ONE_GIVEN_NAME else name
+        if name not in COMMON and not any(own in one or one in name for one in taken):
             return name
 
 
@@ -195,9 +201,9 @@ def _given(dice: random.Random) -> str:
 
 
 @functools.cache
-def _names() -> dict[str, str]:
+def _names() -> dict[str, Any]:
     raw = (files("custome") / "data" / "invented_names.json").read_text(encoding="utf-8")
-    names: dict[str, str] = json.loads(raw)
+    names: dict[str, Any] = json.loads(raw)
     return names
 
 

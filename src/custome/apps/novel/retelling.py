@@ -51,7 +51,7 @@ def retold(engine: Engine, some: Sequence[Material], people: Collection[str] = (
     ]
     head = (Message(role="system", content=_ORDER), *shots)
     requests = [Request(messages=(*head, Message(role="user", content=one.text))) for one in some]
-    options = GenerateOptions(max_new_tokens=140, do_sample=False)
+    options = GenerateOptions(max_new_tokens=140, do_sample=False, as_written=True)
     replies = engine.generate(requests, options)
     return [
         plain if _keeps(one, plain := reply.text.strip(), (*SHOWN, *people)) else ""

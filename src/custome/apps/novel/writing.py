@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...engine.base import Cancel
 from ...errors import InputError
 from .brief import Brief, Person
-from .drafting import CANDIDATES, Drawing, Judged, Writer, plan_of, ranked
+from .drafting import CANDIDATES, Draft, Drawing, Judged, Writer, plan_of, ranked
 from .folder import Beat, NovelFolder, Piece, Row
 from .planning import beats, outline
 from .prose import sentences
@@ -149,7 +149,7 @@ class Writing:
         at: int,
         drawing: Drawing,
         asked: str,
-        drafts: Sequence[str],
+        drafts: Sequence[Draft],
         order: Sequence[Judged],
         begun: float,
     ) -> None:
@@ -160,7 +160,8 @@ class Writing:
                 "writer": self._writer.name,
                 "asked": hashlib.sha256(asked.encode()).hexdigest()[:16],
                 "seed": drawing.seed,
-                "drafts": list(drafts),
+                "drafts": [one.text for one in drafts],
+                "sure": [round(one.sure, 2) for one in drafts],
                 "chosen": order[0].text,
                 "problems": [problem for one in order for problem in one.problems],
                 "seconds": round(time.monotonic() - begun, 2),

@@ -1,0 +1,1 @@
+"""A game that is played in words: code owns what is so, a model tells it."""

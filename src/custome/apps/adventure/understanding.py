@@ -1,0 +1,308 @@
+"""What somebody types → one thing that can be done now, or a question back. It never invents: whatever is taken is in the list of what is
+admissible, and where two would do it asks which.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ...corpus.script import convert
+from .rules import (
+    ASK,
+    BUY,
+    DROP,
+    FIGHT,
+    GIVE,
+    GO,
+    OPEN,
+    SELL,
+    TAKE,
+    WAIT,
+    Action,
+    admissible,
+    why_not,
+)
+from .state import ME, State
+from .world import World
+
+LONGEST = 200
+"""Characters that are read of what was typed."""
+OFFERED = 4
+"""Things that are offered when it is not clear which is meant."""
+WORDS: dict[str, tuple[str, ...]] = {
+    GO: ("前往", "走到", "走进", "来到", "回到", "赶到", "跑到", "走去", "过去", "出发去", "去", "走", "到", "往", "进", "出", "回", "上", "下", "奔",
+         "离开", "go", "walk"),
+    TAKE: ("拿起", "拿走", "拿上", "捡起", "拾起", "带上", "带走", "收起", "取走", "取下", "拿", "取", "捡", "拾", "收", "揣", "抱", "拎", "take", "get"),
+    DROP: ("放下", "丢下", "扔掉", "丢掉", "扔下", "放", "丢", "扔", "搁", "drop"),
+    GIVE: ("送给", "交给", "递给", "还给", "献给", "给", "送", "交", "递", "献", "give"),
+    OPEN: ("打开", "开门", "开锁", "解锁", "开", "open", "unlock"),
+    FIGHT: ("攻击", "动手", "教训", "打架", "打", "杀", "砍", "揍", "刺", "attack", "fight"),
+    ASK: ("打听", "请教", "询问", "说话", "搭话", "聊聊", "聊天", "谈谈", "问问", "问", "聊", "谈", "说", "ask", "talk"),
+    BUY: ("购买", "买下", "买", "buy"),
+    SELL: ("卖掉", "卖给", "卖", "sell"),
+    WAIT: ("等一等", "等等", "等待", "等着", "歇歇", "休息", "等", "歇", "wait"),
+    "查": ("查看", "检查", "搜查", "翻看", "研究", "读", "搜", "翻", "查", "examine"),
+    "求": ("恳求", "请求", "求", "讨"),
+    "劝": ("劝说", "说服", "劝"),
+    "请": ("邀请", "请"),
+    "告诉": ("告诉", "禀报", "告知", "禀告"),
+}  # fmt: skip
+"""Verb → how people say it, the longer first; a scenario's own verbs are said as they are."""
+_LOOK = re.compile(
+    r"(?:我?(?:想|要)?(?:四处|到处|向四周)?(?:看看|看一看|环顾|观察|张望|瞧瞧|瞧|看)(?:四周|周围|这里|一下|一圈|吧)*|这里?有(?:什么|谁|啥).*|look|l)"
+)
+_BAG = re.compile(
+    r"(?:看看?|查看|检查|翻)?(?:我的?)?(?:背包|行囊|包袱|包里|身上|物品|口袋|包)(?:里|中)?(?:有)?(?:什么|啥|哪些)?(?:东西)?|i|inventory|bag"
+)
+_DIRECTIONS = {"n": "北", "s": "南", "e": "东", "w": "西", "u": "上", "d": "下"}
+_DIRECTIONS |= {"north": "北", "south": "南", "east": "东", "west": "西", "up": "上", "down": "下"}
+_HE = ("他", "她", "对方", "那人", "此人", "him", "her")
+_NO = re.compile(r"不要|别|不想|不去|不能|不该|先不|给.{0,4}看")
+_PARTICLES = "我你他她它们的了吧呢啊呀着过一下会儿点个就再先快来起去把向跟和与同想要请叫让那这些条只坛匹件在里边面头口旁"
+"""Characters that say nothing of what is meant."""
+_IF = re.compile(r"如果|要是|假如|吗$|么$|能不能|可不可以|可以.*吗|怎么|为什么|为何")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understood:
+    """What was understood."""
+
+    kind: Literal["do", "look", "bag", "examine", "which", "refused", "nothing"]
+    """do: `action`; examine: `what` is to be looked at; which: one of `options` is meant; refused: `why`."""
+    action: Action | None = None
+    what: str = ""
+    options: tuple[Action, ...] = ()
+    why: str = ""
+
+
+def understand(world: World, state: State, typed: str, last: str = "") -> Understood:
+    """What is to be done.
+
+    Args:
+        last: the person who was spoken of last, whom 他 means.
+    """
+    text = plain(typed)
+    if not text:
+        return Understood(kind="nothing", why="什么也没有写")
+    if _BAG.fullmatch(text):
+        return Understood(kind="bag")
+    if _LOOK.fullmatch(text):
+        return Understood(kind="look")
+    possible = admissible(world, state)
+    exact = [one for one in possible if plain(str(one)) == text]
+    if exact:
+        return Understood(kind="do", action=exact[0])
+    if _NO.search(text) or _IF.search(text):
+        return Understood(kind="nothing", options=tuple(possible[:OFFERED]), why="没有听懂要做什么")
+    return _Reading(world, state, text, last, possible).meant()
+
+
+def plain(typed: str) -> str:
+    """Simplified, of one width, in small letters, without blanks and marks between Chinese characters."""
+    text = convert(unicodedata.normalize("NFKC", typed[:LONGEST]), "t2s").lower().strip()
+    text = re.sub(r"[，。！？、；：“”‘’…,.!?;:\"'~\-—()（）《》【】\[\]]", "", text)
+    return re.sub(r"(?<=[^a-z])\s+|\s+(?=[^a-z])", "", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mention:
+    """A word of the text that names something."""
+
+    at: int
+    means: tuple[str, ...]
+    """Names it may stand for."""
+
+
+class _Reading:
+    """One text against what can be done."""
+
+    def __init__(
+        self, world: World, state: State, text: str, last: str, possible: list[Action]
+    ) -> None:
+        self._world, self._state, self._text, self._possible = world, state, text, possible
+        self._own = {rule.verb for rule in world.rules}
+        rest = text
+        for verb in sorted(self._own, key=len, reverse=True):
+            if len(verb) > 1:
+                rest = _loosely(verb).sub("□", rest)
+        ways, rest = self._ways(text, rest)
+        self._mentions, rest = self._names_in(rest)
+        self._mentions += ways
+        self._verbs = dict(self._verbs_in(text, rest))
+        if ways:
+            self._verbs[GO] = LONGEST
+        self._he(text, last)
+        words = {word for verb in self._verbs for word in (verb, *WORDS.get(verb, ()))}
+        for word in sorted(words, key=len, reverse=True):
+            rest = rest.replace(word, "□")
+        self._more = bool(re.sub(rf"[□{_PARTICLES}]", "", rest))
+
+    def meant(self) -> Understood:
+        ranked = sorted(
+            (rank, number)
+            for number, one in enumerate(self._possible)
+            if (rank := self._rank(one)) is not None
+        )
+        best = [self._possible[number] for rank, number in ranked if rank == ranked[0][0]]
+        if len(best) == 1:
+            return Understood(kind="do", action=best[0])
+        if best:
+            return Understood(kind="which", options=tuple(best[:OFFERED]))
+        seen = [name for one in self._mentions for name in one.means if self._is_here(name)]
+        if self._looks() and seen:
+            return Understood(kind="examine", what=seen[0])
+        if refused := self._refused():
+            return Understood(kind="refused", why=refused)
+        named = {name for one in self._mentions for name in one.means}
+        some = [one for one in self._possible if one.target in named][:OFFERED]
+        return Understood(kind="nothing", options=tuple(some), why="没有听懂要做什么")
+
+    # -- what stands in it ---------------------------------------------------------------------------------------------
+
+    def _names_in(self, text: str) -> tuple[list[_Mention], str]:
+        """What is named, in order, and the text without it."""
+        called: dict[str, list[str]] = {}
+        for word, name in _called(self._world):
+            called.setdefault(word, []).append(name)
+        found = []
+        for word in sorted(called, key=len, reverse=True):
+            at = text.find(word)
+            if at >= 0:
+                found.append(_Mention(at=at, means=tuple(called[word])))
+                text = text.replace(word, "□" * len(word))
+        if not found:
+            found = [_Mention(at=0, means=tuple(called[word])) for word in _nearly(text, called)]
+        return sorted(found, key=lambda one: one.at), text
+
+    def _verbs_in(self, text: str, rest: str) -> Iterator[tuple[str, int]]:
+        """(verb, length of the word that says it)."""
+        for verb in {*WORDS, *self._own}:
+            size = max(
+                (len(word) for word in WORDS.get(verb, ()) if _stands(word, rest)), default=0
+            )
+            if verb in self._own and _loosely(verb).search(text):
+                size = max(size, len(verb) + 1)
+            if size:
+                yield verb, size
+
+    def _he(self, text: str, last: str) -> None:
+        """Whom 他 means."""
+        company = self._state.company()
+        if any(he in text for he in _HE):
+            who = last if last in company else company[0] if len(company) == 1 else ""
+            if who:
+                self._mentions.append(_Mention(at=len(text), means=(who,)))
+
+    def _ways(self, text: str, rest: str) -> tuple[list[_Mention], str]:
+        """Ways that are called by their direction, and the text without them."""
+        direction = _DIRECTIONS.get(text.removeprefix("go").strip(), "")
+        exits, found = self._world.places[self._state.at].exits, []
+        for way in exits:
+            bare = plain(way.way).removeprefix("往").removesuffix("边")
+            if bare and (direction == bare or _goes(rest, bare) or text == bare):
+                found.append(_Mention(at=len(text), means=(way.to,)))
+                rest = rest.replace(bare, "□")
+        if text in ("出去", "离开", "走") and len(exits) == 1:
+            found.append(_Mention(at=0, means=(exits[0].to,)))
+        return found, rest
+
+    def _looks(self) -> bool:
+        return any(word in self._text for word in ("看", "瞧", "查", "观察", "look", "examine"))
+
+    def _is_here(self, name: str) -> bool:
+        state, company = self._state, self._state.company()
+        return name in (state.at, *company) or state.things.get(name) in (ME, state.at, *company)
+
+    # -- what is meant -------------------------------------------------------------------------------------------------
+
+    def _rank(self, action: Action) -> tuple[int, int, int] | None:
+        """How far an action is from what was said, the least first; None where it is something else."""
+        size = self._verbs.get(action.verb, 0)
+        looked_into = action.verb == "查" and self._looks()
+        if not size and not looked_into:
+            return None
+        names = {action.target, action.using} - {""}
+        missing, extra = set(names), 0
+        for one in self._mentions:
+            hit = names & set(one.means)
+            missing -= hit
+            if not hit and not self._may_be_beside(action, one):
+                return None  # somebody or something that has no part in it
+            extra += not hit
+        if action.verb not in self._own and missing == names and names and self._more:
+            return None
+        return len(missing), extra, -size
+
+    def _may_be_beside(self, action: Action, one: _Mention) -> bool:
+        """May something be named that has no part in it? Where one is, and with a scenario's own verbs what they are about."""
+        if self._state.at in one.means:
+            return True
+        if action.verb == GO:
+            return any(action.target in other.means for other in self._mentions)
+        things = all(
+            name not in self._world.people and name not in self._world.places for name in one.means
+        )
+        return things and action.verb in self._own and action.verb != ASK
+
+    def _refused(self) -> str:
+        """Why the one thing that was clearly meant cannot be done."""
+        most = max(self._verbs.values(), default=0)
+        verbs = [verb for verb, size in self._verbs.items() if size == most]
+        names = [one.means[0] for one in self._mentions]
+        if len(verbs) != 1 or not names:
+            return ""
+        verb = verbs[0]
+        if verb not in (GIVE, SELL, BUY):
+            return why_not(self._world, self._state, Action(verb, names[0]))
+        people = [name for name in names if name in self._world.people]
+        things = [name for name in names if name in self._world.items]
+        if not people or not things:
+            return ""
+        return why_not(self._world, self._state, Action(verb, people[0], things[0]))
+
+
+def _nearly(text: str, called: Iterable[str]) -> Iterator[str]:
+    """Names of three characters and more of which one is written otherwise."""
+    for word in called:
+        size = len(word)
+        pieces = (text[at : at + size] for at in range(len(text) - size + 1))
+        if size >= 3 and any(
+            sum(a != b for a, b in zip(one, word, strict=True)) == 1 for one in pieces
+        ):
+            yield word
+
+
+def _loosely(verb: str) -> re.Pattern[str]:
+    """A verb with a few characters between its own: 借二十条船 for 借船."""
+    return re.compile(".{0,4}?".join(map(re.escape, verb)))
+
+
+def _called(world: World) -> Iterator[tuple[str, str]]:
+    """(what something is called, its name)."""
+    scenario = world.scenario
+    for one in (*scenario.places, *scenario.items, *scenario.people):
+        for word in (one.name, *one.aliases):
+            yield plain(word), one.name
+    for topic, words in scenario.topics.items():
+        for word in (topic, *words):
+            yield plain(word), topic
+
+
+def _goes(text: str, way: str) -> bool:
+    """Does a text say to go that way?"""
+    return text == way or bool(
+        re.search(
+            rf"(?:去|走|往|向|到|进|出|朝)[^□]{{0,2}}{re.escape(way)}|^{re.escape(way)}(?:边|面|走|去)",
+            text,
+        )
+    )
+
+
+def _stands(word: str, text: str) -> bool:
+    if word.isascii():
+        return re.search(rf"\b{re.escape(word)}\b", text) is not None
+    return word in text

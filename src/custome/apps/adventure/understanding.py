@@ -26,6 +26,7 @@ from .rules import (
     admissible,
     why_not,
 )
+from .scenario import Item, Person, Place
 from .state import ME, State
 from .world import World
 
@@ -284,7 +285,12 @@ def _loosely(verb: str) -> re.Pattern[str]:
 def _called(world: World) -> Iterator[tuple[str, str]]:
     """(what something is called, its name)."""
     scenario = world.scenario
-    for one in (*scenario.places, *scenario.items, *scenario.people):
+    every: tuple[Place | Item | Person, ...] = (
+        *scenario.places,
+        *scenario.items,
+        *scenario.people,
+    )
+    for one in every:
         for word in (one.name, *one.aliases):
             yield plain(word), one.name
     for topic, words in scenario.topics.items():

@@ -105,6 +105,16 @@ APPS: dict[str, App] = {
         routes="novel:novel_router",
         page="novel_page:add_pages",
     ),
+    "adventure": App(
+        commands={
+            "adventure play": ("adventure:adventure_play", "在终端里玩一局文字冒险"),
+            "adventure list": ("adventure:adventure_list", "有哪些剧本，哪几个有存档"),
+            "adventure check": (
+                "adventure:adventure_check",
+                "查一个剧本：名字、赢法、死路、用不上的",
+            ),
+        },
+    ),
 }
 
 

@@ -66,9 +66,18 @@ class Sense:
 
 
 def sense_of(
-    judge: Engine, answers: Sequence[Answer], reporter: Reporter, *, direct: bool = False
+    judge: Engine,
+    answers: Sequence[Answer],
+    reporter: Reporter,
+    *,
+    direct: bool = False,
+    played: str = PLAYED,
 ) -> Sense:
-    """What `judge` thinks of answers; empty replies make none."""
+    """What `judge` thinks of answers; empty replies make none.
+
+    Args:
+        played: what it reads before a question; '' for nothing.
+    """
     questions = list(dict.fromkeys(answer.question for answer in answers))
     dice = np.random.default_rng(0)
     rows: list[tuple[str, Answer]] = []
@@ -79,7 +88,7 @@ def sense_of(
             (question, answer)
             for question in (answer.question, *(others[place] for place in chosen))
         ]
-    scores = np.array(_likelihoods(judge, rows, reporter)).reshape(
+    scores = np.array(_likelihoods(judge, rows, reporter, played)).reshape(
         len(answers), -1
     )  # (A answers, own and others)
     sizes = np.array([max(1, len(answer.text)) for answer in answers])
@@ -94,12 +103,12 @@ def sense_of(
 
 
 def _likelihoods(
-    judge: Engine, rows: Sequence[tuple[str, Answer]], reporter: Reporter
+    judge: Engine, rows: Sequence[tuple[str, Answer]], reporter: Reporter, played: str
 ) -> list[float]:
     found: list[float] = []
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
-        asked = [_request(PLAYED.format(name=answer.name), question) for question, answer in part]
+        asked = [_request(played.format(name=answer.name), question) for question, answer in part]
         found += [
             score.logprob
             for score in judge.score(asked, [answer.text or "……" for _, answer in part])

@@ -65,12 +65,15 @@ def short(one: Understood) -> str:
     return f"examine {one.what}" if one.kind == "examine" else one.kind
 
 
+def meant(letter: str, typed: str) -> str:
+    world, state = situation(letter)
+    got = short(understand(world, state, typed))
+    return "look" if got == f"examine {state.at}" else got
+
+
 def right(means: str, got: str) -> bool:
-    return (
-        got == means
-        or (means == "nothing" and got in ASKED_BACK)
-        or (means in ASKED_BACK and got in ASKED_BACK)
-    )
+    """The same, or asked back where that is all that can be done."""
+    return got == means or (means in ASKED_BACK and got in ASKED_BACK)
 
 
 def test_what_people_type():
@@ -79,7 +82,7 @@ def test_what_people_type():
     assert len(rows) >= 200
     wrong, harmful = [], []
     for row in rows:
-        got = short(understand(*situation(row["setup"]), row["typed"]))
+        got = meant(row["setup"], row["typed"])
         if not right(row["means"], got):
             wrong.append((row["setup"], row["typed"], row["means"], got))
             if got not in ASKED_BACK | {"look", "bag"} and not got.startswith("examine"):

@@ -26,7 +26,7 @@ KEYS = {
     "every": "每几回合", "exits": "出口", "failure": "不成", "failure_text": "不成时说", "fixed": "拿不动", "follows": "跟着", "format": "格式",
     "good": "好结局", "hour_turns": "一个时辰几回合", "hp": "体力", "id": "编号", "items": "东西", "key": "钥匙", "known_to": "知道的人",
     "least": "最少", "most": "最多", "name": "名", "needs": "要", "offset": "位置", "once": "只一次", "people": "人物", "places": "地方",
-    "player": "主角", "price": "价钱", "quote": "原文", "relation": "好感", "rules": "规则", "secrets": "秘密", "skill": "本事",
+    "player": "主角", "price": "价钱", "quote": "原文", "relation": "好感", "rules": "规则", "said": "别的说法", "secrets": "秘密", "skill": "本事",
     "skills": "本事", "source": "出处", "start": "开始", "success": "成", "target": "对谁", "text": "说", "title": "题目", "to": "去",
     "topics": "话题", "trades": "做买卖", "trust": "好感到几才说", "using": "用什么", "verb": "做", "way": "方向", "wants": "想要", "what": "内容",
     "when": "当", "who": "谁", "words": "关键词",
@@ -143,6 +143,8 @@ class Rule(Part):
 
     name: str = Name
     verb: str = Name
+    said: tuple[str, ...] = ()
+    """What else people say for the verb."""
     target: str = ""
     """A thing, a person, a place; '' for none."""
     using: str = ""

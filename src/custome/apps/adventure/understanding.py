@@ -35,37 +35,49 @@ LONGEST = 200
 OFFERED = 4
 """Things that are offered when it is not clear which is meant."""
 WORDS: dict[str, tuple[str, ...]] = {
-    GO: ("前往", "走到", "走进", "来到", "回到", "赶到", "跑到", "走去", "过去", "出发去", "去", "走", "到", "往", "进", "出", "回", "上", "下", "奔",
-         "离开", "go", "walk"),
-    TAKE: ("拿起", "拿走", "拿上", "捡起", "拾起", "带上", "带走", "收起", "取走", "取下", "拿", "取", "捡", "拾", "收", "揣", "抱", "拎", "take", "get"),
+    GO: ("前往", "走到", "走进", "来到", "回到", "赶到", "跑到", "走去", "过去", "去", "走", "到", "往", "进", "出", "回", "上", "下", "奔", "离开",
+         "撤", "爬", "登", "go", "walk"),
+    TAKE: ("拿起", "拿走", "拿上", "捡起", "拾起", "带上", "带走", "收起", "取走", "取下", "拿", "取", "捡", "拾", "收", "揣", "抱", "拎", "扛", "背", "抬",
+           "搬", "take", "get"),
     DROP: ("放下", "丢下", "扔掉", "丢掉", "扔下", "放", "丢", "扔", "搁", "drop"),
     GIVE: ("送给", "交给", "递给", "还给", "献给", "给", "送", "交", "递", "献", "give"),
     OPEN: ("打开", "开门", "开锁", "解锁", "开", "open", "unlock"),
-    FIGHT: ("攻击", "动手", "教训", "打架", "打", "杀", "砍", "揍", "刺", "attack", "fight"),
-    ASK: ("打听", "请教", "询问", "说话", "搭话", "聊聊", "聊天", "谈谈", "问问", "问", "聊", "谈", "说", "ask", "talk"),
-    BUY: ("购买", "买下", "买", "buy"),
+    FIGHT: ("攻击", "动手", "教训", "打架", "打", "杀", "砍", "揍", "刺", "attack", "fight", "hit"),
+    ASK: ("打听", "请教", "请问", "询问", "说话", "搭话", "聊聊", "聊天", "谈谈", "问问", "唠唠", "唠嗑", "攀谈", "寒暄", "打招呼", "问", "聊", "谈", "说", "唠",
+          "ask", "talk"),
+    BUY: ("购买", "买下", "给我来", "来一", "来两", "来点", "买", "沽", "buy"),
     SELL: ("卖掉", "卖给", "卖", "sell"),
-    WAIT: ("等一等", "等等", "等待", "等着", "歇歇", "休息", "等", "歇", "wait"),
+    WAIT: ("等一等", "等等看", "等等", "等待", "等候", "等着", "歇歇", "休息", "等", "歇", "wait"),
     "查": ("查看", "检查", "搜查", "翻看", "研究", "读", "搜", "翻", "查", "examine"),
-    "求": ("恳求", "请求", "求", "讨"),
+    "求": ("恳求", "请求", "恳请", "央求", "求", "讨"),
     "劝": ("劝说", "说服", "劝"),
     "请": ("邀请", "请"),
+    "找": ("寻找", "搜", "寻", "找"),
+    "歇": ("休息", "歇歇", "歇"),
     "告诉": ("告诉", "禀报", "告知", "禀告"),
 }  # fmt: skip
-"""Verb → how people say it, the longer first; a scenario's own verbs are said as they are."""
-_LOOK = re.compile(
-    r"(?:我?(?:想|要)?(?:四处|到处|向四周)?(?:看看|看一看|环顾|观察|张望|瞧瞧|瞧|看)(?:四周|周围|这里|一下|一圈|吧)*|这里?有(?:什么|谁|啥).*|look|l)"
-)
+"""Verb → how people say it, the longer first; what else a scenario's own verbs are called is in its rules."""
+_SEE = re.compile("打量|观察|张望|瞧瞧|瞅瞅|瞧|瞅|瞄|望望|望|环顾")
+_AROUND = "(?:四周|周围|四下|附近|这里|里面|一圈|到处)"
+_LOOK = re.compile(r"我?(?:想|要|先|再)?看(?:看|一看|一下)?吧?|这里?有(?:什么|谁|啥).*|look|l")
+_LOOK_AROUND = re.compile(rf"看.{{0,3}}{_AROUND}|{_AROUND}.{{0,4}}看")
 _BAG = re.compile(
-    r"(?:看看?|查看|检查|翻)?(?:我的?)?(?:背包|行囊|包袱|包里|身上|物品|口袋|包)(?:里|中)?(?:有)?(?:什么|啥|哪些)?(?:东西)?|i|inventory|bag"
+    r"(?:看看?|查看|检查|翻翻?)?(?:我的?)?(?:背包|行囊|包袱|包里?|身上|物品|口袋)(?:里|中)?(?:都|还)?(?:有|带)?了?的?(?:什么|啥|哪些)?(?:东西)?"
+    r"|我(?:现在|手里|身上)?(?:都|还)?(?:有|带)了?(?:些)?(?:什么|啥)(?:东西)?|i|inventory|bag"
 )
 _DIRECTIONS = {"n": "北", "s": "南", "e": "东", "w": "西", "u": "上", "d": "下"}
 _DIRECTIONS |= {"north": "北", "south": "南", "east": "东", "west": "西", "up": "上", "down": "下"}
 _HE = ("他", "她", "对方", "那人", "此人", "him", "her")
-_NO = re.compile(r"不要|别|不想|不去|不能|不该|先不|给.{0,4}看")
+_CLAUSES = re.compile(r"[，。！？、；,.!?;…\n]+|然后|接着|随后|再(?=[^次])")
+_NO = re.compile(
+    r"(?<!好)(?<!要)(?<!会)(?<!能)(?:不(?!停|断|如|错|禁|知)|别(?!处|的|人)|勿|休要)|给.{0,4}看"
+)
+_ASKS = re.compile("问|打听|请教")
+_A_NOT_A = re.compile(r"(.)不\1")
 _PARTICLES = "我你他她它们的了吧呢啊呀着过一下会儿点个就再先快来起去把向跟和与同想要请叫让那这些条只坛匹件在里边面头口旁"
 """Characters that say nothing of what is meant."""
-_IF = re.compile(r"如果|要是|假如|吗$|么$|能不能|可不可以|可以.*吗|怎么|为什么|为何")
+_IF = re.compile(r"如果|要是|假如|吗$|么$|(.)不\1|可以.*吗|怎么|为什么|为何|多少|哪里|哪儿")
+_THAT_ONE = re.compile("[这那][位个]|此人")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,25 +98,40 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     Args:
         last: the person who was spoken of last, whom 他 means.
     """
-    text = plain(typed)
-    if not text:
+    clauses = [one for one in map(plain, _CLAUSES.split(_even(typed))) if one]
+    if not clauses:
         return Understood(kind="nothing", why="什么也没有写")
-    if _BAG.fullmatch(text):
+    whole = "".join(clauses)
+    if _BAG.fullmatch(whole):
         return Understood(kind="bag")
-    if _LOOK.fullmatch(text):
-        return Understood(kind="look")
     possible = admissible(world, state)
-    exact = [one for one in possible if plain(str(one)) == text]
+    exact = [one for one in possible if plain(str(one)) == whole]
     if exact:
         return Understood(kind="do", action=exact[0])
-    if _NO.search(text) or _IF.search(text):
+    wanted = [one for one in clauses if _ASKS.search(one) or not _NO.search(_A_NOT_A.sub("", one))]
+    if not wanted:
         return Understood(kind="nothing", options=tuple(possible[:OFFERED]), why="没有听懂要做什么")
-    return _Reading(world, state, text, last, possible).meant()
+    together = _Reading(world, state, "".join(wanted), last, possible).meant()
+    if len(wanted) == 1:
+        return together
+    apart = [_Reading(world, state, one, last, possible).meant() for one in wanted]
+    done = list(dict.fromkeys(one.action for one in apart if one.action is not None))
+    if len(done) > 1:
+        return Understood(kind="which", options=tuple(done), why="一次做一件")
+    if together.action is not None and done and together.action not in done:
+        return Understood(kind="which", options=(*done, together.action), why="一次做一件")
+    if together.action is None and done:
+        return next(one for one in apart if one.action is not None)
+    return together
+
+
+def _even(typed: str) -> str:
+    return convert(unicodedata.normalize("NFKC", typed[:LONGEST]), "t2s").lower()
 
 
 def plain(typed: str) -> str:
     """Simplified, of one width, in small letters, without blanks and marks between Chinese characters."""
-    text = convert(unicodedata.normalize("NFKC", typed[:LONGEST]), "t2s").lower().strip()
+    text = _SEE.sub("看", _even(typed).strip())
     text = re.sub(r"[，。！？、；：“”‘’…,.!?;:\"'~\-—()（）《》【】\[\]]", "", text)
     return re.sub(r"(?<=[^a-z])\s+|\s+(?=[^a-z])", "", text)
 
@@ -126,10 +153,16 @@ class _Reading:
     ) -> None:
         self._world, self._state, self._text, self._possible = world, state, text, possible
         self._own = {rule.verb for rule in world.rules}
+        self._said: dict[str, set[str]] = {}
+        """A scenario's own verb → what it is called."""
+        for rule in world.scenario.rules:
+            self._said.setdefault(rule.verb, {rule.verb}).update(map(plain, rule.said))
         rest = text
-        for verb in sorted(self._own, key=len, reverse=True):
-            if len(verb) > 1:
-                rest = _loosely(verb).sub("□", rest)
+        for word in sorted(
+            {one for some in self._said.values() for one in some}, key=len, reverse=True
+        ):
+            if len(word) > 1:
+                rest = _loosely(word).sub("□", rest)
         ways, rest = self._ways(text, rest)
         self._mentions, rest = self._names_in(rest)
         self._mentions += ways
@@ -143,6 +176,13 @@ class _Reading:
         self._more = bool(re.sub(rf"[□{_PARTICLES}]", "", rest))
 
     def meant(self) -> Understood:
+        around = _LOOK_AROUND.search(self._text) and not self._others()
+        if around or _LOOK.fullmatch(self._text):
+            return Understood(kind="look")
+        if seen := self._seen():
+            return Understood(kind="examine", what=seen)
+        if _IF.search(self._text) and not (self._verbs.keys() & ({ASK} | self._own)):
+            return Understood(kind="nothing", why="没有听懂要做什么")
         ranked = sorted(
             (rank, number)
             for number, one in enumerate(self._possible)
@@ -153,9 +193,6 @@ class _Reading:
             return Understood(kind="do", action=best[0])
         if best:
             return Understood(kind="which", options=tuple(best[:OFFERED]))
-        seen = [name for one in self._mentions for name in one.means if self._is_here(name)]
-        if self._looks() and seen:
-            return Understood(kind="examine", what=seen[0])
         if refused := self._refused():
             return Understood(kind="refused", why=refused)
         named = {name for one in self._mentions for name in one.means}
@@ -185,7 +222,7 @@ class _Reading:
             size = max(
                 (len(word) for word in WORDS.get(verb, ()) if _stands(word, rest)), default=0
             )
-            if verb in self._own and _loosely(verb).search(text):
+            if any(_loosely(word).search(text) for word in self._said.get(verb, ())):
                 size = max(size, len(verb) + 1)
             if size:
                 yield verb, size
@@ -204,7 +241,7 @@ class _Reading:
         exits, found = self._world.places[self._state.at].exits, []
         for way in exits:
             bare = plain(way.way).removeprefix("往").removesuffix("边")
-            if bare and (direction == bare or _goes(rest, bare) or text == bare):
+            if bare and (direction == bare or _goes(rest, bare)):
                 found.append(_Mention(at=len(text), means=(way.to,)))
                 rest = rest.replace(bare, "□")
         if text in ("出去", "离开", "走") and len(exits) == 1:
@@ -212,7 +249,25 @@ class _Reading:
         return found, rest
 
     def _looks(self) -> bool:
-        return any(word in self._text for word in ("看", "瞧", "查", "观察", "look", "examine"))
+        return any(word in self._text for word in ("看", "查", "look", "examine"))
+
+    def _others(self) -> bool:
+        """Is somebody or something named beside the place where one is?"""
+        return any(self._state.at not in one.means for one in self._mentions)
+
+    def _seen(self) -> str:
+        """What is to be looked at, where no rule says what comes of that."""
+        if not self._looks():
+            return ""
+        named = [name for one in self._mentions for name in one.means]
+        if any(one.verb == "查" and one.target in named for one in self._possible):
+            return ""
+        if self._verbs.keys() & {GIVE, TAKE, ASK, GO, BUY, SELL} and "看看" not in self._text:
+            return ""
+        company = self._state.company()
+        if not named and len(company) == 1 and _THAT_ONE.search(self._text):
+            return company[0]
+        return next((name for name in named if self._is_here(name)), "")
 
     def _is_here(self, name: str) -> bool:
         state, company = self._state, self._state.company()
@@ -234,16 +289,20 @@ class _Reading:
             if not hit and not self._may_be_beside(action, one):
                 return None  # somebody or something that has no part in it
             extra += not hit
-        if action.verb not in self._own and missing == names and names and self._more:
+        plainly = action.verb in self._own and size > 2
+        if missing == names and names and (action.verb == GO or (self._more and not plainly)):
             return None
-        return len(missing), extra, -size
+        return len(missing), extra, -2 * size - (action.verb in self._own)
 
     def _may_be_beside(self, action: Action, one: _Mention) -> bool:
         """May something be named that has no part in it? Where one is, and with a scenario's own verbs what they are about."""
         if self._state.at in one.means:
             return True
+        people = all(name in self._world.people for name in one.means)
         if action.verb == GO:
-            return any(action.target in other.means for other in self._mentions)
+            return people and any(action.target in other.means for other in self._mentions)
+        if action.verb == WAIT:
+            return people
         things = all(
             name not in self._world.people and name not in self._world.places for name in one.means
         )
@@ -278,8 +337,8 @@ def _nearly(text: str, called: Iterable[str]) -> Iterator[str]:
 
 
 def _loosely(verb: str) -> re.Pattern[str]:
-    """A verb with a few characters between its own: 借二十条船 for 借船."""
-    return re.compile(".{0,4}?".join(map(re.escape, verb)))
+    """A verb with a few characters between its own: 借我二十条船 for 借船."""
+    return re.compile(".{0,6}?".join(map(re.escape, verb)))
 
 
 def _called(world: World) -> Iterator[tuple[str, str]]:
@@ -300,9 +359,12 @@ def _called(world: World) -> Iterator[tuple[str, str]]:
 
 def _goes(text: str, way: str) -> bool:
     """Does a text say to go that way?"""
-    return text == way or bool(
+    if len(way) > 1:
+        return way in text
+    way = re.escape(way)
+    return bool(
         re.search(
-            rf"(?:去|走|往|向|到|进|出|朝)[^□]{{0,2}}{re.escape(way)}|^{re.escape(way)}(?:边|面|走|去)",
+            rf"(?:去|走|往|向|到|进|出|朝|爬|登)[^□]{{0,2}}{way}|{way}(?:边|面|走|去|来|楼)|^{way}$",
             text,
         )
     )

@@ -3,6 +3,10 @@
     python benchmarks/novel.py                         the plan's own sentences, no model
     python benchmarks/novel.py --base qwen2.5-coder-1.5b --chapters 2
     python benchmarks/novel.py --run runs/novelist --after corpus/sanguo
+    python benchmarks/novel.py --judge novels/demo-sanguo --after corpus/sanguo
+
+The last one has an untuned base read fifty passages of a novel and fifty of the book, each beside the plain words it was made of: is
+it likelier under its own words than under five others', by how many nats a character, and how surprising are its characters.
 
 Briefs are invented here; every one has what code can check: who comes later, who dies, words that must not stand in it, promises, a
 secret, couplets, a length.
@@ -23,14 +27,21 @@ from custome.apps.novel.brief import Brief, Promise, Secret
 from custome.apps.novel.checking import Check, check
 from custome.apps.novel.folder import NovelFolder
 from custome.apps.novel.inventing import cast
-from custome.apps.novel.learning import people_of
+from custome.apps.novel.learning import FOLDER, RETOLD, people_of
 from custome.apps.novel.planning import outline
 from custome.apps.novel.prose import Style, book_grams, copied, coverage, letters
 from custome.apps.novel.writing import Writing, plan
 from custome.cli.novel import WhoWrites, opened
 from custome.corpus.folder import CorpusFolder
-from custome.reporter import ConsoleReporter
+from custome.engine.open_local import open_local
+from custome.evaluation.persona import Answer, spread
+from custome.evaluation.sense import sense_of, shuffled
+from custome.reporter import ConsoleReporter, NullReporter
 
+JUDGED = 50
+"""Passages that a judge reads."""
+REWORDED = "把这句话改写成旧小说里的句子，意思不变。"
+"""What the judge reads before the plain words; version 1."""
 THINGS = ("账簿", "玉佩", "密信", "铁匣", "欠条", "录音笔", "老照片", "药方")
 WORDS = ("铜铃", "红伞", "旧鞋", "木梳", "灯笼", "竹哨", "砚台", "风筝")
 
@@ -111,7 +122,12 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=0, help="of each chapter; 0: by its length")
     parser.add_argument("--candidates", type=int, default=4)
     parser.add_argument("--keep", default="", help="a folder for what is written")
+    parser.add_argument("--judge", default="", help="a novel's folder that is read by a base")
+    parser.add_argument("--judge-base", default="qwen2.5-coder-1.5b")
     options = parser.parse_args()
+    if options.judge:
+        judged(NovelFolder(Path(options.judge)), Path(options.after), options.judge_base)
+        return
     long_outlines()
     place = Path(options.keep or tempfile.mkdtemp())
     found: dict[str, list[Check]] = defaultdict(list)
@@ -153,6 +169,33 @@ def report_drafts(folders: list[NovelFolder]) -> None:
             f"{count} passages: named in the first try {first / count:.2f}, in the best {best / count:.2f}; "
             f"the plan's own sentence {own / count:.0%}"
         )
+
+
+def judged(folder: NovelFolder, corpus: Path, base: str) -> None:
+    """What an untuned base thinks of passages: of a novel, of the book, and of the book under other words."""
+    calls = [json.loads(one) for one in (folder.path / "calls.jsonl").read_text().splitlines()]
+    written = [
+        Answer(
+            question=folder.beats(one["chapter"])[one["passage"] - 1].event,
+            kind="novel",
+            name="novel",
+            text=one["chosen"],
+        )
+        for one in calls
+    ]
+    told = [json.loads(one) for one in (corpus / FOLDER / RETOLD).read_text("utf-8").splitlines()]
+    real = [
+        Answer(question=one["plain"], kind="book", name="book", text=one["text"])
+        for one in told
+        if one["plain"]
+    ]
+    written, real = spread(written, JUDGED), spread(real, JUDGED)
+    judge = open_local(run=None, base_model=base, reporter=ConsoleReporter(), fast=True)
+    print(f"{'':18}{'own of six':>12}{'nats of it':>12}{'language':>10}{'characters':>12}")
+    for name, some in (("novel", written), ("book", real), ("book, mismatched", shuffled(real))):
+        means = sense_of(judge, some, NullReporter(), played=REWORDED).means()
+        size = statistics.mean(len(one.text) for one in some)
+        print(f"{name:18}{means['wins']:12.2f}{means['information']:12.2f}{means['language']:10.2f}{size:12.0f}", flush=True)  # fmt: skip
 
 
 def kind(what: str) -> str:

@@ -190,3 +190,9 @@ def test_a_game_that_cannot_be_won_is_found_out():
 def test_every_built_in_game_fits_together(path: Path):
     scenario, lines = read_scenario(path)
     assert problems(scenario, lines) == [] and scenario.id == path.stem
+
+
+@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
+def test_every_built_in_game_can_be_won(path: Path):
+    proof = prove(read_scenario(path)[0], seconds=60, first_line=True)
+    assert proof.line is not None and len(proof.line) >= 10

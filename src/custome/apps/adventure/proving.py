@@ -22,8 +22,6 @@ MOST_STATES = 60_000
 SECONDS = 10.0
 ACHIEVED = 4
 """Turns that something achieved is worth."""
-LEVELS = 3
-"""Levels of hp that are told apart."""
 SLACK = 3
 """How far below what is asked for liking is still counted."""
 
@@ -78,11 +76,18 @@ class _Fate:
         return Roll(label=label, dice=dice, bonus=bonus, needed=needed, skill=skill)
 
 
-def prove(scenario: Scenario, *, most: int = MOST_STATES, seconds: float = SECONDS) -> Proof:
+def prove(
+    scenario: Scenario,
+    *,
+    most: int = MOST_STATES,
+    seconds: float = SECONDS,
+    first_line: bool = False,
+) -> Proof:
     """Look at every state.
 
     Args:
         most: states that are looked at before it gives up.
+        first_line: a line that wins is enough.
     """
     world, until = World(scenario), time.monotonic() + seconds
     sensible = _Sensible(world)
@@ -91,7 +96,7 @@ def prove(scenario: Scenario, *, most: int = MOST_STATES, seconds: float = SECON
     seen = {root: _Seen(first)}
     queue: list[tuple[int, int, Hashable]] = [(0, 0, root)]
     won: list[Hashable] = []
-    while queue and len(seen) < most and time.monotonic() < until:
+    while queue and len(seen) < most and time.monotonic() < until and not (first_line and won):
         _, _, here = heapq.heappop(queue)
         for action, outcome, lucky in sensible.moves(seen[here].state):
             key = sensible.key(outcome.state)
@@ -121,7 +126,7 @@ def prove(scenario: Scenario, *, most: int = MOST_STATES, seconds: float = SECON
 class _Sensible:
     """Which moves are looked at, and which states are taken for the same: what no condition asks about makes no difference.
 
-    Of the time only the hour of the day counts, where a scenario asks for it, of hp its level, of liking what is asked for: the
+    Of the time only the hour of the day counts, where a scenario asks for it, of liking what is asked for: the
     earliest way to a state is looked at first. So a line that is found is one; that there is none, or a dead end, is all but sure.
     """
 
@@ -166,7 +171,7 @@ class _Sensible:
         return (
             state.turn % self._day,
             state.at,
-            -(-state.hp * LEVELS // self._world.scenario.player.hp),
+            state.hp,
             tuple(state.things[name] for name in self._things),
             tuple(
                 (one.at, one.hp, one.follows, self._liking(name, one.relation))

@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from custome import recipe_file
+from custome.apps.adventure.problems import checked
+from custome.apps.adventure.scenario import parse_scenario
 from custome.corpus.formats import read_samples
 from desk import Desk
 from documents import (
@@ -71,9 +73,11 @@ def test_data(block, tmp_path: Path):
 
 
 @of("yaml")
-def test_recipes(block, tmp_path: Path):
-    """The only YAML that the documents speak of is a recipe."""
-    assert yaml.safe_load(block.text)
+def test_recipes_and_scenarios(block, tmp_path: Path):
+    """The only YAML that the documents speak of."""
+    if "编号" in yaml.safe_load(block.text):
+        checked(*parse_scenario(block.text))
+        return
     (tmp_path / "recipe.yaml").write_text(block.text, encoding="utf-8")
     recipe_file.load_recipe(tmp_path / "recipe.yaml").resolved().check()
 

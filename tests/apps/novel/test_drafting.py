@@ -139,3 +139,17 @@ def test_a_try_keeps_the_marks_it_begins_with_and_says_how_sure_it_is():
             plan, BEAT.event, Drawing(candidates=1), None
         )
         assert draft == Draft(text="“走。”马彪说。", sure=sure)
+
+
+def test_saying_again_what_stands_right_before_is_worth_less_than_the_plan():
+    novelist = Novelist(ScriptedEngine(), "x")
+    before = "马彪在灯下看了一回，又放下了。"
+    again = Draft(text="马彪低头见了脚印，看了一回，又放下了。", sure=-0.3)
+    plain = Draft(text="马彪低头见了地上脚印，便起疑心。", sure=-0.5)
+    assert ranked([again, plain], BEAT, BRIEF, before, novelist)[0].text == plain.text
+
+
+def test_a_novelists_try_that_loses_a_speech_gives_way_to_the_plan():
+    said = Beat(event="“谁在那里？”马彪问。", people=("马彪",), length=12)
+    lost = Draft(text="谁在那里，马彪问。", sure=-0.3)
+    assert ranked([lost], said, BRIEF, "", Novelist(ScriptedEngine(), "x"))[0].text == said.event

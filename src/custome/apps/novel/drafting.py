@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ...engine.base import Cancel, Engine, OnPiece
@@ -39,6 +39,10 @@ SURE = 0.8
 """What a nat a token of the model's own likelihood is worth: what it was least sure of is what makes no sense (docs/log.md)."""
 AS_SURE = -0.65
 """How sure a model has to be of a try, in nats a token, to be as sure as we are of the plan's own sentence."""
+OTHER_SPEECH = 0.3
+"""What a try is worth that says of the plan what it should, but has more or fewer speeches."""
+SAID_AGAIN = 1.0
+"""What is taken off for saying, instead of the plan, what stands right before."""
 NO_MANNER = Manner(favours={})
 _ORDER = "把提纲里的一句话改写成小说里的一两句话。意思不变，人物不变，不加新的事；可以添一个动作、一样看得见的东西，或者一句对话。"
 _SHOTS = (
@@ -136,10 +140,10 @@ class Novelist:
         return _drawn(self._engine, request, plan, drawing, on_piece, strength=1.0)
 
     def says(self, text: str, beat: Beat, aliases: Mapping[str, Sequence[str]]) -> float:
-        """What must be named, and letters of the plan's sentence; half where one of them has a speech that the other has not."""
+        """What must be named, and letters of the plan's sentence; less where it has not as many speeches."""
         named = coverage(text, (*beat.keywords, *beat.people), aliases)
         same = (named + min(1.0, _shared(text, beat.event, 1) / SAME_LETTERS)) / 2
-        return same / 2 if text.count("“") != beat.event.count("“") else same
+        return same * OTHER_SPEECH if text.count("“") != beat.event.count("“") else same
 
 
 class PlanItself:
@@ -211,6 +215,8 @@ def ranked(
     seen = _grams(written)
     once = {draft.text: draft for draft in drafts}
     judged = [_judged(draft, beat, brief, seen, writer) for draft in once.values()]
+    last = _grams(written[-2 * BEFORE :], 2) - _grams(beat.event, 2)
+    judged = [replace(one, worth=one.worth - SAID_AGAIN * _share(last, one.text)) for one in judged]
     own = OWN + MANNER * writer.manner.of(beat.event) + SURE * AS_SURE
     plain = Judged(text=beat.event, worth=own)
     return sorted([one for one in judged if one.text] + [plain], key=lambda one: -one.worth)
@@ -272,6 +278,12 @@ def _stranger(one: str, brief: Brief, people: Collection[str]) -> str:
         if name[0] in surnames() and not any(name in other or other in name for other in known):
             return str(name)
     return ""
+
+
+def _share(grams: Collection[str], text: str) -> float:
+    """Share of a text's pairs of letters that are among these."""
+    own = _grams(text, 2)
+    return len(own & frozenset(grams)) / max(1, len(own))
 
 
 def _shared(text: str, told: str, n: int) -> float:

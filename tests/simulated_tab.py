@@ -23,6 +23,7 @@ from custome.engine.base import ServedModel
 from custome.engine.scripted import ScriptedEmbedder, ScriptedEngine
 from custome.errors import CustomeError
 from custome.types import Character
+from custome.webui.adventure_page import add_pages as add_adventure
 from custome.webui.chat_app import add_pages
 from custome.webui.elements import Composer, TurnView
 from custome.webui.knowledge_page import add_pages as add_knowledge
@@ -140,13 +141,14 @@ class Site:
         self.given_back: list[str] = []
         self.embedder = ScriptedEmbedder(("船票", "车马费"))
         self.new_user: Callable[..., SimulatedUser]
+        self.context: AppContext
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Callable[..., SimulatedUser]]:
         forget_pages()
         prepare_simulation()
         server = FastAPI()
-        context = AppContext(
+        self.context = context = AppContext(
             hosted=lambda: self.models,
             store=lambda: self.store,
             allowed=self.allowed,
@@ -162,6 +164,7 @@ class Site:
         add_knowledge(shell)
         add_service(shell)
         add_novel(shell)
+        add_adventure(shell)
         core.app.routes.extend(server.routes[4:])  # behind FastAPI's own
         wrong: list[Exception] = []
         core.app.on_exception(lambda error: isinstance(error, CustomeError) or wrong.append(error))

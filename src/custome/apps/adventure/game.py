@@ -250,10 +250,13 @@ def load(path: Path, scenarios: Callable[[str], Scenario]) -> Game:
 
 def game_of(raw: Any, scenarios: Callable[[str], Scenario], where: str = "存档") -> Game:
     """As `load`, of plain data."""
-    version = raw.get("format") if isinstance(raw, dict) else None
-    if version != FORMAT:
-        told = f"是格式 {version!r} 的" if isinstance(raw, dict) else "不是存档"
-        raise DataError(f"{where} {told}，这里读 {FORMAT}", "用写它的那个版本打开，或换一个存档")
+    if not isinstance(raw, dict) or "format" not in raw:
+        raise DataError(f"{where} 不是存档", "换一个存档")
+    if raw["format"] != FORMAT:
+        raise DataError(
+            f"{where} 是格式 {raw['format']!r} 的，这里读 {FORMAT}",
+            "用写它的那个版本打开，或换一个存档",
+        )
     try:
         scenario = scenarios(str(raw["scenario"]))
         game = Game(scenario, int(raw["seed"]))
@@ -266,10 +269,13 @@ def game_of(raw: Any, scenarios: Callable[[str], Scenario], where: str = "存档
     game.take(turns)
     for number, turn in enumerate(turns):
         if turn.action is not None and game.outcome(number).refused:
-            changed = raw.get("print") != fingerprint(scenario)
-            why = "剧本改过了" if changed else "存档坏了"
+            if raw.get("print") == fingerprint(scenario):
+                raise DataError(
+                    f"{where} 坏了：第 {number} 个回合走不下去（{turn.action}）",
+                    "换一个存档；它没有被动过",
+                )
             raise DataError(
-                f"{where} 走到第 {number} 个回合走不下去（{turn.action}）：{why}",
+                f"{where} 走到第 {number} 个回合走不下去（{turn.action}）：剧本改过了",
                 "换回原来的剧本，或另开一局",
             )
     game.go(here)

@@ -10,7 +10,8 @@ from .game import Game, load
 from .problems import checked
 from .scenario import Scenario, parse_scenario, read_scenario
 
-SLOTS = ("auto", *map(str, range(1, 10)))
+AUTO = "auto"
+SLOTS = (AUTO, *map(str, range(1, 10)))
 """Saves of a game: one that follows by itself, and nine."""
 _PLACE = "adventures"
 
@@ -28,11 +29,12 @@ class Library:
     """All games of a working folder.
 
     Args:
-        place: the folder; scenarios of one's own are in `adventures/` there, saves in `games/`.
+        place: the folder; scenarios of one's own are in `adventures/` there.
+        saves: the folder of saves in it.
     """
 
-    def __init__(self, place: Path) -> None:
-        self._own, self._saves = place / _PLACE, place / "games"
+    def __init__(self, place: Path, saves: str = "games") -> None:
+        self._own, self._saves = place / _PLACE, place / saves
         self._built_in: dict[str, Scenario] | None = None
 
     def scenarios(self) -> tuple[dict[str, Scenario], list[CustomeError]]:

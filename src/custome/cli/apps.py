@@ -114,6 +114,7 @@ APPS: dict[str, App] = {
                 "查一个剧本：名字、赢法、死路、用不上的",
             ),
         },
+        routes="adventure:adventure_router",
         page="adventure_page:add_pages",
     ),
 }

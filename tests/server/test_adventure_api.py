@@ -109,7 +109,8 @@ def test_a_damaged_save_is_told(client: TestClient, tmp_path: Path):
 def test_everybody_has_games_of_their_own_and_strangers_without_a_key_none(tmp_path: Path):
     assert served(tmp_path, workplace=False).post(f"{GAME}/undo").status_code == 403
     keys = [
-        Key(name=name, sha256=hashlib.sha256(name.encode()).hexdigest()) for name in ("甲", "乙")
+        Key(name=name, sha256=hashlib.sha256(name.encode()).hexdigest())
+        for name in ("east", "west")
     ]
     client = served(tmp_path, keys=keys)
     assert client.get(GAME).status_code == 401

@@ -146,7 +146,8 @@ def main() -> None:
                 seconds.append(time.monotonic() - begun)
                 for one in check(folder, row.number):
                     found[kind(one.what)].append(one)
-    report(found, texts, seconds, options.after)
+    own = [one.name for brief in briefs(options.chapters) for one in brief.people]
+    report(found, texts, seconds, options.after, own)
     report_drafts([NovelFolder(one) for one in sorted(place.iterdir())])
 
 
@@ -207,7 +208,11 @@ def kind(what: str) -> str:
 
 
 def report(
-    found: dict[str, list[Check]], texts: list[str], seconds: list[float], after: str
+    found: dict[str, list[Check]],
+    texts: list[str],
+    seconds: list[float],
+    after: str,
+    own: list[str],
 ) -> None:
     print(f"\n{'what':24}{'hold':>12}")
     for what, some in sorted(found.items()):
@@ -224,7 +229,8 @@ def report(
             f"Delta to {after} at 3,000 characters: {Style(book).delta(letters(whole)[:3000]):.2f}"
         )
         print(f"copied 12-grams: {copied(whole, book_grams(book)):.2%}")
-        leaked = Counter(name for name in people_of(Path(after)) if name in whole)
+        foreign = [one for one in people_of(Path(after)) if not any(one in name for name in own)]
+        leaked = Counter(name for name in foreign if name in whole)
         print(f"names of the book in {len(texts)} chapters: {', '.join(leaked) or 'none'}")
 
 

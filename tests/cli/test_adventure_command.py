@@ -59,7 +59,7 @@ def test_a_game_is_played_undone_and_gone_on_with(monkeypatch, capsys, place: Pa
 def test_a_number_takes_what_is_offered_and_at_the_beginning_there_is_nothing_to_undo(
     monkeypatch, capsys
 ):
-    typing(monkeypatch, "撤销\n1\n99\n重来\nq\n")
+    typing(monkeypatch, "撤销\n1\n99\n①\n²\n重来\nq\n")
     assert main(["adventure", "play", "jiejian", "--again", "--seed", "1"]) == 0
     said = capsys.readouterr().out
     assert "没有可以撤销的了" in said and "墨迹" in said

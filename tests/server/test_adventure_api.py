@@ -99,11 +99,22 @@ def test_bad_input_is_told_and_changes_nothing(
 
 
 def test_a_damaged_save_is_told(client: TestClient, tmp_path: Path):
-    path = tmp_path / "games" / "api" / "wugang" / "auto.json"
-    path.parent.mkdir(parents=True)
+    posted(client, "act", typed="去茶棚")
+    (path,) = (tmp_path / "games").rglob("auto.json")
+    client = served(tmp_path)
     path.write_text("{", encoding="utf-8")
     assert "坏了" in client.get(GAME).json()["error"]["message"]
     assert path.read_text(encoding="utf-8") == "{"
+    assert posted(client, "new")["state"]["place"] == "码头"
+
+
+def test_no_file_of_the_server_is_read_as_a_game(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("编号: 密码", encoding="utf-8")
+    answer = client.get("/v1/adventure/config.yaml")
+    assert answer.status_code == 400 and "密码" not in answer.text
 
 
 def test_everybody_has_games_of_their_own_and_strangers_without_a_key_none(tmp_path: Path):

@@ -131,3 +131,8 @@ async def test_a_damaged_save_is_told_and_left_alone(tab: Tab):
     await tab.click("game-jiejian")
     await tab.user.should_see("坏了")
     assert path.read_text(encoding="utf-8") == "{"
+    await tab.click("again")
+    await tab.click("again-fresh")
+    assert texts(tab, "place") == ["中军帐"]
+    (aside,) = path.parent.glob("auto-*.bad")
+    assert aside.read_text(encoding="utf-8") == "{"

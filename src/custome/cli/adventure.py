@@ -18,6 +18,7 @@ from .flags import parse
 if TYPE_CHECKING:
     from ..apps.adventure.game import Game
     from ..apps.adventure.library import Library
+    from ..apps.adventure.scenario import Scenario
 
 _HELP = """想做什么就写什么：去江边、把酒给甘宁、问孔明箭的事；也可以只按一个数字。
 看（四周）、包（身上）、撤销、重做、重来、退出。每一回合都自己存着，下次接着玩。"""
@@ -63,6 +64,16 @@ class AdventureCheck:
     """自己的剧本在哪个文件夹。"""
 
 
+def _chosen(library: Library, name: str) -> Scenario:
+    """A game by its id or title, or a file."""
+    from ..apps.adventure.problems import checked
+    from ..apps.adventure.scenario import read_scenario
+
+    if name.endswith((".yaml", ".yml", ".json")):
+        return checked(*read_scenario(Path(name)), name)
+    return library.get(name)
+
+
 def adventure_list(argv: list[str]) -> int:
     flags = parse(AdventureList, argv, "custome adventure list")
     from ..apps.adventure.library import Library
@@ -71,7 +82,7 @@ def adventure_list(argv: list[str]) -> int:
     found, wrong = library.scenarios()
     table = Table("编号", "题目", "讲什么", "存档", box=None)
     for one in found.values():
-        table.add_row(one.id, one.title, one.about, "、".join(library.saved(one)))
+        table.add_row(one.id, escape(one.title), escape(one.about), "、".join(library.saved(one)))
     console.print(table)
     for error in wrong:
         console.print(f"{error.message}\n  {error.hint}", style="yellow", markup=False)
@@ -83,7 +94,8 @@ def adventure_check(argv: list[str]) -> int:
     from ..apps.adventure.library import Library
     from ..apps.adventure.proving import prove
 
-    scenario, console = Library(Path(flags.folder)).get(flags.game), Console()
+    scenario = _chosen(Library(Path(flags.folder)), flags.game)
+    console = Console(markup=False)
     console.print(
         f"《{scenario.title}》名字都对得上：{len(scenario.places)} 处地方，{len(scenario.people)} 个人，"
         f"{len(scenario.items)} 件东西，{len(scenario.rules)} 条规则"
@@ -109,7 +121,7 @@ def adventure_play(argv: list[str]) -> int:
     from ..apps.adventure.library import Library
 
     library, console = Library(Path(flags.folder)), Console()
-    scenario = library.get(flags.game)
+    scenario = _chosen(library, flags.game)
     if "auto" in library.saved(scenario) and not flags.again:
         game = library.open(scenario, "auto")
     else:
@@ -139,13 +151,14 @@ class _Table:
                 return 0
             if typed in _QUIT:
                 return 0
-            if typed.isdigit() and 0 < int(typed) <= len(offered):
-                self._do(offered[int(typed) - 1], typed)
-            elif typed:
-                try:
+            numbers = [str(number) for number in range(1, len(offered) + 1)]
+            try:
+                if typed in numbers:
+                    self._do(offered[numbers.index(typed)], typed)
+                elif typed:
                     self._typed(typed)
-                except CustomeError as error:
-                    self._say(f"{error.message}\n  {error.hint}")
+            except CustomeError as error:
+                self._say(f"{error.message}\n  {error.hint}")
 
     def _typed(self, typed: str) -> None:
         from ..apps.adventure.telling import bag, looked_at

@@ -90,7 +90,7 @@ class LlamaCppEngine:
         ) as granted:
             if not granted:
                 return reading.reply(len(prompt))
-            # Bytes in, bytes out: the binding would make a whole object of every token's message.
+            # Bytes in, bytes out: the binding would make an object of every message.
             question = json.dumps(self._question(prompt, request, options)).encode()
             server.server.handle_completions(question, reading.take)
         return reading.reply(len(prompt))
@@ -152,7 +152,8 @@ class LlamaCppEngine:
         at_once = max(1, min(self.slots, (POOL - len(prompt)) // options.max_new_tokens))
         if count > at_once:
             first = self._several(request, at_once, options, cancel, on_piece)
-            others = replace(options, seed=_moved(options.seed, at_once))
+            seed = None if options.seed is None else options.seed + at_once
+            others = replace(options, seed=seed)
             return [*first, *self._several(request, count - at_once, others, cancel)]
         show = str if _is_whole(request, options) else self._format.reply
         answers = _Answers(count, show, cancel, on_piece)
@@ -172,7 +173,7 @@ class LlamaCppEngine:
                 prompt_tokens=len(prompt),
                 completion_tokens=self.count_tokens(text),
                 finish_reason=reason,
-                logprob=None if options.logprobs is None else logprob,
+                logprob=logprob,
             )
             for text, reason, logprob in zip(
                 answers.texts, answers.reasons, answers.logprobs, strict=True
@@ -259,7 +260,7 @@ class _Answers:
         self, count: int, show: Callable[[str], str], cancel: Cancel, on_piece: OnPiece | None
     ) -> None:
         self.texts, self._ends = [""] * count, [""] * count
-        self.logprobs = [0.0] * count
+        self.logprobs: list[float | None] = [None] * count
         self._show, self._cancel, self._on_piece = show, cancel, on_piece
         self._wrong: dict[str, Any] = {}
 
@@ -272,7 +273,7 @@ class _Answers:
         choice = chunk["choices"][0]
         self.texts[choice["index"]] += choice["text"]
         self._ends[choice["index"]] = choice["finish_reason"] or ""
-        self.logprobs[choice["index"]] += sum(map(_logprob, _places(choice)))
+        self.logprobs[choice["index"]] = _more(self.logprobs[choice["index"]], choice)
         if self._on_piece is not None and choice["index"] == 0:
             self._on_piece(Piece(text=self._show(self.texts[0].rstrip("\ufffd"))))
         return self._cancel.is_set()
@@ -289,10 +290,6 @@ class _Answers:
         return [end or "cancelled" for end in self._ends]
 
 
-def _moved(seed: int | None, by: int) -> int | None:
-    return None if seed is None else seed + by
-
-
 def _is_whole(request: Request, options: GenerateOptions) -> bool:
     """Is a reply shown as it is, or without the quotation marks around what somebody says?"""
     return bool(request.text or options.as_written or options.json_schema or options.grammar)
@@ -303,8 +300,10 @@ def _places(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
     return (choice.get("logprobs") or {}).get("content") or []
 
 
-def _logprob(place: Mapping[str, Any]) -> float:
-    return float(place["logprob"])
+def _more(before: float | None, choice: Mapping[str, Any]) -> float | None:
+    """The sum of log probabilities with those of a piece; None while none was told."""
+    told = [float(place["logprob"]) for place in _places(choice)]
+    return (before or 0.0) + sum(told) if told else before
 
 
 class _Reading:
@@ -320,7 +319,8 @@ class _Reading:
     ) -> None:
         self._format, self._tokenizer = chat_format, tokenizer
         self._options, self._on_piece, self._cancel = options, on_piece, cancel
-        self._raw, self._said, self._count, self._logprob = "", "", 0, 0.0
+        self._raw, self._said, self._count = "", "", 0
+        self._logprob: float | None = None
         self._last: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
         self._tokens = ShownTokens()
@@ -337,7 +337,7 @@ class _Reading:
             self._count += 1
             self._raw += choice["text"]
             if places := _places(choice):
-                self._logprob += sum(map(_logprob, places))
+                self._logprob = _more(self._logprob, choice)
                 tokens = [self._token(place) for place in places]
                 self._tokens.take(choice["text"], tokens, together=bool(choice["text"]))
             self._show()
@@ -388,7 +388,7 @@ class _Reading:
             prompt_tokens=prompt_tokens,
             completion_tokens=spent,
             finish_reason=reason,
-            logprob=None if self._options.logprobs is None else self._logprob,
+            logprob=self._logprob,
         )
 
 

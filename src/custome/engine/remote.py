@@ -263,7 +263,7 @@ class _Reading:
         self._raw, self._count, self._finish = "", 0, ""
         self._usage: dict[str, Any] = {}
         self._tokens = ShownTokens()
-        self._logprob = 0.0
+        self._logprob: float | None = None
 
     @property
     def text(self) -> str:
@@ -303,7 +303,7 @@ class _Reading:
             prompt_tokens=self._usage.get("prompt_tokens", 0),
             completion_tokens=self._usage.get("completion_tokens", self._count),
             finish_reason=reason,
-            logprob=self._logprob if self._with_logprobs else None,
+            logprob=self._logprob,
         )
 
     def _take(self, choice: dict[str, Any], on_piece: OnPiece | None) -> None:
@@ -311,7 +311,8 @@ class _Reading:
         self._finish = choice.get("finish_reason") or self._finish
         if self._with_logprobs:
             tokens = list(_tokens(choice.get("logprobs")))
-            self._logprob += sum(token.logprob for token in tokens)
+            if tokens:
+                self._logprob = (self._logprob or 0.0) + sum(token.logprob for token in tokens)
             self._tokens.take(new or "", tokens, together=False)
         if new:
             self._raw += new

@@ -24,6 +24,8 @@ from .shell import Frame, Shell
 LOOK_EVERY_S = 0.5
 SHOWN = 60
 """Turns that are drawn."""
+TREE = 300
+"""Turns of the tree that are drawn."""
 ROOM = "max-width: 46rem; margin: 0 auto; width: 100%; display: flex; flex-direction: column; gap: 14px; padding: 12px 12px 24px"
 CARD = "border: 1px solid var(--line); background: var(--sheet); border-radius: 14px; padding: 14px 16px; display: flex; flex-direction: column; gap: 10px"
 LINE = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center"
@@ -53,7 +55,7 @@ class AdventurePage:
 
     def __init__(self, frame: Frame, tables: Tables) -> None:
         self.frame, self.tables, self.t = frame, tables, frame.words
-        self.player = frame.owner
+        self.player = f"page-{frame.owner}"
         self._seen: Any = None
         self._client = ui.context.client
         self._dialog = ui.dialog().classes("gallery")
@@ -90,23 +92,30 @@ class AdventurePage:
                 with ui.element("div").style(LINE):
                     frame.icon_button("undo", t("退一步"), self._undo).mark("undo-turn")
                     frame.icon_button("redo", t("进一步"), self._redo).mark("redo-turn")
-                    frame.icon_button("account_tree", t("走过的路"), self._show_tree).mark("tree")
-                    frame.icon_button("save", t("存档"), self._show_slots).mark("slots")
+                    frame.icon_button(
+                        "account_tree", t("走过的路"), lambda: self._safely(self._show_tree)
+                    ).mark("tree")
+                    frame.icon_button(
+                        "save", t("存档"), lambda: self._safely(self._show_slots)
+                    ).mark("slots")
                     frame.icon_button("restart_alt", t("从头来"), self._ask_again).mark("again")
 
     # -- what is done ------------------------------------------------------------------------------------------------
 
-    def _safely(self, do: Callable[[], Any]) -> Any:
+    def _safely(self, do: Callable[[], Any]) -> bool:
+        """Do it; where it cannot be done, say why."""
         try:
-            return do()
+            do()
         except CustomeError as error:
             with self._client:
                 self.frame.warn(error)
-            return None
+            return False
+        return True
 
-    def _done(self, do: Callable[[], Any]) -> None:
-        self._safely(do)
+    def _done(self, do: Callable[[], Any]) -> bool:
+        done = self._safely(do)
         self.refresh()
+        return done
 
     def _type(self) -> None:
         text = str(self._box.value or "").strip()
@@ -132,8 +141,11 @@ class AdventurePage:
 
     def _look(self) -> None:
         """What another tab has done."""
-        seen = self._safely(self._now)
-        if seen is not None and seen != self._seen:
+        try:
+            seen = self._now()
+        except CustomeError:
+            return  # told when it was opened
+        if seen != self._seen:
             self.refresh()
 
     def _now(self) -> tuple[str, int]:
@@ -280,12 +292,14 @@ class AdventurePage:
         with self._dialog, ui.card().classes("gallery_card"):
             ui.label(self.t("走过的路")).classes("headline")
             rows: list[tuple[int, int]] = [(0, 0)]
-            while rows:
+            for _ in range(TREE):
+                if not rows:
+                    break
                 number, depth = rows.pop()
                 turn = game.turns[number]
                 words = str(turn.action) if turn.action else self.t("开头")
                 button = ui.button(
-                    words, on_click=functools.partial(self._go, number), color=None
+                    words, on_click=functools.partial(self._go, number, game.seed), color=None
                 ).props("flat no-caps dense align=left")
                 button.style(
                     f"margin-left: {depth}rem; font-weight: {600 if number in here else 400}"
@@ -295,8 +309,11 @@ class AdventurePage:
                 rows += [(one, depth + (len(after) > 1)) for one in reversed(after)]
         self._dialog.open()
 
-    def _go(self, number: int) -> None:
+    def _go(self, number: int, seed: int) -> None:
         self._dialog.close()
+        with self.tables.at(self.player, self.name) as table:
+            if table.game.seed != seed:  # another tab has begun another game
+                return
         self._done(lambda: self.tables.go(self.player, self.name, number))
 
     def _show_slots(self) -> None:
@@ -321,16 +338,20 @@ class AdventurePage:
 
     def _keep(self, slot: str) -> None:
         self._dialog.close()
-        self._done(lambda: self.tables.keep(self.player, self.name, slot))
-        self.frame.tell(self.t("存好了"))
+        if self._done(lambda: self.tables.keep(self.player, self.name, slot)):
+            self.frame.tell(self.t("存好了"))
 
     def _take_up(self, slot: str) -> None:
         self._dialog.close()
         self._done(lambda: self.tables.take_up(self.player, self.name, slot))
 
     def _ask_again(self) -> None:
-        with self.tables.at(self.player, self.name) as table:
-            seed = table.game.seed
+        seed: int | None = None
+        try:
+            with self.tables.at(self.player, self.name) as table:
+                seed = table.game.seed
+        except CustomeError:
+            pass  # a save that cannot be opened: another game can be begun
         self._dialog.clear()
         with self._dialog, ui.card().classes("gallery_card"):
             ui.label(self.t("从头来")).classes("headline")

@@ -81,6 +81,7 @@ def test_saved_and_opened_it_is_the_same(game: Game, tmp_path: Path):
     [
         (lambda raw: raw.update(format=2), "格式 2"),
         (lambda raw: raw.pop("seed"), "坏了"),
+        (lambda raw: raw.update(seed=float("inf")), "坏了"),
         (lambda raw: raw["turns"][2].update(before=9), "坏了"),
         (lambda raw: raw["turns"][1].update(do=["飞", "天", ""]), "第 1 个回合走不下去"),
         (lambda raw: raw["turns"][1].update(do=["飞"] * 9), "坏了"),

@@ -119,6 +119,8 @@ def test_a_fault_of_its_shape_is_told_with_its_line(old: str, new: str, told: li
         ("出口: [{去: 鱼市, 方向: 上}]", "出口: [{去: 地窖}]", "出口通回自己"),
         ("出口: [{去: 鱼市, 方向: 上}]", "出口: [{去: 鱼市}, {去: 鱼市}]", "出口有 2 个"),
         ("过 2]", "过 二]", "要是一个数"),
+        ("过 2]", "过 ²]", "要是一个数"),
+        ("成: [钱 + 4]", "成: [钱 + 99999999999]", "看不懂"),
     ],
 )
 def test_names_that_do_not_fit_are_told(old: str, new: str, told: str):

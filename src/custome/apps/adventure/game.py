@@ -53,6 +53,7 @@ class Game:
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.world, self.seed = World(scenario), seed
+        self._print = fingerprint(scenario)
         self.turns: list[Turn] = [Turn(before=-1)]
         self.here = 0
         self._outcomes: dict[int, Outcome] = {0: Outcome(state=self.world.first())}
@@ -195,7 +196,7 @@ class Game:
         return {
             "format": FORMAT,
             "scenario": self.world.scenario.id,
-            "print": fingerprint(self.world.scenario),
+            "print": self._print,
             "seed": self.seed,
             "here": self.here,
             "turns": rows,
@@ -243,7 +244,7 @@ def load(path: Path, scenarios: Callable[[str], Scenario]) -> Game:
     where = f"存档 {str(path)!r}"
     try:
         raw = json.loads(read_text(path, "存档"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where} 坏了：{error}", "换一个存档；它没有被动过") from error
     return game_of(raw, scenarios, where)
 
@@ -262,7 +263,7 @@ def game_of(raw: Any, scenarios: Callable[[str], Scenario], where: str = "存档
         game = Game(scenario, int(raw["seed"]))
         turns = [_turn(row, number) for number, row in enumerate(raw["turns"])]
         here = int(raw["here"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{where} 坏了：{error}", "换一个存档；它没有被动过") from error
     if not turns or turns[0].before != -1 or not 0 <= here < len(turns) or len(turns) > MOST_TURNS:
         raise DataError(f"{where} 坏了：回合对不上", "换一个存档；它没有被动过")

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ...errors import CustomeError, DataError, InputError
+from ...files import disk_errors
 from .game import Game, load
 from .problems import checked
 from .scenario import Scenario, parse_scenario, read_scenario
@@ -34,6 +35,7 @@ class Library:
     """
 
     def __init__(self, place: Path, saves: str = "games") -> None:
+        self._read: dict[Path, tuple[tuple[int, int], Scenario | CustomeError]] = {}
         self._own, self._saves = place / _PLACE, place / saves
         self._built_in: dict[str, Scenario] | None = None
 
@@ -43,22 +45,31 @@ class Library:
             self._built_in = built_in()
         found, wrong = dict(self._built_in), list[CustomeError]()
         for path in sorted(self._own.glob("*.yaml")) if self._own.is_dir() else ():
-            try:
-                scenario, lines = read_scenario(path)
-                found[scenario.id] = checked(scenario, lines, str(path))
-            except CustomeError as error:
-                wrong.append(error)
+            one = self._own_one(path)
+            if isinstance(one, Scenario):
+                found[one.id] = one
+            else:
+                wrong.append(one)
         return found, wrong
 
+    def _own_one(self, path: Path) -> Scenario | CustomeError:
+        """A file of one's own, read again where it was changed; else what is wrong with it."""
+        known = path.stat()
+        stamp = known.st_mtime_ns, known.st_size
+        if self._read.get(path, (None, None))[0] != stamp:
+            try:
+                scenario, lines = read_scenario(path)
+                self._read[path] = stamp, checked(scenario, lines, str(path))
+            except CustomeError as error:
+                self._read[path] = stamp, error
+        return self._read[path][1]
+
     def get(self, name: str) -> Scenario:
-        """A game by its id, its title, or a file.
+        """A game by its id or its title.
 
         Raises:
             InputError: there is none.
-            DataError: it is one's own, and something is wrong in it.
         """
-        if name.endswith((".yaml", ".yml", ".json")):
-            return checked(*read_scenario(Path(name)), name)
         found, wrong = self.scenarios()
         for one in found.values():
             if name in (one.id, one.title):
@@ -99,6 +110,16 @@ class Library:
             return scenario
 
         return load(path, the_same)
+
+    def set_aside(self, scenario: Scenario) -> None:
+        """Give a save that follows by itself and cannot be opened another name, so that a new one does not write over it."""
+        path = self.slot(scenario, AUTO)
+        try:
+            if path.is_file():
+                self.open(scenario, AUTO)
+        except CustomeError:
+            with disk_errors(path):
+                path.rename(path.with_name(f"{AUTO}-{path.stat().st_mtime_ns}.bad"))
 
     def save(self, game: Game, slot: str) -> Path:
         """Keep a game, whole or not at all."""

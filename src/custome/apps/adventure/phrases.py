@@ -49,7 +49,7 @@ HP, RELATION, TURN = "体力", "好感", "回合"
 """Figures that every game has: 体力 (or 体力 某人), 好感 某人, 回合; the others are a scenario's counters."""
 ME = "我"
 NOT = "非"
-_FIGURE = re.compile(r"([^\s<>]+?)(?:\s+([^\s<>]+?))?\s*(>=|<=|[≥≤+\-－＋=＝])\s*(\d+)")
+_FIGURE = re.compile(r"([^\s<>]+?)(?:\s+([^\s<>]+?))?\s*(>=|<=|[≥≤+\-－＋=＝])\s*([0-9]{1,7})")
 _SIGNS = {">=": "≥", "<=": "≤", "－": "-", "＋": "+", "＝": "="}
 
 

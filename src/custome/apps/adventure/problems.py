@@ -116,7 +116,7 @@ class _Names:
 
     def _named(self, kind: Kind, name: str, field: Field) -> Iterator[tuple[Field, str]]:
         if kind == "number":
-            if not name.isdigit():
+            if not (name.isascii() and name.isdecimal() and len(name) < 5):
                 yield field, f"{name!r} 要是一个数"
         elif kind != "flag":
             word, known = self._known[kind]

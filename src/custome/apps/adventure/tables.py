@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import threading
@@ -16,7 +17,7 @@ from .game import Game
 from .library import AUTO, Library
 from .rules import Action, Outcome
 from .telling import bag, looked_at, outcome_told, scene
-from .understanding import Understood, understand
+from .understanding import LONGEST, Understood, understand
 
 
 @dataclass(kw_only=True)
@@ -52,8 +53,9 @@ class Tables:
         """The games of a player."""
         with self._lock:
             if player not in self._libraries:
-                who = re.sub(r"[^\w-]", "_", player)[:40]
-                self._libraries[player] = Library(self._place, saves=f"games/{who}")
+                known = hashlib.sha256(player.encode()).hexdigest()[:12]
+                who = re.sub(r"[^a-zA-Z0-9-]", "_", player)[:20]
+                self._libraries[player] = Library(self._place, saves=f"games/{who}-{known}")
             return self._libraries[player]
 
     @contextmanager
@@ -94,7 +96,7 @@ class Tables:
     def typed(self, player: str, name: str, text: str) -> Understood:
         """Do what somebody typed, or answer it."""
         with self.at(player, name) as table:
-            game = table.game
+            game, text = table.game, text[:LONGEST]
             one = understand(game.world, game.state, text, table.spoken_of)
             if one.action is not None:
                 self.act(player, name, one.action, text)
@@ -130,9 +132,8 @@ class Tables:
 
     def begin(self, player: str, name: str, seed: int | None = None) -> None:
         """A new game in the place of the one that is played; with the same dice where a seed is given."""
-        with self.at(player, name) as table:
-            table.game = Game(table.game.world.scenario, fresh_seed() if seed is None else seed)
-            self._keep(player, table)
+        scenario = self.library(player).get(name)
+        self._seat(player, Game(scenario, fresh_seed() if seed is None else seed))
 
     def keep(self, player: str, name: str, slot: str) -> None:
         """Save a copy."""
@@ -142,10 +143,21 @@ class Tables:
 
     def take_up(self, player: str, name: str, slot: str) -> None:
         """Go on with a save."""
-        with self.at(player, name) as table:
-            if slot == AUTO:
-                raise InputError("这一局就是自动存着的那一局", "选 1 到 9")
-            table.game = self.library(player).open(table.game.world.scenario, slot)
+        if slot == AUTO:
+            raise InputError("这一局就是自动存着的那一局", "选 1 到 9")
+        library = self.library(player)
+        self._seat(player, library.open(library.get(name), slot))
+
+    def _seat(self, player: str, game: Game) -> None:
+        """A game in the place of the one that is played, also where that cannot be opened."""
+        scenario = game.world.scenario
+        key = player, scenario.id
+        if key not in self._tables:
+            self.library(player).set_aside(scenario)
+        with self._lock:
+            table = self._tables.setdefault(key, Table(game=game))
+        with table.lock:
+            table.game = game
             self._keep(player, table)
 
     def reword(self, player: str, name: str, number: int, text: str) -> None:

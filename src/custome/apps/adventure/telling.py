@@ -104,10 +104,11 @@ def suggestions(game: Game, most: int = OFFERED) -> list[Action]:
         return again, 2 if action.verb == TAKE else 4
 
     ranked = sorted(admissible(world, state), key=rank)
-    first = [
-        one
-        for number, one in enumerate(ranked)
-        if one.verb not in {other.verb for other in ranked[:number]}
-    ]
-    chosen = set(sorted([*first, *(one for one in ranked if one not in first)], key=rank)[:most])
+    first: dict[str, Action] = {}
+    for one in ranked:
+        first.setdefault(one.verb, one)
+    alone = set(first.values())
+    chosen = set(
+        sorted([*first.values(), *(one for one in ranked if one not in alone)], key=rank)[:most]
+    )
     return [one for one in ranked if one in chosen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from custome.apps.context import AppContext
+from custome.cli.serve import speaker_of
 from custome.conversations.store import Store
+from custome.engine.base import ServedModel
+from custome.engine.scripted import ScriptedEngine
 from custome.server.adventure import adventure_router
 from custome.server.app import create_app
 from custome.server.auth import Key, KeyAuth
@@ -19,11 +23,18 @@ from custome.server.catalogue import Catalogue
 GAME = "/v1/adventure/wugang"
 
 
-def served(tmp_path: Path, *, workplace: bool = True, keys: list[Key] | None = None) -> TestClient:
+def served(
+    tmp_path: Path,
+    *,
+    workplace: bool = True,
+    keys: list[Key] | None = None,
+    models: Sequence[ServedModel] = (),
+) -> TestClient:
     context = AppContext(
-        hosted=list,
+        hosted=lambda: models,
         store=lambda: Store(tmp_path / "chats.db"),
         workplace=tmp_path if workplace else None,
+        speaker_of=speaker_of,
     )
     auth = KeyAuth(keys or [])
     return TestClient(create_app(Catalogue([]), auth, routers=[adventure_router(context)]))
@@ -58,7 +69,7 @@ def test_everything_that_is_listed_can_be_done(client: TestClient):
 
 def test_typed_undone_and_another_way(client: TestClient):
     told = posted(client, "act", typed="去茶棚")
-    assert told["state"]["place"] == "茶棚" and told["turns"][-1]["text"] == "你到了茶棚。"
+    assert told["state"]["place"] == "茶棚" and "到" in told["turns"][-1]["text"]
     refused = posted(client, "act", typed="去灯室")
     assert refused["answer"] == "从茶棚去不了灯室。" and refused["turn"] == told["turn"]
     assert posted(client, "act", verb="飞", target="灯室")["answer"] != ""
@@ -130,3 +141,22 @@ def test_everybody_has_games_of_their_own_and_strangers_without_a_key_none(tmp_p
         if secret == "east":
             posted(client, "act", typed="去茶棚")
         assert client.get(GAME).json()["state"]["place"] == place
+
+
+def test_somebody_answers_with_a_model_and_words_are_changed_and_taken_home(tmp_path: Path):
+    engine = ScriptedEngine(["灯是自己灭的。", "问这个做什么？"])
+    client = served(tmp_path, models=[ServedModel(name="m", engine=engine)])
+    told = posted(client, "act", typed="问老魏你冷不冷")
+    turn = told["turns"][-1]
+    assert "老魏道：“灯是自己灭的。”" in turn["text"] and len(turn["versions"]) == 2
+    assert "你冷不冷" in engine.requests[0].messages[-1].content
+    number = told["turn"]
+    again = posted(client, "words", turn=number)["turns"][-1]
+    assert "老魏道：“问这个做什么？”" in again["text"] and again["shown"] == 2
+    assert posted(client, "words", turn=number, version=0)["turns"][-1]["shown"] == 0
+    mine = posted(client, "words", turn=number, text="老魏没有作声。")
+    assert mine["turns"][-1]["text"] == "老魏没有作声。" and mine["state"] == told["state"]
+    assert client.post(f"{GAME}/words", json={"turn": 99}).status_code == 400
+    book = client.get(f"{GAME}/export", params={"form": "md"})
+    assert "老魏没有作声。" in book.text and "attachment" in book.headers["content-disposition"]
+    assert client.get(f"{GAME}/export", params={"form": "exe"}).status_code in (400, 422)

@@ -17,7 +17,7 @@ from custome.webui.words import Words
 from simulated_tab import Tab
 
 ROOT = Path(custome.__file__).parent
-ROOMS = ("conversations", "apps", "engine", "retrieval", "webui", "files.py")
+ROOMS = ("conversations", "apps", "engine", "retrieval", "webui", "files.py", "report/books.py")
 """What a page calls: their errors reach it."""
 NOT_ON_A_PAGE = {
     "engine/open.py",

@@ -29,6 +29,37 @@ def no_voice(model: ServedModel, person: str) -> Callable[[str, str, Cancel | No
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """Somebody whom another app has speak: who they are and in which situation."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    about: str = ""
+    scene: str = ""
+    to: str = ""
+    """To whom they speak."""
+    chapter: int | None = None
+    """The chapter of their book that the story has come to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One thing said."""
+
+    text: str
+    by_player: bool
+
+
+Speaker = Callable[[Sequence[Line], int, Cancel | None], str]
+"""(what was said, the last of it to be answered; seed; cancel) → the answer."""
+
+
+def no_speaker(model: ServedModel, part: Part) -> Speaker:
+    """Where nobody can be played."""
+    raise InputError(f"这里没有谁能演 {part.name!r}", "不用模型来说话")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """Work that goes on behind a server."""
 
@@ -60,6 +91,8 @@ class AppContext:
     """Called when the server is told to end: what lets go of open streams."""
     voice_of: Callable[[ServedModel, str], Callable[[str, str, Cancel | None], str]] = no_voice
     """(model, one of its people) → (question, fact, cancel) → the fact in their words."""
+    speaker_of: Callable[[ServedModel, Part], Speaker] = no_speaker
+    """(model, somebody to be played) → what they say."""
     embedder_of: EmbedderOf = no_embedder
     """What a setting names → what makes vectors."""
     _shared: dict[type, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +12,24 @@ from rich.markup import escape
 from rich.table import Table
 from tyro.conf import Positional
 
+from ..engine.open import EngineOptions, open_models
 from ..errors import CustomeError, InputError
+from ..reporter import ConsoleReporter
+from .bases import NO_MODEL, open_named, usual_or
 from .flags import parse
 
 if TYPE_CHECKING:
     from ..apps.adventure.game import Game
     from ..apps.adventure.library import Library
     from ..apps.adventure.scenario import Scenario
+    from ..apps.adventure.storyteller import Storyteller
 
 _HELP = """想做什么就写什么：去江边、把酒给甘宁、问孔明箭的事；也可以只按一个数字。
-看（四周）、包（身上）、撤销、重做、重来、退出。每一回合都自己存着，下次接着玩。"""
-_UNDO, _REDO, _AGAIN, _QUIT = (
+看（四周）、包（身上）、撤销、重做、换个说法、重来、退出。每一回合都自己存着，下次接着玩。"""
+_UNDO, _REDO, _OTHERWISE, _AGAIN, _QUIT = (
     ("撤销", "退回", "undo"),
     ("重做", "redo"),
+    ("换个说法", "换句话说", "retry"),
     ("重来", "restart"),
     ("退出", "quit", "q", "exit"),
 )
@@ -32,7 +37,7 @@ _UNDO, _REDO, _AGAIN, _QUIT = (
 
 @dataclass(frozen=True, kw_only=True)
 class AdventurePlay:
-    """在终端里玩一局文字冒险；不用模型也能玩，每一回合都存着，断了接着来。"""
+    """在终端里玩一局文字冒险；不用模型也能玩，有模型人物会自己答话；每一回合都存着，断了接着来。"""
 
     game: Positional[str] = "jiejian"
     """哪个剧本：编号、题目，或自己的 .yaml 文件；custome adventure list 看有哪些。"""
@@ -40,6 +45,11 @@ class AdventurePlay:
     """骰子的种子；0：新开一局时随便一个。"""
     again: bool = False
     """从头来，不接着上次的。"""
+    run: str = ""
+    """谁来演人物：一个运行目录的模型；它认得的人用自己的口吻。"""
+    base: str = "auto"
+    """没有运行目录时用的底座；auto：这台机器上已经有 1.5B 就用它；none：不用模型。"""
+    engine: EngineOptions = field(default_factory=EngineOptions)
     folder: str = "."
     """自己的剧本（adventures/）和存档（games/）在哪个文件夹。"""
 
@@ -64,6 +74,20 @@ class AdventureCheck:
     """自己的剧本在哪个文件夹。"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AdventureExport:
+    """把玩过的一局存成书：txt、md、epub、docx；twee 是整棵分支树，Twine 打得开。"""
+
+    game: Positional[str]
+    """哪个剧本：编号、题目，或 .yaml 文件。"""
+    output: Positional[str]
+    """存成哪个文件，按名字的结尾定样子。"""
+    slot: str = "auto"
+    """哪个存档：auto 或 1 到 9。"""
+    folder: str = "."
+    """存档（games/）在哪个文件夹。"""
+
+
 def _chosen(library: Library, name: str) -> Scenario:
     """A game by its id or title, or a file."""
     from ..apps.adventure.problems import checked
@@ -86,6 +110,18 @@ def adventure_list(argv: list[str]) -> int:
     console.print(table)
     for error in wrong:
         console.print(f"{error.message}\n  {error.hint}", style="yellow", markup=False)
+    return 0
+
+
+def adventure_export(argv: list[str]) -> int:
+    flags = parse(AdventureExport, argv, "custome adventure export")
+    from ..apps.adventure.library import Library
+    from ..apps.adventure.transcript import write_game
+
+    library = Library(Path(flags.folder))
+    game = library.open(_chosen(library, flags.game), flags.slot)
+    written = write_game(game, Path(flags.output))
+    Console(markup=False).print(f"{len(game.line()) - 1} 个回合写进 {written}")
     return 0
 
 
@@ -126,15 +162,36 @@ def adventure_play(argv: list[str]) -> int:
         game = library.open(scenario, "auto")
     else:
         game = Game(scenario, flags.seed or secrets.randbelow(2**31 - 1) + 1)
+    teller = _storyteller(flags)
     console.print(f"《{scenario.title}》\n{scenario.about}\n{_HELP}\n", markup=False)
-    return _Table(console, library, game).play()
+    return _Table(console, library, game, teller).play()
+
+
+def _storyteller(flags: AdventurePlay) -> Storyteller:
+    """Who puts turns into words."""
+    from functools import partial
+
+    from ..apps.adventure.storyteller import Storyteller
+    from ..engine.base import ServedModel
+    from .serve import speaker_of
+
+    reporter = ConsoleReporter()
+    if flags.run:
+        (model,) = open_models([flags.run], flags.engine, reporter).hosted
+    else:
+        base = usual_or(flags.base, "这里没有会演人物的模型，只说写好的话", reporter)
+        if base == NO_MODEL:
+            return Storyteller()
+        model = ServedModel(name=base, engine=open_named(base, reporter))
+    return Storyteller(partial(speaker_of, model), model.engine)
 
 
 class _Table:
     """One game in a terminal."""
 
-    def __init__(self, console: Console, library: Library, game: Game) -> None:
+    def __init__(self, console: Console, library: Library, game: Game, teller: Storyteller) -> None:
         self._console, self._library, self._game = console, library, game
+        self._teller = teller
         self._last = ""
 
     def play(self) -> int:
@@ -173,6 +230,13 @@ class _Table:
             self._library.save(game, "auto")
             self._scene()
             return
+        if typed in _OTHERWISE:
+            if game.here == 0:
+                raise InputError("还没有走一步", "先做点什么")
+            game.tell(self._teller.otherwise(game, game.here))
+            self._library.save(game, "auto")
+            self._say(game.turns[game.here].text)
+            return
         one = understand(game.world, game.state, typed, self._last)
         if one.action is not None:
             self._do(one.action, typed)
@@ -192,26 +256,33 @@ class _Table:
 
     def _do(self, action: object, typed: str) -> None:
         from ..apps.adventure.rules import Action
-        from ..apps.adventure.telling import outcome_told
+        from ..apps.adventure.telling import rolls_told
 
         assert isinstance(action, Action)
-        game, at = self._game, self._game.state.at
+        game, at, teller = self._game, self._game.state.at, self._teller
         outcome = game.act(action, typed)
-        text = outcome_told(outcome)
-        if not outcome.refused:
-            game.tell(text)
+        if outcome.refused:
+            self._say(f"{outcome.refused}。")
+            return
+        if rolls := rolls_told(outcome):
+            self._say(rolls)
+        if not game.turns[game.here].texts:
+            game.tell(teller.words(game, game.here))
             self._library.save(game, "auto")
+            if teller.is_asked(game, game.here) and (text := teller.answered(game, game.here)):
+                game.tell(text)
+        self._library.save(game, "auto")
         self._last = action.target if action.target in game.world.people else self._last
-        self._say(text)
+        self._say(game.turns[game.here].text)
         if game.state.ended:
             self._say("这一局完了：撤销退一步，重来从头开始，退出。")
         elif game.state.at != at:
-            self._scene()
+            self._scene(about=False)
 
-    def _scene(self) -> None:
+    def _scene(self, *, about: bool = True) -> None:
         from ..apps.adventure.telling import scene
 
-        self._say("\n" + scene(self._game.world, self._game.state))
+        self._say("\n" + scene(self._game.world, self._game.state, about=about))
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False)

@@ -108,6 +108,10 @@ APPS: dict[str, App] = {
     "adventure": App(
         commands={
             "adventure play": ("adventure:adventure_play", "在终端里玩一局文字冒险"),
+            "adventure export": (
+                "adventure:adventure_export",
+                "把玩过的一局存成书：txt、md、epub、docx、twee",
+            ),
             "adventure list": ("adventure:adventure_list", "有哪些剧本，哪几个有存档"),
             "adventure check": (
                 "adventure:adventure_check",

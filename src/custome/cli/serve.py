@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-    from ..apps.context import AppContext, Work
+    from ..apps.context import AppContext, Part, Speaker, Work
     from ..engine.base import Cancel, ServedModel
     from ..server.auth import KeyAuth
     from ..webui.shell import Shell
@@ -151,6 +151,7 @@ def run_server(
         serve_run=serve_one,
         busy=catalogue.busy,
         voice_of=voice_of,
+        speaker_of=speaker_of,
         embedder_of=embedder,
     )
     catalogue.app_models.extend(app_models(context))
@@ -190,6 +191,14 @@ def voice_of(model: ServedModel, person: str) -> Callable[[str, str, Cancel | No
     from ..apps.cosplay.wording import words_of
 
     return words_of(responder_of(model), person)
+
+
+def speaker_of(model: ServedModel, part: Part) -> Speaker:
+    """How a model plays somebody of another app's story."""
+    from ..apps.cosplay import wording
+    from ..apps.cosplay.service import responder_of
+
+    return wording.speaker_of(lambda card: responder_of(model, {card.name: card}), part)
 
 
 def _may_make(flags: Serve) -> bool:

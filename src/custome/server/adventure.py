@@ -1,12 +1,14 @@
 """The routes of games: what is so, what can be done, do it, go back. Whoever calls has games of their own.
 
-/v1/adventure  /v1/adventure/{game}  …/act  …/undo  …/redo  …/go  …/new  …/save  …/load
+/v1/adventure  /v1/adventure/{game}  …/act  …/undo  …/redo  …/go  …/new  …/save  …/load  …/words  …/export
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
@@ -14,14 +16,17 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 
+from ..apps.adventure.game import LONGEST_WORDS
 from ..apps.adventure.rules import Action, admissible
 from ..apps.adventure.tables import Table, Tables, tables_of
+from ..apps.adventure.transcript import write_game
 from ..apps.context import AppContext
 from .auth import Key
 from .protocol import Strict
 from .rights import may_change
 
 Name = Annotated[str, Field(max_length=40)]
+Form = Literal["md", "txt", "epub", "docx", "twee"]
 
 
 TOLD = 100
@@ -41,6 +46,14 @@ class Go(Strict):
     """POST /v1/adventure/{game}/go"""
 
     turn: Annotated[int, Field(ge=0)]
+
+
+class Words(Strict):
+    """POST /v1/adventure/{game}/words: one's own words for a turn, one of its versions, or (with neither) another version."""
+
+    turn: Annotated[int, Field(ge=1)]
+    text: Annotated[str, Field(max_length=LONGEST_WORDS)] = ""
+    version: Annotated[int, Field(ge=0)] | None = None
 
 
 class Begin(Strict):
@@ -71,6 +84,7 @@ def adventure_router(context: AppContext) -> APIRouter:
         def both() -> dict[str, Any]:
             who = player(http)
             do(who)
+            tables.wait(who, game)
             with tables.at(who, game) as table:
                 return _told(table)
 
@@ -131,7 +145,33 @@ def adventure_router(context: AppContext) -> APIRouter:
         """Go on with a copy."""
         return await done(http, game, lambda who: tables.take_up(who, game, body.slot))
 
+    @router.post("/{game}/words")
+    async def words(game: str, body: Words, http: HttpRequest) -> Response:
+        """Other words for a turn: what is so does not change."""
+        return await done(http, game, lambda who: _reword(tables, who, game, body))
+
+    @router.get("/{game}/export")
+    async def export(game: str, http: HttpRequest, form: Form = "md") -> Response:
+        """What was played, as a file."""
+
+        def made() -> bytes:
+            with TemporaryDirectory() as folder, tables.at(player(http), game) as table:
+                return write_game(table.game, Path(folder) / f"game.{form}").read_bytes()
+
+        headers = {"Content-Disposition": f'attachment; filename="game.{form}"'}
+        content = await run_in_threadpool(made)
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
     return router
+
+
+def _reword(tables: Tables, who: str, game: str, body: Words) -> None:
+    if body.text:
+        tables.reword(who, game, body.turn, body.text)
+    elif body.version is not None:
+        tables.show(who, game, body.turn, body.version)
+    else:
+        tables.say_otherwise(who, game, body.turn)
 
 
 def _act(tables: Tables, who: str, game: str, body: Act) -> None:
@@ -155,6 +195,8 @@ def _told(table: Table) -> dict[str, Any]:
                 "did": str(turn.action) if turn.action else "",
                 "said": turn.said,
                 "text": turn.text,
+                "versions": list(turn.texts),
+                "shown": turn.shown,
             }
             for number, turn in list(enumerate(game.turns))[-TOLD:]
         ],

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from nicegui import ui
@@ -17,25 +19,20 @@ from ..apps.adventure.library import AUTO, SLOTS
 from ..apps.adventure.rules import Action
 from ..apps.adventure.tables import Table, Tables, tables_of
 from ..apps.adventure.telling import suggestions
+from ..apps.adventure.transcript import ENDINGS, write_game
 from ..errors import CustomeError
+from .adventure_story import LINE, STORY, Story
 from .seal import seal_svg
 from .shell import Frame, Shell
 
 LOOK_EVERY_S = 0.5
-SHOWN = 60
-"""Turns that are drawn."""
 TREE = 300
 """Turns of the tree that are drawn."""
 ROOM = "max-width: 46rem; margin: 0 auto; width: 100%; display: flex; flex-direction: column; gap: 14px; padding: 12px 12px 24px"
 CARD = "border: 1px solid var(--line); background: var(--sheet); border-radius: 14px; padding: 14px 16px; display: flex; flex-direction: column; gap: 10px"
-LINE = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center"
 PLACE = "font-family: var(--book); font-size: 1.5rem; font-weight: 600"
-STORY = "font-family: var(--book); font-size: 1.1rem; line-height: 1.9"
-SAID = "color: var(--faint); font-size: .9rem; margin-top: 6px"
-DICE = "display: inline-flex; gap: 6px; align-items: center; color: var(--seal); font-size: .9rem; font-weight: 600"
 BAR = "position: sticky; bottom: 0; background: var(--paper); padding: 8px 0; display: flex; flex-direction: column; gap: 8px"
 CHIP = "border: 1px solid var(--line); border-radius: 20px; padding: 2px 14px; background: var(--sheet)"
-_EYES = "⚀⚁⚂⚃⚄⚅"
 
 
 def add_pages(shell: Shell) -> None:
@@ -77,7 +74,7 @@ class AdventurePage:
         with frame.things:
             self._games = ui.element("div").classes("chats").mark("games")
         with ui.element("div").style(ROOM):
-            self._story = ui.element("div").props("role=log aria-live=polite").mark("story")
+            self._story = Story(self, self._dialog)
             self._scene = ui.element("section").style(CARD).mark("scene")
             with ui.element("div").style(BAR):
                 self._aside = ui.element("div").mark("aside")
@@ -132,6 +129,29 @@ class AdventurePage:
     def _redo(self) -> None:
         self._done(lambda: self.tables.redo(self.player, self.name))
 
+    def say_otherwise(self, number: int) -> None:
+        """A turn in other words."""
+        self._done(lambda: self.tables.say_otherwise(self.player, self.name, number))
+
+    def show_version(self, number: int, version: int) -> None:
+        """Another version of a turn's words."""
+        self._done(lambda: self.tables.show(self.player, self.name, number, version))
+
+    def reword(self, number: int, text: str) -> None:
+        """One's own words for a turn."""
+        self._done(lambda: self.tables.reword(self.player, self.name, number, text))
+
+    def _download(self, ending: str) -> None:
+        self._dialog.close()
+
+        def take() -> None:
+            with TemporaryDirectory() as folder, self.tables.at(self.player, self.name) as table:
+                game = table.game
+                content = write_game(game, Path(folder) / f"game{ending}").read_bytes()
+            ui.download.content(content, f"{game.world.scenario.title}{ending}")
+
+        self._safely(take)
+
     def open(self, name: str) -> None:
         """Another game."""
         self.name = name
@@ -164,8 +184,9 @@ class AdventurePage:
             game = table.game
             self._title.set_text(game.world.scenario.title)
             self._draw_scene(game)
-            self._draw_story(game)
+            self._story.draw(table)
             self._draw_offers(table)
+        self._client.run_javascript("window.scrollTo({top: document.body.scrollHeight})")
 
     def _draw_games(self) -> None:
         library = self.tables.library(self.player)
@@ -244,26 +265,6 @@ class AdventurePage:
         for name in sorted(state.secrets):
             ui.label(t("你知道：") + world.secrets[name].what).classes("hint")
 
-    def _draw_story(self, game: Game) -> None:
-        self._story.clear()
-        line = game.line()[1:]
-        with self._story:
-            ui.label(game.world.scenario.about).style(STORY)
-            for number in line[-SHOWN:]:
-                turn, outcome = game.turns[number], game.outcome(number)
-                said = turn.said or (str(turn.action) if turn.action else "")
-                if said:
-                    ui.label(said).style(SAID)
-                for roll in outcome.rolls:
-                    eyes = "".join(_EYES[one - 1] for one in roll.dice)
-                    with ui.element("div").style(DICE).mark("roll"):
-                        ui.label(eyes).style("font-size: 1.8rem; line-height: 1")
-                        ui.label(str(roll))
-                ui.label("".join(fact.text for fact in outcome.facts) or turn.text).style(
-                    STORY
-                ).mark("told")
-        self._client.run_javascript("window.scrollTo({top: document.body.scrollHeight})")
-
     def _draw_offers(self, table: Table) -> None:
         t, game = self.t, table.game
         self._aside.clear()
@@ -334,6 +335,12 @@ class AdventurePage:
                         ui.button(
                             self.t("接着玩"), on_click=functools.partial(self._take_up, slot)
                         ).props("outline no-caps dense").mark(f"take-{slot}")
+            ui.label(self.t("存成书")).classes("heading")
+            with ui.element("div").style(LINE):
+                for ending in ENDINGS:
+                    ui.button(ending[1:], on_click=functools.partial(self._download, ending)).props(
+                        "outline no-caps dense"
+                    ).mark(f"export-{ending[1:]}")
         self._dialog.open()
 
     def _keep(self, slot: str) -> None:

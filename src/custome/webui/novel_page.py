@@ -16,12 +16,13 @@ from typing import Any
 from nicegui import ui
 
 from ..apps.novel.checking import check, letters_written
-from ..apps.novel.export import FORMS, export
+from ..apps.novel.export import export
 from ..apps.novel.folder import NovelFolder, Row
 from ..apps.novel.ledger import ledger, promises
 from ..apps.novel.service import Novels, novels_of
 from ..apps.novel.writing import plan
 from ..errors import CustomeError
+from ..report.books import FORMS
 from .novel_brief import BriefForm, ask_for_novel
 from .novel_chapter import ChapterView
 from .shell import Frame, Shell

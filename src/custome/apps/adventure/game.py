@@ -83,9 +83,9 @@ class Game:
             )
         return self._outcomes[number]
 
-    def line(self) -> list[int]:
-        """Numbers of the turns from the beginning to here."""
-        found = [self.here]
+    def line(self, number: int | None = None) -> list[int]:
+        """Numbers of the turns from the beginning to here, or to another turn."""
+        found = [self.here if number is None else number]
         while found[-1] != 0:
             found.append(self.turns[found[-1]].before)
         return found[::-1]

@@ -1,22 +1,28 @@
-"""The games of a server: one a player and scenario, the same for every tab, kept after every turn."""
+"""The games of a server: one a player and scenario, the same for every tab, kept after every turn. Where a model is served, people answer
+in its words: that is written behind the turn, which stands already.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import InputError
-from ..context import AppContext
+from ...engine.base import Cancel, ServedModel
+from ...errors import CustomeError, InputError
+from ..context import AppContext, Part, Speaker, no_speaker
 from .game import Game
 from .library import AUTO, Library
 from .rules import Action, Outcome
-from .telling import bag, looked_at, outcome_told, scene
+from .storyteller import Storyteller
+from .telling import bag, looked_at, scene
 from .understanding import LONGEST, Understood, understand
 
 
@@ -33,6 +39,8 @@ class Table:
     """Grows with everything that is done at it."""
     spoken_of: str = ""
     """Who was named last."""
+    written: dict[int, Future[None]] = field(default_factory=dict)
+    """Turns whose words are being written."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -41,10 +49,19 @@ class Tables:
 
     Args:
         place: the folder with scenarios of one's own and with the saves.
+        hosted: what is served now; the first of it plays the people.
+        speaker_of: (model, somebody to be played) → what they say.
     """
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(
+        self,
+        place: Path,
+        hosted: Callable[[], Sequence[ServedModel]] = tuple,
+        speaker_of: Callable[[ServedModel, Part], Speaker] = no_speaker,
+    ) -> None:
+        self._place, self._hosted, self._speaker_of = place, hosted, speaker_of
+        self._pen = ThreadPoolExecutor(max_workers=1, thread_name_prefix="adventure")
+        self._cancel = Cancel()
         self._lock = threading.Lock()
         self._tables: dict[tuple[str, str], Table] = {}
         self._libraries: dict[str, Library] = {}
@@ -87,8 +104,12 @@ class Tables:
             if outcome.refused:
                 self._answer(table, f"{outcome.refused}。")
                 return outcome
-            table.game.tell(outcome_told(outcome))
-            if action.target in table.game.world.people:
+            game, teller = table.game, self._storyteller()
+            if not game.turns[game.here].texts:  # else one has been here before
+                game.tell(teller.words(game, game.here))
+                if teller.is_asked(game, game.here):
+                    self._write(player, table, game.here, teller.answered)
+            if action.target in game.world.people:
                 table.spoken_of = action.target
             self._keep(player, table)
             return outcome
@@ -160,9 +181,72 @@ class Tables:
             table.game = game
             self._keep(player, table)
 
+    # -- words -------------------------------------------------------------------------------------------------------
+
+    def _storyteller(self) -> Storyteller:
+        """Who puts turns into words now."""
+        model = next(iter(self._hosted()), None)
+        if model is None:
+            return Storyteller()
+        return Storyteller(functools.partial(self._speaker_of, model), model.engine)
+
+    def _write(
+        self,
+        player: str,
+        table: Table,
+        number: int,
+        write: Callable[[Game, int, Cancel], str],
+    ) -> None:
+        """Words of a model for a turn, behind it; where none come, those it has stay."""
+        game = table.game
+
+        def work() -> None:
+            text, why = "", ""
+            try:
+                text = write(game, number, self._cancel)
+            except CustomeError as error:
+                why = f"{error.message}：{error.hint}"
+            with table.lock:
+                table.written.pop(number, None)
+                if table.game is not game or self._cancel.is_set():
+                    return
+                if text:
+                    game.tell(text, number)
+                    self.library(player).save(game, AUTO)
+                table.aside = why or table.aside
+                table.changed += 1
+
+        table.written[number] = self._pen.submit(work)  # it waits for the lock that is held here
+
+    def say_otherwise(self, player: str, name: str, number: int) -> None:
+        """Other words for a turn, written behind it."""
+        with self.at(player, name) as table:
+            _turn(table, number)
+            self._write(player, table, number, self._storyteller().otherwise)
+            table.changed += 1
+
+    def wait(self, player: str, name: str) -> None:
+        """Until nothing is being written for a game."""
+        with self.at(player, name) as table:
+            written = list(table.written.values())
+        wait(written)
+
+    def show(self, player: str, name: str, number: int, version: int) -> None:
+        """Another version of a turn's words."""
+        with self.at(player, name) as table:
+            _turn(table, number)
+            table.game.show(number, version)
+            self._keep(player, table)
+
+    def close(self) -> None:
+        """Stop what is being written."""
+        self._cancel.set()
+        self._pen.shutdown(wait=False, cancel_futures=True)
+
     def reword(self, player: str, name: str, number: int, text: str) -> None:
         """Somebody's own words for a turn."""
         with self.at(player, name) as table:
+            _turn(table, number)
             table.game.tell(text, number)
             self._keep(player, table)
 
@@ -181,6 +265,17 @@ def fresh_seed() -> int:
     return secrets.randbelow(2**31 - 1) + 1
 
 
+def _turn(table: Table, number: int) -> None:
+    if not 0 < number < len(table.game.turns):
+        raise InputError(f"没有第 {number} 个回合", f"有 1 到 {len(table.game.turns) - 1}")
+
+
 def tables_of(context: AppContext) -> Tables:
     """The games that all pages and routes of a server work with."""
-    return context.shared(Tables, lambda: Tables(context.workplace or Path()))
+
+    def made() -> Tables:
+        tables = Tables(context.workplace or Path(), context.hosted, context.speaker_of)
+        context.closing.append(tables.close)
+        return tables
+
+    return context.shared(Tables, made)

@@ -1,8 +1,6 @@
-"""What is so, and what has come of a turn, in plain sentences, without a model; and which few things to offer."""
+"""What is so, in plain sentences; and which few things to offer."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from .game import Game
 from .rules import (
@@ -22,29 +20,25 @@ from .rules import (
 )
 from .state import State
 from .understanding import OFFERED
-from .world import Fact, World
+from .world import World
 
 _LATER = {BUY: 2, GIVE: 3, SELL: 4, DROP: 5, FIGHT: 6, WAIT: 7}
 
 
-def told(facts: Sequence[Fact]) -> str:
-    """What has come to be so."""
-    return "".join(fact.text for fact in facts)
+def rolls_told(outcome: Outcome) -> str:
+    """How the dice fell."""
+    return "".join(f"【{roll}】" for roll in outcome.rolls)
 
 
-def outcome_told(outcome: Outcome) -> str:
-    """A turn with its dice, or why nothing came of it."""
-    if outcome.refused:
-        return f"{outcome.refused}。"
-    rolls = "".join(f"【{roll}】" for roll in outcome.rolls)
-    return rolls + told(outcome.facts)
+def scene(world: World, state: State, *, about: bool = True) -> str:
+    """Where one is, what lies there, who is there, where one can go from there.
 
-
-def scene(world: World, state: State) -> str:
-    """Where one is, what lies there, who is there, where one can go from there."""
+    Args:
+        about: how it looks there, too.
+    """
     place = world.places[state.at]
     hour = world.hour(state)
-    lines = [f"【{place.name}】" + (f"　{hour}" if hour else ""), place.about]
+    lines = [f"【{place.name}】" + (f"　{hour}" if hour else ""), place.about if about else ""]
     if state.here():
         lines.append(f"这里有：{'、'.join(state.here())}")
     company = [

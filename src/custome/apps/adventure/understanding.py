@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ...corpus.script import convert
+from .naming import Mention, called_in, in_chinese, mentions_in
 from .rules import (
     ASK,
     BUY,
@@ -26,7 +27,6 @@ from .rules import (
     admissible,
     why_not,
 )
-from .scenario import Item, Person, Place
 from .state import ME, State
 from .world import World
 
@@ -39,19 +39,20 @@ WORDS: dict[str, tuple[str, ...]] = {
          "撤", "爬", "登", "go", "walk"),
     TAKE: ("拿起", "拿走", "拿上", "捡起", "拾起", "带上", "带走", "收起", "取走", "取下", "拿", "取", "捡", "拾", "收", "揣", "抱", "拎", "扛", "背", "抬",
            "搬", "take", "get"),
-    DROP: ("放下", "丢下", "扔掉", "丢掉", "扔下", "放", "丢", "扔", "搁", "drop"),
-    GIVE: ("送给", "交给", "递给", "还给", "献给", "给", "送", "交", "递", "献", "give"),
+    DROP: ("放下", "丢下", "扔掉", "丢掉", "扔下", "撂下", "搁下", "留在", "留下", "放", "丢", "扔", "搁", "drop"),
+    GIVE: ("送给", "交给", "递给", "还给", "献给", "孝敬", "请你吃", "拿着", "收下", "收好", "尝", "吃", "喝", "给", "送", "交", "递", "献", "give"),
     OPEN: ("打开", "开门", "开锁", "解锁", "开", "open", "unlock"),
     FIGHT: ("攻击", "动手", "教训", "打架", "打", "杀", "砍", "揍", "刺", "attack", "fight", "hit"),
-    ASK: ("打听", "请教", "请问", "询问", "说话", "搭话", "聊聊", "聊天", "谈谈", "问问", "唠唠", "唠嗑", "攀谈", "寒暄", "打招呼", "问", "聊", "谈", "说", "唠",
+    ASK: ("打听", "请教", "请问", "询问", "说话", "搭话", "聊聊", "聊天", "谈谈", "问问", "唠唠", "唠嗑", "攀谈", "寒暄", "打招呼", "说句话", "提一提", "问", "聊", "谈", "说", "唠",
           "ask", "talk"),
-    BUY: ("购买", "买下", "给我来", "来一", "来两", "来点", "买", "沽", "buy"),
+    BUY: ("购买", "买下", "给我来", "来一", "来两", "来点", "来碗", "来壶", "来份", "来瓶", "卖我", "卖给我", "给我一", "要一", "掏钱", "买", "沽", "buy"),
     SELL: ("卖掉", "卖给", "卖", "sell"),
     WAIT: ("等一等", "等等看", "等等", "等待", "等候", "等着", "歇歇", "休息", "等", "歇", "wait"),
     "查": ("查看", "检查", "搜查", "翻看", "研究", "读", "搜", "翻", "查", "examine"),
     "求": ("恳求", "请求", "恳请", "央求", "求", "讨"),
     "劝": ("劝说", "说服", "劝"),
     "请": ("邀请", "请"),
+    "约": ("邀", "约", "拉", "叫上", "入伙", "一起干"),
     "找": ("寻找", "搜", "寻", "找"),
     "歇": ("休息", "歇歇", "歇"),
     "告诉": ("告诉", "禀报", "告知", "禀告"),
@@ -60,19 +61,24 @@ WORDS: dict[str, tuple[str, ...]] = {
 _SEE = re.compile("打量|观察|张望|瞧瞧|瞅瞅|瞧|瞅|瞄|望望|望|环顾")
 _AROUND = "(?:四周|周围|四下|附近|这里|里面|一圈|到处)"
 _LOOK = re.compile(r"我?(?:想|要|先|再)?看(?:看|一看|一下)?吧?|这里?有(?:什么|谁|啥).*|look|l")
-_LOOK_AROUND = re.compile(rf"看.{{0,3}}{_AROUND}|{_AROUND}.{{0,4}}看")
+_LOOK_AROUND = re.compile(
+    rf"看.{{0,3}}{_AROUND}|{_AROUND}.{{0,4}}看|看看?[这此].{{0,4}}(?:什么样|啥样|样子|光景)"
+)
 _BAG = re.compile(
     r"(?:看看?|查看|检查|翻翻?)?(?:我的?)?(?:背包|行囊|包袱|包里?|身上|物品|口袋)(?:里|中)?(?:都|还)?(?:有|带)?了?的?(?:什么|啥|哪些)?(?:东西)?"
-    r"|我(?:现在|手里|身上)?(?:都|还)?(?:有|带)了?(?:些)?(?:什么|啥)(?:东西)?|i|inventory|bag"
+    r"|我(?:现在|手里|身上)?(?:都|还)?(?:有|带|剩)了?(?:些|下)?(?:什么|啥|多少钱|几个钱)(?:东西)?(?:来着)?"
+    r"|(?:看看?|清点|点点|检查)(?:一下)?(?:我)?(?:身上|随身|行李|包袱)(?:带)?的?(?:物品|东西|家伙|家当)|i|inventory|bag"
 )
 _DIRECTIONS = {"n": "北", "s": "南", "e": "东", "w": "西", "u": "上", "d": "下"}
 _DIRECTIONS |= {"north": "北", "south": "南", "east": "东", "west": "西", "up": "上", "down": "下"}
 _HE = ("他", "她", "对方", "那人", "此人", "him", "her")
 _CLAUSES = re.compile(r"[，。！？、；,.!?;…\n]+|然后|接着|随后|再(?=[^次])")
 _NO = re.compile(
-    r"(?<!好)(?<!要)(?<!会)(?<!能)(?:不(?!停|断|如|错|禁|知)|别(?!处|的|人)|勿|休要)|给.{0,4}看"
+    r"(?<!好)(?<!要)(?<!会)(?<!能)(?:不(?!停|断|如|错|禁|知|成敬意)|别(?!处|的|人)|勿|休要)|给.{0,4}看"
 )
 _ASKS = re.compile("问|打听|请教")
+_CALLED = re.compile("[^求问请找打杀给劝约看拉叫等告跟对向和同]?□+[啊呀哟呢，]?")
+"""Somebody's name and nothing more, with the surname before it that is no part of it: 晁天王."""
 _A_NOT_A = re.compile(r"(.)不\1")
 _PARTICLES = "我你他她它们的了吧呢啊呀着过一下会儿点个就再先快来起去把向跟和与同想要请叫让那这些条只坛匹件在里边面头口旁"
 """Characters that say nothing of what is meant."""
@@ -99,6 +105,7 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
         last: the person who was spoken of last, whom 他 means.
     """
     clauses = [one for one in map(plain, _CLAUSES.split(_even(typed))) if one]
+    clauses = [in_chinese(one, _vocabulary(world, state)) for one in clauses]
     if not clauses:
         return Understood(kind="nothing", why="什么也没有写")
     whole = "".join(clauses)
@@ -108,6 +115,8 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     exact = [one for one in possible if plain(str(one)) == whole]
     if exact:
         return Understood(kind="do", action=exact[0])
+    if (spoken := _spoken_to(world, state, clauses, possible)) is not None:
+        return spoken
     wanted = [one for one in clauses if _ASKS.search(one) or not _NO.search(_A_NOT_A.sub("", one))]
     if not wanted:
         return Understood(kind="nothing", options=tuple(possible[:OFFERED]), why="没有听懂要做什么")
@@ -125,6 +134,54 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     return together
 
 
+def _spoken_to(
+    world: World, state: State, clauses: list[str], possible: list[Action]
+) -> Understood | None:
+    """Words to somebody who is called by their name first or last: 魏伯，灯怎么灭了？"""
+    if len(clauses) < 2:
+        return None
+    for called in (clauses[0], clauses[-1]):
+        mentions, rest = mentions_in(world, state, called, plain)
+        people = {name for one in mentions for name in one.means if name in state.company()}
+        if len(people) != 1 or not _CALLED.fullmatch(rest):
+            continue
+        (person,) = people
+        said = [one for one in clauses if one is not called]
+        reading = _Reading(world, state, "".join(said) + person, person, possible).meant()
+        apart = [_Reading(world, state, one + person, person, possible).meant() for one in said]
+        if reading.kind != "do" and sum(one.kind == "do" for one in apart) == 1:
+            reading = next(one for one in apart if one.kind == "do")
+        if reading.kind == "do" or _NO.search("".join(said)) and not _asks("".join(said)):
+            return reading if reading.kind == "do" else None
+        if Action(ASK, person) not in possible:
+            return None
+        topics = [
+            one
+            for one in possible
+            if one.verb == ASK
+            and one.target == person
+            and one.using
+            and any(
+                word in "".join(said) for word, name in called_in(world, plain) if name == one.using
+            )
+        ]
+        return Understood(kind="do", action=topics[0] if topics else Action(ASK, person))
+    return None
+
+
+def _asks(said: str) -> bool:
+    return (
+        _IF.search(said) is not None or re.search("什么|几|谁|吧$|呢$|没有$|没$", said) is not None
+    )
+
+
+def _vocabulary(world: World, state: State) -> list[str]:
+    """Words that somebody who writes pinyin may mean."""
+    ways = [plain(way.way) for way in world.places[state.at].exits]
+    names = [word for word, _ in called_in(world, plain)]
+    return [*names, *ways, *(word for some in WORDS.values() for word in some)]
+
+
 def _even(typed: str) -> str:
     return convert(unicodedata.normalize("NFKC", typed[:LONGEST]), "t2s").lower()
 
@@ -136,21 +193,13 @@ def plain(typed: str) -> str:
     return re.sub(r"(?<=[^a-z])\s+|\s+(?=[^a-z])", "", text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mention:
-    """A word of the text that names something."""
-
-    at: int
-    means: tuple[str, ...]
-    """Names it may stand for."""
-
-
 class _Reading:
     """One text against what can be done."""
 
     def __init__(
         self, world: World, state: State, text: str, last: str, possible: list[Action]
     ) -> None:
+        text = text.replace("一下", "") or text
         self._world, self._state, self._text, self._possible = world, state, text, possible
         self._own = {rule.verb for rule in world.rules}
         self._said: dict[str, set[str]] = {}
@@ -162,13 +211,15 @@ class _Reading:
             {one for some in self._said.values() for one in some}, key=len, reverse=True
         ):
             if len(word) > 1:
-                rest = _loosely(word).sub("□", rest)
+                rest = rest.replace(word, "□")
         ways, rest = self._ways(text, rest)
-        self._mentions, rest = self._names_in(rest)
+        self._mentions, rest = mentions_in(world, state, rest, plain)
         self._mentions += ways
         self._verbs = dict(self._verbs_in(text, rest))
         if ways:
             self._verbs[GO] = LONGEST
+        if "自己" in text:  # what one eats oneself nobody is given
+            self._verbs.pop(GIVE, None)
         self._he(text, last)
         words = {word for verb in self._verbs for word in (verb, *WORDS.get(verb, ()))}
         for word in sorted(words, key=len, reverse=True):
@@ -201,21 +252,6 @@ class _Reading:
 
     # -- what stands in it ---------------------------------------------------------------------------------------------
 
-    def _names_in(self, text: str) -> tuple[list[_Mention], str]:
-        """What is named, in order, and the text without it."""
-        called: dict[str, list[str]] = {}
-        for word, name in _called(self._world):
-            called.setdefault(word, []).append(name)
-        found = []
-        for word in sorted(called, key=len, reverse=True):
-            at = text.find(word)
-            if at >= 0:
-                found.append(_Mention(at=at, means=tuple(called[word])))
-                text = text.replace(word, "□" * len(word))
-        if not found:
-            found = [_Mention(at=0, means=tuple(called[word])) for word in _nearly(text, called)]
-        return sorted(found, key=lambda one: one.at), text
-
     def _verbs_in(self, text: str, rest: str) -> Iterator[tuple[str, int]]:
         """(verb, length of the word that says it)."""
         for verb in {*WORDS, *self._own}:
@@ -233,19 +269,19 @@ class _Reading:
         if any(he in text for he in _HE):
             who = last if last in company else company[0] if len(company) == 1 else ""
             if who:
-                self._mentions.append(_Mention(at=len(text), means=(who,)))
+                self._mentions.append(Mention(at=len(text), means=(who,)))
 
-    def _ways(self, text: str, rest: str) -> tuple[list[_Mention], str]:
+    def _ways(self, text: str, rest: str) -> tuple[list[Mention], str]:
         """Ways that are called by their direction, and the text without them."""
         direction = _DIRECTIONS.get(text.removeprefix("go").strip(), "")
         exits, found = self._world.places[self._state.at].exits, []
         for way in exits:
             bare = plain(way.way).removeprefix("往").removesuffix("边")
             if bare and (direction == bare or _goes(rest, bare)):
-                found.append(_Mention(at=len(text), means=(way.to,)))
+                found.append(Mention(at=len(text), means=(way.to,)))
                 rest = rest.replace(bare, "□")
         if text in ("出去", "离开", "走") and len(exits) == 1:
-            found.append(_Mention(at=0, means=(exits[0].to,)))
+            found.append(Mention(at=0, means=(exits[0].to,)))
         return found, rest
 
     def _looks(self) -> bool:
@@ -262,7 +298,9 @@ class _Reading:
         named = [name for one in self._mentions for name in one.means]
         if any(one.verb == "查" and one.target in named for one in self._possible):
             return ""
-        if self._verbs.keys() & {GIVE, TAKE, ASK, GO, BUY, SELL} and "看看" not in self._text:
+        bag = [name for name in named if self._state.things.get(name) == ME]
+        busy = {GIVE, TAKE, ASK, GO, BUY, SELL} - ({TAKE} if bag else set())
+        if self._verbs.keys() & busy and "看看" not in self._text:
             return ""
         company = self._state.company()
         if not named and len(company) == 1 and _THAT_ONE.search(self._text):
@@ -283,10 +321,11 @@ class _Reading:
             return None
         names = {action.target, action.using} - {""}
         missing, extra = set(names), 0
+        about = action.verb == ASK and not action.using and self._is_asked(action.target)
         for one in self._mentions:
             hit = names & set(one.means)
             missing -= hit
-            if not hit and not self._may_be_beside(action, one):
+            if not hit and not about and not self._may_be_beside(action, one):
                 return None  # somebody or something that has no part in it
             extra += not hit
         plainly = action.verb in self._own and size > 2
@@ -294,7 +333,13 @@ class _Reading:
             return None
         return len(missing), extra, -2 * size - (action.verb in self._own)
 
-    def _may_be_beside(self, action: Action, one: _Mention) -> bool:
+    def _is_asked(self, person: str) -> bool:
+        """Is somebody the one who is asked, whatever it is about: the first of those here who are named?"""
+        company = self._state.company()
+        here = [name for one in self._mentions for name in one.means if name in company]
+        return here[:1] == [person]
+
+    def _may_be_beside(self, action: Action, one: Mention) -> bool:
         """May something be named that has no part in it? Where one is, and with a scenario's own verbs what they are about."""
         if self._state.at in one.means:
             return True
@@ -325,36 +370,9 @@ class _Reading:
         return why_not(self._world, self._state, Action(verb, people[0], things[0]))
 
 
-def _nearly(text: str, called: Iterable[str]) -> Iterator[str]:
-    """Names of three characters and more of which one is written otherwise."""
-    for word in called:
-        size = len(word)
-        pieces = (text[at : at + size] for at in range(len(text) - size + 1))
-        if size >= 3 and any(
-            sum(a != b for a, b in zip(one, word, strict=True)) == 1 for one in pieces
-        ):
-            yield word
-
-
 def _loosely(verb: str) -> re.Pattern[str]:
     """A verb with a few characters between its own: 借我二十条船 for 借船."""
     return re.compile(".{0,6}?".join(map(re.escape, verb)))
-
-
-def _called(world: World) -> Iterator[tuple[str, str]]:
-    """(what something is called, its name)."""
-    scenario = world.scenario
-    every: tuple[Place | Item | Person, ...] = (
-        *scenario.places,
-        *scenario.items,
-        *scenario.people,
-    )
-    for one in every:
-        for word in (one.name, *one.aliases):
-            yield plain(word), one.name
-    for topic, words in scenario.topics.items():
-        for word in (topic, *words):
-            yield plain(word), topic
 
 
 def _goes(text: str, way: str) -> bool:
@@ -372,5 +390,5 @@ def _goes(text: str, way: str) -> bool:
 
 def _stands(word: str, text: str) -> bool:
     if word.isascii():
-        return re.search(rf"\b{re.escape(word)}\b", text) is not None
+        return re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text) is not None
     return word in text

@@ -13,7 +13,7 @@ from .scenario import Item, Person, Place
 from .state import State
 from .world import World
 
-_KIN = "(?:大|老|小)?(?:爷|叔|伯|哥|兄弟|兄|弟|嫂子|嫂|婶|姨|姐|妹|娘|婆|公)"
+_KIN = "(?:大|老|小)?(?:姑娘|先生|师傅|大人|将军|掌柜|爷|叔|伯|哥|兄弟|兄|弟|嫂子|嫂|婶|姨|姐|妹|娘|婆|公)"
 _KINDS: dict[str, str] = {
     "孩子|小孩|娃娃|小家伙|小子": "孩|童|外孙|岁|姑娘|丫头",
     "姑娘|丫头|闺女": "姑娘|丫头|女",
@@ -27,8 +27,16 @@ _KINDS: dict[str, str] = {
     "军爷|官爷|大人": "官|军|吏|尉|提辖",
 }
 """What somebody may be called → what is told of whom it means."""
+_NO_HOME = re.compile("(?:自|大|人|您|你|他|咱|俺|当|国|管)家|家(?:常|伙|当)")
+"""家 that is no place."""
 SHORT = re.compile(r"^([\u4e00-\u9fff])[子儿]$")
 """枣 for the thing 枣子."""
+
+
+_HEADS = frozenset(
+    "瓢桨布刀剑枪扇灯油酒药箭鼓旗琴画书信枣菜鱼汤茶米肉饼果镜珠玉印钗环簪帕香绳锁箱匣袋壶碗杯碑石草柴炭花衣袍帽鞋伞针线笔墨纸兽马牛驴船车轿"
+)
+"""Characters that name things by themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,7 @@ def mentions_in(
     for word, name in called_in(world, plain):
         called.setdefault(word, []).append(name)
     found = []
+    text = _NO_HOME.sub(lambda match: "□" * len(match[0]), text)
     spoken = _syllables(text)
     for word in sorted(called, key=len, reverse=True):
         at, size = text.find(word), len(word)
@@ -70,6 +79,8 @@ def mentions_in(
         text = _take(text, found, _somebody(world, state, text))
     if not found:
         text = _take(text, found, _nearly(text, called))
+    if not any(name in world.items for one in found for name in one.means):
+        text = _take(text, found, _heads(state, text))
     return sorted(found, key=lambda one: one.at), text
 
 
@@ -127,6 +138,16 @@ def _is_told(person: Person, told: str) -> bool:
     return re.search(told, " ".join((person.name, *person.aliases, person.about))) is not None
 
 
+def _heads(state: State, text: str) -> Iterator[Mention]:
+    """The one thing within reach that is meant by its last or first character: 瓢 for 椰瓢."""
+    reach = [*state.bag(), *state.here()]
+    for at, character in enumerate(text):
+        meant = [name for name in reach if len(name) > 1 and character in (name[-1], name[0])]
+        if len(meant) == 1 and character in _HEADS:
+            yield Mention(at=at, means=(meant[0],), length=1)
+            return
+
+
 def _nearly(text: str, called: dict[str, list[str]]) -> Iterator[Mention]:
     """Names of three characters and more of which one is written otherwise."""
     for word in called:
@@ -158,7 +179,11 @@ def in_chinese(text: str, vocabulary: Iterable[str]) -> str:
     """Pinyin (huijia) → the words of a vocabulary that sound so; the text itself where it is none."""
     letters = re.sub(r"[\s']", "", text)
     if not re.fullmatch(r"[a-zü]{3,40}", letters):
-        return text
+        pieces = re.findall(r"[a-zü]{2,}|[^a-zü]+|[a-zü]", text)
+        if len(pieces) < 2:
+            return text
+        words = list(vocabulary)
+        return "".join(in_chinese(one, words) if one.isascii() else one for one in pieces)
     by_sound: dict[str, str] = {}
     for word in vocabulary:
         if word and not word.isascii():

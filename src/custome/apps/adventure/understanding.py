@@ -15,11 +15,8 @@ from .naming import Mention, called_in, in_chinese, mentions_in
 from .rules import (
     ASK,
     BUY,
-    DROP,
-    FIGHT,
     GIVE,
     GO,
-    OPEN,
     SELL,
     TAKE,
     WAIT,
@@ -28,56 +25,35 @@ from .rules import (
     why_not,
 )
 from .state import ME, State
+from .verbs import WORDS
 from .world import World
 
 LONGEST = 200
 """Characters that are read of what was typed."""
 OFFERED = 4
 """Things that are offered when it is not clear which is meant."""
-WORDS: dict[str, tuple[str, ...]] = {
-    GO: ("前往", "走到", "走进", "来到", "回到", "赶到", "跑到", "走去", "过去", "去", "走", "到", "往", "进", "出", "回", "上", "下", "奔", "离开",
-         "撤", "爬", "登", "go", "walk"),
-    TAKE: ("拿起", "拿走", "拿上", "捡起", "拾起", "带上", "带走", "收起", "取走", "取下", "拿", "取", "捡", "拾", "收", "揣", "抱", "拎", "扛", "背", "抬",
-           "搬", "take", "get"),
-    DROP: ("放下", "丢下", "扔掉", "丢掉", "扔下", "撂下", "搁下", "留在", "留下", "放", "丢", "扔", "搁", "drop"),
-    GIVE: ("送给", "交给", "递给", "还给", "献给", "孝敬", "请你吃", "拿着", "收下", "收好", "尝", "吃", "喝", "给", "送", "交", "递", "献", "give"),
-    OPEN: ("打开", "开门", "开锁", "解锁", "开", "open", "unlock"),
-    FIGHT: ("攻击", "动手", "教训", "打架", "打", "杀", "砍", "揍", "刺", "attack", "fight", "hit"),
-    ASK: ("打听", "请教", "请问", "询问", "说话", "搭话", "聊聊", "聊天", "谈谈", "问问", "唠唠", "唠嗑", "攀谈", "寒暄", "打招呼", "说句话", "提一提", "问", "聊", "谈", "说", "唠",
-          "ask", "talk"),
-    BUY: ("购买", "买下", "给我来", "来一", "来两", "来点", "来碗", "来壶", "来份", "来瓶", "卖我", "卖给我", "给我一", "要一", "掏钱", "买", "沽", "buy"),
-    SELL: ("卖掉", "卖给", "卖", "sell"),
-    WAIT: ("等一等", "等等看", "等等", "等待", "等候", "等着", "歇歇", "休息", "等", "歇", "wait"),
-    "查": ("查看", "检查", "搜查", "翻看", "研究", "读", "搜", "翻", "查", "examine"),
-    "求": ("恳求", "请求", "恳请", "央求", "求", "讨"),
-    "劝": ("劝说", "说服", "劝"),
-    "请": ("邀请", "请"),
-    "约": ("邀", "约", "拉", "叫上", "入伙", "一起干"),
-    "找": ("寻找", "搜", "寻", "找"),
-    "歇": ("休息", "歇歇", "歇"),
-    "告诉": ("告诉", "禀报", "告知", "禀告"),
-}  # fmt: skip
-"""Verb → how people say it, the longer first; what else a scenario's own verbs are called is in its rules."""
-_SEE = re.compile("打量|观察|张望|瞧瞧|瞅瞅|瞧|瞅|瞄|望望|望|环顾")
+_SEE = re.compile("打量打量|打量|端详|观察|张望|瞧瞧|瞅瞅|瞧|瞅|瞄|望望|望|环顾")
 _AROUND = "(?:四周|周围|四下|附近|这里|里面|一圈|到处)"
 _LOOK = re.compile(r"我?(?:想|要|先|再)?看(?:看|一看|一下)?吧?|这里?有(?:什么|谁|啥).*|look|l")
 _LOOK_AROUND = re.compile(
-    rf"看.{{0,3}}{_AROUND}|{_AROUND}.{{0,4}}看|看看?[这此].{{0,4}}(?:什么样|啥样|样子|光景)"
+    rf"看.{{0,3}}{_AROUND}|{_AROUND}.{{0,4}}看|看看?[这此].{{0,4}}(?:什么样|啥样|样子|光景|屋子?|院子?|地方|里头)$"
 )
 _BAG = re.compile(
     r"(?:看看?|查看|检查|翻翻?)?(?:我的?)?(?:背包|行囊|包袱|包里?|身上|物品|口袋)(?:里|中)?(?:都|还)?(?:有|带)?了?的?(?:什么|啥|哪些)?(?:东西)?"
     r"|我(?:现在|手里|身上)?(?:都|还)?(?:有|带|剩)了?(?:些|下)?(?:什么|啥|多少钱|几个钱)(?:东西)?(?:来着)?"
-    r"|(?:看看?|清点|点点|检查)(?:一下)?(?:我)?(?:身上|随身|行李|包袱)(?:带)?的?(?:物品|东西|家伙|家当)|i|inventory|bag"
+    r"|(?:看看?|清点|点点|检查|摸摸|翻翻)(?:一下)?(?:我)?(?:的)?(?:口袋|身上|随身|行李|包袱)(?:带)?的?(?:物品|东西|家伙|家当|里?还?有.{1,5})|i|inventory|bag"
 )
 _DIRECTIONS = {"n": "北", "s": "南", "e": "东", "w": "西", "u": "上", "d": "下"}
 _DIRECTIONS |= {"north": "北", "south": "南", "east": "东", "west": "西", "up": "上", "down": "下"}
-_HE = ("他", "她", "对方", "那人", "此人", "him", "her")
+_HE = ("他", "她", "对方", "那人", "这人", "此人", "him", "her")
 _CLAUSES = re.compile(r"[，。！？、；,.!?;…\n]+|然后|接着|随后|再(?=[^次])")
 _NO = re.compile(
     r"(?<!好)(?<!要)(?<!会)(?<!能)(?:不(?!停|断|如|错|禁|知|成敬意)|别(?!处|的|人)|勿|休要)|给.{0,4}看"
 )
 _ASKS = re.compile("问|打听|请教")
-_CALLED = re.compile("[^求问请找打杀给劝约看拉叫等告跟对向和同]?□+[啊呀哟呢，]?")
+_CALLED = re.compile(
+    "[^求问请找打杀给劝约看拉叫等告跟对向和同]?□+(?:[哥姐叔伯爷婶嫂弟妹]{1,2}|兄弟)?[啊呀哟呢，]?"
+)
 """Somebody's name and nothing more, with the surname before it that is no part of it: 晁天王."""
 _A_NOT_A = re.compile(r"(.)不\1")
 _PARTICLES = "我你他她它们的了吧呢啊呀着过一下会儿点个就再先快来起去把向跟和与同想要请叫让那这些条只坛匹件在里边面头口旁"
@@ -112,7 +88,7 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     if _BAG.fullmatch(whole):
         return Understood(kind="bag")
     possible = admissible(world, state)
-    exact = [one for one in possible if plain(str(one)) == whole]
+    exact = [one for one in possible if whole in (plain(str(one)), _bare(world, one))]
     if exact:
         return Understood(kind="do", action=exact[0])
     if (spoken := _spoken_to(world, state, clauses, possible)) is not None:
@@ -134,12 +110,17 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     return together
 
 
+def _bare(world: World, action: Action) -> str:
+    """A place one can go to, named and no more."""
+    return plain(action.target) if action.verb == GO else ""
+
+
 def _spoken_to(
     world: World, state: State, clauses: list[str], possible: list[Action]
 ) -> Understood | None:
     """Words to somebody who is called by their name first or last: 魏伯，灯怎么灭了？"""
     if len(clauses) < 2:
-        return None
+        return _asked_at_once(world, state, clauses[0], possible)
     for called in (clauses[0], clauses[-1]):
         mentions, rest = mentions_in(world, state, called, plain)
         people = {name for one in mentions for name in one.means if name in state.company()}
@@ -151,7 +132,10 @@ def _spoken_to(
         apart = [_Reading(world, state, one + person, person, possible).meant() for one in said]
         if reading.kind != "do" and sum(one.kind == "do" for one in apart) == 1:
             reading = next(one for one in apart if one.kind == "do")
-        if reading.kind == "do" or _NO.search("".join(said)) and not _asks("".join(said)):
+        asks = _asks("".join(said))
+        if asks and reading.action is not None and reading.action.target != person:
+            reading = Understood(kind="nothing")
+        if reading.kind == "do" or _NO.search("".join(said)) and not asks:
             return reading if reading.kind == "do" else None
         if Action(ASK, person) not in possible:
             return None
@@ -169,6 +153,18 @@ def _spoken_to(
     return None
 
 
+def _asked_at_once(
+    world: World, state: State, said: str, possible: list[Action]
+) -> Understood | None:
+    """A question that begins with somebody's name: 婆婆认得老魏吗."""
+    mentions, _ = mentions_in(world, state, said, plain)
+    if not mentions or mentions[0].at != 0 or not re.search("[吗么呢]$|[没不]有?$", said):
+        return None
+    people = [name for name in mentions[0].means if name in state.company()]
+    ask = Action(ASK, people[0]) if people else None
+    return Understood(kind="do", action=ask) if ask in possible else None
+
+
 def _asks(said: str) -> bool:
     return (
         _IF.search(said) is not None or re.search("什么|几|谁|吧$|呢$|没有$|没$", said) is not None
@@ -179,7 +175,8 @@ def _vocabulary(world: World, state: State) -> list[str]:
     """Words that somebody who writes pinyin may mean."""
     ways = [plain(way.way) for way in world.places[state.at].exits]
     names = [word for word, _ in called_in(world, plain)]
-    return [*names, *ways, *(word for some in WORDS.values() for word in some)]
+    own = [plain(word) for rule in world.scenario.rules for word in (rule.verb, *rule.said)]
+    return [*names, *ways, *own, *(word for some in WORDS.values() for word in some)]
 
 
 def _even(typed: str) -> str:
@@ -218,7 +215,7 @@ class _Reading:
         self._verbs = dict(self._verbs_in(text, rest))
         if ways:
             self._verbs[GO] = LONGEST
-        if "自己" in text:  # what one eats oneself nobody is given
+        if "自己" in text or "卖" in text:  # what one eats oneself, or sells, nobody is given
             self._verbs.pop(GIVE, None)
         self._he(text, last)
         words = {word for verb in self._verbs for word in (verb, *WORDS.get(verb, ()))}
@@ -344,8 +341,11 @@ class _Reading:
         if self._state.at in one.means:
             return True
         people = all(name in self._world.people for name in one.means)
+        known = (self._world.people, self._world.places, self._world.items)
+        topic = not any(name in some for name in one.means for some in known)
         if action.verb == GO:
-            return people and any(action.target in other.means for other in self._mentions)
+            there = any(action.target in other.means for other in self._mentions)
+            return (people or topic) and there
         if action.verb == WAIT:
             return people
         things = all(
@@ -382,7 +382,7 @@ def _goes(text: str, way: str) -> bool:
     way = re.escape(way)
     return bool(
         re.search(
-            rf"(?:去|走|往|向|到|进|出|朝|爬|登)[^□]{{0,2}}{way}|{way}(?:边|面|走|去|来|楼)|^{way}$",
+            rf"(?:去|走|往|向|到|进|出|朝|爬|登)[^□]{{0,2}}{way}|(?<![脸手身头地心口]){way}(?:边|面|走|去|来|楼)|^{way}$",
             text,
         )
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...corpus.aliases import AliasTable
@@ -20,6 +20,8 @@ from ...types import Utterance
 MOST_PLACES, MOST_PEOPLE, MOST_THINGS = 6, 8, 6
 LEAST_IN_BOOK = 3
 """How often a word of a place must stand in the book."""
+OFTEN = 3
+"""How often a chapter must speak of a place to which nobody is said to go."""
 LONGEST_QUOTE = 60
 _ARRIVES = frozenset(
     [
@@ -124,7 +126,9 @@ _LEAD = re.compile(
     r"^(?:[那这此有一座个所间处条本各自老两三数几众诸其我他某贵敝小大新旧旁近]|一座|前面|后面|左右|到|出|入|在|当下|只见|直|便|就|又|再|同|与|并|都|众人)+(?=..)"
 )
 _NO_PLACE = re.compile(
-    r"^(?:天下|路口|门口|家门|大家|人家|自家|一家|国家|出家|俺家|我家|你家|他家|老家|城门|开门|关门|叫门|出门|上门|大门|院门|后门|山路|此山|当家|冤家|敌营|军营|门|家|街坊|作坊|起家|管家|仇家|回家|在家|到家|山门|营门|口|战场|当场|牢|下场|一场|出场)$|[人者兵军马将士]|[说道问答看听叫]"
+    r"^(?:天下|路口|门口|家门|大家|人家|自家|一家|国家|出家|俺家|我家|你家|他家|老家|城门|开门|关门|叫门|出门|上门|大门|院门|后门|山路|此山|当家|冤家|敌营|门|家|街坊|作坊|起家|管家"
+    r"|仇家|回家|在家|到家|山门|营门|口|战场|当场|牢|下场|一场|出场|当地|路旁|门旁|炕沿)$|[人者兵军马将士]$|[说道问答看听叫]"
+    r"|^[地身手头口心眼路东西南北门脚背腰面马天空脸肩耳胸额旁桌炕床席座灯月日树石水火风云鞍案盘柜墙笼杯左右前后上下](?:上|下|中|里|边|旁|前|后|沿|面|头)?$"
 )
 _THING = re.compile(
     r"(?:刀|剑|戟|枪|棒|钯|斧|矛|弓|锤|印|珠|镜|图|扇|袍|甲|瓶|杖|钵|绳|袋|书|信|酒|茶|药|箭|鼓|旗|琴|棋|画|灯|箱|匣|钗|环|簪|帕|香|果|饭|肉|饼|银子|银两|金银|包裹|包袱|令箭|火把|柴草|葫芦)$"
@@ -132,6 +136,11 @@ _THING = re.compile(
 _NO_THING = re.compile(
     r"^[那这和问见向把将与听有闻扶往看一二两三几十百千万骑拍纵勒大小吃饮劝捧取持执提拿使用背带下上出作写读]|[曰道说]|文书$|尚书$|中书$|读书|说书|家书$|诗书"
 )
+
+
+_VERSE = re.compile(r"(?:[^，；]{5}|[^，；]{7})[，；](?:[^，；]{5}|[^，；]{7})")
+_NOBODY = re.compile(r"^(?:群体|某人|[那这一众二两三].*|后人|表兄|暴跳)$")
+"""Speakers who are nobody in particular."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +182,10 @@ class Stage:
     visits: tuple[tuple[int, str], ...] = field(default=(), repr=False)
     """(offset, place), in order."""
 
+    def place_of(self, offsets: Iterable[int]) -> str:
+        """Where most of them are."""
+        return Counter(map(self.place_at, offsets)).most_common(1)[0][0]
+
     def place_at(self, offset: int) -> str:
         """Where the story is at an offset."""
         here = self.places[0].name
@@ -183,12 +196,18 @@ class Stage:
         return here
 
 
-def stage_of(novel: Novel, number: int, table: AliasTable | None = None) -> Stage:
+def stage_of(
+    novel: Novel,
+    number: int,
+    table: AliasTable | None = None,
+    without: Collection[str] = (),
+) -> Stage:
     """What a chapter has.
 
     Args:
         number: of the chapter, as its heading counts it.
         table: names of the book's people.
+        without: what was struck out.
 
     Raises:
         InputError: there is no such chapter, or nobody speaks in it, or nothing in it is a place.
@@ -203,12 +222,17 @@ def stage_of(novel: Novel, number: int, table: AliasTable | None = None) -> Stag
         )
     took = extract(novel, table)
     said = [one for one in took.utterances if one.chapter == number and chapter.start <= one.offset]
-    people = _people(said, took.table)
+    people = _people([one for one in said if one.speaker not in without], took.table)
     if not people:
         raise InputError(f"《{novel.name}》第 {number} 章里没有人说话", "换一章")
     names = {n for owner, some in took.table.people.items() for n in (owner, *some)}
     sentences = list(_narration(novel.text, chapter, said))
-    visits = list(_visits(novel.text, sentences, names))
+    found = [
+        *_visits(novel.text, sentences, names),
+        *_often(novel.text, chapter, sentences, names),
+        *_in_title(novel.text, chapter, names),
+    ]
+    visits = sorted(one for one in found if one[1] not in without)
     places = _places(novel.text, chapter, visits)
     if not places:
         raise InputError(f"《{novel.name}》第 {number} 章里认不出地方", "换一章")
@@ -222,7 +246,7 @@ def stage_of(novel: Novel, number: int, table: AliasTable | None = None) -> Stag
         end=chapter.end,
         places=places,
         people=people,
-        things=_things(novel.text, chapter, sentences, names),
+        things=_things(novel.text, chapter, sentences, {*names, *without, *kept}),
         events=tuple(re.split(r"[ \u3000，；]+", title))[:3] if title else (),
         visits=tuple((at, name) for at, name, _ in visits if name in kept),
     )
@@ -231,7 +255,7 @@ def stage_of(novel: Novel, number: int, table: AliasTable | None = None) -> Stag
 def _people(said: Sequence[Utterance], table: AliasTable) -> tuple[Present, ...]:
     lines: dict[str, list[Utterance]] = {}
     for one in said:
-        if one.kind == "speech" and one.speaker and one.speaker not in ("群体", "某人"):
+        if one.kind == "speech" and one.speaker and not _NOBODY.search(one.speaker):
             lines.setdefault(one.speaker, []).append(one)
     ranked = sorted(lines.items(), key=lambda row: -sum(len(one.quote) for one in row[1]))
     found = []
@@ -266,7 +290,8 @@ def _narration(text: str, chapter: Chapter, said: Sequence[Utterance]) -> Iterat
             at = one.end
     for start, end in [*stretches, (at, chapter.end)]:
         for match in re.finditer(r"[^。！？\n“”]+", text[start:end]):
-            yield start + match.start(), match.group()
+            if not _VERSE.fullmatch(match.group().strip()):
+                yield start + match.start(), match.group()
 
 
 def _visits(
@@ -283,8 +308,55 @@ def _visits(
         for at in range(1, len(words)):
             weight = _leads(words, at)
             place = _place_at(words, at, names) if weight else ""
-            if place and text.count(place) >= LEAST_IN_BOOK:
-                yield offset + starts[at], place, weight
+            if place:
+                place = _whole(text, place, offset + starts[at])
+                if text.count(place) >= LEAST_IN_BOOK:
+                    yield offset + starts[at], place, weight
+
+
+def _often(
+    text: str, chapter: Chapter, sentences: Sequence[tuple[int, str]], names: set[str]
+) -> Iterator[tuple[int, str, int]]:
+    """Names of places that a chapter speaks of again and again, where the narration names them first."""
+    import rjieba
+
+    inside = text[chapter.start : chapter.end]
+    seen: set[str] = set()
+    for offset, sentence in sentences:
+        at = 0
+        for word, tag in rjieba.tag(sentence):
+            good = 3 <= len(word) <= 5 and tag == "ns" and word[-1] in _SUFFIXES
+            if good and word not in names | seen and inside.count(word) >= OFTEN:
+                seen.add(word)
+                yield offset + at, word, 1
+            at += len(word)
+
+
+def _in_title(text: str, chapter: Chapter, names: set[str]) -> Iterator[tuple[int, str, int]]:
+    """Places that a chapter's title names, where the chapter names them first."""
+    title = without_number(chapter.title)
+    for end in range(2, len(title) + 1):
+        if title[end - 1] not in _SUFFIXES:
+            continue
+        for size in (4, 3, 2):
+            word = title[max(0, end - size) : end]
+            at = text.find(word, chapter.start, chapter.end)
+            good = len(word) == size and word not in names and not _NO_PLACE.search(word)
+            if good and at >= 0 and text.count(word) >= LEAST_IN_BOOK:
+                yield at, word, 2
+                break
+
+
+def _whole(text: str, word: str, near: int) -> str:
+    """The whole of a name of which a word is a part: 两界山 for 界山, 缀锦阁 for 缀锦."""
+    at = text.find(word, near)
+    count = text.count(word)
+    before, after = text[at - 1 : at], text[at + len(word) : at + len(word) + 1]
+    if text.count(before + word) >= 0.8 * count and re.fullmatch("[\u4e00-\u9fff]", before):
+        word = before + word
+    if after in _SUFFIXES and text.count(word + after) >= 0.4 * count:
+        word += after
+    return word
 
 
 def _leads(words: Sequence[tuple[str, str]], at: int) -> int:
@@ -314,7 +386,7 @@ def _place_at(words: Sequence[tuple[str, str]], at: int, names: set[str]) -> str
         if any(tag[0] not in "nsabfjlmzv" for _, tag in part):
             continue
         bare = _LEAD.sub("", word)
-        if bare in names or len(bare) < 2 or _NO_PLACE.search(bare):
+        if bare in names or len(bare) < 2 or bare[0] in "离赴往投奔" or _NO_PLACE.search(bare):
             continue
         if bare[-1] in _SUFFIXES or part[-1][1] in ("ns", "s"):
             return bare
@@ -391,7 +463,3 @@ def lines_of(person: Present, most: int = 3) -> list[Utterance]:
     good = [one for one in person.said if 10 <= len(one.quote) <= 120]
     chosen = sorted(good or person.said, key=lambda one: -min(len(one.quote), 60))[:most]
     return sorted(chosen, key=lambda one: one.offset)
-
-
-def aliases_of(people: Sequence[Present]) -> Mapping[str, tuple[str, ...]]:
-    return {one.name: one.aliases for one in people}

@@ -37,11 +37,12 @@ _AROUND = "(?:四周|周围|四下|附近|这里|里面|一圈|到处)"
 _LOOK = re.compile(r"我?(?:想|要|先|再)?看(?:看|一看|一下)?吧?|这里?有(?:什么|谁|啥).*|look|l")
 _LOOK_AROUND = re.compile(
     rf"看.{{0,3}}{_AROUND}|{_AROUND}.{{0,4}}看|看看?[这此].{{0,4}}(?:什么样|啥样|样子|光景|屋子?|院子?|地方|里头)$"
+    r"|看看?(?:院子|村子|屋子|房间|屋里|里面|外面|外头)里?$"
 )
 _BAG = re.compile(
     r"(?:看看?|查看|检查|翻翻?)?(?:我的?)?(?:背包|行囊|包袱|包里?|身上|物品|口袋)(?:里|中)?(?:都|还)?(?:有|带)?了?的?(?:什么|啥|哪些)?(?:东西)?"
     r"|我(?:现在|手里|身上)?(?:都|还)?(?:有|带|剩)了?(?:些|下)?(?:什么|啥|多少钱|几个钱)(?:东西)?(?:来着)?"
-    r"|(?:看看?|清点|点点|检查|摸摸|翻翻)(?:一下)?(?:我)?(?:的)?(?:口袋|身上|随身|行李|包袱)(?:带)?的?(?:物品|东西|家伙|家当|里?还?有.{1,5})|i|inventory|bag"
+    r"|(?:看看?|清点|点点|检查|查看|摸摸|翻翻)(?:一下)?(?:我)?(?:的)?(?:口袋|身上|随身|行李|包袱)(?:带)?的?(?:物品|东西|家伙|家当|里?还?有.{1,5})|i|inventory|bag"
 )
 _DIRECTIONS = {"n": "北", "s": "南", "e": "东", "w": "西", "u": "上", "d": "下"}
 _DIRECTIONS |= {"north": "北", "south": "南", "east": "东", "west": "西", "up": "上", "down": "下"}
@@ -204,9 +205,9 @@ class _Reading:
         for rule in world.scenario.rules:
             self._said.setdefault(rule.verb, {rule.verb}).update(map(plain, rule.said))
         rest = text
-        for word in sorted(
-            {one for some in self._said.values() for one in some}, key=len, reverse=True
-        ):
+        now = {action.verb for action in possible}
+        own = {one for verb, some in self._said.items() for one in some if verb in now}
+        for word in sorted(own, key=len, reverse=True):
             if len(word) > 1:
                 rest = rest.replace(word, "□")
         ways, rest = self._ways(text, rest)
@@ -277,12 +278,14 @@ class _Reading:
             if bare and (direction == bare or _goes(rest, bare)):
                 found.append(Mention(at=len(text), means=(way.to,)))
                 rest = rest.replace(bare, "□")
-        if text in ("出去", "离开", "走") and len(exits) == 1:
+        leaves = text in ("出去", "离开", "走", f"离开{self._state.at}", f"走出{self._state.at}")
+        if leaves and len(exits) == 1:
             found.append(Mention(at=0, means=(exits[0].to,)))
         return found, rest
 
     def _looks(self) -> bool:
-        return any(word in self._text for word in ("看", "查", "look", "examine"))
+        text = re.sub("看[门守家院]", "", self._text)
+        return any(word in text for word in ("看", "查", "什么样", "什么模样", "look", "examine"))
 
     def _others(self) -> bool:
         """Is somebody or something named beside the place where one is?"""
@@ -371,8 +374,10 @@ class _Reading:
 
 
 def _loosely(verb: str) -> re.Pattern[str]:
-    """A verb with a few characters between its own: 借我二十条船 for 借船."""
-    return re.compile(".{0,6}?".join(map(re.escape, verb)))
+    """A verb with a few characters between its own: 借我二十条船 for 借船, 把船备好 for 备船."""
+    letters = [re.escape(one) for one in verb]
+    turned = f"|把.{{0,3}}?{letters[1]}.{{0,3}}?{letters[0]}" if len(verb) == 2 else ""
+    return re.compile(".{0,6}?".join(letters) + turned)
 
 
 def _goes(text: str, way: str) -> bool:

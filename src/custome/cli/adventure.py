@@ -74,21 +74,7 @@ class AdventureCheck:
     """自己的剧本在哪个文件夹。"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdventureExport:
-    """把玩过的一局存成书：txt、md、epub、docx；twee 是整棵分支树，Twine 打得开。"""
-
-    game: Positional[str]
-    """哪个剧本：编号、题目，或 .yaml 文件。"""
-    output: Positional[str]
-    """存成哪个文件，按名字的结尾定样子。"""
-    slot: str = "auto"
-    """哪个存档：auto 或 1 到 9。"""
-    folder: str = "."
-    """存档（games/）在哪个文件夹。"""
-
-
-def _chosen(library: Library, name: str) -> Scenario:
+def chosen(library: Library, name: str) -> Scenario:
     """A game by its id or title, or a file."""
     from ..apps.adventure.problems import checked
     from ..apps.adventure.scenario import read_scenario
@@ -113,24 +99,12 @@ def adventure_list(argv: list[str]) -> int:
     return 0
 
 
-def adventure_export(argv: list[str]) -> int:
-    flags = parse(AdventureExport, argv, "custome adventure export")
-    from ..apps.adventure.library import Library
-    from ..apps.adventure.transcript import write_game
-
-    library = Library(Path(flags.folder))
-    game = library.open(_chosen(library, flags.game), flags.slot)
-    written = write_game(game, Path(flags.output))
-    Console(markup=False).print(f"{len(game.line()) - 1} 个回合写进 {written}")
-    return 0
-
-
 def adventure_check(argv: list[str]) -> int:
     flags = parse(AdventureCheck, argv, "custome adventure check")
     from ..apps.adventure.library import Library
     from ..apps.adventure.proving import prove
 
-    scenario = _chosen(Library(Path(flags.folder)), flags.game)
+    scenario = chosen(Library(Path(flags.folder)), flags.game)
     console = Console(markup=False)
     console.print(
         f"《{scenario.title}》名字都对得上：{len(scenario.places)} 处地方，{len(scenario.people)} 个人，"
@@ -157,7 +131,7 @@ def adventure_play(argv: list[str]) -> int:
     from ..apps.adventure.library import Library
 
     library, console = Library(Path(flags.folder)), Console()
-    scenario = _chosen(library, flags.game)
+    scenario = chosen(library, flags.game)
     if "auto" in library.saved(scenario) and not flags.again:
         game = library.open(scenario, "auto")
     else:

@@ -108,8 +108,12 @@ APPS: dict[str, App] = {
     "adventure": App(
         commands={
             "adventure play": ("adventure:adventure_play", "在终端里玩一局文字冒险"),
+            "adventure build": (
+                "adventure_build:adventure_build",
+                "把小说的一章做成文字冒险，带着原文",
+            ),
             "adventure export": (
-                "adventure:adventure_export",
+                "adventure_build:adventure_export",
                 "把玩过的一局存成书：txt、md、epub、docx、twee",
             ),
             "adventure list": ("adventure:adventure_list", "有哪些剧本，哪几个有存档"),

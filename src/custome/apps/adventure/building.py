@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...errors import InputError
 from ...types import Utterance
 from .finding import Found, Present, Stage, lines_of
 from .scenario import Scenario, scenario_of
@@ -27,8 +28,15 @@ def built(stage: Stage, player: str = "", era: str = "古") -> Scenario:
 
     Args:
         player: who one is, of its people; '' for whoever says most.
+
+    Raises:
+        InputError: nobody of that name speaks in it.
     """
-    me = next((one for one in stage.people if player in (one.name, *one.aliases)), stage.people[0])
+    meant = [one for one in stage.people if player in ("", one.name, *one.aliases)]
+    if not meant:
+        names = "、".join(one.name for one in stage.people)
+        raise InputError(f"第 {stage.number} 章里没有叫 {player!r} 的人说话", f"有：{names}")
+    me = meant[0]
     others = [one for one in stage.people if one is not me]
     start = stage.place_at(me.offset)
     events = _events(stage, others)

@@ -14,13 +14,14 @@ from .scenario import Scenario, parse_scenario, read_scenario
 AUTO = "auto"
 SLOTS = (AUTO, *map(str, range(1, 10)))
 """Saves of a game: one that follows by itself, and nine."""
-_PLACE = "adventures"
+FOLDER = "adventures"
+"""Scenarios of one's own are in it, and those that come with the program in one of that name."""
 
 
 def built_in() -> dict[str, Scenario]:
     """Id → game that comes with the program."""
     found = {}
-    for one in sorted((files("custome") / "data" / _PLACE).iterdir(), key=lambda one: one.name):
+    for one in sorted((files("custome") / "data" / FOLDER).iterdir(), key=lambda one: one.name):
         scenario, lines = parse_scenario(one.read_text(encoding="utf-8"), one.name)
         found[scenario.id] = checked(scenario, lines, one.name)
     return found
@@ -36,7 +37,7 @@ class Library:
 
     def __init__(self, place: Path, saves: str = "games") -> None:
         self._read: dict[Path, tuple[tuple[int, int], Scenario | CustomeError]] = {}
-        self._own, self._saves = place / _PLACE, place / saves
+        self._own, self._saves = place / FOLDER, place / saves
         self._built_in: dict[str, Scenario] | None = None
 
     def scenarios(self) -> tuple[dict[str, Scenario], list[CustomeError]]:

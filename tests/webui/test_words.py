@@ -12,6 +12,7 @@ from nicegui.testing import User
 
 import custome.webui
 from custome.webui import (
+    adventure_editor,
     novel_brief,
     novel_chapter,
     novel_page,
@@ -46,6 +47,7 @@ def used() -> set[str]:
         *people_page.REST.values(),
         *service_page.STATES.values(),
         *novel_page.TABS,
+        *adventure_editor.labels(),
         *novel_chapter.STALE.values(),
         *(words for some in novel_brief.CHOICES.values() for words in some.values()),
         "小说",

@@ -121,6 +121,10 @@ APPS: dict[str, App] = {
                 "adventure:adventure_check",
                 "查一个剧本：名字、赢法、死路、用不上的",
             ),
+            "demo adventure": (
+                "demo:demo_adventure",
+                "试一试：五个剧本，再用书里的一回现做一个，打开页面",
+            ),
         },
         routes="adventure:adventure_router",
         page="adventure_page:add_pages",

@@ -151,3 +151,38 @@ def demo_novel(argv: list[str]) -> int:
     path = export(folder, folder.path / "book.epub")
     reporter.note(f"{path}；各回在 {folder.path / 'chapters'}，设定在 {folder.path / 'novel.yaml'}")
     return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoAdventure:
+    """试一试文字冒险：自带的五个剧本，再把内置《三国演义》的一回现做成一个；打开页面就能玩，有模型人物会自己答话。"""
+
+    chapter: int = 46
+    """把第几回做成剧本。"""
+    base: str = USUAL_BASE
+    """谁来演人物。没有会先取（约 1 GB）；none：不用模型，只说写好的话。"""
+    run: str = ""
+    """用一个运行目录的模型；它认得的人用自己的口吻。"""
+    host: str = "127.0.0.1"
+    """页面监听的地址。"""
+    port: int | None = None
+    """端口；默认从 7860 起找一个空闲的。"""
+    engine: EngineOptions = field(default_factory=EngineOptions)
+
+
+def demo_adventure(argv: list[str]) -> int:
+    flags = parse(DemoAdventure, argv, "custome demo adventure")
+    from ..ports import free_port
+    from .adventure_build import adventure_build
+
+    serve = Serve(host=flags.host, port=flags.port)
+    doorkeeper, port = who_may(serve), free_port(flags.host, flags.port)
+    made = Path("adventures") / f"{BOOK}-{flags.chapter}.yaml"
+    if not made.exists():
+        adventure_build(["embedded", "--chapter", str(flags.chapter), "--output", str(made)])
+    reporter = ConsoleReporter()
+    hosted = open_answering(
+        Answering(run=flags.run, base=flags.base, engine=flags.engine), reporter
+    )
+    reporter.note("玩：打开下面的地址，点“冒险”（/adventure）；终端里玩：custome adventure play")
+    return run_server(Opened(hosted=hosted), doorkeeper, serve, port)

@@ -21,6 +21,7 @@ from ..apps.adventure.tables import Table, Tables, tables_of
 from ..apps.adventure.telling import suggestions
 from ..apps.adventure.transcript import ENDINGS, write_game
 from ..errors import CustomeError
+from . import adventure_editor
 from .adventure_story import LINE, STORY, Story
 from .seal import seal_svg
 from .shell import Frame, Shell
@@ -45,6 +46,7 @@ def add_pages(shell: Shell) -> None:
         AdventurePage(frame, tables)
 
     shell.page("/adventure", "冒险", icon="explore")(draw)
+    adventure_editor.add_pages(shell)
 
 
 class AdventurePage:
@@ -203,6 +205,10 @@ class AdventurePage:
                                 ui.label(self.t("玩着")).classes("when")
                         ui.label(one.about).classes("last")
                     row.mark(f"game-{one.id}")
+            target = self.t.to("/adventure/edit")
+            with ui.element("div").style(LINE + "; padding: 8px"):
+                ui.link(self.t("写一个自己的"), target).mark("write")
+                ui.link(self.t("改这一个"), f"{target}?game={self.name}").mark("change")
 
     def _draw_scene(self, game: Game) -> None:
         t, world, state = self.t, game.world, game.state

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 
 from ..apps.adventure.game import LONGEST_WORDS, Game
+from ..apps.adventure.narrating import by_author
 from ..apps.adventure.rules import Outcome
 from ..apps.adventure.tables import Table
 from ..apps.adventure.transcript import said
@@ -70,9 +71,10 @@ class Story:
                 page.frame.icon_button(
                     "chevron_right", t("下一种说法"), functools.partial(show, turn.shown + 1)
                 ).mark("version-after").set_enabled(turn.shown + 1 < len(turn.texts))
-            page.frame.icon_button(
-                "autorenew", t("换个说法"), functools.partial(page.say_otherwise, number)
-            ).mark("otherwise")
+            if not by_author(game.outcome(number).facts):
+                page.frame.icon_button(
+                    "autorenew", t("换个说法"), functools.partial(page.say_otherwise, number)
+                ).mark("otherwise")
             page.frame.icon_button(
                 "edit", t("改这一段的字"), functools.partial(self._edit, number, turn.text)
             ).mark("edit-words")

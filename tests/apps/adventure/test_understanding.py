@@ -89,15 +89,15 @@ def right(means: str, got: str) -> bool:
 
 
 def test_what_others_type():
-    """600 lines by somebody who has never seen the parser, since read by whoever made it; at first sight 67, 76 and 86 % of each
-    200 were understood (docs/log.md)."""
+    """800 lines by somebody who has never seen the parser, since read by whoever made it; at first sight 67, 76, 86 and 90 % of
+    each 200 were understood (docs/log.md)."""
     text = (GOLD.parent / "typed_by_others.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
     got = [(row, meant(row["setup"], row["typed"])) for row in rows]
     wrong = [(row, did) for row, did in got if not right(row["means"], did)]
     harmless = ASKED_BACK | {"look", "bag"}
     harmful = [one for one in wrong if one[1] not in harmless and not one[1].startswith("examine")]
-    assert len(rows) == 600 and len(wrong) <= 0.1 * len(rows), wrong
+    assert len(rows) == 800 and len(wrong) <= 0.08 * len(rows), wrong
     assert len(harmful) <= 0.01 * len(rows), harmful
 
 

@@ -24,6 +24,7 @@ _KINDS: dict[str, str] = {
     "大哥|汉子|兄弟|伙计": "汉|闲汉|哥",
     "和尚|师父|长老|菩萨": "僧|和尚|师|菩萨",
     "公主|夫人|嫂子": "公主|夫人|娘",
+    "师弟|师兄|徒弟": "师弟|师兄|徒弟",
     "军爷|官爷|大人": "官|军|吏|尉|提辖",
 }
 """What somebody may be called → what is told of whom it means."""
@@ -62,10 +63,10 @@ def mentions_in(
     for word, name in called_in(world, plain):
         called.setdefault(word, []).append(name)
     found = []
-    text = _NO_HOME.sub(lambda match: "□" * len(match[0]), text)
+    homeless = _NO_HOME.sub(lambda match: "□" * len(match[0]), text)
     spoken = _syllables(text)
     for word in sorted(called, key=len, reverse=True):
-        at, size = text.find(word), len(word)
+        at, size = (homeless if word == "家" else text).find(word), len(word)
         if at < 0 and size > 1:
             at = _sounding(word, text, spoken)
         if at >= 0:

@@ -307,6 +307,7 @@ _SAYS = {
     "extra_forbidden": "不认识，是不是写错了",
     "string_pattern_mismatch": "里不能有空格和符号",
     "string_too_short": "不能空着",
+    "too_short": "一个也没有",
     "string_type": "要是一句话",
     "int_type": "要是整数",
     "int_parsing": "要是整数",

@@ -25,32 +25,21 @@ from .rules import (
     why_not,
 )
 from .state import ME, State
-from .verbs import WORDS
+from .verbs import BAG, LOOK, LOOK_AROUND, SEE, WORDS
 from .world import World
 
 LONGEST = 200
 """Characters that are read of what was typed."""
 OFFERED = 4
 """Things that are offered when it is not clear which is meant."""
-_SEE = re.compile("打量打量|打量|端详|观察|张望|瞧瞧|瞅瞅|瞧|瞅|瞄|望望|望|环顾")
-_AROUND = "(?:四周|周围|四下|附近|这里|里面|一圈|到处)"
-_LOOK = re.compile(r"我?(?:想|要|先|再)?看(?:看|一看|一下)?吧?|这里?有(?:什么|谁|啥).*|look|l")
-_LOOK_AROUND = re.compile(
-    rf"看.{{0,3}}{_AROUND}|{_AROUND}.{{0,4}}看|看看?[这此].{{0,4}}(?:什么样|啥样|样子|光景|屋子?|院子?|地方|里头)$"
-    r"|看看?(?:院子|村子|屋子|房间|屋里|里面|外面|外头)里?$"
-)
-_BAG = re.compile(
-    r"(?:看看?|查看|检查|翻翻?)?(?:我的?)?(?:背包|行囊|包袱|包里?|身上|物品|口袋)(?:里|中)?(?:都|还)?(?:有|带)?了?的?(?:什么|啥|哪些)?(?:东西)?"
-    r"|我(?:现在|手里|身上)?(?:都|还)?(?:有|带|剩)了?(?:些|下)?(?:什么|啥|多少钱|几个钱)(?:东西)?(?:来着)?"
-    r"|(?:看看?|清点|点点|检查|查看|摸摸|翻翻)(?:一下)?(?:我)?(?:的)?(?:口袋|身上|随身|行李|包袱)(?:带)?的?(?:物品|东西|家伙|家当|里?还?有.{1,5})|i|inventory|bag"
-)
 _DIRECTIONS = {"n": "北", "s": "南", "e": "东", "w": "西", "u": "上", "d": "下"}
 _DIRECTIONS |= {"north": "北", "south": "南", "east": "东", "west": "西", "up": "上", "down": "下"}
 _HE = ("他", "她", "对方", "那人", "这人", "此人", "him", "her")
 _CLAUSES = re.compile(r"[，。！？、；,.!?;…\n]+|然后|接着|随后|再(?=[^次])")
 _NO = re.compile(
-    r"(?<!好)(?<!要)(?<!会)(?<!能)(?:不(?!停|断|如|错|禁|知|成敬意)|别(?!处|的|人)|勿|休要)|给.{0,4}看"
+    r"(?<!好)(?<!要)(?<!会)(?<!能)(?:不(?!停|断|如|错|禁|知|成敬意|要了|用了)|别(?!处|的|人)|勿|休要)|给.{0,4}看"
 )
+_THEN = re.compile("然后|接着|随后|再")
 _ASKS = re.compile("问|打听|请教")
 _CALLED = re.compile(
     "[^求问请找打杀给劝约看拉叫等告跟对向和同]?□+(?:[哥姐叔伯爷婶嫂弟妹]{1,2}|兄弟)?[啊呀哟呢，]?"
@@ -86,7 +75,7 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     if not clauses:
         return Understood(kind="nothing", why="什么也没有写")
     whole = "".join(clauses)
-    if _BAG.fullmatch(whole):
+    if BAG.fullmatch(whole):
         return Understood(kind="bag")
     possible = admissible(world, state)
     exact = [one for one in possible if whole in (plain(str(one)), _bare(world, one))]
@@ -103,6 +92,8 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     apart = [_Reading(world, state, one, last, possible).meant() for one in wanted]
     done = list(dict.fromkeys(one.action for one in apart if one.action is not None))
     if len(done) > 1:
+        return Understood(kind="which", options=tuple(done), why="一次做一件")
+    if done and _THEN.search(typed) and any(one.kind == "refused" for one in apart):
         return Understood(kind="which", options=tuple(done), why="一次做一件")
     if together.action is not None and done and together.action not in done:
         return Understood(kind="which", options=(*done, together.action), why="一次做一件")
@@ -186,7 +177,7 @@ def _even(typed: str) -> str:
 
 def plain(typed: str) -> str:
     """Simplified, of one width, in small letters, without blanks and marks between Chinese characters."""
-    text = _SEE.sub("看", _even(typed).strip())
+    text = SEE.sub("看", _even(typed).strip())
     text = re.sub(r"[，。！？、；：“”‘’…,.!?;:\"'~\-—()（）《》【】\[\]]", "", text)
     return re.sub(r"(?<=[^a-z])\s+|\s+(?=[^a-z])", "", text)
 
@@ -225,8 +216,8 @@ class _Reading:
         self._more = bool(re.sub(rf"[□{_PARTICLES}]", "", rest))
 
     def meant(self) -> Understood:
-        around = _LOOK_AROUND.search(self._text) and not self._others()
-        if around or _LOOK.fullmatch(self._text):
+        around = LOOK_AROUND.search(self._text) and not self._others()
+        if around or LOOK.fullmatch(self._text):
             return Understood(kind="look")
         if seen := self._seen():
             return Understood(kind="examine", what=seen)
@@ -267,7 +258,10 @@ class _Reading:
         if any(he in text for he in _HE):
             who = last if last in company else company[0] if len(company) == 1 else ""
             if who:
-                self._mentions.append(Mention(at=len(text), means=(who,)))
+                at = min(at for he in _HE if (at := text.find(he)) >= 0)
+                self._mentions = sorted(
+                    [*self._mentions, Mention(at=at, means=(who,))], key=lambda one: one.at
+                )
 
     def _ways(self, text: str, rest: str) -> tuple[list[Mention], str]:
         """Ways that are called by their direction, and the text without them."""
@@ -321,7 +315,8 @@ class _Reading:
             return None
         names = {action.target, action.using} - {""}
         missing, extra = set(names), 0
-        about = action.verb == ASK and not action.using and self._is_asked(action.target)
+        about = (action.verb == ASK and not action.using) or action.verb in self._own
+        about = about and action.target in self._world.people and self._is_asked(action.target)
         for one in self._mentions:
             hit = names & set(one.means)
             missing -= hit
@@ -348,7 +343,8 @@ class _Reading:
         topic = not any(name in some for name in one.means for some in known)
         if action.verb == GO:
             there = any(action.target in other.means for other in self._mentions)
-            return (people or topic) and there
+            held = all(self._state.things.get(name) == ME for name in one.means)
+            return (people or topic or held) and there
         if action.verb == WAIT:
             return people
         things = all(

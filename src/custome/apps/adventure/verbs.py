@@ -1,6 +1,8 @@
-"""How people say the verbs of every game, and a few that many scenarios have."""
+"""How people say the verbs of every game, and a few that many scenarios have; and how they say that they look."""
 
 from __future__ import annotations
+
+import re
 
 from .rules import ASK, BUY, DROP, FIGHT, GIVE, GO, OPEN, SELL, TAKE, WAIT
 
@@ -29,3 +31,15 @@ WORDS: dict[str, tuple[str, ...]] = {
     "告诉": ("告诉", "禀报", "告知", "禀告"),
 }  # fmt: skip
 """Verb → how people say it, the longer first; what else a scenario's own verbs are called is in its rules."""
+SEE = re.compile("打量打量|打量|端详|观察|张望|瞧瞧|瞅瞅|瞧|瞅|瞄|望望|望|环顾")
+AROUND = "(?:四周|周围|四下|附近|这里|里面|一圈|到处)"
+LOOK = re.compile(r"我?(?:想|要|先|再)?看(?:看|一看|一下)?吧?|这里?有(?:什么|谁|啥).*|look|l")
+LOOK_AROUND = re.compile(
+    rf"看.{{0,3}}{AROUND}|{AROUND}.{{0,4}}看|看看?[这此].{{0,4}}(?:什么样|啥样|样子|光景|屋子?|院子?|地方|里头)$"
+    r"|看看?(?:院子|村子|屋子|房间|屋里|里面|外面|外头)里?$"
+)
+BAG = re.compile(
+    r"(?:看看?|查看|检查|翻翻?)?(?:我的?)?(?:背包|行囊|包袱|包里?|身上|物品|口袋)(?:里|中)?(?:都|还)?(?:有|带)?了?的?(?:什么|啥|哪些)?(?:东西)?"
+    r"|(?:看看?|数数|清点)?我(?:现在|手里|身上)?(?:都|还)?(?:有|带|剩)了?(?:些|下)?(?:什么|啥|多少钱|几个钱)(?:东西)?(?:来着)?"
+    r"|(?:看看?|清点|点点|检查|查看|摸摸|翻翻)(?:一下)?(?:我)?(?:的)?(?:口袋|身上|随身|行李|包袱)(?:带)?的?(?:物品|东西|家伙|家当|里?还?有.{1,5})|i|inventory|bag"
+)

@@ -1,0 +1,402 @@
+"""The page on which a scenario is written: the map, its parts as forms, what is wrong, whether it can be won. Kept with every change.
+
+The forms are made from the scenario's own fields, so what a file can say a form can.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import typing
+from pathlib import Path
+from typing import Any
+
+from nicegui import run, ui
+
+from ..apps.adventure.drafts import NAMED, Drafts, Raw, faults, rename
+from ..apps.adventure.proving import prove
+from ..apps.adventure.scenario import (
+    KEYS,
+    Counter,
+    Ending,
+    Event,
+    Item,
+    Part,
+    Person,
+    Place,
+    Player,
+    Rule,
+    Scenario,
+    Secret,
+    as_file,
+    scenario_of,
+)
+from ..apps.context import LARGEST_FILE
+from ..errors import CustomeError
+from .adventure_fields import Form
+from .adventure_map import scenario_map
+from .shell import Frame, Shell
+
+SECTIONS: dict[str, type[Part]] = {
+    "places": Place,
+    "people": Person,
+    "items": Item,
+    "rules": Rule,
+    "events": Event,
+    "secrets": Secret,
+    "counters": Counter,
+    "endings": Ending,
+}
+WHOLE = ("era", "clock", "hour_turns", "topics")
+"""Fields of the whole that few scenarios change."""
+WIDE = "max-width: 62rem; margin: 0 auto; width: 100%; display: flex; flex-direction: column; gap: 12px; padding: 12px"
+LINE = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center"
+GRID = "display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 10px"
+CARD = "border: 1px solid var(--line); background: var(--sheet); border-radius: 14px; padding: 14px 16px; display: flex; flex-direction: column; gap: 10px"
+QUOTE = "font-family: var(--book); color: var(--faint); border-left: 3px solid var(--seal); padding-left: 10px"
+PROVE_S = 20.0
+"""Seconds that are spent on looking whether it can be won."""
+
+
+def add_pages(shell: Shell) -> None:
+    """The page of the workshop of games, where pages may keep things."""
+    place = shell.context.workplace
+    if place is None:
+        return
+    drafts = Drafts(place)
+    shell.page("/adventure/edit", "写剧本")(lambda frame: AdventureEditor(frame, drafts) and None)
+
+
+class AdventureEditor:
+    """One tab of a browser."""
+
+    def __init__(self, frame: Frame, drafts: Drafts) -> None:
+        self.frame, self.drafts, self.t = frame, drafts, frame.words
+        self.raw: Raw = {}
+        self.section, self.number = "places", 0
+        self._form = Form(frame, self._set)
+        self._dialog = ui.dialog().classes("gallery")
+        with frame.title:
+            self._title = ui.label(self.t("写剧本")).classes("chat_title").mark("title")
+        with frame.things:
+            self._list = ui.element("div").classes("chats").mark("drafts")
+        self._room = ui.element("div").style(WIDE)
+        if name := frame.request.query_params.get("game", ""):
+            self.open(name)
+        self._draw()
+
+    # -- which one ---------------------------------------------------------------------------------------------------
+
+    def open(self, name: str) -> None:
+        """Another scenario."""
+        try:
+            self.raw = self.drafts.open(name)
+        except CustomeError as error:
+            self.frame.warn(error)
+        self.section, self.number = "places", 0
+
+    def _open(self, name: str) -> None:
+        self.open(name)
+        self._draw()
+
+    def _begin(self, title: str) -> None:
+        if not title.strip():
+            self.frame.tell(self.t("先写一个题目"), wrong=True)
+            return
+        try:
+            name = self.drafts.begin(title)
+        except CustomeError as error:
+            self.frame.warn(error)
+            return
+        self._open(name)
+
+    async def _take(self, event: Any) -> None:
+        try:
+            name = self.drafts.take(await event.file.read())
+        except CustomeError as error:
+            self.frame.warn(error)
+            return
+        self._open(name)
+
+    def _ask_for_book(self) -> None:
+        """A book and a chapter of it."""
+        t = self.t
+        self._dialog.clear()
+        with self._dialog, ui.card().classes("gallery_card"):
+            ui.label(t("把书里的一回做成剧本")).classes("headline")
+            ui.label(t("去过的地方、说话的人、题目里的事，都带着原文；认错的去掉就行。")).classes(
+                "hint"
+            )
+            chapter = ui.number(t("第几回（章）"), value=1, min=1, precision=0).props(
+                "outlined dense"
+            )
+            chapter.mark("chapter")
+
+            async def take(event: Any) -> None:
+                content, name = await event.file.read(), event.file.name
+                self._dialog.close()
+                self.frame.tell(self.t("正在读《{name}》……", name=Path(name).stem))
+                try:
+                    made = str(
+                        await run.io_bound(
+                            self.drafts.build, name, content, int(chapter.value or 1)
+                        )
+                    )
+                except CustomeError as error:
+                    self.frame.warn(error)
+                    return
+                with self._room:
+                    self._open(made)
+
+            upload = ui.upload(on_upload=take, auto_upload=True, max_file_size=LARGEST_FILE)
+            upload.classes("hidden").props('accept=".txt,.epub,.md,.html,.json"').mark("book")
+            ui.button(t("选一本书"), on_click=lambda: upload.run_method("pickFiles")).props(
+                "unelevated no-caps"
+            )
+        self._dialog.open()
+
+    def _draw_list(self) -> None:
+        t = self.t
+        self._list.clear()
+        with self._list:
+            title = (
+                ui.input(placeholder=t("新剧本的题目")).props("outlined dense").mark("new-title")
+            )
+            with ui.element("div").style(LINE):
+                ui.button(
+                    t("新写一个"), on_click=lambda: self._begin(str(title.value or ""))
+                ).props("unelevated no-caps dense").mark("begin")
+                upload = ui.upload(on_upload=self._take, auto_upload=True, max_file_size=2_000_000)
+                upload.classes("hidden").props('accept=".yaml,.yml,.json"').mark("upload")
+                ui.button(t("带一个来"), on_click=lambda: upload.run_method("pickFiles")).props(
+                    "outline no-caps dense"
+                ).mark("bring")
+                ui.button(t("从书里做一个"), on_click=self._ask_for_book).props(
+                    "outline no-caps dense"
+                ).mark("from-book")
+            for name, called in self.drafts.names().items():
+                here = name == self.raw.get("id")
+                with ui.element("div").classes("chat_row here" if here else "chat_row"):
+                    open_it = functools.partial(self._open, name)
+                    with ui.element("button").classes("open").on("click", open_it) as row:
+                        ui.label(called).classes("title")
+                    row.mark(f"draft-{name}")
+            ui.link(t("回去玩"), t.to("/adventure")).classes("to")
+
+    # -- the page ----------------------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        t = self.t
+        self._draw_list()
+        self._room.clear()
+        with self._room:
+            if not self.raw:
+                ui.label(t("写一个自己的文字冒险")).classes("headline")
+                ui.label(t("左边新写一个，或打开一个接着写；每改一处都自己存着。")).classes("hint")
+                return
+            self._title.set_text(str(self.raw.get("title", "")))
+            self._draw_whole()
+            self._map = ui.element("section").style(CARD)
+            self._draw_map()
+            self._draw_sections()
+            self._faults = ui.element("div").style(CARD).mark("faults")
+            self._buttons()
+        self._draw_faults()
+
+    def _draw_whole(self) -> None:
+        """What it is called, what it is about, who one is."""
+        t, raw = self.t, self.raw
+        with ui.element("section").style(CARD):
+            with ui.element("div").style(GRID):
+                self._form.one(raw, "title", str, "whole-title")
+                self._form.one(raw, "about", str, "whole-about")
+            with ui.element("div").style(GRID):
+                self._form.draw(raw.setdefault("player", {}), Player, "player-")
+            ui.label(t("你是谁，从哪里开始；本事一行一个，如 口才=1")).classes("hint")
+            with ui.expansion(t("时辰和话题")).props("dense"), ui.element("div").style(GRID):
+                hints = typing.get_type_hints(Scenario)
+                for name in WHOLE:
+                    default = Scenario.model_fields[name].default
+                    default = None if isinstance(default, dict | tuple) else default
+                    self._form.one(raw, name, hints[name], f"whole-{name}", default)
+
+    def _draw_map(self) -> None:
+        def chosen(name: str) -> None:
+            names = [one.get("name") for one in self.raw.get("places", [])]
+            if name in names:
+                self.section, self.number = "places", names.index(name)
+                self._draw()
+
+        self._map.clear()
+        with self._map:
+            ui.label(self.t("地图")).classes("headline")
+            scenario_map(self.raw, chosen).mark("map")
+            ui.label(self.t("可以拖着摆；点一处地方就改它")).classes("hint")
+
+    def _draw_sections(self) -> None:
+        t = self.t
+        with ui.element("section").style(CARD):
+            with ui.element("div").style(LINE).props("role=tablist"):
+                for section in SECTIONS:
+                    count = len(self.raw.get(section, []))
+                    label = f"{t(_called(section))} {count}"
+                    button = ui.button(label, on_click=functools.partial(self._turn, section))
+                    button.props(
+                        "no-caps dense " + ("unelevated" if section == self.section else "flat")
+                    ).mark(f"section-{section}")
+            self._chips = ui.element("div").style(LINE)
+            self._draw_chips()
+            if rows := self.raw.get(self.section, []):
+                self._draw_row(rows[min(self.number, len(rows) - 1)])
+
+    def _draw_chips(self) -> None:
+        t = self.t
+        self._chips.clear()
+        with self._chips:
+            for number, row in enumerate(self.raw.get(self.section, [])):
+                chosen = number == self.number
+                ui.button(
+                    str(row.get("name") or "？"),
+                    on_click=functools.partial(self._choose, number),
+                ).props("no-caps dense " + ("outline" if chosen else "flat")).mark(
+                    f"row-{self.section}-{number}"
+                )
+            ui.button(t("加一个"), icon="add", on_click=self._add).props("flat no-caps dense").mark(
+                "add"
+            )
+
+    def _draw_row(self, row: Raw) -> None:
+        if quote := (row.get("source") or {}).get("quote"):
+            ui.label(f"“{quote}”").style(QUOTE).mark("quote")
+        with ui.element("div").style(GRID):
+            self._form.draw(row, SECTIONS[self.section])
+        with ui.element("div").style(LINE):
+            ui.button(self.t("去掉这一个"), icon="delete", on_click=self._strike).props(
+                "flat no-caps dense"
+            ).mark("strike")
+
+    def _buttons(self) -> None:
+        t = self.t
+        with ui.element("div").style(LINE):
+            ui.button(t("能不能赢"), on_click=self._prove).props("outline no-caps").mark("prove")
+            ui.button(t("做成，去玩"), on_click=self._publish).props("unelevated no-caps").mark(
+                "publish"
+            )
+            ui.button(t("存成文件给别人"), on_click=self._share).props("flat no-caps").mark("share")
+        self._proof = ui.label("").classes("hint").mark("proof")
+
+    def _set(self, row: Raw, name: str, value: Any) -> None:
+        """Somebody has written something into a field: the forms stay as they are."""
+        old = row.get(name)
+        row[name] = value
+        named = row is self.raw.get("player") or self.section in NAMED
+        if name == "name" and named:
+            rename(self.raw, str(old or ""), str(value))
+        self._keep()
+        self._draw_map()
+        self._draw_chips()
+        self._draw_faults()
+
+    # -- what is done ------------------------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        try:
+            self.drafts.save(str(self.raw["id"]), self.raw)
+        except CustomeError as error:
+            self.frame.warn(error)
+
+    def _changed(self) -> None:
+        """Keep it, and draw all of it."""
+        self._keep()
+        self._draw()
+
+    def _turn(self, section: str) -> None:
+        self.section, self.number = section, 0
+        self._draw()
+
+    def _choose(self, number: int) -> None:
+        self.number = number
+        self._draw()
+
+    def _add(self) -> None:
+        rows = self.raw.setdefault(self.section, [])
+        taken = {one.get("name") for one in rows}
+        name = next(
+            made for at in range(1, 999) if (made := f"{_called(self.section)}{at}") not in taken
+        )
+        rows.append({"name": name} | ({"verb": "做"} if self.section == "rules" else {}))
+        self.number = len(rows) - 1
+        self._changed()
+
+    def _strike(self) -> None:
+        before = copy.deepcopy(self.raw)
+        rows = self.raw[self.section]
+        gone = rows.pop(min(self.number, len(rows) - 1))
+        self.number = max(0, self.number - 1)
+
+        def back() -> None:
+            self.raw = before
+            self._changed()
+
+        self._changed()
+        self.frame.tell(self.t("去掉了 {name}", name=gone.get("name", "")), back)
+
+    def _draw_faults(self) -> None:
+        found = faults(self.raw)
+        self._faults.clear()
+        with self._faults:
+            if not found:
+                ui.label(self.t("名字都对得上")).classes("hint").mark("fits")
+            for one in found[:20]:
+                ui.label(one).classes("broken").mark("fault")
+
+    async def _prove(self) -> None:
+        try:
+            scenario = scenario_of(self.raw)
+        except CustomeError as error:
+            self.frame.warn(error)
+            return
+        if found := faults(self.raw):
+            self.frame.tell(found[0], wrong=True)
+            return
+        self._proof.set_text(self.t("正在找赢法……"))
+        proof = await run.io_bound(prove, scenario, most=200_000, seconds=PROVE_S)
+        if proof is None:  # the server is going down
+            return
+        if proof.line is None:
+            told = self.t("看了 {n} 个局面，没有找到赢法", n=f"{proof.states:,}")
+        else:
+            told = self.t("能赢，最短 {n} 步：", n=len(proof.line))
+            told += " → ".join(str(move.action) for move in proof.line)
+        if proof.dead_ends:
+            told += self.t("。有 {n} 个局面走进去就赢不了", n=f"{proof.dead_ends:,}")
+        if proof.unused:
+            told += self.t("。从来用不上：") + "、".join(proof.unused)
+        self._proof.set_text(told)
+
+    def _publish(self) -> None:
+        try:
+            scenario = self.drafts.publish(self.raw)
+        except CustomeError as error:
+            self.frame.warn(error)
+            return
+        ui.navigate.to(self.t.to("/adventure") + f"?game={scenario.id}")
+
+    def _share(self) -> None:
+        try:
+            text = as_file(scenario_of(self.raw))
+        except CustomeError as error:
+            self.frame.warn(error)
+            return
+        self.frame.download(f"{self.raw['id']}.yaml", text.encode("utf-8"))
+
+
+def labels() -> set[str]:
+    """What the fields of the forms are called."""
+    parts: list[type[Part]] = [Player, *SECTIONS.values()]
+    named = {name for part in parts for name in part.model_fields} - {"source"}
+    return {KEYS[name] for name in (*named, *SECTIONS, *WHOLE, "title")}
+
+
+def _called(section: str) -> str:
+    return KEYS[section]

@@ -60,7 +60,7 @@ async def test_from_nothing_to_a_game_that_can_be_won(tab: Tab, site: Site):
     await tab.settle_until(lambda: tab.user.download.http_responses)
     assert "名: 院子" in tab.user.download.http_responses[-1].text
     await tab.click("publish")
-    assert Library(site.folder).get("一道门").places[1].name == "院子"
+    assert Library(site.workplace).get("一道门").places[1].name == "院子"
 
 
 async def test_everything_a_part_can_say_has_a_field_and_what_is_struck_comes_back(tab: Tab):

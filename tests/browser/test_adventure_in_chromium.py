@@ -74,3 +74,45 @@ def test_a_game_to_its_good_end(browser: Browser, address: str, width: int):
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width and not wrong, wrong
     context.close()
+
+
+def filled(page: Page, label: str, text: str, place: int = -1) -> None:
+    """Somebody writes into a field and leaves it."""
+    box = page.get_by_label(label, exact=True)
+    box = box.last if place < 0 else box.nth(place)
+    box.fill(text)
+    box.blur()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_game_is_made_from_nothing_proved_and_played(browser: Browser, address: str, width: int):
+    context = browser.new_context(locale="zh-CN", viewport={"width": width, "height": 860})
+    page, wrong = context.new_page(), []
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.goto(f"{address}/adventure/edit")
+    if width < 600:
+        page.get_by_role("button", name="列表").click()
+    page.get_by_placeholder("新剧本的题目").fill("一道门")
+    page.get_by_role("button", name="新写一个").click()
+    expect(page.get_by_text("名字都对得上")).to_be_visible()
+    filled(page, "名", "屋里")
+    filled(page, "出口", "院子 南")
+    expect(page.get_by_text("院子", exact=False).last).to_be_visible()
+    page.get_by_role("button", name="加一个").click()
+    expect(page.get_by_label("名", exact=True).last).to_have_value("地方1")
+    filled(page, "名", "院子")
+    filled(page, "说明", "月亮很亮。")
+    expect(page.get_by_text("名字都对得上")).to_be_visible()
+    page.get_by_role("button", name="结局 1").click()
+    filled(page, "当", "在 院子")
+    filled(page, "说", "你出来了。")
+    page.get_by_role("button", name="能不能赢").click()
+    expect(page.get_by_text("能赢，最短 1 步：去院子", exact=False)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="做成，去玩").click()
+    at(page, "屋里")
+    page.get_by_role("button", name="南·院子").click()
+    expect(told(page).get_by_text("你出来了。", exact=False)).to_be_visible()
+    expect(page.get_by_text("这一局完了")).to_be_visible()
+    assert not wrong, wrong
+    context.close()

@@ -98,6 +98,7 @@ class AdventureEditor:
     def _open(self, name: str) -> None:
         self.open(name)
         self._draw()
+        self.frame.put_list_away()
 
     def _begin(self, title: str) -> None:
         if not title.strip():

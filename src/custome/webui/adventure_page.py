@@ -158,6 +158,8 @@ class AdventurePage:
         """Another game."""
         self.name = name
         self.refresh()
+        with self._client:
+            self.frame.put_list_away()
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 

@@ -104,6 +104,12 @@ class Frame:
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 
+    def put_list_away(self) -> None:
+        """Where the list lies over the page, as on a phone: somebody has chosen from it."""
+        self.left.client.run_javascript(
+            "document.querySelector('.q-drawer__backdrop:not(.hidden)')?.click()"
+        )
+
     def download(self, name: str, data: bytes, kind: str = "text/plain") -> None:
         ui.download(data, name, kind)
 

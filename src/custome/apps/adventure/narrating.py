@@ -33,6 +33,7 @@ _COMPANY: Mapping[int, tuple[str, ...]] = {
     -1: ("{name}看见是你，把脸转了过去。", "{name}冷冷地看着你。"),
 }
 """How somebody stands with one → what is seen of them."""
+_LYING = ("这里有{things}。", "你看见{things}。", "{things}就在眼前。")
 _FOLLOWS = ("{name}跟在你身后。", "{name}同你一道。")
 _DOWN = "{name}还倒在地上。"
 _ALONE = ("这里没有别人。", "四下里不见有人。")
@@ -163,6 +164,8 @@ class _Narration:
         state, lines = self._after, []
         if state.at != self._before.at:
             lines.append(self._world.places[state.at].about)
+        if state.at != self._before.at and (lying := state.here()):
+            lines.append(self._one(_LYING, things="、".join(lying)))
         company = sorted(state.company(), key=lambda name: state.people[name].follows)
         by_manner: dict[Sequence[str], list[str]] = {}
         for name in company[:MOST_SEEN]:

@@ -90,6 +90,37 @@ async def test_everything_a_part_can_say_has_a_field_and_what_is_struck_comes_ba
     assert texts(tab, "fits") == ["名字都对得上"]
 
 
+async def test_whoever_passes_through_the_fields_changes_nothing(tab: Tab, site: Site):
+    await tab.user.open("/adventure/edit?game=wugang")
+    for section in ("places", "people", "items", "rules", "secrets", "counters"):
+        await tab.click(f"section-{section}")
+        for number in range(3):
+            try:
+                await tab.click(f"row-{section}-{number}")
+            except AssertionError:
+                break
+            for field in ("name", "exits", "check", "about", "at", "needs", "hp", "trust", "said"):
+                try:
+                    tab.user.find(marker=field).trigger("blur")
+                except AssertionError:
+                    continue
+    await asyncio.sleep(0.05)
+    assert not list(site.workplace.glob("adventures/drafts/*"))  # nothing was to be kept
+
+
+async def test_a_name_that_is_taken_is_none_and_other_fields_follow_one_that_is_not(tab: Tab):
+    await tab.user.open("/adventure/edit?game=wugang")
+    await tab.click("section-people")
+    before = one(tab, "name").value
+    for wrong in ("", "码头"):
+        await write(tab, "name", wrong)
+        assert tab.sees("名字不能空着") and one(tab, "name").value == before
+    await tab.click("section-places")
+    await tab.click("row-places-0")
+    await write(tab, "name", "老码头")
+    assert one(tab, "player-at").value == "老码头" and texts(tab, "fits")
+
+
 async def test_what_cannot_be_begun_or_made_says_why(tab: Tab):
     await tab.click("begin")
     assert tab.sees("先写一个题目")

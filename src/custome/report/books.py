@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import atomic_file, disk_errors
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Neither EPUB nor docx can hold them."""
 _CSS = (
     "body { line-height: 1.8; } h1 { font-size: 1.3em; text-align: center; margin: 2em 0; } "
@@ -49,7 +49,7 @@ def write_book(path: Path, title: str, chapters: Callable[[], Sequence[Chapter]]
     make = FORMS.get(path.suffix.lower())
     if make is None:
         raise InputError(f"不会写 {path.suffix or path.name!r}", f"可以写 {'、'.join(FORMS)}")
-    content = make(title, chapters())
+    content = make(printable(title), chapters())
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as temporary:

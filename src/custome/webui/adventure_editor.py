@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import functools
 import typing
-from pathlib import Path
 from typing import Any
 
 from nicegui import run, ui
@@ -31,8 +30,8 @@ from ..apps.adventure.scenario import (
     as_file,
     scenario_of,
 )
-from ..apps.context import LARGEST_FILE
-from ..errors import CustomeError
+from ..errors import CustomeError, InputError
+from .adventure_drafts import DraftList
 from .adventure_fields import Form
 from .adventure_map import scenario_map
 from .shell import Frame, Shell
@@ -73,13 +72,14 @@ class AdventureEditor:
     def __init__(self, frame: Frame, drafts: Drafts) -> None:
         self.frame, self.drafts, self.t = frame, drafts, frame.words
         self.raw: Raw = {}
+        self._before: Raw = {}
+        """As it was kept last."""
         self.section, self.number = "places", 0
         self._form = Form(frame, self._set)
-        self._dialog = ui.dialog().classes("gallery")
         with frame.title:
             self._title = ui.label(self.t("写剧本")).classes("chat_title").mark("title")
         with frame.things:
-            self._list = ui.element("div").classes("chats").mark("drafts")
+            self._list = DraftList(frame, drafts, self._open)
         self._room = ui.element("div").style(WIDE)
         if name := frame.request.query_params.get("game", ""):
             self.open(name)
@@ -91,104 +91,22 @@ class AdventureEditor:
         """Another scenario."""
         try:
             self.raw = self.drafts.open(name)
+            self._before = copy.deepcopy(self.raw)
         except CustomeError as error:
             self.frame.warn(error)
         self.section, self.number = "places", 0
 
     def _open(self, name: str) -> None:
         self.open(name)
-        self._draw()
+        with self._room:
+            self._draw()
         self.frame.put_list_away()
-
-    def _begin(self, title: str) -> None:
-        if not title.strip():
-            self.frame.tell(self.t("先写一个题目"), wrong=True)
-            return
-        try:
-            name = self.drafts.begin(title)
-        except CustomeError as error:
-            self.frame.warn(error)
-            return
-        self._open(name)
-
-    async def _take(self, event: Any) -> None:
-        try:
-            name = self.drafts.take(await event.file.read())
-        except CustomeError as error:
-            self.frame.warn(error)
-            return
-        self._open(name)
-
-    def _ask_for_book(self) -> None:
-        """A book and a chapter of it."""
-        t = self.t
-        self._dialog.clear()
-        with self._dialog, ui.card().classes("gallery_card"):
-            ui.label(t("把书里的一回做成剧本")).classes("headline")
-            ui.label(t("去过的地方、说话的人、题目里的事，都带着原文；认错的去掉就行。")).classes(
-                "hint"
-            )
-            chapter = ui.number(t("第几回（章）"), value=1, min=1, precision=0).props(
-                "outlined dense"
-            )
-            chapter.mark("chapter")
-
-            async def take(event: Any) -> None:
-                content, name = await event.file.read(), event.file.name
-                self._dialog.close()
-                self.frame.tell(self.t("正在读《{name}》……", name=Path(name).stem))
-                try:
-                    made = str(
-                        await run.io_bound(
-                            self.drafts.build, name, content, int(chapter.value or 1)
-                        )
-                    )
-                except CustomeError as error:
-                    self.frame.warn(error)
-                    return
-                with self._room:
-                    self._open(made)
-
-            upload = ui.upload(on_upload=take, auto_upload=True, max_file_size=LARGEST_FILE)
-            upload.classes("hidden").props('accept=".txt,.epub,.md,.html,.json"').mark("book")
-            ui.button(t("选一本书"), on_click=lambda: upload.run_method("pickFiles")).props(
-                "unelevated no-caps"
-            )
-        self._dialog.open()
-
-    def _draw_list(self) -> None:
-        t = self.t
-        self._list.clear()
-        with self._list:
-            title = (
-                ui.input(placeholder=t("新剧本的题目")).props("outlined dense").mark("new-title")
-            )
-            with ui.element("div").style(LINE):
-                ui.button(
-                    t("新写一个"), on_click=lambda: self._begin(str(title.value or ""))
-                ).props("unelevated no-caps dense").mark("begin")
-                upload = ui.upload(on_upload=self._take, auto_upload=True, max_file_size=2_000_000)
-                upload.classes("hidden").props('accept=".yaml,.yml,.json"').mark("upload")
-                ui.button(t("带一个来"), on_click=lambda: upload.run_method("pickFiles")).props(
-                    "outline no-caps dense"
-                ).mark("bring")
-                ui.button(t("从书里做一个"), on_click=self._ask_for_book).props(
-                    "outline no-caps dense"
-                ).mark("from-book")
-            for name, called in self.drafts.names().items():
-                here = name == self.raw.get("id")
-                with ui.element("div").classes("chat_row here" if here else "chat_row"):
-                    open_it = functools.partial(self._open, name)
-                    with ui.element("button").classes("open").on("click", open_it) as row:
-                        ui.label(called).classes("title")
-                    row.mark(f"draft-{name}")
-            ui.link(t("回去玩"), t.to("/adventure")).classes("to")
 
     # -- the page ----------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
         t = self.t
-        self._draw_list()
+        self._list.draw(str(self.raw.get("id", "")))
         self._room.clear()
         with self._room:
             if not self.raw:
@@ -289,20 +207,35 @@ class AdventureEditor:
     def _set(self, row: Raw, name: str, value: Any) -> None:
         """Somebody has written something into a field: the forms stay as they are."""
         old = row.get(name)
+        renamed = name == "name" and self.section in NAMED and row is not self.raw.get("player")
+        if renamed and (not value or self._is_taken(row, str(value))):
+            self.frame.tell(self.t("名字不能空着，也不能和别的一样"), wrong=True)
+            self._draw()
+            return
         row[name] = value
-        named = row is self.raw.get("player") or self.section in NAMED
-        if name == "name" and named:
-            rename(self.raw, str(old or ""), str(value))
+        if renamed:
+            rename(self.raw, self.section, str(old or ""), str(value))
         self._keep()
+        if renamed:
+            self._draw()  # other fields speak of it
+            return
         self._draw_map()
-        self._draw_chips()
         self._draw_faults()
+
+    def _is_taken(self, row: Raw, name: str) -> bool:
+        rows = [one for section in NAMED for one in self.raw.get(section, [])]
+        return any(one is not row and one.get("name") == name for one in rows)
 
     # -- what is done ------------------------------------------------------------------------------------------------
 
     def _keep(self) -> None:
         try:
-            self.drafts.save(str(self.raw["id"]), self.raw)
+            self.drafts.save(str(self.raw["id"]), self.raw, self._before)
+            self._before = copy.deepcopy(self.raw)
+        except InputError as error:  # another tab was here
+            self.frame.warn(error)
+            self.open(str(self.raw["id"]))
+            self._draw()
         except CustomeError as error:
             self.frame.warn(error)
 
@@ -330,14 +263,15 @@ class AdventureEditor:
         self._changed()
 
     def _strike(self) -> None:
-        before = copy.deepcopy(self.raw)
-        rows = self.raw[self.section]
-        gone = rows.pop(min(self.number, len(rows) - 1))
-        self.number = max(0, self.number - 1)
+        rows, section, name = self.raw[self.section], self.section, self.raw["id"]
+        at = min(self.number, len(rows) - 1)
+        gone = rows.pop(at)
+        self.number = max(0, at - 1)
 
         def back() -> None:
-            self.raw = before
-            self._changed()
+            if self.raw.get("id") == name:
+                self.raw.setdefault(section, []).insert(at, gone)
+                self._changed()
 
         self._changed()
         self.frame.tell(self.t("去掉了 {name}", name=gone.get("name", "")), back)

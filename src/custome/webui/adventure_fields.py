@@ -47,44 +47,48 @@ class Form:
         elif kind is int:
             number = ui.number(label, value=row.get(name, default), precision=0)
             number.props("outlined dense").mark(mark)
-            number.on("blur", lambda: self._changed(row, name, int(number.value or 0)))
+            self._on_leaving(number, row, name, lambda value: int(value or 0))
         elif kind is str or typing.get_origin(kind) is typing.Literal:
             made = ui.textarea if name in LONG else ui.input
             text: Any = made(label, value=str(row.get(name) or default or ""))
             text.props("outlined dense autogrow").mark(mark)
-            text.on("blur", lambda: self._changed(row, name, str(text.value or "").strip()))
+            self._on_leaving(text, row, name, lambda value: str(value or "").strip())
         else:
             lines = ui.textarea(label, value=_as_lines(row.get(name)))
             lines.props(f'outlined dense autogrow hint="{self._t("一行一个")}"').mark(mark)
             is_dict = typing.get_origin(kind) is dict
-            lines.on(
-                "blur",
-                lambda: self._changed(row, name, _from_lines(str(lines.value or ""), is_dict)),
-            )
+            self._on_leaving(lines, row, name, lambda value: _from_lines(str(value or ""), is_dict))
 
-    def _changed(self, row: Raw, name: str, value: Any) -> None:
-        if (row.get(name) or None) != (value or None):
-            self._keep(row, name, value)
+    def _on_leaving(self, box: Any, row: Raw, name: str, read: Callable[[Any], Any]) -> None:
+        """Keep what somebody has written into a field, and nothing that they only passed."""
+        drawn = [box.value]
+
+        def leave() -> None:
+            if box.value != drawn[0]:
+                drawn[0] = box.value
+                self._keep(row, name, read(box.value))
+
+        box.on("blur", leave)
 
     def _exits(self, row: Raw) -> None:
-        """Ways out of a place, one to a line: where, how it is called, its key."""
-        ways = row.get("exits", [])
-        told = (
-            " ".join(filter(None, (one.get("to"), one.get("way"), one.get("key")))) for one in ways
+        """Ways out of a place, one to a line: where, how it is called, its key; - for no direction."""
+        told = "\n".join(_as_way(one) for one in row.get("exits", []))
+        box = ui.textarea(self._t("出口"), value=told).mark("exits")
+        box.props(
+            f'outlined dense autogrow hint="{self._t("一行一个：去哪里 方向 钥匙；没有方向写 -")}"'
         )
-        box = ui.textarea(self._t("出口"), value="\n".join(told)).mark("exits")
-        box.props(f'outlined dense autogrow hint="{self._t("一行一个：去哪里 方向 钥匙")}"')
 
-        def keep() -> None:
+        def read(value: Any) -> list[Raw]:
             known = {one.get("to"): one for one in row.get("exits", [])}
             now = []
-            for line in str(box.value or "").splitlines():
+            for line in str(value or "").splitlines():
                 to, way, key, *_ = [*line.split(), "", "", ""]
                 if to:
+                    way = "" if way == "-" else way
                     now.append({**known.get(to, {}), "to": to, "way": way, "key": key})
-            self._changed(row, "exits", now)
+            return now
 
-        box.on("blur", keep)
+        self._on_leaving(box, row, "exits", read)
 
     def _check(self, row: Raw) -> None:
         now = row.get("check") or {}
@@ -94,13 +98,20 @@ class Form:
 
         def keep() -> None:
             skill, difficulty, *_ = [*str(box.value or "").split(), "", ""]
-            if skill and not difficulty.isdigit():
+            if skill and not re.fullmatch("[0-9]{1,2}", difficulty):
                 self._frame.tell(self._t("难度要是一个数，如 口才 8"), wrong=True)
                 return
             check = {"skill": skill, "difficulty": int(difficulty)} if skill else None
-            self._changed(row, "check", check)
+            if check != (row.get("check") or None):
+                self._keep(row, "check", check)
 
         box.on("blur", keep)
+
+
+def _as_way(way: Raw) -> str:
+    key = str(way.get("key") or "")
+    direction = str(way.get("way") or ("-" if key else ""))
+    return " ".join(filter(None, (str(way.get("to", "")), direction, key)))
 
 
 def _as_lines(value: Any) -> str:

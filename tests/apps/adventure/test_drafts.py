@@ -42,21 +42,45 @@ def test_a_game_that_comes_along_is_changed_as_a_copy(tmp_path: Path):
     raw = drafts.open("jiejian")
     assert raw["id"] == "jiejian-改" and drafts.publish(raw).id == "jiejian-改"
     assert {"jiejian", "jiejian-改"} <= set(Library(tmp_path).scenarios()[0])
+    raw["about"] = "我改过的。"
+    assert drafts.publish(raw) and drafts.open("jiejian")["about"] == "我改过的。"
+    raw["about"] = "又改了。"
+    drafts.save(raw["id"], raw)
+    assert drafts.open("jiejian")["about"] == "又改了。"
+
+
+def test_what_somebody_else_has_changed_is_not_written_over(tmp_path: Path):
+    drafts = Drafts(tmp_path)
+    name = drafts.begin("两个人")
+    mine, theirs = drafts.open(name), drafts.open(name)
+    drafts.save(name, theirs | {"about": "他写的"}, theirs)
+    with pytest.raises(InputError, match="别处改过"):
+        drafts.save(name, mine | {"about": "我写的"}, mine)
+    assert drafts.open(name)["about"] == "他写的"
 
 
 def test_a_name_is_changed_wherever_it_is_spoken_of_and_nowhere_else():
     raw = little().model_dump(mode="json", exclude_defaults=True)
-    for old, new in (("老魏", "老卫"), ("鱼市", "集市"), ("铜钥匙", "铁钥匙"), ("暗门", "地道")):
-        part = next(
-            row
-            for section in ("people", "places", "items", "secrets")
-            for row in raw[section]
-            if row["name"] == old
-        )
+    raw["places"][0]["name"] = raw["player"]["at"]
+    for section, old, new in (
+        ("people", "老魏", "老卫"),
+        ("places", "鱼市", "集市"),
+        ("items", "铜钥匙", "铁钥匙"),
+        ("secrets", "暗门", "地道"),
+    ):
+        part = next(row for row in raw[section] if row["name"] == old)
         part["name"] = new
-        rename(raw, old, new)
+        rename(raw, section, old, new)
         assert [str(one) for one in problems(scenario_of(raw))] == [], old
     text = json.dumps(raw, ensure_ascii=False)
+    rename(raw, "places", "wugang", "别处")
+    assert raw["id"] == "wugang"
+    counted = {
+        "rules": [{"name": "疑心", "needs": ["疑心 ≥ 1 | 非 记得 疑心"], "success": ["疑心 + 1"]}]
+    }
+    rename(counted, "counters", "疑心", "戒心")
+    assert counted["rules"][0]["needs"] == ["戒心 ≥ 1 | 非 记得 疑心"]
+    assert counted["rules"][0]["success"] == ["戒心 + 1"]
     assert "鱼市底下有一道暗门" in text  # what is said stays said
     assert '"target": "老卫"' in text and "好感 老卫 + 1" in text and "知道 地道" in text
 
@@ -97,7 +121,15 @@ def test_a_damaged_draft_says_so_and_is_left(tmp_path: Path):
     drafts = Drafts(tmp_path)
     name = drafts.begin("坏")
     path = tmp_path / "adventures" / "drafts" / f"{name}.json"
-    for content in ("{", "[1]"):
+    for content in (
+        "{",
+        "[1]",
+        '{"id": "坏", "places": ["a"]}',
+        '{"id": "坏", "player": []}',
+        '{"id": "坏", "places": [{"exits": ["b"]}]}',
+        '{"id": "别的"}',
+        '{"id": "坏", "rules": {}}',
+    ):
         path.write_text(content, encoding="utf-8")
         assert name in drafts.names()
         with pytest.raises(DataError, match="坏了"):

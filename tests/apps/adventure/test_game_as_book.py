@@ -50,6 +50,22 @@ def test_the_tree_is_twee_whose_links_all_lead_somewhere(tmp_path: Path):
     assert data["start"] in passages and re.fullmatch(r"[0-9A-F-]{36}", data["ifid"])
 
 
+def test_no_words_become_a_passage_or_a_program(tmp_path: Path):
+    scenario = little().model_copy(
+        update={"about": "开头\n:: StoryData\n<script>x</script>", "title": "雾\n:: 港"}
+    )
+    game = Game(scenario, 1)
+    game.act(Action("等"), "去街\n:: 回合 9\n(set: $a to 1)")
+    game.tell("[[别处->回合 1]] (link: 'x')[y] \uffff")
+    text = write_game(game, tmp_path / "a.twee").read_text(encoding="utf-8")
+    passages = re.findall(r"^:: (.+)$", text, re.MULTILINE)
+    assert passages == ["StoryTitle", "StoryData", "开头", "回合 1"]
+    body = text.split(":: 开头")[1]
+    assert not re.search(r"[<$]|\(set|\(link", body) and body.count("[[") == 1
+    for ending in (".docx", ".epub"):
+        assert write_game(game, tmp_path / f"a{ending}").stat().st_size > 100
+
+
 def test_nothing_to_write_and_a_form_nobody_knows(tmp_path: Path):
     with pytest.raises(InputError, match="还没有走一步"):
         write_game(Game(little(), 1), tmp_path / "a.md")

@@ -13,6 +13,7 @@ from custome.apps.adventure.narrating import AUTHORED, narrated
 from custome.apps.adventure.rewording import TRIES, Rewriter, astray
 from custome.apps.adventure.rules import Action, admissible
 from custome.apps.adventure.scenario import Scenario, read_scenario
+from custome.apps.adventure.speaking import astray as astray_said
 from custome.apps.adventure.storyteller import Storyteller
 from custome.apps.context import Line, Part
 from custome.engine.scripted import ScriptedEngine
@@ -136,6 +137,14 @@ def test_somebody_answers_what_they_were_asked():
     assert said[-1].by_player and said[-1].text == "灯怎么灭的"
 
 
+def test_what_the_player_knows_only_whoever_knows_it_too_may_say():
+    game = Game(SCENARIOS[0], 1)
+    state = replace(game.state, secrets=frozenset(["暗门"]))
+    assert astray_said(game.world, state, "老魏", "鱼市底下有暗门。") == ""
+    assert astray_said(game.world, state, "小满", "鱼市底下有暗门。") == "暗门"
+    assert astray_said(game.world, game.state, "老魏", "魚市底下有暗門。") == "暗门"
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -164,6 +173,16 @@ def test_whoever_wrote_the_scenario_speaks_for_the_people_where_they_did():
     assert "他望着灯塔不作声。" in teller.words(game, game.here)
     with pytest.raises(InputError, match="写剧本的人"):
         teller.otherwise(game, game.here)
+
+
+def test_words_of_an_author_that_are_too_long_are_cut_and_the_turn_stands():
+    raw = SCENARIOS[0].model_dump()
+    raw["rules"][6]["text"] = "长" * 30_000
+    game = Game(Scenario.model_validate(raw), 1)
+    rule = game.world.scenario.rules[6]
+    assert not game.act(Action(rule.verb, rule.target, rule.using)).refused
+    game.tell(Storyteller().words(game, game.here))
+    assert len(game.turns[game.here].text) == 20_000
 
 
 def test_other_words_are_other_words_and_change_nothing_that_is_so():

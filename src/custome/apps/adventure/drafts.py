@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ from ...files import disk_errors, read_text, write_json, write_text
 from .building import built
 from .finding import stage_of
 from .library import FOLDER, Library
-from .phrases import ME
+from .phrases import CONDITIONS, EFFECTS, HP, NOT, RELATION
 from .problems import checked, problems
 from .scenario import FORMAT, LONGEST, Scenario, as_file, parse_scenario, scenario_of
 
@@ -76,16 +76,23 @@ class Drafts:
             InputError: there is neither.
             DataError: it is damaged; it is left as it is.
         """
-        path = self._path(name)
+        path, found = self._path(name), self._library.scenarios()[0]
         if path.is_file():
             return self._draft(path)
-        found = self._library.scenarios()[0]
         if name not in found:
             raise InputError(f"没有剧本 {name!r}", "从左边的单子里选一个")
         raw = found[name].model_dump(mode="json", exclude_defaults=True)
-        if not (self._own / f"{name}.yaml").is_file():
-            raw |= {"id": f"{name}-改"[:40], "title": f"{raw['title']}（改）"[:40]}
-        return raw
+        own = any(one.id == name for one in self._own_games(found))
+        changed = f"{name}-改"[:40]
+        if not own and changed in self.names():
+            return self.open(changed)
+        return raw if own else raw | {"id": changed, "title": f"{raw['title']}（改）"[:40]}
+
+    def _own_games(self, found: Mapping[str, Scenario]) -> Iterator[Scenario]:
+        for path in sorted(self._own.glob("*.yaml")) if self._own.is_dir() else ():
+            one = found.get(path.stem)
+            if one is not None:
+                yield one
 
     @staticmethod
     def _draft(path: Path) -> Raw:
@@ -93,13 +100,23 @@ class Drafts:
             raw = json.loads(read_text(path, "剧本草稿"))
         except ValueError as error:
             raise DataError(f"草稿 {str(path)!r} 坏了：{error}", "它没有被动过；换一个") from error
-        if not isinstance(raw, dict):
+        if not _has_shape(raw) or raw.get("id") != path.stem:
             raise DataError(f"草稿 {str(path)!r} 坏了", "它没有被动过；换一个")
-        return raw
+        known: Raw = raw
+        return known
 
-    def save(self, name: str, raw: Raw) -> None:
-        """Keep a draft as it is."""
+    def save(self, name: str, raw: Raw, before: Raw | None = None) -> None:
+        """Keep a draft as it is.
+
+        Args:
+            before: as it was when it was opened or kept last.
+
+        Raises:
+            InputError: somebody else has changed it since then.
+        """
         path = self._path(name)
+        if before is not None and path.is_file() and self._draft(path) != before:
+            raise InputError(f"草稿 {name!r} 在别处改过了", "已经照新的画出来，再改一次")
         with disk_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, raw)
@@ -147,9 +164,9 @@ class Drafts:
             InputError: no game comes of it, or there is one of that chapter.
         """
         with TemporaryDirectory() as folder:
-            path = Path(folder) / Path(name).name
+            path = Path(folder) / f"book{Path(name).suffix.lower()[:8]}"
             path.write_bytes(content)
-            novel = read_novel(path)
+            novel = read_novel(path, _ID.sub("", Path(name).stem)[:20] or "书")
         raw = built(stage_of(novel, chapter)).model_dump(mode="json", exclude_defaults=True)
         made = str(raw["id"])
         if made in {**self.names(), **self._library.scenarios()[0]}:
@@ -170,30 +187,81 @@ def faults(raw: Raw) -> list[str]:
         return error.message.removeprefix("剧本：").split("；")
 
 
-def rename(raw: Raw, old: str, new: str) -> None:
-    """Something has another name, wherever it is spoken of."""
-    if old and new and old not in (new, ME):
-        _rename_in(raw, old, new)
+def rename(raw: Raw, section: str, old: str, new: str) -> None:
+    """A place, a thing, a person, a counter or a secret has another name, wherever it is spoken of as such."""
+    kind, fields = _SPOKEN_OF[section]
+    for rows in raw.values():
+        for row in rows if isinstance(rows, list) else [rows]:
+            if isinstance(row, dict):
+                _rename_in(row, kind, fields, old, new)
 
 
-_WORDS = frozenset(
-    ("about", "text", "failure_text", "what", "title", "words", "said", "verb", "skill", "source")
-)
-"""Fields in which a name is only a word."""
+def _rename_in(row: Raw, kind: str, fields: Collection[str], old: str, new: str) -> None:
+    for key, value in row.items():
+        if key == "exits":
+            for way in value:
+                _rename_in(way, kind, fields, old, new)
+        elif key in fields and value == old:
+            row[key] = new
+        elif key in fields and isinstance(value, list):
+            row[key] = [new if one == old else one for one in value]
+        elif key in _LINES and isinstance(value, list):
+            row[key] = [_in_line(str(one), kind, old, new) for one in value]
 
 
-def _rename_in(some: Any, old: str, new: str) -> None:
-    for key, value in some.items() if isinstance(some, dict) else enumerate(some):
-        if isinstance(value, dict | list):
-            if key not in _WORDS:
-                _rename_in(value, old, new)
-        elif isinstance(value, str) and key not in _WORDS:
-            some[key] = _in_line(value, old, new)
+_SPOKEN_OF: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "places": ("place", ("at", "to", "target")),
+    "items": ("item", ("key", "target", "using", "wants")),
+    "people": ("person", ("at", "target", "who", "known_to")),
+    "counters": ("counter", ()),
+    "secrets": ("secret", ()),
+}
+"""Section → what its names are in a condition, and fields that speak of one."""
+_LINES = ("needs", "when", "success", "failure", "do")
 
 
-def _in_line(line: str, old: str, new: str) -> str:
-    """A name alone, or between blanks in a condition."""
-    return re.sub(rf"(?<![^\s|｜]){re.escape(old)}(?![^\s|｜])", lambda _: new, line)
+def _in_line(line: str, kind: str, old: str, new: str) -> str:
+    """A condition or an effect, or several with ｜ between them."""
+    parts = re.split(r"([|｜])", line)
+    return "".join(one if one in "|｜" else _in_part(one, kind, old, new) for one in parts)
+
+
+def _in_part(part: str, kind: str, old: str, new: str) -> str:
+    words = re.split(r"(\s+)", part)
+    places = [at for at, word in enumerate(words) if word.strip() and word != NOT]
+    if not places:
+        return part
+    head, rest = words[places[0]], places[1:]
+    if kind == "counter" and head == old:
+        words[places[0]] = new
+    kinds: Sequence[str] = CONDITIONS.get(head) or EFFECTS.get(head) or ()
+    if not kinds and head in (HP, RELATION):  # a figure: 好感 周瑜 ≥ 2
+        kinds = ("person",)
+    for at, one in zip(rest, kinds, strict=False):
+        holds = one == kind or (one == "holder" and kind in ("place", "person"))
+        if holds and words[at] == old:
+            words[at] = new
+    return "".join(words)
+
+
+def _has_shape(raw: Any) -> bool:
+    """Is it what a form can be made of, whatever is written in it?"""
+    if not isinstance(raw, dict) or not isinstance(raw.get("player", {}), dict):
+        return False
+    for section in ("places", "people", "items", "rules", "events", "endings", *NAMED):
+        rows = raw.get(section, [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            return False
+        for row in rows:
+            ways, source = row.get("exits", []), row.get("source") or {}
+            check = row.get("check") or {}
+            if not isinstance(ways, list) or not all(isinstance(way, dict) for way in ways):
+                return False
+            if not isinstance(source, dict) or not isinstance(check, dict):
+                return False
+            if not all(isinstance(row.get(key) or [], list) for key in _LINES):
+                return False
+    return True
 
 
 _EMPTY: Mapping[str, Any] = {

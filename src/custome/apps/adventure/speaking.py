@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...corpus.script import convert
 from ...engine.base import Cancel
 from ..context import Line, Part, Speaker
 from .game import Game
@@ -45,10 +46,13 @@ def words_said(world: World, action: Action, typed: str) -> str:
     """What the player says to somebody: what was typed, without to whom."""
     person = world.people[action.target]
     names = "|".join(map(re.escape, sorted((person.name, *person.aliases), key=len, reverse=True)))
+    said = re.sub(
+        rf"^(?:{names}|[\u4e00-\u9fff]{{1,2}}[叔伯爷哥嫂婶姐])[，,！! ]+", "", typed.strip()
+    )
     asked = re.compile(
         _TO_SOMEBODY.pattern.replace("{who}", f"{names}|他|她|对方|那人|此人")
-    ).fullmatch(typed.strip())
-    rest = asked["rest"].strip() if asked else typed.strip()
+    ).fullmatch(said)
+    rest = asked["rest"].strip() if asked else said
     if not rest or typed.strip() == str(action):
         rest = action.using
     if not rest:
@@ -163,8 +167,10 @@ def trimmed(said: str) -> str:
 
 def astray(world: World, state: State, person: str, said: str) -> str:
     """What is wrong with it: a secret that is not theirs or is not told yet, a thing given away, words from outside the story."""
+    said = convert(said, "t2s")
     for secret in world.scenario.secrets:
-        if secret.name not in state.secrets and all(word in said for word in secret.words):
+        may = person in secret.known_to and secret.name in state.secrets
+        if not may and secret.words and all(convert(word, "t2s") in said for word in secret.words):
             return secret.name
     for name, where in state.things.items():
         thing = re.escape(name)
@@ -177,4 +183,8 @@ def astray(world: World, state: State, person: str, said: str) -> str:
 
 
 def _again(said: str, lines: Sequence[Line]) -> bool:
-    return any(not line.by_player and line.text == said for line in lines)
+    """Is it what was said before, or the question and no more?"""
+    if any(not line.by_player and line.text == said for line in lines):
+        return True
+    letters = set(re.sub(r"\W", "", said))
+    return len(letters) > 1 and letters <= set(lines[-1].text)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ...engine.base import Cancel, Engine
 from ...errors import InputError
 from ..context import Part, Speaker
-from .game import Game
+from .game import LONGEST_WORDS, Game
 from .narrating import Narrated, by_author, narrated
 from .rewording import Rewriter
 from .rules import ASK, Action, Outcome
@@ -35,7 +35,7 @@ class Storyteller:
 
     def words(self, game: Game, number: int, *, version: int = 0, speech: str = "") -> str:
         """Our own sentences for a turn; '' where nothing was done."""
-        return str(self._narrated(game, number, version, speech) or "")
+        return str(self._narrated(game, number, version, speech) or "")[:LONGEST_WORDS]
 
     def _narrated(self, game: Game, number: int, version: int, speech: str) -> Narrated | None:
         action, outcome = _deed(game, number)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import re
 import secrets
 import threading
@@ -24,6 +25,8 @@ from .rules import Action, Outcome
 from .storyteller import Storyteller
 from .telling import bag, looked_at, scene
 from .understanding import LONGEST, Understood, understand
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -87,6 +90,9 @@ class Tables:
         scenario = library.get(name)
         with self._lock:
             key = player, scenario.id
+            known = self._tables.get(key)
+            if known is not None and known.game.world.scenario != scenario:
+                del self._tables[key]  # it was changed since
             if key not in self._tables:
                 there = AUTO in library.saved(scenario)
                 game = library.open(scenario, AUTO) if there else Game(scenario, fresh_seed())
@@ -178,7 +184,7 @@ class Tables:
         with self._lock:
             table = self._tables.setdefault(key, Table(game=game))
         with table.lock:
-            table.game = game
+            table.game, table.written = game, {}
             self._keep(player, table)
 
     # -- words -------------------------------------------------------------------------------------------------------
@@ -198,7 +204,7 @@ class Tables:
         write: Callable[[Game, int, Cancel], str],
     ) -> None:
         """Words of a model for a turn, behind it; where none come, those it has stay."""
-        game = table.game
+        game, before = table.game, table.game.turns[number].texts
 
         def work() -> None:
             text, why = "", ""
@@ -206,17 +212,25 @@ class Tables:
                 text = write(game, number, self._cancel)
             except CustomeError as error:
                 why = f"{error.message}：{error.hint}"
+            except Exception:
+                _LOG.exception("words for a turn")
+                why = "出了意外的错，经过在服务器的日志里；这一回合还在"
             with table.lock:
-                table.written.pop(number, None)
+                if table.written.get(number) is future:
+                    del table.written[number]
+                table.changed += 1
                 if table.game is not game or self._cancel.is_set():
                     return
-                if text:
-                    game.tell(text, number)
-                    self.library(player).save(game, AUTO)
                 table.aside = why or table.aside
-                table.changed += 1
+                if text:
+                    now = game.turns[number]
+                    game.tell(text, number)
+                    if now.texts != before:  # somebody has written their own since
+                        game.show(number, now.shown)
+                    self.library(player).save(game, AUTO)
 
-        table.written[number] = self._pen.submit(work)  # it waits for the lock that is held here
+        future = self._pen.submit(work)  # it waits for the lock that is held here
+        table.written[number] = future
 
     def say_otherwise(self, player: str, name: str, number: int) -> None:
         """Other words for a turn, written behind it."""

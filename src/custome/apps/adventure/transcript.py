@@ -6,7 +6,6 @@ Twee 3: https://github.com/iftechfoundation/twine-specs/blob/master/twee-3-speci
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,13 +50,14 @@ def chapters(game: Game) -> Iterator[Chapter]:
         for turn in part:
             paragraphs += [f"▷ {said(game, turn)}", *told(game, turn)]
         title = scenario.title if len(parts) == 1 else f"{scenario.title}（{number}）"
-        yield Chapter(title=title, paragraphs=tuple(map(printable, paragraphs)))
+        yield Chapter(title=printable(title), paragraphs=tuple(map(printable, paragraphs)))
 
 
 def said(game: Game, number: int) -> str:
     """What the player did, in their own words where they typed them."""
     turn = game.turns[number]
-    return turn.said if len(turn.said) > 1 else str(turn.action or turn.said)
+    typed = " ".join(turn.said.split())
+    return typed if len(typed) > 1 else str(turn.action or typed)
 
 
 def told(game: Game, number: int) -> list[str]:
@@ -77,11 +77,12 @@ def as_twee(game: Game) -> str:
         "start": _passage(0),
     }
     parts = [
-        f":: StoryTitle\n{scenario.title}",
+        f":: StoryTitle\n{_safe(' '.join(scenario.title.split()))}",
         f":: StoryData\n{json.dumps(data, ensure_ascii=False, indent=2)}",
     ]
     for at in range(len(game.turns)):
-        lines = told(game, at) if at else [scenario.about or scenario.title]
+        lines = told(game, at) if at else (scenario.about or scenario.title).split("\n")
+        lines = [_plain(line) for line in lines]
         lines += [f"[[{_plain(said(game, one))}->{_passage(one)}]]" for one in game.branches(at)]
         parts.append(f":: {_passage(at)}\n" + "\n".join(map(_safe, lines)))
     return "\n\n".join(parts) + "\n"
@@ -91,9 +92,12 @@ def _passage(number: int) -> str:
     return f"回合 {number}" if number else "开头"
 
 
+_MEANS = str.maketrans("[]<>$(){}|", "［］＜＞＄（）｛｝｜")
+
+
 def _plain(text: str) -> str:
-    """Without what means something in a link."""
-    return re.sub(r"\[\[|\]\]|->|<-|\|", " ", text)
+    """With what means something to Twine in its wide form."""
+    return text.replace("->", "→").replace("<-", "←").translate(_MEANS)
 
 
 def _safe(line: str) -> str:

@@ -128,7 +128,7 @@ _LEAD = re.compile(
 _NO_PLACE = re.compile(
     r"^(?:天下|路口|门口|家门|大家|人家|自家|一家|国家|出家|俺家|我家|你家|他家|老家|城门|开门|关门|叫门|出门|上门|大门|院门|后门|山路|此山|当家|冤家|敌营|门|家|街坊|作坊|起家|管家"
     r"|仇家|回家|在家|到家|山门|营门|口|战场|当场|牢|下场|一场|出场|当地|路旁|门旁|炕沿)$|[人者兵军马将士]$|[说道问答看听叫]"
-    r"|^[地身手头口心眼路东西南北门脚背腰面马天空脸肩耳胸额旁桌炕床席座灯月日树石水火风云鞍案盘柜墙笼杯左右前后上下](?:上|下|中|里|边|旁|前|后|沿|面|头)?$"
+    r"|^[怀地身手头口心眼路东西南北门脚背腰面马天空脸肩耳胸额旁桌炕床席座灯月日树石水火风云鞍案盘柜墙笼杯左右前后上下](?:上|下|中|里|边|旁|前|后|沿|面|头)?$"
 )
 _THING = re.compile(
     r"(?:刀|剑|戟|枪|棒|钯|斧|矛|弓|锤|印|珠|镜|图|扇|袍|甲|瓶|杖|钵|绳|袋|书|信|酒|茶|药|箭|鼓|旗|琴|棋|画|灯|箱|匣|钗|环|簪|帕|香|果|饭|肉|饼|银子|银两|金银|包裹|包袱|令箭|火把|柴草|葫芦)$"
@@ -341,8 +341,10 @@ def _in_title(text: str, chapter: Chapter, names: set[str]) -> Iterator[tuple[in
         for size in (4, 3, 2):
             word = title[max(0, end - size) : end]
             at = text.find(word, chapter.start, chapter.end)
+            behind = title[end : end + 1]
+            part = behind and (behind in _SUFFIXES or text.count(word + behind) == text.count(word))
             good = len(word) == size and word not in names and not _NO_PLACE.search(word)
-            if good and at >= 0 and text.count(word) >= LEAST_IN_BOOK:
+            if good and not part and at >= 0 and text.count(word) >= LEAST_IN_BOOK:
                 yield at, word, 2
                 break
 

@@ -44,7 +44,8 @@ class Table:
     """Who was named last."""
     written: dict[int, Future[None]] = field(default_factory=dict)
     """Turns whose words are being written."""
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: threading.RLock
+    """Held for as long as something is done with it."""
 
 
 class Tables:
@@ -67,6 +68,7 @@ class Tables:
         self._cancel = Cancel()
         self._lock = threading.Lock()
         self._tables: dict[tuple[str, str], Table] = {}
+        self._seats: dict[tuple[str, str], threading.RLock] = {}
         self._libraries: dict[str, Library] = {}
 
     def library(self, player: str) -> Library:
@@ -88,18 +90,21 @@ class Tables:
         """
         library = self.library(player)
         scenario = library.get(name)
-        with self._lock:
-            key = player, scenario.id
+        key = player, scenario.id
+        with self._seat_of(key):  # whoever opens a long save keeps nobody else waiting
             known = self._tables.get(key)
             if known is not None and known.game.world.scenario != scenario:
                 del self._tables[key]  # it was changed since
             if key not in self._tables:
                 there = AUTO in library.saved(scenario)
                 game = library.open(scenario, AUTO) if there else Game(scenario, fresh_seed())
-                self._tables[key] = Table(game=game)
-            table = self._tables[key]
-        with table.lock:
-            yield table
+                self._tables[key] = Table(game=game, lock=self._seat_of(key))
+            yield self._tables[key]
+
+    def _seat_of(self, key: tuple[str, str]) -> threading.RLock:
+        """The lock of a player's game."""
+        with self._lock:
+            return self._seats.setdefault(key, threading.RLock())
 
     # -- what is done ------------------------------------------------------------------------------------------------
 
@@ -179,11 +184,10 @@ class Tables:
         """A game in the place of the one that is played, also where that cannot be opened."""
         scenario = game.world.scenario
         key = player, scenario.id
-        if key not in self._tables:
-            self.library(player).set_aside(scenario)
-        with self._lock:
-            table = self._tables.setdefault(key, Table(game=game))
-        with table.lock:
+        with self._seat_of(key):
+            if key not in self._tables:
+                self.library(player).set_aside(scenario)
+            table = self._tables.setdefault(key, Table(game=game, lock=self._seat_of(key)))
             table.game, table.written = game, {}
             self._keep(player, table)
 
@@ -219,7 +223,8 @@ class Tables:
                 if table.written.get(number) is future:
                     del table.written[number]
                 table.changed += 1
-                if table.game is not game or self._cancel.is_set():
+                is_played = self._tables.get((player, game.world.scenario.id)) is table
+                if table.game is not game or not is_played or self._cancel.is_set():
                     return
                 table.aside = why or table.aside
                 if text:

@@ -24,7 +24,7 @@ SHOWN = 60
 LINE = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center"
 STORY = "font-family: var(--book); font-size: 1.1rem; line-height: 1.9"
 SAID = "color: var(--faint); font-size: .9rem; margin-top: 6px"
-DICE = "display: inline-flex; gap: 6px; align-items: center; color: var(--seal); font-size: .9rem; font-weight: 600"
+DICE = "display: inline-flex; gap: 6px; margin-right: 18px; align-items: center; color: var(--seal); font-size: .9rem; font-weight: 600"
 _EYES = "⚀⚁⚂⚃⚄⚅"
 
 

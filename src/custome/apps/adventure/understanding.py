@@ -78,6 +78,8 @@ def understand(world: World, state: State, typed: str, last: str = "") -> Unders
     if BAG.fullmatch(whole):
         return Understood(kind="bag")
     possible = admissible(world, state)
+    if state.ended and not LOOK.fullmatch(whole):
+        return Understood(kind="refused", why="这一局已经完了")
     exact = [one for one in possible if whole in (plain(str(one)), _bare(world, one))]
     if exact:
         return Understood(kind="do", action=exact[0])

@@ -156,3 +156,16 @@ async def test_a_turn_is_said_otherwise_and_in_ones_own_words(tab: Tab):
     await tab.click("export-md")
     await tab.settle_until(lambda: tab.user.download.http_responses)
     assert "雾里走了一阵" in tab.user.download.http_responses[-1].text
+
+
+async def test_the_map_shows_what_is_known_and_one_goes_by_it(tab: Tab):
+    await tab.click("show-map")
+    (shown,) = all_of(tab, "map")
+    places = {one["name"] for one in shown.options["series"][0]["data"]}
+    assert {"码头", "茶棚", "鱼市", "灯塔脚下"} == places
+    (here,) = [one for one in shown.options["series"][0]["data"] if one["symbolSize"] > 30]
+    assert here["name"] == "码头"
+    await typed(tab, "去灯塔脚下")
+    await tab.click("show-map")
+    links = all_of(tab, "map")[-1].options["series"][0]["links"]
+    assert [one["target"] for one in links if one["lineStyle"]["type"] == "dashed"] == ["灯室"]

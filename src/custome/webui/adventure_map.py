@@ -1,44 +1,78 @@
-"""The places of a scenario and the ways between them, as a graph that can be dragged about."""
+"""Places and the ways between them as a graph that can be dragged about: all of a scenario, or what is known of a game."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
+
+from ..apps.adventure.state import State
+from ..apps.adventure.world import World
 
 HEIGHT = "height: 20rem; width: 100%"
 
 
 def scenario_map(raw: dict[str, Any], chosen: Callable[[str], None]) -> ui.echart:
-    """The map.
+    """The map of a scenario that is being written.
 
     Args:
         raw: the scenario as plain data, whole or not.
         chosen: called with the name of the place that was pressed.
     """
     places = raw.get("places", [])
+    ways = {
+        (str(one.get("name")), str(way.get("to"))): bool(way.get("key") or way.get("needs"))
+        for one in places
+        for way in one.get("exits", [])
+    }
     names = [str(one.get("name", "")) for one in places]
-    begin = (raw.get("player") or {}).get("at")
+    return _graph(names, ways, str((raw.get("player") or {}).get("at")), chosen)
+
+
+def known_map(world: World, state: State, chosen: Callable[[str], None]) -> ui.echart:
+    """The map of a game: where one has been, and where one can go from there."""
+    ways = {
+        (start, way.to): not (start == state.at and world.is_open(state, way.to))
+        and bool(way.key and (start, way.to) not in state.opened)
+        for start in world.places
+        if start in state.visited
+        for way in world.places[start].exits
+    }
+    names = [*state.visited, *(end for _, end in ways)]
+    return _graph([one for one in world.places if one in names], ways, state.at, chosen)
+
+
+def _graph(
+    names: Sequence[str],
+    ways: Mapping[tuple[str, str], bool],
+    here: str,
+    chosen: Callable[[str], None],
+) -> ui.echart:
+    """Places and ways; a way that is locked is drawn in dashes.
+
+    Args:
+        ways: (from, to) → is it locked?
+        here: the place that is drawn large.
+    """
     nodes = [
         {
             "name": name,
-            "symbolSize": 26 if name != begin else 38,
-            "itemStyle": {"color": "#a5382b" if name == begin else "#8a7f6d"},
+            "symbolSize": 38 if name == here else 26,
+            "itemStyle": {"color": "#a5382b" if name == here else "#8a7f6d"},
         }
         for name in dict.fromkeys(names)
         if name
     ]
-    both = {(one.get("name"), way.get("to")) for one in places for way in one.get("exits", [])}
     links = [
         {
             "source": start,
             "target": end,
-            "symbol": ["arrow" if (end, start) in both else "none", "arrow"],
-            "lineStyle": {"type": "dashed" if _is_locked(places, start, end) else "solid"},
+            "symbol": ["arrow" if (end, start) in ways else "none", "arrow"],
+            "lineStyle": {"type": "dashed" if locked else "solid"},
         }
-        for start, end in sorted(both, key=str)
-        if end in names and ((end, start) not in both or str(start) <= str(end))
+        for (start, end), locked in sorted(ways.items())
+        if end in names and ((end, start) not in ways or start <= end)
     ]
     options = {
         "animation": False,
@@ -56,8 +90,3 @@ def scenario_map(raw: dict[str, Any], chosen: Callable[[str], None]) -> ui.echar
         ],
     }
     return ui.echart(options, on_point_click=lambda event: chosen(str(event.name))).style(HEIGHT)
-
-
-def _is_locked(places: list[dict[str, Any]], start: Any, end: Any) -> bool:
-    ways = [way for one in places if one.get("name") == start for way in one.get("exits", [])]
-    return any(way.get("to") == end and (way.get("key") or way.get("needs")) for way in ways)

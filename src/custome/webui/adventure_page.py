@@ -8,27 +8,23 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from nicegui import ui
 
 from ..apps.adventure.game import Game
-from ..apps.adventure.library import AUTO, SLOTS
+from ..apps.adventure.library import AUTO
 from ..apps.adventure.rules import Action
 from ..apps.adventure.tables import Table, Tables, tables_of
 from ..apps.adventure.telling import suggestions
-from ..apps.adventure.transcript import ENDINGS, write_game
 from ..errors import CustomeError
 from . import adventure_editor
+from .adventure_dialogs import Dialogs
 from .adventure_story import LINE, STORY, Story
 from .seal import seal_svg
 from .shell import Frame, Shell
 
 LOOK_EVERY_S = 0.5
-TREE = 300
-"""Turns of the tree that are drawn."""
 ROOM = "max-width: 46rem; margin: 0 auto; width: 100%; display: flex; flex-direction: column; gap: 14px; padding: 12px 12px 24px"
 CARD = "border: 1px solid var(--line); background: var(--sheet); border-radius: 14px; padding: 14px 16px; display: flex; flex-direction: column; gap: 10px"
 PLACE = "font-family: var(--book); font-size: 1.5rem; font-weight: 600"
@@ -77,6 +73,7 @@ class AdventurePage:
             self._games = ui.element("div").classes("chats").mark("games")
         with ui.element("div").style(ROOM):
             self._story = Story(self, self._dialog)
+            self._dialogs = Dialogs(self, self._dialog)
             self._scene = ui.element("section").style(CARD).mark("scene")
             with ui.element("div").style(BAR):
                 self._aside = ui.element("div").mark("aside")
@@ -92,16 +89,21 @@ class AdventurePage:
                     frame.icon_button("undo", t("退一步"), self._undo).mark("undo-turn")
                     frame.icon_button("redo", t("进一步"), self._redo).mark("redo-turn")
                     frame.icon_button(
-                        "account_tree", t("走过的路"), lambda: self._safely(self._show_tree)
+                        "map", t("地图"), lambda: self.safely(self._dialogs.show_map)
+                    ).mark("show-map")
+                    frame.icon_button(
+                        "account_tree", t("走过的路"), lambda: self.safely(self._dialogs.show_tree)
                     ).mark("tree")
                     frame.icon_button(
-                        "save", t("存档"), lambda: self._safely(self._show_slots)
+                        "save", t("存档"), lambda: self.safely(self._dialogs.show_slots)
                     ).mark("slots")
-                    frame.icon_button("restart_alt", t("从头来"), self._ask_again).mark("again")
+                    frame.icon_button("restart_alt", t("从头来"), self._dialogs.ask_again).mark(
+                        "again"
+                    )
 
     # -- what is done ------------------------------------------------------------------------------------------------
 
-    def _safely(self, do: Callable[[], Any]) -> bool:
+    def safely(self, do: Callable[[], Any]) -> bool:
         """Do it; where it cannot be done, say why."""
         try:
             do()
@@ -111,8 +113,8 @@ class AdventurePage:
             return False
         return True
 
-    def _done(self, do: Callable[[], Any]) -> bool:
-        done = self._safely(do)
+    def done(self, do: Callable[[], Any]) -> bool:
+        done = self.safely(do)
         self.refresh()
         return done
 
@@ -120,39 +122,28 @@ class AdventurePage:
         text = str(self._box.value or "").strip()
         if text:
             self._box.set_value("")
-            self._done(lambda: self.tables.typed(self.player, self.name, text))
+            self.done(lambda: self.tables.typed(self.player, self.name, text))
 
-    def _do(self, action: Action) -> None:
-        self._done(lambda: self.tables.act(self.player, self.name, action))
+    def do(self, action: Action) -> None:
+        self.done(lambda: self.tables.act(self.player, self.name, action))
 
     def _undo(self) -> None:
-        self._done(lambda: self.tables.undo(self.player, self.name))
+        self.done(lambda: self.tables.undo(self.player, self.name))
 
     def _redo(self) -> None:
-        self._done(lambda: self.tables.redo(self.player, self.name))
+        self.done(lambda: self.tables.redo(self.player, self.name))
 
     def say_otherwise(self, number: int) -> None:
         """A turn in other words."""
-        self._done(lambda: self.tables.say_otherwise(self.player, self.name, number))
+        self.done(lambda: self.tables.say_otherwise(self.player, self.name, number))
 
     def show_version(self, number: int, version: int) -> None:
         """Another version of a turn's words."""
-        self._done(lambda: self.tables.show(self.player, self.name, number, version))
+        self.done(lambda: self.tables.show(self.player, self.name, number, version))
 
     def reword(self, number: int, text: str) -> None:
         """One's own words for a turn."""
-        self._done(lambda: self.tables.reword(self.player, self.name, number, text))
-
-    def _download(self, ending: str) -> None:
-        self._dialog.close()
-
-        def take() -> None:
-            with TemporaryDirectory() as folder, self.tables.at(self.player, self.name) as table:
-                game = table.game
-                content = write_game(game, Path(folder) / f"game{ending}").read_bytes()
-            ui.download.content(content, f"{game.world.scenario.title}{ending}")
-
-        self._safely(take)
+        self.done(lambda: self.tables.reword(self.player, self.name, number, text))
 
     def open(self, name: str) -> None:
         """Another game."""
@@ -179,7 +170,7 @@ class AdventurePage:
     def refresh(self) -> None:
         """As it is now."""
         with self._client:  # what was pressed may be drawn away
-            self._safely(self._draw)
+            self.safely(self._draw)
 
     def _draw(self) -> None:
         self._draw_games()
@@ -252,7 +243,7 @@ class AdventurePage:
             for way in world.places[state.at].exits:
                 words = f"{way.way}·{way.to}" if way.way else way.to
                 button = ui.button(
-                    words, on_click=functools.partial(self._do, Action("走", way.to)), color=None
+                    words, on_click=functools.partial(self.do, Action("走", way.to)), color=None
                 ).props("outline no-caps dense")
                 button.mark(f"way-{way.to}").set_enabled(
                     world.is_open(state, way.to) and not state.ended
@@ -286,101 +277,10 @@ class AdventurePage:
             if game.state.ended:
                 ui.label(t("这一局完了")).classes("heading")
                 ui.button(t("退一步"), on_click=self._undo).props("outline no-caps dense")
-                ui.button(t("从头来"), on_click=self._ask_again).props("outline no-caps dense")
+                ui.button(t("从头来"), on_click=self._dialogs.ask_again).props(
+                    "outline no-caps dense"
+                )
             for action in table.offered or suggestions(game):
                 ui.button(
-                    str(action), on_click=functools.partial(self._do, action), color=None
+                    str(action), on_click=functools.partial(self.do, action), color=None
                 ).props("flat no-caps dense").style(CHIP).mark("offer")
-
-    # -- the tree, slots, again --------------------------------------------------------------------------------------
-
-    def _show_tree(self) -> None:
-        with self.tables.at(self.player, self.name) as table:
-            game, here = table.game, set(table.game.line())
-        self._dialog.clear()
-        with self._dialog, ui.card().classes("gallery_card"):
-            ui.label(self.t("走过的路")).classes("headline")
-            rows: list[tuple[int, int]] = [(0, 0)]
-            for _ in range(TREE):
-                if not rows:
-                    break
-                number, depth = rows.pop()
-                turn = game.turns[number]
-                words = str(turn.action) if turn.action else self.t("开头")
-                button = ui.button(
-                    words, on_click=functools.partial(self._go, number, game.seed), color=None
-                ).props("flat no-caps dense align=left")
-                button.style(
-                    f"margin-left: {depth}rem; font-weight: {600 if number in here else 400}"
-                )
-                button.mark(f"turn-{number}")
-                after = game.branches(number)
-                rows += [(one, depth + (len(after) > 1)) for one in reversed(after)]
-        self._dialog.open()
-
-    def _go(self, number: int, seed: int) -> None:
-        self._dialog.close()
-        with self.tables.at(self.player, self.name) as table:
-            if table.game.seed != seed:  # another tab has begun another game
-                return
-        self._done(lambda: self.tables.go(self.player, self.name, number))
-
-    def _show_slots(self) -> None:
-        library = self.tables.library(self.player)
-        with self.tables.at(self.player, self.name) as table:
-            taken = library.saved(table.game.world.scenario)
-        self._dialog.clear()
-        with self._dialog, ui.card().classes("gallery_card"):
-            ui.label(self.t("存档")).classes("headline")
-            ui.label(self.t("每一回合都自己存着；想留住这一刻，再存一份。")).classes("hint")
-            for slot in SLOTS[1:]:
-                with ui.element("div").style(LINE):
-                    ui.label(slot)
-                    ui.button(
-                        self.t("存在这里"), on_click=functools.partial(self._keep, slot)
-                    ).props("outline no-caps dense").mark(f"keep-{slot}")
-                    if slot in taken:
-                        ui.button(
-                            self.t("接着玩"), on_click=functools.partial(self._take_up, slot)
-                        ).props("outline no-caps dense").mark(f"take-{slot}")
-            ui.label(self.t("存成书")).classes("heading")
-            with ui.element("div").style(LINE):
-                for ending in ENDINGS:
-                    ui.button(ending[1:], on_click=functools.partial(self._download, ending)).props(
-                        "outline no-caps dense"
-                    ).mark(f"export-{ending[1:]}")
-        self._dialog.open()
-
-    def _keep(self, slot: str) -> None:
-        self._dialog.close()
-        if self._done(lambda: self.tables.keep(self.player, self.name, slot)):
-            self.frame.tell(self.t("存好了"))
-
-    def _take_up(self, slot: str) -> None:
-        self._dialog.close()
-        self._done(lambda: self.tables.take_up(self.player, self.name, slot))
-
-    def _ask_again(self) -> None:
-        seed: int | None = None
-        try:
-            with self.tables.at(self.player, self.name) as table:
-                seed = table.game.seed
-        except CustomeError:
-            pass  # a save that cannot be opened: another game can be begun
-        self._dialog.clear()
-        with self._dialog, ui.card().classes("gallery_card"):
-            ui.label(self.t("从头来")).classes("headline")
-            ui.label(self.t("现在这一局会被盖掉；要留住它，先存档。")).classes("hint")
-            with ui.element("div").style(LINE):
-                for words, mark, dice in (
-                    (self.t("换一副骰子"), "fresh", None),
-                    (self.t("同样的骰子"), "same", seed),
-                ):
-                    ui.button(words, on_click=functools.partial(self._begin, dice)).props(
-                        "outline no-caps"
-                    ).mark(f"again-{mark}")
-        self._dialog.open()
-
-    def _begin(self, seed: int | None) -> None:
-        self._dialog.close()
-        self._done(lambda: self.tables.begin(self.player, self.name, seed))

@@ -89,7 +89,7 @@ def right(means: str, got: str) -> bool:
 
 
 def test_what_others_type():
-    """800 lines by somebody who has never seen the parser, since read by whoever made it; at first sight 67, 76, 86 and 90 % of
+    """1,000 lines by somebody who has never seen the parser, since read by whoever made it; at first sight 67, 76, 86, 90 and 90 % of
     each 200 were understood (docs/log.md)."""
     text = (GOLD.parent / "typed_by_others.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
@@ -97,7 +97,7 @@ def test_what_others_type():
     wrong = [(row, did) for row, did in got if not right(row["means"], did)]
     harmless = ASKED_BACK | {"look", "bag"}
     harmful = [one for one in wrong if one[1] not in harmless and not one[1].startswith("examine")]
-    assert len(rows) == 800 and len(wrong) <= 0.08 * len(rows), wrong
+    assert len(rows) == 1000 and len(wrong) <= 0.08 * len(rows), wrong
     assert len(harmful) <= 0.01 * len(rows), harmful
 
 

@@ -82,6 +82,9 @@ def mentions_in(
         text = _take(text, found, _nearly(text, called))
     if not any(name in world.items for one in found for name in one.means):
         text = _take(text, found, _heads(state, text))
+    if not any(name in world.places for one in found for name in one.means):
+        ways = [way.to for way in world.places[state.at].exits]
+        text = _take(text, found, _parts(ways, text))
     return sorted(found, key=lambda one: one.at), text
 
 
@@ -142,11 +145,21 @@ def _is_told(person: Person, told: str) -> bool:
 def _heads(state: State, text: str) -> Iterator[Mention]:
     """The one thing within reach that is meant by its last or first character: 瓢 for 椰瓢."""
     reach = [*state.bag(), *state.here()]
+    yield from _parts(reach, text)
     for at, character in enumerate(text):
         meant = [name for name in reach if len(name) > 1 and character in (name[-1], name[0])]
         if len(meant) == 1 and character in _HEADS:
             yield Mention(at=at, means=(meant[0],), length=1)
             return
+
+
+def _parts(names: Iterable[str], text: str) -> Iterator[Mention]:
+    """The one of some names whose first or last two characters stand in the text: 灯塔 for 灯塔脚下, 金珠 for 金珠担."""
+    parts = {part: name for name in names if len(name) > 2 for part in (name[:2], name[-2:])}
+    meant = {parts[part]: part for part in parts if part in text}
+    if len(meant) == 1:
+        ((name, part),) = meant.items()
+        yield Mention(at=text.find(part), means=(name,), length=2)
 
 
 def _nearly(text: str, called: dict[str, list[str]]) -> Iterator[Mention]:

@@ -41,8 +41,10 @@ _NO = re.compile(
 )
 _THEN = re.compile("然后|接着|随后|再")
 _ASKS = re.compile("问|打听|请教")
+_PUT = re.compile("[吗么呢]$|[没不]有?$|为何|为什么|怎么|什么|[哪谁几]|好$")
+"""How a question or a greeting goes that begins with a name."""
 _CALLED = re.compile(
-    "[^求问请找打杀给劝约看拉叫等告跟对向和同]?□+(?:[哥姐叔伯爷婶嫂弟妹]{1,2}|兄弟)?[啊呀哟呢，]?"
+    "[^求问请找打杀给劝约看拉叫等告跟对向和同]?□+(?:[哥姐叔伯爷婶嫂弟妹]{1,2}|兄弟|老儿)?[啊呀哟呢，]?"
 )
 """Somebody's name and nothing more, with the surname before it that is no part of it: 晁天王."""
 _A_NOT_A = re.compile(r"(.)不\1")
@@ -152,7 +154,7 @@ def _asked_at_once(
 ) -> Understood | None:
     """A question that begins with somebody's name: 婆婆认得老魏吗."""
     mentions, _ = mentions_in(world, state, said, plain)
-    if not mentions or mentions[0].at != 0 or not re.search("[吗么呢]$|[没不]有?$", said):
+    if not mentions or mentions[0].at != 0 or not _PUT.search(said):
         return None
     people = [name for name in mentions[0].means if name in state.company()]
     ask = Action(ASK, people[0]) if people else None
@@ -190,7 +192,7 @@ class _Reading:
     def __init__(
         self, world: World, state: State, text: str, last: str, possible: list[Action]
     ) -> None:
-        text = text.replace("一下", "") or text
+        text = text.replace("一下", "").replace("看下", "看") or text
         self._world, self._state, self._text, self._possible = world, state, text, possible
         self._own = {rule.verb for rule in world.rules}
         self._said: dict[str, set[str]] = {}

@@ -76,6 +76,7 @@ class AdventureEditor:
         """As it was kept last."""
         self.section, self.number = "places", 0
         self._form = Form(frame, self._set)
+        self._chip_buttons: list[ui.button] = []
         with frame.title:
             self._title = ui.label(self.t("写剧本")).classes("chat_title").mark("title")
         with frame.things:
@@ -107,6 +108,7 @@ class AdventureEditor:
     def _draw(self) -> None:
         t = self.t
         self._list.draw(str(self.raw.get("id", "")))
+        self._form.forget()
         self._room.clear()
         with self._room:
             if not self.raw:
@@ -170,16 +172,18 @@ class AdventureEditor:
 
     def _draw_chips(self) -> None:
         t = self.t
+        self._chip_buttons = []
         self._chips.clear()
         with self._chips:
             for number, row in enumerate(self.raw.get(self.section, [])):
                 chosen = number == self.number
-                ui.button(
+                button = ui.button(
                     str(row.get("name") or "？"),
                     on_click=functools.partial(self._choose, number),
-                ).props("no-caps dense " + ("outline" if chosen else "flat")).mark(
-                    f"row-{self.section}-{number}"
                 )
+                button.props("no-caps dense " + ("outline" if chosen else "flat"))
+                button.mark(f"row-{self.section}-{number}")
+                self._chip_buttons.append(button)
             ui.button(t("加一个"), icon="add", on_click=self._add).props("flat no-caps dense").mark(
                 "add"
             )
@@ -216,9 +220,9 @@ class AdventureEditor:
         if renamed:
             rename(self.raw, self.section, str(old or ""), str(value))
         self._keep()
-        if renamed:
-            self._draw()  # other fields speak of it
-            return
+        self._form.refresh()  # other fields may speak of it; none is drawn anew under somebody's hands
+        for button, one in zip(self._chip_buttons, self.raw.get(self.section, []), strict=False):
+            button.set_text(str(one.get("name") or "？"))
         self._draw_map()
         self._draw_faults()
 

@@ -25,6 +25,20 @@ class Form:
 
     def __init__(self, frame: Frame, keep: Callable[[Raw, str, Any], None]) -> None:
         self._frame, self._t, self._keep = frame, frame.words, keep
+        self._boxes: list[tuple[Any, list[Any], Callable[[], Any]]] = []
+        """(input, [what it showed last], what it is to show)."""
+
+    def forget(self) -> None:
+        """All inputs are to be drawn anew."""
+        self._boxes.clear()
+
+    def refresh(self) -> None:
+        """Show what has changed elsewhere; a field that somebody is writing in stays as it is."""
+        for box, drawn, show in self._boxes:
+            now = show()
+            if box.value == drawn[0] and now != drawn[0]:
+                drawn[0] = now
+                box.set_value(now)
 
     def draw(self, row: Raw, part: type[Part], marks: str = "") -> None:
         """All fields of a part, but where it comes from."""
@@ -47,21 +61,48 @@ class Form:
         elif kind is int:
             number = ui.number(label, value=row.get(name, default), precision=0)
             number.props("outlined dense").mark(mark)
-            self._on_leaving(number, row, name, lambda value: int(value or 0))
+            self._on_leaving(
+                number, row, name, lambda value: int(value or 0), lambda: row.get(name, default)
+            )
         elif kind is str or typing.get_origin(kind) is typing.Literal:
             made = ui.textarea if name in LONG else ui.input
             text: Any = made(label, value=str(row.get(name) or default or ""))
             text.props("outlined dense autogrow").mark(mark)
-            self._on_leaving(text, row, name, lambda value: str(value or "").strip())
+            self._on_leaving(
+                text,
+                row,
+                name,
+                lambda value: str(value or "").strip(),
+                lambda: str(row.get(name) or default or ""),
+            )
         else:
             lines = ui.textarea(label, value=_as_lines(row.get(name)))
             lines.props(f'outlined dense autogrow hint="{self._t("一行一个")}"').mark(mark)
             is_dict = typing.get_origin(kind) is dict
-            self._on_leaving(lines, row, name, lambda value: _from_lines(str(value or ""), is_dict))
+            self._on_leaving(
+                lines,
+                row,
+                name,
+                lambda value: _from_lines(str(value or ""), is_dict),
+                lambda: _as_lines(row.get(name)),
+            )
 
-    def _on_leaving(self, box: Any, row: Raw, name: str, read: Callable[[Any], Any]) -> None:
-        """Keep what somebody has written into a field, and nothing that they only passed."""
+    def _on_leaving(
+        self,
+        box: Any,
+        row: Raw,
+        name: str,
+        read: Callable[[Any], Any],
+        show: Callable[[], Any],
+    ) -> None:
+        """Keep what somebody has written into a field, and nothing that they only passed.
+
+        Args:
+            read: what stands in the input → the field.
+            show: the field, as it is now → what is to stand in the input.
+        """
         drawn = [box.value]
+        self._boxes.append((box, drawn, show))
 
         def leave() -> None:
             if box.value != drawn[0]:
@@ -72,8 +113,11 @@ class Form:
 
     def _exits(self, row: Raw) -> None:
         """Ways out of a place, one to a line: where, how it is called, its key; - for no direction."""
-        told = "\n".join(_as_way(one) for one in row.get("exits", []))
-        box = ui.textarea(self._t("出口"), value=told).mark("exits")
+
+        def show() -> str:
+            return "\n".join(_as_way(one) for one in row.get("exits", []))
+
+        box = ui.textarea(self._t("出口"), value=show()).mark("exits")
         box.props(
             f'outlined dense autogrow hint="{self._t("一行一个：去哪里 方向 钥匙；没有方向写 -")}"'
         )
@@ -88,7 +132,7 @@ class Form:
                     now.append({**known.get(to, {}), "to": to, "way": way, "key": key})
             return now
 
-        self._on_leaving(box, row, "exits", read)
+        self._on_leaving(box, row, "exits", read, show)
 
     def _check(self, row: Raw) -> None:
         now = row.get("check") or {}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from .lexicon import Entry, Lexicon
 
 SURE = 3
-"""Characters from which on a word of the lexicon is taken wherever it stands; shorter ones only where words end there."""
+"""Characters from which on a word of the lexicon is taken wherever it stands; shorter ones only where a word ends there: 马 in 骑马, not
+in 马上."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def senses(text: str, lexicon: Lexicon, chosen: Mapping[str, str] | None = None)
                 text[at : at + size]
                 for size in range(min(lexicon.longest, len(text) - at), 0, -1)
                 if text[at : at + size] in lexicon.senses
-                and (size >= SURE or {at, at + size} <= bounds)
+                and (size >= SURE or (at + size in bounds and (size == 1 or at in bounds)))
             ),
             "",
         )

@@ -71,6 +71,7 @@ def test_a_short_word_is_none_inside_another_word():
     )
     assert [one.word for one in senses("他马上就来，倒一碗水", small)] == ["水"]
     assert [one.word for one in senses("骑马去", small)] == ["马"]
+    assert not [one for one in senses("里面和水面上", lexicon()) if one.word == "面"]
     assert [(one.at, one.word) for one in senses("画一幅马上封侯", small)] == [(3, "马上封侯")]
     assert senses("", small) == [] and senses("😀", small) == []
 

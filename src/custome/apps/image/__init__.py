@@ -1,0 +1,1 @@
+"""Pictures: what a Chinese sentence means to be seen."""

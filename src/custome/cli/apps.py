@@ -105,6 +105,7 @@ APPS: dict[str, App] = {
         routes="novel:novel_router",
         page="novel_page:add_pages",
     ),
+    "image": App(),  # begun: it has neither commands nor a page yet
     "adventure": App(
         commands={
             "adventure play": ("adventure:adventure_play", "在终端里玩一局文字冒险"),
